@@ -1,0 +1,3 @@
+module flakeproof/benchmarks/gopeer
+
+go 1.21

@@ -1,0 +1,50 @@
+"""Reproduce a flaky test, explain it, prove the fix.
+
+The public interface is resolved on first use, so that code in a worker process can import `flakeproof.net` or ask
+for `flakeproof.current_trial` with nothing but the standard library around it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flakeproof.api import plan, run
+    from flakeproof.errors import FlakeproofError
+    from flakeproof.model import Outcome, RunSpec
+    from flakeproof.planning import Plan
+    from flakeproof.summary import Summary
+    from flakeproof_worker.current import Trial, current_trial
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FlakeproofError": "flakeproof.errors",
+    "Outcome": "flakeproof.model",
+    "Plan": "flakeproof.planning",
+    "RunSpec": "flakeproof.model",
+    "Summary": "flakeproof.summary",
+    "Trial": "flakeproof_worker.current",
+    "current_trial": "flakeproof_worker.current",
+    "plan": "flakeproof.api",
+    "run": "flakeproof.api",
+}
+
+__all__ = [
+    "FlakeproofError",
+    "Outcome",
+    "Plan",
+    "RunSpec",
+    "Summary",
+    "Trial",
+    "__version__",
+    "current_trial",
+    "plan",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

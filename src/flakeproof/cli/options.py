@@ -1,0 +1,94 @@
+"""Options that mean the same in every command. Values are read as text and parsed by `flakeproof.config`."""
+
+from typing import Annotated
+
+import typer
+
+_HOW_MUCH, _HOW, _SCENARIO, _REPORTS = "How much", "How", "Scenario settings", "Reports"
+
+
+def _text(*names: str, help: str, panel: str, metavar: str) -> object:  # noqa: A002 - Typer's own word
+    return typer.Option(*names, help=help, rich_help_panel=panel, metavar=metavar, show_default=False)
+
+
+Preset = Annotated[
+    str | None,
+    _text(
+        "--preset",
+        help="ci (2,000 tests), fast (1,000), parallel (250,000), full (100,000).",
+        panel=_HOW_MUCH,
+        metavar="NAME",
+    ),
+]
+Count = Annotated[str | None, _text("-c", "--count", help="Tests to run.", panel=_HOW_MUCH, metavar="N")]
+Duration = Annotated[
+    str | None,
+    _text("--duration", help="Start no further test after this time.", panel=_HOW_MUCH, metavar="90s"),
+]
+Failfast = Annotated[
+    bool, typer.Option("-x", "--failfast", help="Stop at the first failure.", rich_help_panel=_HOW_MUCH)
+]
+MaxFailures = Annotated[
+    str | None, _text("--max-failures", help="Stop after so many failures.", panel=_HOW_MUCH, metavar="N")
+]
+Workers = Annotated[str | None, _text("-w", "--workers", help="Tests in flight at once.", panel=_HOW, metavar="N")]
+Processes = Annotated[
+    str | None, _text("--processes", help="Processes that the workers share out.", panel=_HOW, metavar="N")
+]
+Isolation = Annotated[
+    str | None,
+    _text("--isolation", help="shared: tests share processes; fork: each in a fork.", panel=_HOW, metavar="HOW"),
+]
+Timeout = Annotated[
+    str | None,
+    _text("--timeout", help="Limit for one test; `none` for no limit. [5m]", panel=_HOW, metavar="TIME"),
+]
+Grace = Annotated[
+    str | None,
+    _text(
+        "--grace",
+        help="Time between asking a process to end and killing it. [2s]",
+        panel=_HOW,
+        metavar="TIME",
+    ),
+]
+Seed = Annotated[str | None, _text("--seed", help="Seed of the run. [drawn, and printed]", panel=_HOW, metavar="N")]
+Python = Annotated[
+    str | None, _text("--python", help="Interpreter of the code under test.", panel=_HOW, metavar="PATH")
+]
+Loop = Annotated[
+    str | None,
+    _text(
+        "--loop",
+        help="Event loop for async tests, e.g. uvloop:new_event_loop.",
+        panel=_HOW,
+        metavar="MODULE:FUNCTION",
+    ),
+]
+Server = Annotated[
+    str | None, _text("--server", help="fixed, or leaky: before the fix.", panel=_SCENARIO, metavar="NAME")
+]
+Settle = Annotated[
+    str | None,
+    _text("--settle", help="Wait between dial and write; 0ms provokes. [5ms]", panel=_SCENARIO, metavar="TIME"),
+]
+Set = Annotated[
+    list[str] | None,
+    _text("--set", help="Any setting of the scenario, e.g. io=threads.", panel=_SCENARIO, metavar="NAME=VALUE"),
+]
+CiRate = Annotated[
+    str | None,
+    _text(
+        "--ci-rate",
+        help="Failure rate seen in CI, for the failures to expect.",
+        panel=_REPORTS,
+        metavar="RATE",
+    ),
+]
+Json = Annotated[
+    str | None,
+    _text("--json", help="Write the summary as JSON; - is stdout.", panel=_REPORTS, metavar="FILE"),
+]
+StoreFolder = Annotated[
+    str | None, _text("--store", help="Where runs are recorded. [.flakeproof]", panel=_REPORTS, metavar="DIR")
+]

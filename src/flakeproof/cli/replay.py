@@ -1,0 +1,21 @@
+"""`flakeproof replay`."""
+
+from typing import Annotated
+
+import typer
+
+from flakeproof.cli import options
+
+
+def replay(
+    run: Annotated[str, typer.Argument(help="`latest`, the id of a run, its beginning, or a folder.")],
+    trial: Annotated[str, typer.Argument(help="Number of the test, as printed with its failure.")],
+    store: options.StoreFolder = None,
+) -> None:
+    """Run one test of an earlier run again, under the same seed and settings, and show all of it.
+
+    A failure that needs company (a race among tests that share a process) may not show alone.
+    """
+    from flakeproof.cli.replaying import replay_trial
+
+    raise typer.Exit(replay_trial(run, trial, store))

@@ -1,0 +1,46 @@
+"""`flakeproof run`."""
+
+from typing import Annotated
+
+import typer
+
+from flakeproof.cli import options
+
+
+def run(
+    target: Annotated[str, typer.Argument(help="tcprtt, or a function as pkg.module:function.", show_default=False)],
+    preset: options.Preset = None,
+    count: options.Count = None,
+    duration: options.Duration = None,
+    failfast: options.Failfast = False,
+    max_failures: options.MaxFailures = None,
+    workers: options.Workers = None,
+    processes: options.Processes = None,
+    isolation: options.Isolation = None,
+    timeout: options.Timeout = None,
+    grace: options.Grace = None,
+    seed: options.Seed = None,
+    python: options.Python = None,
+    loop: options.Loop = None,
+    server: options.Server = None,
+    settle: options.Settle = None,
+    set_: options.Set = None,
+    ci_rate: options.CiRate = None,
+    json: options.Json = None,
+    store: options.StoreFolder = None,
+) -> None:
+    """Run a target many times and tell how often it fails.
+
+    Exit status: 0 nothing failed, 1 failures, 2 usage, 3 could not run, 5 nothing to run.
+    """
+    given = dict(locals())
+    from pathlib import Path
+
+    from flakeproof.cli.session import pairs, perform, settings
+    from flakeproof.runspec import build
+
+    for name in ("target", "set_", "json"):
+        given.pop(name)
+    config = settings(given)
+    spec = build(target, config, pairs(set_), Path.cwd())
+    raise typer.Exit(perform(spec, config, json_to=json).exit_code)

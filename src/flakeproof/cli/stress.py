@@ -1,0 +1,40 @@
+"""`flakeproof stress`: the original kit's modes; `run_stress_test.sh` is this command."""
+
+from typing import Annotated
+
+import typer
+
+from flakeproof.cli import options
+
+
+def stress(
+    mode: Annotated[
+        str,
+        typer.Argument(help="ci|0, fast|1, parallel|2, full|3, all, a name of the original kit, or any target."),
+    ] = "ci",
+    count: options.Count = None,
+    duration: options.Duration = None,
+    failfast: options.Failfast = False,
+    max_failures: options.MaxFailures = None,
+    workers: options.Workers = None,
+    processes: options.Processes = None,
+    isolation: options.Isolation = None,
+    timeout: options.Timeout = None,
+    grace: options.Grace = None,
+    seed: options.Seed = None,
+    python: options.Python = None,
+    loop: options.Loop = None,
+    server: options.Server = None,
+    settle: options.Settle = None,
+    set_: options.Set = None,
+    ci_rate: options.CiRate = None,
+    json: options.Json = None,
+    store: options.StoreFolder = None,
+) -> None:
+    """Stress-test the scenario tcprtt (or any target) in one of the original kit's modes."""
+    given = dict(locals())
+    from flakeproof.cli.stressing import stress_mode
+
+    for name in ("mode", "set_", "json"):
+        given.pop(name)
+    raise typer.Exit(stress_mode(mode, given, set_, json))

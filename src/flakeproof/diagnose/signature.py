@@ -1,0 +1,67 @@
+"""The identity of a failure, so that the same bug counts as one and distinct bugs stay distinct.
+
+The key follows what grouping of failures in practice uses (exception type, normalised message, project frames without
+line numbers; An et al., "Just-in-Time Flaky Test Detection via Abstracted Failure Symptom Matching", ICSME 2024).
+It groups failures for people; it never decides whether a trial passed.
+"""
+
+import re
+import sysconfig
+from pathlib import PurePath
+from typing import Any
+
+_MASKS = [
+    (
+        re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE),
+        "<uuid>",
+    ),
+    (
+        re.compile(r"\[?(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:]+[0-9a-f])\]?:\d+", re.IGNORECASE),
+        "<address>",
+    ),
+    (
+        re.compile(r"\(?'(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]*)', \d+(?:, \d+, \d+)?\)?"),
+        "<address>",
+    ),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
+    (re.compile(r"(?:/tmp|/var/tmp|/private/var/folders|/dev/shm)/[^\s'\",:;)\]]*"), "<tmp>"),
+]
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?(?=\b|[a-zµ%])", re.IGNORECASE)
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
+_FRAMES = 3
+_MESSAGE_LIMIT = 200
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")} | {"<frozen"})
+
+
+def normalised(message: str) -> str:
+    """`message` without what differs between two occurrences: addresses, numbers, times, temporary paths."""
+    text = message
+    for pattern, replacement in _MASKS:
+        text = pattern.sub(replacement, text)
+    text = _ERRNO.sub(r"[Errno~\1]", text)
+    parts = re.split(r"(\[Errno~\d+\])", text)
+    kept = [part.replace("~", " ") if part.startswith("[Errno~") else _NUMBER.sub("<n>", part) for part in parts]
+    return " ".join("".join(kept).split())[:_MESSAGE_LIMIT]
+
+
+def of_exception(details: dict[str, Any]) -> str:
+    """Signature of a described exception (`flakeproof_worker.failure.describe`)."""
+    kind = details["type"].rpartition(".")[2]
+    errno = f"[{details['errno']}]" if details.get("errno") else ""
+    frames = [frame for frame in details["frames"] if not frame[0].startswith(_LIBRARIES)] or details["frames"]
+    where = " < ".join(f"{PurePath(file).stem}:{function}" for file, _, function in reversed(frames[-_FRAMES:]))
+    return f"{kind}{errno} {normalised(details['message'])} at {where or '?'}"
+
+
+def of_crash(signal_name: str | None, exit_code: int | None) -> str:
+    """Signature of a process that died in a trial."""
+    return f"crash by {signal_name}" if signal_name else f"exit with status {exit_code} in the middle of a trial"
+
+
+def of_timeout(stacks: str) -> str:
+    """Signature of a trial that hung: the innermost lines of its stacks."""
+    places = re.findall(r'File "([^"]+)", line \d+ in (\S+)', stacks)
+    own = [(file, name) for file, name in places if not file.startswith(_LIBRARIES)] or places
+    where = " < ".join(f"{PurePath(file).stem}:{name}" for file, name in own[:_FRAMES])
+    return f"time limit at {where or '?'}"

@@ -1,0 +1,1 @@
+"""Run trials: lease them to processes, watch over them, account for every one."""

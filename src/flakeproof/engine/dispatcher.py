@@ -1,0 +1,313 @@
+"""The one loop that owns order and state of a run: it leases trials, hears how they end, and watches over processes."""
+
+import os
+import selectors
+import signal
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from flakeproof.clock import monotonic_ns
+from flakeproof.engine import failures
+from flakeproof.engine.ledger import Pool
+from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
+from flakeproof.engine.process import WorkerProcess
+from flakeproof.engine.watch import Watch
+from flakeproof.errors import CannotRunError, UsageError
+from flakeproof.events import (
+    AnyEvent,
+    Progressed,
+    RunEnded,
+    TrialFailed,
+    TrialSkipped,
+    TrialsPassed,
+)
+from flakeproof.model import Failure, Outcome, RunSpec
+from flakeproof_worker.seeds import trial_seed
+
+_TICK = 0.05
+"""Seconds between two looks at the boards and the clock."""
+_LEASE_SECONDS = 0.05
+"""Work that a lease should hold: long enough to cost nothing, short enough to share out fairly."""
+_LEASES_AHEAD = 2
+_LARGEST_LEASE = 65_536
+_FRUITLESS_STARTS = 3
+"""Processes that may die one after the other without having taken a trial before the run is given up."""
+_OUTPUT_LIMIT = 64 * 1024 * 1024
+
+
+class Stop(Enum):
+    """Why a run ends before its plan is fulfilled, in words for the summary."""
+
+    DURATION = "the time given is over"
+    FAILFAST = "stopped after the first failure"
+    MAX_FAILURES = "stopped after the failures allowed"
+    INTERRUPTED = "interrupted"
+    TERMINATED = "terminated"
+
+
+class Dispatcher:
+    """Runs `spec` and tells `emit` what happens."""
+
+    def __init__(self, spec: RunSpec, scratch: str, run_id: str, emit: Callable[[AnyEvent], None]) -> None:
+        """`scratch` is a folder for files that have no name (output of processes)."""
+        self._spec = spec
+        self._scratch = scratch
+        self._run_id = run_id
+        self._emit = emit
+        self._pool = Pool(spec.first, spec.count)
+        self._selector = selectors.DefaultSelector()
+        self._processes: dict[int, WorkerProcess] = {}
+        self._watches: dict[int, Watch] = {}
+        self._next_number = 0
+        self._fruitless = 0
+        self._ended = 0
+        self._failed = 0
+        self._started_ns: int | None = None
+        self._last_end_ns = 0
+        self._stop: Stop | None = None
+        self._stop_ns = 0
+        self._insist = False
+
+    def stop(self, reason: Stop) -> None:
+        """End the run early; a second request does not wait for the trials in flight. Safe in a signal handler."""
+        if self._stop is None:
+            self._stop = reason
+        else:
+            self._insist = True
+
+    def run(self) -> None:
+        """Run to the end.
+
+        Raises UsageError or CannotRunError if the target cannot be run; no process is left in any case.
+        """
+        try:
+            for lanes in self._lanes_per_process():
+                self._start(lanes)
+            while self._processes:
+                self._handle(self._selector.select(_TICK))
+                self._tick()
+        finally:
+            for process in list(self._processes.values()):
+                self._remove(process)
+            self._selector.close()
+        elapsed = (self._last_end_ns - self._started_ns) / 1e9 if self._started_ns and self._last_end_ns else 0.0
+        self._emit(RunEnded(elapsed=max(0.0, elapsed), stopped=self._stop.value if self._stop else None))
+
+    # -- processes
+
+    def _lanes_per_process(self) -> list[int]:
+        spec = self._spec
+        workers = spec.workers if spec.count is None else min(spec.workers, spec.count)
+        processes = min(spec.processes, workers)
+        share, rest = divmod(workers, processes)
+        return [share + (index < rest) for index in range(processes)]
+
+    def _start(self, lanes: int) -> None:
+        spec, number = self._spec, self._next_number
+        self._next_number += 1
+        target = spec.target
+        order: dict[str, Any] = {
+            "coordinator": os.getpid(),
+            "seed": spec.seed,
+            "lanes": lanes,
+            "isolation": spec.isolation.value,
+            "grace": spec.grace,
+            "scratch": self._scratch,
+            "module": target.module,
+            "attribute": target.attribute,
+            "arguments": target.arguments,
+            "loop": target.loop,
+            "packages": target.packages,
+            "sys_path": [target.folder],
+        }
+        environment = {**os.environ, "FLAKEPROOF_RUN": self._run_id}
+        # Recorded by way of the seed, different in each process: a failure that hangs on hash order can show itself.
+        environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
+        try:
+            process = WorkerProcess(number, target.python, target.folder, order, environment)
+        except OSError as error:
+            raise CannotRunError(
+                f"cannot start a worker process with {target.python}: {error}",
+                "name another interpreter with --python, or check the limits of this machine (ulimit -a)",
+            ) from error
+        self._processes[number] = process
+        self._watches[number] = Watch(spec.timeout, spec.grace)
+        self._selector.register(process.fileno(), selectors.EVENT_READ, process)
+        self._selector.register(process.pidfd, selectors.EVENT_READ, process)
+
+    def _remove(self, process: WorkerProcess) -> int:
+        del self._processes[process.number]
+        self._selector.unregister(process.fileno())
+        self._selector.unregister(process.pidfd)
+        return process.close()
+
+    def _handle(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        for process in {id(key.data): key.data for key, _ in ready}.values():
+            if process.number not in self._processes:
+                continue
+            # Looked at before reading: what a dead process has sent is all there then.
+            exited = process.has_exited()
+            for message in process.messages():
+                self._hear(process, message)
+            if exited:
+                self._bury(process)
+            elif process.ready and self._stop is None:
+                self._top_up(process)
+
+    def _hear(self, process: WorkerProcess, message: object) -> None:
+        match message:
+            case Ready():
+                process.ready = True
+                process.lane_kind = message.lanes
+                if self._started_ns is None:
+                    self._started_ns = monotonic_ns()
+                if self._stop is not None:
+                    process.stop()
+            case Unloadable():
+                error = UsageError if message.kind == "unknown" else CannotRunError
+                raise error(message.message, details=message.details)
+            case Passed():
+                process.account.exhausted(message.leases)
+                process.account.passed(message.count)
+                self._passed(process, message.count, message.durations)
+            case Ended():
+                process.account.ended(message.trial)
+                self._ended_alone(process, message)
+            case Bye():
+                process.bye_ns = monotonic_ns()
+
+    def _bury(self, process: WorkerProcess) -> None:
+        """Account for every trial of a process that has exited; replace it if there is work left."""
+        flying = process.in_flight()
+        remains = process.account.at_death(process.taken, set(flying))
+        watch = self._watches.pop(process.number)
+        output = process.output()
+        fruitless = process.taken == 0 and not process.bye_ns
+        status = self._remove(process)
+        if remains.passed:
+            self._passed(process, remains.passed, [])
+        now = monotonic_ns()
+        put_back = list(remains.unstarted)
+        for trial in remains.in_flight:
+            seconds = (now - flying[trial]) / 1e9 if flying[trial] else 0.0
+            seed = trial_seed(self._spec.seed, trial)
+            if trial in watch.expired:
+                self._failure(failures.timed_out(trial, seed, process.number, seconds, output))
+            elif watch.ending:
+                # It ran beside a trial that hung; it has no result and gets another chance, as does an unstarted one.
+                put_back.append((trial, 1))
+            else:
+                number = -status if status < 0 else None
+                code = status if status >= 0 else None
+                self._failure(failures.crashed(trial, seed, process.number, seconds, number, code, output))
+        self._pool.put_back(put_back)
+        if fruitless and self._stop is None:
+            self._fruitless += 1
+            if self._fruitless >= _FRUITLESS_STARTS or not process.ready:
+                raise CannotRunError(
+                    f"a worker process ended ({_status_text(status)}) before it ran anything",
+                    details=output.strip(),
+                )
+        elif not fruitless:
+            self._fruitless = 0
+        if self._stop is None and self._pool.left != 0:
+            self._start(process.lanes)
+
+    # -- trials
+
+    def _top_up(self, process: WorkerProcess) -> None:
+        while process.account.leases < _LEASES_AHEAD:
+            block = self._pool.take(self._lease_size(process))
+            if block is None:
+                process.finish()  # should another process die, a replacement takes what it gives back
+                return
+            process.give(block)
+
+    def _lease_size(self, process: WorkerProcess) -> int:
+        left = self._pool.left
+        elapsed = (monotonic_ns() - self._started_ns) / 1e9 if self._started_ns else 0.0
+        size = process.lanes
+        if elapsed > 0:
+            size = max(size, min(_LARGEST_LEASE, int(process.taken / elapsed * _LEASE_SECONDS)))
+        if left is not None:
+            size = min(size, max(1, left // (2 * len(self._processes))))
+        return size
+
+    def _passed(self, process: WorkerProcess, count: int, durations: list[tuple[int, int]]) -> None:
+        if count:
+            self._ended += count
+            self._last_end_ns = monotonic_ns()
+            self._emit(TrialsPassed(process=process.number, count=count, durations=durations))
+
+    def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
+        if message.outcome == Outcome.SKIPPED:
+            self._ended += 1
+            self._last_end_ns = monotonic_ns()
+            self._emit(TrialSkipped(trial=message.trial, reason=message.reason))
+        else:
+            seed = trial_seed(self._spec.seed, message.trial)
+            self._failure(failures.from_report(message, seed, process.number))
+
+    def _failure(self, failure: Failure) -> None:
+        self._ended += 1
+        self._failed += 1
+        self._last_end_ns = monotonic_ns()
+        self._emit(TrialFailed(number=self._failed, failure=failure))
+        limit = self._spec.max_failures
+        if limit is not None and self._failed >= limit and self._stop is None:
+            self._stop = Stop.FAILFAST if limit == 1 else Stop.MAX_FAILURES
+
+    # -- time
+
+    def _tick(self) -> None:
+        now = monotonic_ns()
+        elapsed = (now - self._started_ns) / 1e9 if self._started_ns else 0.0
+        spec = self._spec
+        if spec.duration is not None and elapsed >= spec.duration and self._stop is None:
+            self._stop = Stop.DURATION
+        if self._stop is not None:
+            self._wind_down(now)
+        for process in list(self._processes.values()):
+            watch = self._watches[process.number]
+            watch.look(process, now)
+            process.trim_output(_OUTPUT_LIMIT)
+            if process.bye_ns and now - process.bye_ns > spec.grace * 1e9:
+                process.kill(signal.SIGKILL)  # an exit handler of the user's code hangs; every trial is reported
+        completed = self._ended + sum(
+            max(0, process.taken - process.account.reported - len(process.in_flight()))
+            for process in self._processes.values()
+        )
+        self._emit(
+            Progressed(
+                completed=completed,
+                failed=self._failed,
+                planned=spec.count,
+                elapsed=elapsed,
+                planned_duration=spec.duration,
+            )
+        )
+
+    def _wind_down(self, now: int) -> None:
+        """Have every process stop; end those that do not within the grace time (a hanging trial is not a failure)."""
+        if not self._stop_ns:
+            self._stop_ns = now
+            for process in self._processes.values():
+                process.stop()
+        patience = None if self._stop is Stop.DURATION else self._spec.grace
+        if self._insist:
+            patience = 0.0
+        if patience is not None and now - self._stop_ns > patience * 1e9:
+            for process in list(self._processes.values()):
+                process.kill(signal.SIGKILL)
+                watch = self._watches[process.number]
+                watch.abandon()
+
+
+def _status_text(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"

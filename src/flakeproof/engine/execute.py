@@ -1,0 +1,55 @@
+"""A run from its specification to its end: checks, folder, log, signals, dispatcher, clean-up."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import flakeproof
+from flakeproof.clock import now
+from flakeproof.engine import limits
+from flakeproof.engine.dispatcher import Dispatcher, Stop
+from flakeproof.engine.leftovers import nothing_left_running
+from flakeproof.events import AnyEvent, RunStarted
+from flakeproof.model import RunSpec
+
+Sink = Callable[[AnyEvent], None]
+
+
+def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink]) -> None:
+    """Run `spec`; its files without a name live in `folder`; every event goes to every sink.
+
+    Raises UsageError or CannotRunError when nothing could be run.
+    """
+    limits.check(spec)
+
+    def emit(event: AnyEvent) -> None:
+        for sink in sinks:
+            sink(event)
+
+    dispatcher = Dispatcher(spec, str(folder), run_id, emit)
+    emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
+    with _signals_stop(dispatcher), nothing_left_running():
+        dispatcher.run()
+
+
+@contextmanager
+def _signals_stop(dispatcher: Dispatcher) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the run in order; outside of the main thread signals are not ours."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reasons = {signal.SIGINT: Stop.INTERRUPTED, signal.SIGTERM: Stop.TERMINATED}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        dispatcher.stop(reasons[signal.Signals(number)])
+
+    before: dict[int, Any] = {number: signal.signal(number, stop) for number in reasons}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

@@ -1,0 +1,105 @@
+"""Turn what is known about a bad end of a trial into the record that people and reports see."""
+
+import re
+import signal
+
+from flakeproof.diagnose import signature
+from flakeproof.engine.messages import Ended
+from flakeproof.model import Failure, Outcome
+from flakeproof.text import one_line
+
+_WORKER_FRAME = re.compile(r"flakeproof_worker")
+
+
+def from_report(message: Ended, seed: int, process: int) -> Failure:
+    """A failure that the worker itself has reported."""
+    outcome = Outcome(message.outcome)
+    if message.failure is not None:
+        kind = message.failure["type"].rpartition(".")[2]
+        text = one_line(message.failure["message"])
+        return Failure(
+            outcome=outcome,
+            message=text if "[Errno" in text else f"{kind}: {text}" if text else kind,
+            signature=signature.of_exception(message.failure),
+            details={"exception": message.failure},
+            output=message.output,
+            trial=message.trial,
+            seed=seed,
+            process=process,
+            duration=message.ns / 1e9,
+        )
+    if outcome is Outcome.TIMED_OUT:
+        return timed_out(message.trial, seed, process, message.ns / 1e9, message.output, message.stacks)
+    return crashed(message.trial, seed, process, message.ns / 1e9, message.signal, message.exit_code, message.output)
+
+
+def crashed(
+    trial: int,
+    seed: int,
+    process: int,
+    seconds: float,
+    signal_number: int | None,
+    exit_code: int | None,
+    output: str,
+) -> Failure:
+    """A trial whose process died under it."""
+    name = signal.Signals(signal_number).name if signal_number in _SIGNALS else None
+    if signal_number is not None and name is None:
+        name = f"signal {signal_number}"
+    stacks = _stacks_in(output)
+    ending = f"was killed by {name}" if name else f"exited with status {exit_code}"
+    where = _innermost(stacks)
+    return Failure(
+        trial=trial,
+        seed=seed,
+        process=process,
+        duration=seconds,
+        outcome=Outcome.CRASHED,
+        message=f"the process {ending} in the middle of the test" + (f", at {where}" if where else ""),
+        signature=signature.of_crash(name, exit_code),
+        details={"signal": name, "exit_code": exit_code, "stacks": stacks},
+        output=output,
+    )
+
+
+def timed_out(trial: int, seed: int, process: int, seconds: float, output: str, stacks: str = "") -> Failure:
+    """A trial that did not end in time; `stacks` if they are not in its output."""
+    stacks = stacks or _stacks_in(output)
+    return Failure(
+        trial=trial,
+        seed=seed,
+        process=process,
+        duration=seconds,
+        outcome=Outcome.TIMED_OUT,
+        message=_timeout_text(seconds, stacks),
+        signature=signature.of_timeout(stacks),
+        details={"stacks": stacks},
+        output=output,
+    )
+
+
+_SIGNALS = {int(number) for number in signal.valid_signals()}
+
+
+def _timeout_text(seconds: float, stacks: str) -> str:
+    where = _innermost(stacks)
+    return f"timed out after {seconds:.3g}s" + (f", standing at {where}" if where else "")
+
+
+def _stacks_in(output: str) -> str:
+    """The stacks that faulthandler has written into `output`, without flakeproof's own frames."""
+    start = re.search(r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(most recent)", output, re.MULTILINE)
+    if start is None:
+        return ""
+    lines = output[start.start() :].splitlines()
+    return "\n".join(line for line in lines if not (line.startswith('  File "') and _WORKER_FRAME.search(line)))
+
+
+def _innermost(stacks: str) -> str:
+    """`file:line (function)` of the first frame shown; faulthandler writes the most recent call first."""
+    current = re.search(r"Current thread.*", stacks, re.DOTALL)
+    places = list(re.finditer(r'File "([^"]+)", line (\d+) in (\S+)', current[0] if current else stacks))
+    if not places:
+        return ""
+    found = places[-1] if stacks.startswith("Task ") else places[0]
+    return f"{found[1]}:{found[2]} ({found[3]})"

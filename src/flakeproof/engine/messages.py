@@ -1,0 +1,54 @@
+"""What worker processes tell the dispatcher. Private to the engine: the rest of the product sees events."""
+
+from typing import Any
+
+import msgspec
+
+
+class Ready(msgspec.Struct, tag_field="type", tag="ready"):
+    """The target is loaded."""
+
+    lanes: str
+    """Module of `flakeproof_worker.lanes` that runs the trials."""
+    python: str
+    load_ns: int
+
+
+class Unloadable(msgspec.Struct, tag_field="type", tag="unloadable"):
+    """The target cannot be run."""
+
+    kind: str
+    message: str
+    details: str
+
+
+class Passed(msgspec.Struct, tag_field="type", tag="passed"):
+    """A batch of trials that passed, and how many leases have been taken to their end."""
+
+    count: int
+    durations: list[tuple[int, int]]
+    leases: int
+
+
+class Ended(msgspec.Struct, tag_field="type", tag="ended"):
+    """One trial that did not pass."""
+
+    trial: int
+    outcome: str
+    ns: int
+    failure: dict[str, Any] | None = None
+    output: str = ""
+    stacks: str = ""
+    reason: str = ""
+    signal: int | None = None
+    exit_code: int | None = None
+
+
+class Bye(msgspec.Struct, tag_field="type", tag="bye"):
+    """Every trial that was taken has been reported; the process is about to exit."""
+
+
+WorkerMessage = Ready | Unloadable | Passed | Ended | Bye
+
+decode = msgspec.json.Decoder(WorkerMessage).decode
+"""Bytes of one line to a message; raises msgspec.DecodeError."""

@@ -1,0 +1,164 @@
+"""One worker process, seen from the coordinator: started by path, spoken to over a socket, watched over its board."""
+
+import json
+import mmap
+import os
+import signal
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import flakeproof_worker
+from flakeproof.engine.ledger import Account, Block
+from flakeproof.engine.messages import WorkerMessage, decode
+from flakeproof_worker import board
+from flakeproof_worker.output import excerpt
+from flakeproof_worker.stacks import DUMP_SIGNAL
+
+WORKER_FOLDER = Path(flakeproof_worker.__file__).parent
+_CHUNK = 1 << 18
+
+
+class WorkerProcess:
+    """A running worker process and what we know of it."""
+
+    def __init__(self, number: int, python: str, folder: str, order: dict[str, Any], environment: dict[str, str]):
+        """Start it. `order` is what the process is told first (`flakeproof_worker.process`).
+
+        Raises OSError when the interpreter cannot be started.
+        """
+        self.number = number
+        self.lanes: int = order["lanes"]
+        self.account = Account(self.lanes)
+        self.ready = False
+        self.bye_ns = 0
+        """When it said goodbye (monotonic nanoseconds); 0 before."""
+        self.lane_kind = ""
+        self._finishing = False
+        self._partial = b""
+        board_descriptor = os.memfd_create("flakeproof-board")
+        output = _unnamed_file(order["scratch"], number)
+        ours, theirs = socket.socketpair()
+        try:
+            os.ftruncate(board_descriptor, board.size_of(self.lanes))
+            self._mapping = mmap.mmap(board_descriptor, board.size_of(self.lanes))
+            self.words = memoryview(self._mapping).cast("Q")
+            self._popen = subprocess.Popen(
+                [python, "-u", str(WORKER_FOLDER), str(theirs.fileno()), str(board_descriptor)],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=(theirs.fileno(), board_descriptor),
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            os.close(output)
+            raise
+        finally:
+            theirs.close()
+            os.close(board_descriptor)
+        self._output = output
+        self._sock = ours
+        self.pidfd = os.pidfd_open(self._popen.pid)
+        self._say(order)
+        ours.setblocking(False)
+
+    @property
+    def pid(self) -> int:
+        """Process id, also of its process group and session."""
+        return self._popen.pid
+
+    def fileno(self) -> int:
+        """Descriptor on which messages arrive."""
+        return self._sock.fileno()
+
+    def give(self, block: Block) -> None:
+        """Lease `block` to the process."""
+        self.account.give(block)
+        self._say({"type": "lease", "first": block[0], "count": block[1]})
+
+    def expire(self, trial: int) -> None:
+        """Tell the process that the time of `trial` is over."""
+        self._say({"type": "expire", "trial": trial})
+
+    def finish(self) -> None:
+        """Tell the process that no more leases will come."""
+        if not self._finishing:
+            self._finishing = True
+            self._say({"type": "finish"})
+
+    def stop(self) -> None:
+        """Have the process take no further trial, not even of the leases that it has."""
+        self.words[board.STOP] = 1
+        self.finish()
+
+    def messages(self) -> list[WorkerMessage]:
+        """Everything that has arrived and not been read; what a dead process has not finished writing is dropped."""
+        data = bytearray(self._partial)
+        with suppress(BlockingIOError, ConnectionError):
+            while chunk := self._sock.recv(_CHUNK):
+                data += chunk
+        *lines, rest = bytes(data).split(b"\n")
+        self._partial = rest
+        return [decode(line) for line in lines if line]
+
+    def has_exited(self) -> bool:
+        """Whether the process is dead (its exit status is kept until `close`)."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def in_flight(self) -> dict[int, int]:
+        """Trials on the board whose outcome has not arrived, with their start (monotonic nanoseconds, 0: not yet)."""
+        running = board.in_flight(self.words, self.lanes)
+        return {trial: start for trial, start in running.items() if not self.account.has_ended(trial)}
+
+    @property
+    def taken(self) -> int:
+        """Trials that the process has taken so far."""
+        return int(self.words[board.TAKEN])
+
+    def output(self) -> str:
+        """Head and tail of what it has written to stdout and stderr since the last trial that cleared it."""
+        return excerpt(self._output)
+
+    def trim_output(self, limit: int) -> None:
+        """Keep a process that never stops writing from filling the disk."""
+        with suppress(OSError):
+            if os.fstat(self._output).st_size > limit:
+                os.ftruncate(self._output, 0)
+
+    def dump_stacks(self) -> None:
+        """Ask for the stacks of all its threads, written to its output."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, DUMP_SIGNAL)
+
+    def kill(self, number: signal.Signals) -> None:
+        """Signal the whole process group."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def close(self) -> int:
+        """Kill what is left of the group, reap, release everything; return the exit status (negative: the signal)."""
+        self.kill(signal.SIGKILL)
+        status = self._popen.wait()
+        self._sock.close()
+        os.close(self.pidfd)
+        os.close(self._output)
+        self.words.release()
+        self._mapping.close()
+        return status
+
+    def _say(self, message: dict[str, Any]) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # dead: it will be noticed as such
+            self._sock.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _unnamed_file(folder: str, number: int) -> int:
+    path = Path(folder, f"process-{number}-{os.getpid()}.out")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    path.unlink()
+    return descriptor

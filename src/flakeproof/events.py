@@ -1,0 +1,79 @@
+"""What happens in a run, for everybody who wants to know: console, log, reports."""
+
+import msgspec
+
+from flakeproof.model import Failure, RunSpec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Base of all events."""
+
+
+class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):
+    """The run begins; nothing has been executed yet."""
+
+    run_id: str
+    at: str
+    """Time of day, ISO 8601, UTC."""
+    version: str
+    spec: RunSpec
+
+
+class TrialsPassed(Event, frozen=True, kw_only=True, tag="trials-passed"):
+    """Trials that passed, as one batch of one process."""
+
+    process: int
+    count: int
+    durations: list[tuple[int, int]]
+    """Counts per duration bucket (`flakeproof_worker.durations`)."""
+
+
+class TrialFailed(Event, frozen=True, kw_only=True, tag="trial-failed"):
+    """One trial failed, timed out or crashed."""
+
+    number: int
+    """The how manieth failure of the run this is, from 1."""
+    failure: Failure
+
+
+class TrialSkipped(Event, frozen=True, kw_only=True, tag="trial-skipped"):
+    """One trial did not want to run."""
+
+    trial: int
+    reason: str
+
+
+class TrialLost(Event, frozen=True, kw_only=True, tag="trial-lost"):
+    """One trial has no result, through no fault of the target."""
+
+    trial: int
+    reason: str
+
+
+class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
+    """A regular look at the run; never logged."""
+
+    completed: int
+    failed: int
+    planned: int | None
+    elapsed: float
+    """Seconds since the first process was ready."""
+    planned_duration: float | None
+
+
+class Noted(Event, frozen=True, kw_only=True, tag="noted"):
+    """Something that the user should know and that changes no number."""
+
+    message: str
+
+
+class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
+    """The run is over."""
+
+    elapsed: float
+    """Seconds from the first process being ready to the last trial's end."""
+    stopped: str | None
+    """Why it ended before its plan was fulfilled; None if it was."""
+
+
+AnyEvent = RunStarted | TrialsPassed | TrialFailed | TrialSkipped | TrialLost | Progressed | Noted | RunEnded

@@ -1,0 +1,114 @@
+"""The records that describe a run: what is asked for, and how each trial ended. Frozen, typed, JSON both ways."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Outcome(StrEnum):
+    """How a trial ended. A harness fault (`lost`) is never a test failure."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    CRASHED = "crashed"
+    LEAKED = "leaked"
+    SKIPPED = "skipped"
+    LOST = "lost"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it counts against the target."""
+        return self in _FAILURES
+
+
+_FAILURES = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED})
+
+
+class Isolation(StrEnum):
+    """What trials share with each other."""
+
+    SHARED = "shared"
+    """One process runs many trials: descriptors, ports and globals are shared."""
+    FORK = "fork"
+    """Each trial runs in a fresh fork of a process that has loaded the target."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all records."""
+
+
+class TargetSpec(Record, frozen=True, kw_only=True):
+    """What is executed, as data that a worker process can load."""
+
+    name: str
+    """As the user wrote it."""
+    module: str
+    attribute: str
+    arguments: dict[str, str | float | bool] = {}
+    """Bound by name."""
+    scenario: str | None = None
+    loop: str | None = None
+    """`module:function` that returns the event loop for async trials; None for asyncio's own."""
+    python: str
+    """Path of the interpreter that runs it."""
+    folder: str
+    """Working directory, first on the import path."""
+    packages: dict[str, str] = {}
+    """Packages importable by path alone, name to folder."""
+    descriptors_per_trial: int = 1
+    """File descriptors that one trial holds at most."""
+    ports_per_trial: int = 0
+    """Ephemeral ports that one trial holds at most."""
+
+
+class RunSpec(Record, frozen=True, kw_only=True):
+    """A whole run: the target and every setting that decides what happens."""
+
+    target: TargetSpec
+    preset: str | None = None
+    count: int | None
+    """Trials to run; None when only the duration ends the run."""
+    first: int = 1
+    """Number of the first trial."""
+    duration: float | None = None
+    """Seconds after which no further trial starts."""
+    workers: int
+    """Trials in flight at once."""
+    processes: int
+    """Operating-system processes that hold the workers."""
+    isolation: Isolation = Isolation.SHARED
+    timeout: float | None = 300.0
+    """Seconds that one trial may take."""
+    grace: float = 2.0
+    """Seconds between asking a process to end and killing it."""
+    max_failures: int | None = None
+    """Stop after so many failures."""
+    seed: int
+    ci_rate: float | None = None
+    """Failure rate seen elsewhere, for the number of failures to expect."""
+
+    @property
+    def is_fixed_count(self) -> bool:
+        """Whether the number of trials is fixed beforehand and does not depend on what is seen."""
+        return self.count is not None and self.duration is None and self.max_failures is None
+
+
+class Failure(Record, frozen=True, kw_only=True):
+    """A trial that ended badly, with all that is known about it."""
+
+    trial: int
+    seed: int
+    outcome: Outcome
+    message: str
+    """One line, for people."""
+    signature: str
+    """Identity of the failure: the same bug gives the same one."""
+    duration: float
+    """Seconds."""
+    process: int
+    details: dict[str, Any] = {}
+    """The exception (type, message, frames, cause), signal or exit code, stacks."""
+    output: str = ""
+    """What the trial wrote, capped; empty where several trials share a process."""

@@ -1,0 +1,155 @@
+"""The words in which a run is told to people, as lines of plain text."""
+
+from collections.abc import Iterator
+
+from flakeproof.events import Progressed, TrialFailed
+from flakeproof.model import Outcome
+from flakeproof.summary import RateInterval, SignatureSummary, Summary
+from flakeproof.text import (
+    bound,
+    duration,
+    number,
+    one_line,
+    percent,
+    share,
+    short_duration,
+    whole_duration,
+)
+
+_KINDS_SHOWN = 5
+_METHODS = {
+    "clopper-pearson": "Clopper-Pearson",
+    "clopper-pearson, one-sided": "exact, one-sided",
+    "robbins": "Robbins, valid at every moment",
+}
+
+
+def progress(event: Progressed) -> str:
+    """`Progress: 1000/10000 completed (10.0%), 2 failures, 125 tests/sec, ~1m12s remaining`."""
+    per_second = event.completed / event.elapsed if event.elapsed > 0 else 0.0
+    if event.planned is None:
+        done = f"{event.completed} completed"
+    else:
+        done = f"{event.completed}/{event.planned} completed ({percent(event.completed, event.planned, 1)})"
+    left = remaining(event)
+    failures = f"{event.failed} failure" + ("" if event.failed == 1 else "s")
+    eta = f", ~{whole_duration(left)} remaining" if left is not None else ""
+    return f"Progress: {done}, {failures}, {per_second:.0f} tests/sec{eta}"
+
+
+def remaining(event: Progressed) -> float | None:
+    """Seconds until the plan is fulfilled at the present speed; None if that cannot be told yet."""
+    if event.completed == 0 or event.elapsed <= 0:
+        return None
+    ends: list[float] = []
+    if event.planned is not None:
+        ends.append((event.planned - event.completed) * event.elapsed / event.completed)
+    if event.planned_duration is not None:
+        ends.append(event.planned_duration - event.elapsed)
+    return max(0.0, min(ends)) if ends else None
+
+
+def failure(event: TrialFailed) -> str:
+    """`FAILURE #1 on test 342: write failed (…): [Errno 9] Bad file descriptor`."""
+    return f"FAILURE #{event.number} on test {event.failure.trial}: {event.failure.message}"
+
+
+def results(summary: Summary) -> Iterator[str]:
+    """The results block and the closing line."""
+    yield "=== Stress Test Results ==="
+    yield f"Total tests: {summary.total}"
+    yield f"Passed: {summary.passed} ({percent(summary.passed, summary.total)})"
+    yield f"Failed: {summary.failed} ({percent(summary.failed, summary.total)})"
+    yield from _other_outcomes(summary)
+    yield f"Duration: {duration(summary.elapsed)}"
+    yield f"Rate: {(summary.trials_per_second or 0):.0f} tests/second"
+    if summary.interval is not None:
+        yield f"Failure rate: {rate_with_interval(summary.rate or 0.0, summary.interval)}"
+    if summary.durations is not None:
+        yield (
+            f"A test takes: {short_duration(summary.durations.median)} (median), "
+            f"{short_duration(summary.durations.p95)} (95th percentile), "
+            f"{short_duration(summary.durations.longest)} (longest)"
+        )
+    if summary.stopped is not None:
+        planned = f" of {summary.planned}" if summary.planned is not None else ""
+        yield f"Not complete: {summary.stopped}, after {summary.total}{planned} tests"
+    if summary.signatures:
+        yield ""
+        yield from _signatures(summary)
+    yield ""
+    yield closing(summary)
+
+
+def rate_with_interval(rate: float, interval: RateInterval) -> str:
+    """`1.77% (1.52% to 2.05%, 95% Clopper-Pearson)`, or `at most 0.30% (95%, …)` when nothing failed."""
+    confidence = f"{100 * interval.confidence:g}%"
+    method = _METHODS.get(interval.method, interval.method)
+    if rate == 0:
+        return f"at most {bound(interval.high)} ({confidence}, {method})"
+    if rate == 1:
+        return f"at least {bound(interval.low)} ({confidence}, {method})"
+    return f"{share(rate)} ({bound(interval.low)} to {bound(interval.high)}, {confidence} {method})"
+
+
+def closing(summary: Summary) -> str:
+    """The last line: what it means."""
+    if summary.total == 0:
+        return "No test has run"
+    if summary.failed:
+        rate = percent(summary.failed, summary.total)
+        return (
+            f"Stress test detected {summary.failed} failure{'s' if summary.failed != 1 else ''} "
+            f"out of {summary.total} runs ({rate} failure rate)"
+        )
+    lost = summary.outcomes.get(Outcome.LOST, 0)
+    if lost:
+        return f"{lost} of {summary.total} tests have no result: this run proves nothing"
+    skipped = summary.outcomes.get(Outcome.SKIPPED, 0)
+    if skipped == summary.total:
+        return f"All {summary.total} tests were skipped: this run proves nothing"
+    expected = ""
+    if summary.ci_rate is not None:
+        expected = f" (Expected ~{summary.ci_rate * summary.passed:.0f} failures based on CI rate)"
+    return f"All {summary.passed} tests passed!{expected}"
+
+
+def _other_outcomes(summary: Summary) -> Iterator[str]:
+    timed_out = summary.outcomes.get(Outcome.TIMED_OUT, 0)
+    crashed = summary.outcomes.get(Outcome.CRASHED, 0)
+    if timed_out or crashed:
+        parts = [f"{count} {name}" for count, name in ((timed_out, "timed out"), (crashed, "crashed")) if count]
+        yield f"Of the failed: {', '.join(parts)}"
+    for outcome, label in ((Outcome.SKIPPED, "Skipped"), (Outcome.LOST, "Lost (no result)")):
+        if count := summary.outcomes.get(outcome, 0):
+            yield f"{label}: {count} ({percent(count, summary.total)})"
+
+
+def _signatures(summary: Summary) -> Iterator[str]:
+    """The distinct failures: how often, an example, and how to see it again."""
+    kinds = len(summary.signatures)
+    yield f"{kinds} distinct failure{'s' if kinds != 1 else ''}:"
+    for found in summary.signatures[:_KINDS_SHOWN]:
+        yield from _signature(found)
+    if kinds > _KINDS_SHOWN:
+        yield f"  and {number(kinds - _KINDS_SHOWN)} more kinds: see {summary.folder}"
+
+
+def _signature(found: SignatureSummary) -> Iterator[str]:
+    example = found.example
+    yield f"  {found.count} × {one_line(example.message, 200)}"
+    frames = example.details.get("exception", {}).get("frames", [])
+    if frames:
+        file, line, function = frames[-1]
+        yield f"      at {file}:{line} in {function}"
+    yield f"      first on test {example.trial} (seed {example.seed}): flakeproof replay latest {example.trial}"
+
+
+def sections(text: str, limit: int = 40) -> Iterator[str]:
+    """Captured output, indented; the middle left out when it is long."""
+    rows = text.splitlines()
+    if len(rows) > limit:
+        half = limit // 2
+        rows = [*rows[:half], f"… {len(rows) - limit} lines left out …", *rows[-half:]]
+    for row in rows:
+        yield f"    {row}"

@@ -1,0 +1,48 @@
+"""Console without a terminal: lines that never change once they are written."""
+
+from flakeproof.events import AnyEvent, Noted, Progressed, RunEnded, TrialFailed
+from flakeproof.reports import lines
+from flakeproof.reports.selection import Selection
+from flakeproof.reports.writer import Writer
+
+_SHARE = 0.1
+"""A line for each tenth of the plan …"""
+_LEAST_SECONDS = 1.0
+"""… but not more often than this …"""
+_MOST_SECONDS = 15.0
+"""… nor less often than this."""
+
+
+class PlainConsole:
+    """Sink that prints the lines of the original kit."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._selection = Selection()
+        self._last_seconds = 0.0
+        self._last_completed = 0
+
+    def __call__(self, event: AnyEvent) -> None:
+        """Print what belongs to `event`, if anything."""
+        match event:
+            case Progressed():
+                if self._is_due(event):
+                    self._last_seconds, self._last_completed = event.elapsed, event.completed
+                    self._writer.note(lines.progress(event))
+            case TrialFailed():
+                if self._selection.shows(event.failure.signature):
+                    self._writer.result(lines.failure(event))
+                    for row in lines.sections(event.failure.output):
+                        self._writer.result(row)
+            case Noted():
+                self._writer.note(event.message)
+            case RunEnded():
+                if self._selection.hidden:
+                    self._writer.note(f"({self._selection.hidden} more failures of the same kinds were not printed)")
+
+    def _is_due(self, event: Progressed) -> bool:
+        if event.completed == self._last_completed or event.completed == event.planned:
+            return False
+        since = event.elapsed - self._last_seconds
+        step = event.planned is not None and event.completed - self._last_completed >= _SHARE * event.planned
+        return since >= _MOST_SECONDS or (step and since >= _LEAST_SECONDS)

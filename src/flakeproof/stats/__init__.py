@@ -1,0 +1,7 @@
+"""The statistics of flaky tests, as pure functions of numbers on the standard library alone.
+
+``detection``   how many trials show a failure, and what trials without one prove;
+``proportion``  a failure rate and its interval when it is read once, at the end;
+``sequential``  a failure rate and its interval when it is watched while trials run;
+``special``     the beta function and its relatives in logarithms, which the others rest on.
+"""

@@ -1,0 +1,133 @@
+"""The result of a run: what reports show and what `flakeproof.run` returns."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from flakeproof import verdict as verdicts
+from flakeproof.errors import ExitCode
+from flakeproof.history import History
+from flakeproof.model import Failure, Outcome, Record
+from flakeproof.stats import detection, proportion, sequential
+from flakeproof.verdict import Verdict
+from flakeproof_worker.durations import quantile
+
+SCHEMA_VERSION = 1
+
+
+class RateInterval(Record, frozen=True, kw_only=True):
+    """A failure rate is never shown without one."""
+
+    low: float
+    high: float
+    confidence: float
+    method: str
+
+
+class SignatureSummary(Record, frozen=True, kw_only=True):
+    """One distinct failure."""
+
+    signature: str
+    count: int
+    example: Failure
+
+
+class DurationSummary(Record, frozen=True, kw_only=True):
+    """How long trials that passed took, in seconds; known to 2 %."""
+
+    shortest: float
+    median: float
+    p95: float
+    longest: float
+
+
+class Summary(Record, frozen=True, kw_only=True):
+    """What came out of a run."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    folder: str
+    """Where its log is."""
+    target: str
+    seed: int
+    verdict: Verdict
+    exit_code: int
+    planned: int | None
+    total: int
+    """Trials that have an outcome."""
+    passed: int
+    failed: int
+    """Failed, timed out and crashed together."""
+    outcomes: dict[str, int]
+    rate: float | None
+    """Share of failures among passed and failed trials; None when there were none of either."""
+    interval: RateInterval | None
+    signatures: list[SignatureSummary]
+    durations: DurationSummary | None
+    elapsed: float
+    """Seconds."""
+    trials_per_second: float | None
+    stopped: str | None
+    ci_rate: float | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed, and something ran."""
+        return self.exit_code == ExitCode.GOOD
+
+
+def summarize(history: History, folder: str, confidence: float = 0.95) -> Summary:
+    """Summary of a run whose events are all in `history`."""
+    spec = history.spec
+    if spec is None:
+        raise ValueError("the history has no start of a run")
+    passed, failed = history.outcomes[Outcome.PASSED], history.failed
+    lost = history.outcomes[Outcome.LOST]
+    decided = passed + failed
+    complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
+    return Summary(
+        run_id=history.run_id,
+        folder=folder,
+        target=spec.target.name,
+        seed=spec.seed,
+        verdict=verdicts.of_run(failed, passed),
+        exit_code=int(verdicts.exit_code(failed, passed, lost, history.stopped)),
+        planned=spec.count,
+        total=history.total,
+        passed=passed,
+        failed=failed,
+        outcomes={outcome.value: history.outcomes[outcome] for outcome in Outcome if history.outcomes[outcome]},
+        rate=failed / decided if decided else None,
+        interval=_interval(failed, decided, confidence, complete=complete) if decided else None,
+        signatures=[
+            SignatureSummary(signature=group.signature, count=group.count, example=group.example)
+            for group in sorted(history.groups.values(), key=lambda group: -group.count)
+        ],
+        durations=_durations(history.durations),
+        elapsed=history.elapsed,
+        trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,
+        stopped=history.stopped,
+        ci_rate=spec.ci_rate,
+    )
+
+
+def _interval(failed: int, decided: int, confidence: float, *, complete: bool) -> RateInterval:
+    if complete and failed == 0:
+        high = detection.zero_failure_bound(decided, confidence)
+        return RateInterval(low=0.0, high=high, confidence=confidence, method="clopper-pearson, one-sided")
+    # What decides about its own end may only be read with an interval that holds at every moment.
+    found = (proportion.clopper_pearson if complete else sequential.robbins)(failed, decided, confidence)
+    return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
+
+
+def _durations(buckets: Mapping[int, int]) -> DurationSummary | None:
+    values = [quantile(buckets, share) for share in (0.0, 0.5, 0.95, 1.0)]
+    shortest, median, p95, longest = values
+    if shortest is None or median is None or p95 is None or longest is None:
+        return None
+    return DurationSummary(shortest=shortest, median=median, p95=p95, longest=longest)
+
+
+def to_json(summary: Summary) -> bytes:
+    """One JSON document, indented, with `schema_version`."""
+    return msgspec.json.format(msgspec.json.encode(summary)) + b"\n"

@@ -1,0 +1,84 @@
+"""From what the user wrote to a target that a worker process can load."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import flakeproof
+from flakeproof.errors import UsageError
+from flakeproof.model import TargetSpec
+from flakeproof.scenarios.catalogue import SCENARIOS, Scenario
+from flakeproof.targets import interpreter
+
+_CALLABLE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+
+
+def resolve(
+    name: str,
+    settings: Mapping[str, str],
+    folder: Path,
+    *,
+    python: str | None = None,
+    loop: str | None = None,
+) -> TargetSpec:
+    """The target called `name`, with `settings` of a scenario and the working directory `folder`.
+
+    Raises UsageError if there is no such scenario, or the name has no form that we know.
+    """
+    if name in SCENARIOS:
+        return _scenario(SCENARIOS[name], settings, folder, python, loop)
+    if settings:
+        raise UsageError(
+            f"{name} takes no settings: {', '.join(f'{key}={value}' for key, value in settings.items())} cannot apply",
+            f"--server, --settle and --set are for scenarios: {', '.join(SCENARIOS)}",
+        )
+    for value, what in ((name, "target"), (loop, "--loop")):
+        if value is not None and not _CALLABLE.fullmatch(value):
+            raise UsageError(f"{what} {value!r} is neither a scenario nor module:function{_hint(value)}", _FORMS)
+    module, _, attribute = name.partition(":")
+    return TargetSpec(
+        name=name,
+        module=module,
+        attribute=attribute,
+        python=interpreter.find(python, folder, os.environ),
+        folder=str(folder),
+        loop=loop,
+    )
+
+
+_FORMS = f"a target is a scenario ({', '.join(SCENARIOS)}) or a Python function written pkg.module:function"
+
+
+def scenario_of(name: str) -> Scenario | None:
+    """The scenario called `name`, if there is one."""
+    return SCENARIOS.get(name)
+
+
+def _scenario(
+    scenario: Scenario, settings: Mapping[str, str], folder: Path, python: str | None, loop: str | None
+) -> TargetSpec:
+    arguments = scenario.arguments(settings)
+    io = str(arguments.pop("io"))
+    return TargetSpec(
+        name=scenario.name,
+        scenario=scenario.name,
+        module=scenario.module,
+        attribute=scenario.trials[io],
+        arguments=arguments,
+        loop=loop or scenario.loops.get(io),
+        python=interpreter.find(python, folder, os.environ) if python else sys.executable,
+        folder=str(folder),
+        packages={"flakeproof": str(Path(flakeproof.__file__).parent)},
+        descriptors_per_trial=scenario.descriptors_per_trial,
+        ports_per_trial=scenario.ports_per_trial,
+    )
+
+
+def _hint(value: str) -> str:
+    if value.endswith(".py") or "/" in value or "::" in value:
+        return " (paths cannot be run yet; name the function by its module)"
+    close = difflib.get_close_matches(value, SCENARIOS, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

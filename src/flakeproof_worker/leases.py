@@ -1,0 +1,66 @@
+"""The trials that the coordinator has given to this process, taken one by one."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from flakeproof_worker import board
+from flakeproof_worker.channel import Channel, Message
+from flakeproof_worker.seeds import seeds_of
+
+
+class Leases:
+    """A queue of blocks of trials; also remembers what else the coordinator said.
+
+    A trial is (number, seed). `expired` collects trials whose time is over, for lanes that can end them.
+    """
+
+    def __init__(self, channel: Channel, words: memoryview, run_seed: int) -> None:
+        self._channel = channel
+        self._words = words
+        self._run_seed = run_seed
+        self._blocks: deque[tuple[int, int]] = deque()
+        self._current: Iterator[tuple[int, int]] = iter(())
+        self._has_current = False
+        self._finished = False
+        self.exhausted = 0
+        """Leases taken to their end since the last look."""
+        self.expired: list[int] = []
+
+    def no_more(self) -> bool:
+        """Whether no trial will ever come: told to stop, told that all is given out, or the coordinator is gone."""
+        return bool(self._words[board.STOP]) or (
+            not self._blocks and not self._has_current and (self._finished or self._channel.at_end)
+        )
+
+    def hear(self, messages: list[Message]) -> None:
+        """Take in what the coordinator said."""
+        for message in messages:
+            match message["type"]:
+                case "lease":
+                    self._blocks.append((message["first"], message["count"]))
+                case "expire":
+                    self.expired.append(message["trial"])
+                case "finish":
+                    self._finished = True
+
+    def next_block(self) -> tuple[int, list[int]] | None:
+        """The number of the first trial of the next whole block and the seeds of its trials, if one is there."""
+        if self._words[board.STOP] or not self._blocks:
+            return None
+        first, count = self._blocks.popleft()
+        return first, seeds_of(self._run_seed, first, count)
+
+    def take(self) -> tuple[int, int] | None:
+        """The next trial, if one is there; the caller puts it on the board."""
+        while not self._words[board.STOP]:
+            if self._has_current:
+                if (trial := next(self._current, None)) is not None:
+                    return trial
+                self._has_current = False
+                self.exhausted += 1
+            if (block := self.next_block()) is None:
+                return None
+            first, seeds = block
+            self._current = enumerate(seeds, first)
+            self._has_current = True
+        return None

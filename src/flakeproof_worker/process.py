@@ -1,0 +1,98 @@
+"""A worker process from start to end: hear what to run, load it, run the leased trials, say goodbye."""
+
+import atexit
+import gc
+import importlib
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from time import perf_counter_ns
+from typing import Any, NoReturn
+
+from flakeproof_worker import board, kernel, stacks
+from flakeproof_worker.channel import Channel, Message
+from flakeproof_worker.duty import Duty
+from flakeproof_worker.leases import Leases
+from flakeproof_worker.loader import UnloadableError, load
+from flakeproof_worker.output import Output
+from flakeproof_worker.reporter import Reporter
+
+
+def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
+    """Be a worker process that talks over the socket `control` and shows itself on the board."""
+    os.set_inheritable(control, False)
+    os.set_inheritable(board_descriptor, False)
+    channel = Channel(socket.socket(fileno=control))
+    order = channel.receive()
+    if order is None:
+        os._exit(0)  # the coordinator has gone before it said anything
+    kernel.die_with(order["coordinator"])
+    stacks.prepare()
+    with suppress(OSError):  # gone: there is nobody left to tell
+        _work(channel, order, board_descriptor, import_by_path)
+    _leave()
+
+
+def _work(channel: Channel, order: Message, board_descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
+    words = board.words_of(board_descriptor, order["lanes"])
+    os.close(board_descriptor)
+    # The streams may be closed or exchanged by a trial; this descriptor stays.
+    output = Output(os.dup(1))
+    sys.argv = ["flakeproof"]
+    sys.path[:0] = order["sys_path"]
+    try:
+        for name, folder in order["packages"].items():
+            if name not in sys.modules:
+                import_by_path(name, folder)
+        start = perf_counter_ns()
+        function, is_async = load(order["module"], order["attribute"], order["arguments"])
+        new_loop = None
+        if order["loop"]:
+            module, _, attribute = order["loop"].partition(":")
+            new_loop, _ = load(module, attribute, {})
+        load_ns = perf_counter_ns() - start
+    except UnloadableError as error:
+        channel.send({"type": "unloadable", "kind": error.kind, "message": error.message, "details": error.details})
+        return
+    output.discard()  # what imports print belongs to no trial
+    duty = Duty(
+        function=function,
+        is_async=is_async,
+        lanes=order["lanes"],
+        channel=channel,
+        words=words,
+        leases=Leases(channel, words, order["seed"]),
+        reporter=Reporter(channel),
+        output=output,
+        new_loop=new_loop,
+        grace=order["grace"],
+        scratch=order["scratch"],
+    )
+    lane_kind = lanes_for(order["isolation"], is_async, order["lanes"])
+    run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run
+    channel.send({"type": "ready", "lanes": lane_kind, "python": sys.version.split()[0], "load_ns": load_ns})
+    gc.collect()
+    gc.freeze()  # what is loaded now lives as long as the process; a fork shares its pages for longer, too
+    run(duty)
+    channel.send({"type": "bye"})
+
+
+def lanes_for(isolation: str, is_async: bool, lanes: int) -> str:
+    """Name of the module in `flakeproof_worker.lanes` that runs trials under these settings."""
+    if isolation == "fork":
+        return "forks"
+    if is_async:
+        return "tasks"
+    return "inline" if lanes == 1 else "threads"
+
+
+def _leave() -> NoReturn:
+    """Exit without waiting for threads that trials have left behind; exit handlers of the user's code still run."""
+    with suppress(BaseException):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BaseException):
+            stream.flush()
+    os._exit(0)

@@ -1,0 +1,47 @@
+"""Tell the coordinator how trials ended: each one that did not pass at once, those that passed in batches."""
+
+from time import perf_counter_ns
+from typing import Any
+
+from flakeproof_worker.channel import Channel
+from flakeproof_worker.durations import sketch
+
+FLUSH_NANOSECONDS = 100_000_000
+"""Passed trials are held back for at most this long."""
+
+
+class Reporter:
+    """Collects what has passed; sends the rest."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._leases_done = 0
+        self._last = perf_counter_ns()
+        self.passed: list[int] = []
+        """Durations (nanoseconds) of the trials that passed since the last batch."""
+
+    def due(self) -> bool:
+        """Whether a batch has been held back for long enough."""
+        return perf_counter_ns() - self._last > FLUSH_NANOSECONDS
+
+    def lease_done(self) -> None:
+        """Note that a lease has been taken to its end; the next batch says so and is the request for more."""
+        self._leases_done += 1
+
+    def flush(self) -> None:
+        """Send the batch."""
+        self._last = perf_counter_ns()
+        if self.passed or self._leases_done:
+            message = {
+                "type": "passed",
+                "count": len(self.passed),
+                "durations": list(sketch(self.passed).items()),
+                "leases": self._leases_done,
+            }
+            self.passed = []
+            self._leases_done = 0
+            self._channel.send(message)
+
+    def ended(self, trial: int, outcome: str, nanoseconds: int, **details: Any) -> None:
+        """Report a trial that did not pass."""
+        self._channel.send({"type": "ended", "trial": trial, "outcome": outcome, "ns": nanoseconds, **details})

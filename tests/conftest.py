@@ -1,0 +1,24 @@
+"""Options of the test suite: `--long` adds what takes longer, `--short` leaves out stress tests."""
+
+import os
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the two options."""
+    parser.addoption("--long", action="store_true", help="run tests marked long, too")
+    parser.addoption("--short", action="store_true", help="skip stress tests (also: FLAKEPROOF_SHORT=1)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what was not asked for, with the reason."""
+    long, short = config.getoption("--long"), config.getoption("--short") or os.environ.get("FLAKEPROOF_SHORT")
+    for item in items:
+        if item.get_closest_marker("long"):
+            if short:
+                item.add_marker(pytest.mark.skip(reason="left out in short mode"))
+            elif not long:
+                item.add_marker(pytest.mark.skip(reason="takes long; add --long"))
+        elif short and item.get_closest_marker("stress"):
+            item.add_marker(pytest.mark.skip(reason="left out in short mode"))
