@@ -1,0 +1,1 @@
+"""Side-by-side measurements: each prints ratios or limits from one run."""

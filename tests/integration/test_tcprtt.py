@@ -1,0 +1,105 @@
+"""The scenario `tcprtt`: clean with the server after the fix, flaky with the one before it, by a real race."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import flakeproof
+from flakeproof.scenarios.catalogue import TCPRTT
+from flakeproof.summary import Summary
+
+MESSAGE = re.compile(
+    r"(write|reading TCP_INFO|close) failed \(local=127\.0\.0\.1:\d+, remote=127\.0\.0\.1:\d+\): \[Errno \d+\] \w.*"
+)
+
+
+def symptoms(summary: Summary) -> Counter[str]:
+    """Failures by error name and step."""
+    found: Counter[str] = Counter()
+    for group in summary.signatures:
+        exception = group.example.details["exception"]
+        found[f"{exception.get('errno')} {group.example.message.partition(' ')[0]}"] += group.count
+    return found
+
+
+@pytest.mark.stress
+def test_ci_variant(tmp_path: Path) -> None:
+    """The CI variant of the stress test passes: 2,000 trials, no failure. It fails if the leaky server is in place."""
+    summary = flakeproof.run("tcprtt", preset="ci", store=str(tmp_path))
+    assert summary.failed == 0, f"{summary.failed} of {summary.total} trials failed: {dict(symptoms(summary))}"
+    assert (summary.total, summary.passed, summary.exit_code) == (2000, 2000, 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("preset", ["fast", "parallel", "full"])
+def test_other_variants(preset: str, tmp_path: Path) -> None:
+    """The larger variants pass, too."""
+    summary = flakeproof.run("tcprtt", preset=preset, store=str(tmp_path))
+    assert (summary.failed, summary.total) == (0, summary.planned), dict(symptoms(summary))
+
+
+def test_ci_variant_catches_the_leaky_server() -> None:
+    """With the server before the fix in place of the fixed one, the CI variant of this very suite fails."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{__file__}::test_ci_variant"]
+    environment = {**os.environ, "FLAKEPROOF_SERVER": "leaky"}
+    environment.pop("FLAKEPROOF_SHORT", None)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout
+    assert "EBADF write" in done.stdout
+
+
+def test_leaky_server_fails_by_the_race(tmp_path: Path) -> None:
+    """Before the fix some trials fail; every failure is an error of the system on the client's connection."""
+    summary = flakeproof.run("tcprtt", count=4000, settings={"server": "leaky"}, store=str(tmp_path))
+    found = symptoms(summary)
+    assert found["EBADF write"] > 0
+    assert summary.passed > summary.failed
+    for group in summary.signatures:
+        assert MESSAGE.fullmatch(group.example.message) or "[Errno" in group.example.message
+        assert group.example.details["exception"]["type"] in {
+            "flakeproof.scenarios.tcprtt.StepError",
+            "OSError",
+            "ConnectionRefusedError",
+            "ConnectionResetError",
+            "TimeoutError",
+        }
+
+
+@pytest.mark.long
+def test_leaky_rate_under_the_ci_preset(tmp_path: Path) -> None:
+    """EBADF on the client's write shows in 0.5 % to 5 % of trials; five CI runs together, on two cores."""
+    writes, total = 0, 0
+    for _ in range(5):
+        summary = flakeproof.run("tcprtt", preset="ci", settings={"server": "leaky"}, store=str(tmp_path))
+        writes += symptoms(summary)["EBADF write"]
+        total += summary.total
+    assert 0.005 <= writes / total <= 0.05
+
+
+def test_less_settling_provokes(tmp_path: Path) -> None:
+    """Without the wait, and with many workers, most of what is rare becomes common."""
+    settings = {"server": "leaky", "settle": "0ms"}
+    summary = flakeproof.run("tcprtt", count=4000, workers=50, settings=settings, store=str(tmp_path))
+    assert summary.failed / summary.total > 0.05
+
+
+def test_alone_in_its_process_the_leaky_server_does_not_fail(tmp_path: Path) -> None:
+    """The bug needs company: with each trial in a fork of its own there is nobody to hit."""
+    summary = flakeproof.run("tcprtt", count=300, isolation="fork", settings={"server": "leaky"}, store=str(tmp_path))
+    assert (summary.failed, summary.total) == (0, 300)
+
+
+@pytest.mark.parametrize("server", TCPRTT.settings["server"].values)  # type: ignore[union-attr]  # a Choice
+def test_threads(server: str, tmp_path: Path) -> None:
+    """The same trial with threads: clean after the fix; before it, whatever fails is an error of the system."""
+    settings = {"server": server, "io": "threads"}
+    summary = flakeproof.run("tcprtt", count=600, workers=8, settings=settings, store=str(tmp_path))
+    assert summary.total == 600
+    assert set(summary.outcomes) <= {"passed", "failed"}
+    if server == "fixed":
+        assert summary.failed == 0, dict(symptoms(summary))
