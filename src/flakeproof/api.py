@@ -1,18 +1,20 @@
 """What a Python program can call: the same as the commands `run` and `plan`."""
 
 import os
+import signal
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from flakeproof import config as configuration
-from flakeproof.errors import UsageError
+from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent
 from flakeproof.planning import Plan, plan
 from flakeproof.runspec import build
 from flakeproof.session import conduct
-from flakeproof.store.folder import KEPT_RUNS, NAME, Store
+from flakeproof.store.folder import KEPT_RUNS, store_of
 from flakeproof.summary import Summary
+from flakeproof.verdict import INTERRUPTED, TERMINATED
 
 __all__ = ["Plan", "Summary", "plan", "run"]
 
@@ -20,32 +22,67 @@ __all__ = ["Plan", "Summary", "plan", "run"]
 def run(
     target: str | Callable[[], object],
     *,
+    preset: str | None = None,
+    count: int | None = None,
+    duration: float | str | None = None,
+    workers: int | None = None,
+    processes: int | None = None,
+    isolation: str | None = None,
+    timeout: float | str | None = None,
+    grace: float | str | None = None,
+    failfast: bool | None = None,
+    max_failures: int | None = None,
+    seed: int | None = None,
+    ci_rate: float | str | None = None,
+    python: str | os.PathLike[str] | None = None,
+    loop: str | None = None,
+    store: str | os.PathLike[str] | None = None,
     settings: Mapping[str, str] | None = None,
     on_event: Callable[[AnyEvent], None] | None = None,
-    **options: Any,
 ) -> Summary:
     """Run `target` as often as asked for and return what came out.
 
     `target` is a name as on the command line, or a function that can be imported by its module and name (a worker
-    process has to find it). `settings` are a scenario's. `options` are those of the command line with underscores:
-    `count`, `duration` (seconds or "90s"), `workers`, `processes`, `isolation`, `timeout`, `failfast`,
-    `max_failures`, `seed`, `preset`, `ci_rate`, `python`, `loop`, `store`; FLAKEPROOF_* and pyproject.toml apply
-    where nothing is given. `on_event` hears every event.
+    process has to find it). The options are those of the command line; times are seconds or a text like "90s", rates
+    a number between 0 and 1 or a text like "2%", and "none" as `timeout` is no limit. FLAKEPROOF_* and
+    [tool.flakeproof] apply where nothing is given. `settings` are a scenario's, e.g. `{"server": "leaky"}`.
+    `on_event` hears every event of the run.
 
-    Raises UsageError for bad values, CannotRunError if the target cannot be run (both FlakeproofError), and
-    KeyboardInterrupt if the run was interrupted, after its record has been written.
+    Failures of the target are no exception here: look at the summary (`ok`, `failed`, `verdict`). Raises UsageError
+    for bad values and CannotRunError if the target cannot be run (both FlakeproofError); KeyboardInterrupt and
+    SystemExit if SIGINT or SIGTERM has ended the run, after its record has been written.
     """
+    options = {
+        "preset": preset,
+        "count": count,
+        "duration": duration,
+        "workers": workers,
+        "processes": processes,
+        "isolation": isolation,
+        "timeout": timeout,
+        "grace": grace,
+        "failfast": failfast,
+        "max-failures": max_failures,
+        "seed": seed,
+        "ci-rate": ci_rate,
+        "python": None if python is None else os.fspath(python),
+        "loop": loop,
+        "store": None if store is None else os.fspath(store),
+    }
     folder = Path.cwd()
-    given = {name.replace("_", "-"): value for name, value in options.items()}
-    config = configuration.load(given, os.environ, folder)
+    config = configuration.load(options, os.environ, folder, shown=lambda name: f"{name.replace('-', '_')}=")
     spec = build(target if isinstance(target, str) else _name_of(target), config, settings or {}, folder)
-    store = Store(Path(config.get("store") or config.folder / NAME))
     sinks = [on_event] if on_event is not None else []
-    warnings: list[str] = []
-    summary = conduct(spec, store, lambda _: sinks, warnings.append, config.get("keep-runs") or KEPT_RUNS)
-    if summary.stopped == "interrupted":
-        raise KeyboardInterrupt
+    summary = conduct(spec, store_of(config), lambda _: sinks, _warn, config.get("keep-runs") or KEPT_RUNS)
+    if summary.stopped == INTERRUPTED:
+        raise KeyboardInterrupt(signal.SIGINT)
+    if summary.stopped == TERMINATED:
+        raise SystemExit(int(ExitCode.TERMINATED))
     return summary
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, RuntimeWarning, stacklevel=4)
 
 
 def _name_of(function: Callable[[], object]) -> str:

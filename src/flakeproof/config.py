@@ -1,6 +1,8 @@
 """Settings and where they come from: command line, FLAKEPROOF_*, [tool.flakeproof] in pyproject.toml, defaults."""
 
 import difflib
+import math
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,24 +12,19 @@ from typing import Any
 from flakeproof.errors import UsageError
 from flakeproof.model import Isolation
 from flakeproof.presets import PRESETS
-from flakeproof.text import parse_duration, parse_rate
+from flakeproof.text import parse_duration, parse_rate, parse_whole, shortened
 
 MOST_TRIALS = 10**12
 MOST_WORKERS = 10_000
 MOST_PROCESSES = 1_000
+_LONGEST = 366 * 86400.0
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
     def parse(value: Any) -> int:
-        try:
-            found = int(str(value).replace(",", "").replace("_", ""))
-        except ValueError:
-            raise ValueError(f"{value!r} is not a whole number") from None
-        if not least <= found <= most:
-            raise ValueError(f"{found:,} is not between {least:,} and {most:,}")
-        return found
+        return parse_whole(str(value), least, most)
 
     return parse
 
@@ -36,10 +33,11 @@ def _time(*, none_allowed: bool) -> Callable[[Any], float | None]:
     def parse(value: Any) -> float | None:
         if none_allowed and str(value).lower() == "none":
             return None
-        seconds = parse_duration(str(value))
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        seconds = float(value) if is_number and math.isfinite(value) else parse_duration(str(value))
         if seconds <= 0:
             raise ValueError(f"{value!r} is no time at all" + ("; `none` is no limit" if none_allowed else ""))
-        if seconds > 366 * 86400:
+        if seconds > _LONGEST:
             raise ValueError(f"{value!r} is more than a year")
         return seconds
 
@@ -51,7 +49,7 @@ def _one_of(*values: str) -> Callable[[Any], str]:
         if str(value) not in values:
             close = difflib.get_close_matches(str(value), values, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise ValueError(f"{value!r} is not one of {', '.join(values)}{hint}")
+            raise ValueError(f"{shortened(str(value))!r} is not one of {', '.join(values)}{hint}")
         return str(value)
 
     return parse
@@ -66,7 +64,7 @@ def _flag(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} is not a text")
+        raise ValueError(f"{value!r} is not a name" if value else "it is empty")
     return value
 
 
@@ -91,16 +89,22 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "settle": lambda value: _text(str(value)),
     "io": _text,
 }
-_NOT_SETTINGS = {"trial", "seed-of-trial", "run", "short", "require-all"}
+_PATHS = {"store", "python"}
+"""Settings that may be a path: one in pyproject.toml is relative to that file, others to the current folder."""
+_NOT_SETTINGS = {"trial", "seed-of-trial", "run", "short", "require-all", "bootstrap-python"}
 """FLAKEPROOF_* names that mean something else than a setting."""
+_PROJECT, _ENVIRONMENT, _ASKED = range(3)
+_DEFAULT = -1
 
 
 @dataclass(frozen=True)
 class Config:
-    """Values by name, parsed, and the place that each one comes from, for messages."""
+    """Values by name, parsed, and the place that each one comes from."""
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
+    """As a user would write them, for messages."""
+    layers: Mapping[str, int]
     folder: Path
     """Root of the project: where pyproject.toml is, else the current folder."""
 
@@ -112,26 +116,39 @@ class Config:
         """Where the value of `name` comes from, as a user would write it."""
         return self.sources.get(name, f"--{name}")
 
+    def layer(self, name: str) -> int:
+        """How much weight the source of `name` has: of two settings that exclude each other the heavier one wins."""
+        return self.layers.get(name, _DEFAULT)
 
-def load(command_line: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Config:
-    """Settings for a command run in `folder`; None on the command line means not given.
+    def is_asked_for(self, name: str) -> bool:
+        """Whether `name` was given for this very command."""
+        return self.layer(name) == _ASKED
 
-    Raises UsageError that names the value and its source.
+
+def load(
+    asked: Mapping[str, Any],
+    environment: Mapping[str, str],
+    folder: Path,
+    shown: Callable[[str], str] = "--{}".format,
+) -> Config:
+    """Settings for a command run in `folder`; `asked` holds those of the command, None for not given.
+
+    `shown` writes the name of such a setting for messages. Raises UsageError that names the value and its source.
     """
     root = project_root(folder)
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    layers = [
-        ("tool.flakeproof.{} in pyproject.toml", _from_project(root)),
-        ("the environment variable {}", _from_environment(environment)),
-        ("--{}", {name: value for name, value in command_line.items() if value is not None}),
+    layers: dict[str, int] = {}
+    given: list[tuple[int, Callable[[str], str], Mapping[str, Any]]] = [
+        (_PROJECT, "tool.flakeproof.{} in pyproject.toml".format, _from_project(root)),
+        (_ENVIRONMENT, lambda name: f"the environment variable {_variable(name)}", _from_environment(environment)),
+        (_ASKED, shown, {name: value for name, value in asked.items() if value is not None}),
     ]
-    for wording, layer in layers:
-        for name, value in layer.items():
-            shown = wording.format(_variable(name) if "environment" in wording else name)
-            values[name] = _parse(name, value, shown)
-            sources[name] = shown
-    return Config(values, sources, root)
+    for layer, wording, found in given:
+        for name, value in found.items():
+            values[name] = _parse(name, value, wording)
+            sources[name], layers[name] = wording(name), layer
+    return Config(values, sources, layers, root)
 
 
 def project_root(folder: Path) -> Path:
@@ -142,36 +159,42 @@ def project_root(folder: Path) -> Path:
     return folder
 
 
-def _parse(name: str, value: Any, source: str) -> Any:
+def _parse(name: str, value: Any, wording: Callable[[str], str]) -> Any:
     parser = _PARSERS.get(name)
     if parser is None:
         close = difflib.get_close_matches(name, _PARSERS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known settings: {', '.join(_PARSERS)}"
-        raise UsageError(f"{source} is not a setting of flakeproof", hint)
+        hint = f"did you mean {wording(close[0])}?" if close else f"known settings: {', '.join(_PARSERS)}"
+        raise UsageError(f"{wording(name)} is not a setting of flakeproof", hint)
     try:
         return parser(value)
     except ValueError as error:
-        raise UsageError(f"{source}: {error}") from None
+        raise UsageError(f"{wording(name)}: {error}") from None
 
 
 def _from_project(root: Path) -> dict[str, Any]:
     path = root / "pyproject.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("flakeproof", {})
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{path} cannot be read: {error}", "mend it, or run from another folder") from None
+    table = tools.get("flakeproof", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
         raise UsageError(f"tool.flakeproof in {path} is not a table")
-    return {name.replace("_", "-"): value for name, value in table.items()}
+    found = {name.replace("_", "-"): value for name, value in table.items()}
+    for name in _PATHS & found.keys():
+        value = found[name]
+        if isinstance(value, str) and value and (name == "store" or os.sep in value):
+            found[name] = str(root / value)
+    return found
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     found = {
         name.removeprefix("FLAKEPROOF_").lower().replace("_", "-"): value
         for name, value in environment.items()
-        if name.startswith("FLAKEPROOF_")
+        if name.startswith("FLAKEPROOF_") and value  # an empty one is as good as none
     }
     if "trial" in found:
         # We are inside of a trial: FLAKEPROOF_SEED is that trial's, not a setting.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from flakeproof.events import (
     AnyEvent,
+    Event,
     RunEnded,
     RunStarted,
     TrialFailed,
@@ -16,6 +17,19 @@ from flakeproof.model import Failure, Outcome, RunSpec
 
 _SIGNATURES_KEPT = 200
 _OTHER = "(further signatures)"
+
+
+class TrialsCounted(Event, frozen=True, kw_only=True, tag="trials-counted"):
+    """Trials of which a log keeps only the number, because it has grown too large for each of them."""
+
+    outcome: Outcome
+    signature: str
+    """Of failures; empty for others."""
+    count: int
+
+
+AnyRecord = AnyEvent | TrialsCounted
+"""What a log consists of."""
 
 
 @dataclass
@@ -41,7 +55,7 @@ class History:
     stopped: str | None = None
     ended: bool = False
 
-    def add(self, event: AnyEvent) -> None:
+    def add(self, event: AnyRecord) -> None:
         """Count `event`."""
         match event:
             case RunStarted():
@@ -57,6 +71,10 @@ class History:
                 self.outcomes[Outcome.SKIPPED] += 1
             case TrialLost():
                 self.outcomes[Outcome.LOST] += 1
+            case TrialsCounted():
+                self.outcomes[event.outcome] += event.count
+                if group := self.groups.get(event.signature, self.groups.get(_OTHER)):
+                    group.count += event.count
             case RunEnded():
                 self.elapsed, self.stopped, self.ended = event.elapsed, event.stopped, True
 

@@ -78,6 +78,8 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Trials in flight at once."""
     processes: int
     """Operating-system processes that hold the workers."""
+    first_process: int = 0
+    """Number of the first process: seed and number together decide about its PYTHONHASHSEED."""
     isolation: Isolation = Isolation.SHARED
     timeout: float | None = 300.0
     """Seconds that one trial may take."""

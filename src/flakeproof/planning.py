@@ -3,10 +3,13 @@
 from flakeproof.model import Record
 from flakeproof.stats import detection
 
+SCHEMA_VERSION = 1
+
 
 class Plan(Record, frozen=True, kw_only=True):
     """An answer to "how many trials?"; rates and probabilities between 0 and 1."""
 
+    schema_version: int = SCHEMA_VERSION
     count: int | None
     """Trials; None when no number up to the limit of the search is enough."""
     rate: float | None

@@ -31,10 +31,8 @@ def build(target_name: str, config: Config, extra: Mapping[str, str], folder: Pa
         loop=config.get("loop"),
     )
     preset_name = config.get("preset")
-    duration = config.get("duration")
-    # A time alone is a complete plan; it must not be cut short by the default preset.
     preset = presets.PRESETS[preset_name or presets.DEFAULT]
-    count = config.get("count") or (None if duration is not None and preset_name is None else preset.count)
+    count, duration = _length(config, preset.count)
     workers, processes = _places(config, scenario, preset.workers)
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     seed = config.get("seed")
@@ -54,11 +52,30 @@ def build(target_name: str, config: Config, extra: Mapping[str, str], folder: Pa
     )
 
 
+def _length(config: Config, preset_count: int) -> tuple[int | None, float | None]:
+    """How many trials, and for how long."""
+    count, duration = config.get("count"), config.get("duration")
+    if duration is None:
+        return count or preset_count, None
+    # A time alone is a complete plan: it is not cut short by the default preset, nor by what weighs less.
+    if count is not None and config.layer("count") >= config.layer("duration"):
+        return count, duration
+    if count is None and "preset" in config.values and config.layer("preset") >= config.layer("duration"):
+        return preset_count, duration
+    return None, duration
+
+
 def _scenario_settings(config: Config, scenario: Scenario | None) -> dict[str, str]:
     given = {name: str(config.get(name)) for name in _SCENARIO_SETTINGS if name in config.values}
     if scenario is None:
         # Only what was said for this very command can be a mistake; the project's settings are for its scenarios.
-        return {name: value for name, value in given.items() if config.source(name).startswith("--")}
+        return {name: value for name, value in given.items() if config.is_asked_for(name)}
+    for name, value in given.items():
+        try:
+            if name in scenario.settings:
+                scenario.settings[name].parse(value)
+        except ValueError as error:
+            raise UsageError(f"{config.source(name)}: {error}") from None
     return given
 
 
@@ -67,11 +84,16 @@ def _places(config: Config, scenario: Scenario | None, preset_workers: int | Non
     cores = len(os.sched_getaffinity(0))
     workers, processes = config.get("workers"), config.get("processes")
     if workers is not None and processes is not None and processes > workers:
-        raise UsageError(
-            f"{config.source('processes')} {processes} is more than {config.source('workers')} {workers}: "
-            "each process holds at least one worker",
-            f"ask for at least {processes} workers or at most {workers} processes",
-        )
+        if config.layer("processes") == config.layer("workers"):
+            raise UsageError(
+                f"{config.source('processes')} {processes} is more than {config.source('workers')} {workers}: "
+                "each process holds at least one worker",
+                f"ask for at least {processes} workers or at most {workers} processes",
+            )
+        if config.layer("processes") > config.layer("workers"):
+            workers = processes
+        else:
+            processes = workers
     if workers is None:
         fitting = scenario.workers if scenario else cores
         workers = max(preset_workers or fitting, processes or 1)
@@ -83,9 +105,9 @@ def _places(config: Config, scenario: Scenario | None, preset_workers: int | Non
 
 def _max_failures(config: Config) -> int | None:
     most: int | None = config.get("max-failures")
-    if not config.get("failfast"):
+    if not config.get("failfast") or (most is not None and config.layer("max-failures") > config.layer("failfast")):
         return most
-    if most is not None and most > 1:
+    if most is not None and most > 1 and config.layer("max-failures") == config.layer("failfast"):
         raise UsageError(
             f"{config.source('failfast')} stops at the first failure, {config.source('max-failures')} {most} later",
             "give one of the two",

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flakeproof.engine.execute import Sink, execute
-from flakeproof.errors import FlakeproofError
 from flakeproof.history import History
 from flakeproof.model import RunSpec
-from flakeproof.store.folder import Store, new_run_id
+from flakeproof.store.folder import Store
 from flakeproof.store.log import LogWriter
 from flakeproof.summary import Summary, summarize
 
@@ -18,22 +17,27 @@ def conduct(
     sinks: Callable[[Path], Sequence[Sink]],
     warn: Callable[[str], None],
     keep_runs: int,
+    *,
+    becomes_latest: bool = True,
 ) -> Summary:
     """Run `spec`, record it, return what came out; `sinks` gets the folder of the run.
 
     Raises UsageError or CannotRunError when nothing could be run; then no record is left either.
     """
-    run_id = new_run_id()
-    folder = store.new_run(run_id)
+    folder = store.new_run(becomes_latest=becomes_latest)
     history = History()
-    log = LogWriter(folder, warn)
     try:
-        execute(spec, run_id, folder, [history.add, log, *sinks(folder)])
-    except FlakeproofError:
-        log.close()
-        store.discard(folder)
+        log = LogWriter(folder.path, warn)
+        try:
+            execute(spec, folder.path.name, folder.path, [history.add, log, *sinks(folder.path)])
+        finally:
+            log.close()
+    except BaseException:
+        if history.total:
+            folder.close()  # what has been seen so far is worth keeping
+        else:
+            store.discard(folder)
         raise
-    finally:
-        log.close()
+    folder.close()
     store.prune(keep_runs)
-    return summarize(history, str(folder))
+    return summarize(history, str(folder.path))

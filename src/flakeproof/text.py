@@ -2,9 +2,34 @@
 
 import math
 import re
+from collections.abc import Callable
 
 _UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_PLAIN = re.compile(r"\+?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-zµ]*)")
+
+
+_WHOLE = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+|\d+(?:_\d+)+)", re.ASCII)
+_MOST_DIGITS = 60
+_LEAST_SHOWN = 1e-12
+
+
+def parse_whole(text: str, least: int, most: int) -> int:
+    """A whole number from `least` to `most`, written like `2000`, `2,000` or `2_000`.
+
+    Raises ValueError for anything else; nothing is rounded or guessed (`2k`, `1e3`).
+    """
+    compact = text.strip()
+    if not _WHOLE.fullmatch(compact):
+        raise ValueError(f"{shortened(text)!r} is not a whole number; write it like {min(most, max(least, 2000))}")
+    if len(compact) > _MOST_DIGITS or not least <= (found := int(compact.replace(",", ""))) <= most:
+        raise ValueError(f"{shortened(compact)} is not between {least:,} and {most:,}")
+    return found
+
+
+def shortened(text: str, limit: int = 50) -> str:
+    """`text` as far as it fits into a message."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def parse_duration(text: str) -> float:
@@ -23,7 +48,7 @@ def parse_duration(text: str) -> float:
         seconds += float(part[1]) * _UNITS[unit]
         position = part.end()
     if not compact or position != len(compact) or not math.isfinite(seconds):
-        raise ValueError(f"{text!r} is not a duration; write it like 500ms, 90s, 1m30s or 2h")
+        raise ValueError(f"{shortened(text)!r} is not a duration; write it like 500ms, 90s, 1m30s or 2h")
     return seconds
 
 
@@ -33,20 +58,22 @@ def parse_rate(text: str) -> float:
     A bare number above 1 is refused rather than guessed: 2 may be meant as 2 % or as a slip. Raises ValueError.
     """
     compact = text.strip().replace(" ", "")
-    remedy = "write it as 2%, 0.02 or 3/200"
+    shown = shortened(text)
     try:
         if compact.endswith("%"):
-            value = float(compact[:-1]) / 100
+            # Not divided by 100: 99.99% is 0.9999, the nearest number there is, and not its neighbour.
+            value = float(compact[:-1] + "e-2") if _PLAIN.fullmatch(compact[:-1]) else float(compact[:-1]) / 100
         elif "/" in compact:
-            part, whole = compact.split("/")
-            value = float(part) / float(whole)
+            part, whole = (float(side) for side in compact.split("/"))
+            value = part / whole if whole > 0 else math.nan
         else:
             value = float(compact)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{text!r} is not a rate; {remedy}") from None
+    except (ValueError, OverflowError):
+        raise ValueError(f"{shown!r} is not a rate; write it like 2%, 0.02 or 3/200") from None
     if not 0 <= value <= 1:
-        hint = f"; {text}% would be {text}%" if "%" not in compact and 1 < value <= 100 else ""
-        raise ValueError(f"{text!r} is not a rate between 0 and 1 (0% to 100%){hint}; {remedy}")
+        if _PLAIN.fullmatch(compact) and 1 < value <= 100:
+            raise ValueError(f"{shown!r} is more than 1, the whole; if {shown} percent is meant, write {shown}%")
+        raise ValueError(f"{shown!r} is not a rate between 0% and 100%; write it like 2%, 0.02 or 3/200")
     return value
 
 
@@ -73,7 +100,9 @@ def whole_duration(seconds: float) -> str:
 
 
 def short_duration(seconds: float) -> str:
-    """`4.2µs`, `5.21ms`, `1.30s`: for single trials."""
+    """`4.2µs`, `5.21ms`, `1.3s`: for single trials."""
+    if seconds == 0:
+        return "0ms"
     for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
         if seconds < limit:
             return f"{seconds * factor:.3g}{unit}"
@@ -98,18 +127,60 @@ def share(value: float, digits: int = 2, *, exact_zero: bool = False, exact_one:
     return ">99.99%" if value > 0.5 else "<0.01%" if value > 0 else f"{0:.{digits}f}%"
 
 
-def bound(value: float) -> str:
-    """An end of an interval: two significant digits below 1 %, two decimals above."""
+def rate(value: float) -> str:
+    """A share that somebody has chosen, as short as it was written: `2%`, `1.5%`, `0.0001%`."""
+    for digits in range(4, 17):
+        shown = f"{100 * value:.{digits}g}"
+        if float(shown) < 100 or value >= 1:
+            return f"{100 * value:.15f}".rstrip("0") + "%" if "e-" in shown else f"{shown}%"
+    return ">99.99%"
+
+
+def lower(value: float) -> str:
+    """The lower end of an interval of shares, rounded down: what is said must hold."""
+    return _outward(value, math.floor)
+
+
+def upper(value: float) -> str:
+    """The upper end of an interval of shares, rounded up: what is said must hold."""
+    return _outward(value, math.ceil)
+
+
+def _outward(value: float, rounded: Callable[[float], int]) -> str:
+    """Two decimals from 1 % on, two significant digits below; neither 0% nor 100% unless it is exactly that."""
     if value <= 0 or value >= 1:
         return "0%" if value <= 0 else "100%"
-    if value > 0.99:
-        return share(value)
-    return share(value) if value >= 0.01 else f"{100 * value:.2g}%"
+    if value < _LEAST_SHOWN:
+        return "<0.0000000001%" if rounded is math.ceil else "0%"
+    least = 2 if value >= 0.01 else 1 - math.floor(math.log10(100 * value))
+    for digits in range(least, least + 12):
+        scaled = 100 * value * 10.0**digits
+        nearest = round(scaled)
+        # A value that is a round number but for its representation stays that number.
+        whole = nearest if abs(scaled - nearest) <= 1e-9 * scaled else rounded(scaled)
+        shown = f"{whole / 10.0**digits:.{digits}f}"
+        if 0 < float(shown) < 100:
+            return f"{shown}%"
+    return "<100%" if rounded is math.ceil else ">99.99%"
 
 
 def number(value: float) -> str:
-    """`2,000`; `~1.2e+09` never."""
+    """`2,000`."""
     return f"{value:,.0f}"
+
+
+def speed(value: float) -> str:
+    """`125`, `3.2`, `0.04`: what is slow is not rounded to nothing."""
+    if value >= 10 or value == 0:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.1g}" if value >= 0.001 else "<0.001"
+
+
+def expected(value: float) -> str:
+    """A number of failures to expect: `5,000`, `9.1`, `0.3`."""
+    if value >= 10 or value == 0:
+        return number(value)
+    return f"{value:.1f}".removesuffix(".0") if value >= 0.1 else f"{value:.1g}" if value >= 1e-4 else "<0.0001"
 
 
 def one_line(message: str, limit: int = 300) -> str:

@@ -1,18 +1,22 @@
 """What a run means: a pure function of its counts. The table is in docs/how-it-works.md.
 
-| failures | passes | lost | stopped by a signal | verdict | exit code |
+| failed | passed | lost | verdict | exit code | exit code if a signal ended the run |
 |---|---|---|---|---|---|
-| any | any | any | yes | as below | 130 or 143 |
-| > 0 | > 0 | any | no | flaky | 1 |
-| > 0 | 0 | any | no | broken | 1 |
-| 0 | > 0 | 0 | no | stable | 0 |
-| 0 | any | > 0 | no | inconclusive | 3 |
-| 0 | 0 | 0 | no | inconclusive | 5 |
+| > 0 | > 0 | any | flaky | 1 | 130 or 143 |
+| > 0 | 0 | any | broken | 1 | 130 or 143 |
+| 0 | any | > 0 | inconclusive | 3 | 130 or 143 |
+| 0 | > 0 | 0 | stable | 0 | 130 or 143 |
+| 0 | 0 | 0 | inconclusive | 5 | 130 or 143 |
 """
 
 from enum import StrEnum
 
 from flakeproof.errors import ExitCode
+
+INTERRUPTED, TERMINATED = "interrupted", "terminated"
+"""Reasons for the end of a run that come from outside."""
+TIME_OVER = "the time given is over"
+"""The one that is no early end where nothing but a time was asked for."""
 
 
 class Verdict(StrEnum):
@@ -28,18 +32,18 @@ class Verdict(StrEnum):
     """No trial has told anything."""
 
 
-def of_run(failed: int, passed: int) -> Verdict:
-    """The verdict on a run with so many failures and passes."""
+def of_run(failed: int, passed: int, lost: int) -> Verdict:
+    """The verdict on a run with so many failures, passes, and trials whose result is lost."""
     if failed:
         return Verdict.FLAKY if passed else Verdict.BROKEN
-    return Verdict.STABLE if passed else Verdict.INCONCLUSIVE
+    return Verdict.STABLE if passed and not lost else Verdict.INCONCLUSIVE
 
 
 def exit_code(failed: int, passed: int, lost: int, stopped: str | None) -> ExitCode:
     """The exit code of a run; `stopped` is the reason for an early end, None for none."""
-    if stopped == "interrupted":
+    if stopped == INTERRUPTED:
         return ExitCode.INTERRUPTED
-    if stopped == "terminated":
+    if stopped == TERMINATED:
         return ExitCode.TERMINATED
     if failed:
         return ExitCode.FAILURES

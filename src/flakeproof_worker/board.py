@@ -3,16 +3,23 @@
 The coordinator reads it while trials run (for time limits and progress) and after a process died (which trials were
 in flight, which had ended). Writing a word costs some 30 ns, a message costs microseconds: that is why it exists.
 
-Layout, in unsigned 64-bit words: STOP (written by the coordinator: take no more trials), TAKEN (how many trials the
-process has taken in all), then from FIRST_LANE on two words for each lane: the number of the trial in flight (0: none)
-and the monotonic time at which it started, in nanoseconds. A lane writes its number before TAKEN grows, and reports a
-trial that did not pass before it takes the next: what is taken, not in flight and not reported has passed.
+Layout, in unsigned 64-bit words: STOP (written by the coordinator: 1 for take no more trials, CONDEMNED for report no
+more either, because the process is being ended for a trial that is over its time), TAKEN (how many trials the
+process has taken in all), HOLDER (the trial whose code holds the event loop right now, 0: none), then from FIRST_LANE
+on two words for each lane: the number of the trial in flight (0: none) and the monotonic time at which it started, in
+nanoseconds.
+
+A lane writes the time, then the number, then TAKEN: a reader never sees a trial with the start of an older one. It
+reports a trial that did not pass before it takes the next, and a batch of trials that passed only when none of them is
+on the board any more: what is taken, not in flight and not reported has passed.
 """
 
 import mmap
 
 STOP = 0
+CONDEMNED = 2
 TAKEN = 1
+HOLDER = 2
 FIRST_LANE = 4
 WORDS_PER_LANE = 2
 WORD_BYTES = 8
@@ -31,6 +38,19 @@ def words_of(descriptor: int, lanes: int) -> memoryview:
 def lane_offset(lane: int) -> int:
     """Index of the first word of `lane`."""
     return FIRST_LANE + WORDS_PER_LANE * lane
+
+
+def begin(words: memoryview, lane: int, trial: int, now: int) -> None:
+    """Show that `lane` has taken `trial` at the monotonic time `now`."""
+    offset = lane_offset(lane)
+    words[offset + 1] = now
+    words[offset] = trial
+    words[TAKEN] += 1
+
+
+def clear(words: memoryview, lane: int) -> None:
+    """Show that `lane` has nothing in hand."""
+    words[lane_offset(lane)] = 0
 
 
 def in_flight(words: memoryview, lanes: int) -> dict[int, int]:

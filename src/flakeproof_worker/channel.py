@@ -22,11 +22,16 @@ class Channel:
         return self._sock.fileno()
 
     def send(self, message: Message) -> None:
-        """Send one message whole.
+        """Send one message whole; a lone surrogate, which no JSON reader takes, is sent as a question mark.
 
         Raises OSError when the other side is gone.
         """
-        self._sock.sendall(json.dumps(message, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
+        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        self._sock.sendall(text.encode(errors="replace") + b"\n")
+
+    def close(self) -> None:
+        """Leave the conversation to the other processes that hold this end of it."""
+        self._sock.close()
 
     def receive(self) -> Message | None:
         """The next message, waited for; None at the end of the conversation."""

@@ -1,12 +1,15 @@
 """What every kind of lane works with."""
 
 import os
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
+from flakeproof_worker import board
 from flakeproof_worker.channel import Channel
-from flakeproof_worker.failure import describe, is_skip
+from flakeproof_worker.failure import describe, is_skip, message_of
 from flakeproof_worker.leases import Leases
 from flakeproof_worker.output import Output
 from flakeproof_worker.reporter import Reporter
@@ -24,6 +27,8 @@ class Duty:
     leases: Leases
     reporter: Reporter
     output: Output
+    stacks_descriptor: int
+    """Where stacks are written; the same file as `output`."""
     new_loop: Callable[[], Any] | None
     grace: float
     scratch: str
@@ -31,32 +36,66 @@ class Duty:
     """False in a copy of this process that a trial made with fork(2): such a copy must never report."""
 
     def watch_forks(self) -> None:
-        """Notice when a trial forks this process and lets the copy return from the target."""
+        """Cut off every copy of this process that a trial makes: it can neither report nor take what is sent to us."""
 
         def in_copy() -> None:
             self.owner = False
+            self.channel.close()
 
         os.register_at_fork(after_in_child=in_copy)
 
-    def leave_if_copied(self) -> None:
-        """End the copy of this process that a trial has made and not ended itself."""
-        if not self.owner:
-            os._exit(0)
+    def leave_if_unwanted(self, error: BaseException | None = None) -> None:
+        """End a process that came out of the target but must not report on it.
+
+        A condemned one: the signal for its stacks may be all that ended the trial. A copy: as a program of its own
+        would have ended.
+        """
+        if self.owner:
+            if self.words[board.STOP] == board.CONDEMNED:
+                os._exit(1)
+            return
+        status = 0
+        if isinstance(error, SystemExit):
+            status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        elif error is not None:
+            traceback.print_exception(error)
+            status = 1
+        os._exit(status & 0xFF)
 
     def report_exception(self, trial: int, error: BaseException, nanoseconds: int, output: str = "") -> None:
         """Report how a trial ended that raised `error`."""
-        if is_skip(error):
-            self.reporter.ended(trial, "skipped", nanoseconds, reason=str(error))
-        else:
-            self.reporter.ended(trial, "failed", nanoseconds, failure=describe(error), output=output)
+        self.reporter.ended(trial, nanoseconds, **ending_of(error), output=output)
+
+    def report_batch(self) -> None:
+        """Send the batch if leases have been taken to their end or it has been held back for long enough."""
+        if self.leases.exhausted or self.reporter.due():
+            self.reporter.lease_done(self.leases.exhausted)
+            self.leases.exhausted = 0
+            self.reporter.flush()
 
 
-class UnawaitedError(TypeError):
-    """The target returned a coroutine: nothing of it has run, so the trial proves nothing."""
+def ending_of(error: BaseException) -> dict[str, Any]:
+    """What is reported of a trial that raised `error`."""
+    if is_skip(error):
+        return {"outcome": "skipped", "reason": message_of(error)}
+    return {"outcome": "failed", "failure": describe(error)}
 
 
-def reject_coroutine(result: Any) -> None:
-    """Raise UnawaitedError if `result` of a plain function is a coroutine."""
-    if hasattr(result, "cr_frame"):
-        result.close()
-        raise UnawaitedError("the target is not async, but it returned a coroutine that nobody awaits")
+class NotRunError(TypeError):
+    """Calling the target gave something that has yet to be run: the trial proves nothing."""
+
+
+_NOT_RUN = {
+    CoroutineType: "a coroutine that nobody awaits",
+    GeneratorType: "a generator that nobody iterates over",
+    AsyncGeneratorType: "an asynchronous generator that nobody iterates over",
+}
+
+
+def check_result(result: Any) -> None:
+    """Raise NotRunError if `result` of a plain function shows that nothing of it has run."""
+    what = _NOT_RUN.get(type(result))
+    if what is not None:
+        if isinstance(result, CoroutineType):
+            result.close()
+        raise NotRunError(f"the target is called as a plain function, but it returned {what}")

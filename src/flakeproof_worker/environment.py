@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from collections.abc import Callable
 from typing import Any
 
 TRIAL = "FLAKEPROOF_TRIAL"
@@ -9,36 +10,52 @@ SEED = "FLAKEPROOF_SEED"
 _DIGITS = 24
 
 
-class _Variable:
-    """One environment variable whose value is rewritten in place.
+class _Buffer:
+    """Memory for one `NAME=digits` that C code and child processes read in place.
 
     `os.environ[...] = ...` calls setenv(3), and glibc keeps every value it was ever given: a million trials would
-    leak tens of megabytes. putenv(3) takes our own buffer instead, so that C code and child processes read whatever
-    stands in it; `os.environ` keeps its own copy, which is updated beside it.
+    leak tens of megabytes. putenv(3) takes our own memory instead, so that it can be rewritten. It is never freed,
+    because the environment may point to it for as long as the process lives.
     """
 
     def __init__(self, name: str, libc: Any) -> None:
         prefix = f"{name}=".encode()
-        self._buffer = ctypes.create_string_buffer(prefix + b"0", len(prefix) + _DIGITS)
-        self.key = name.encode()
-        self.digits = (ctypes.c_char * _DIGITS).from_buffer(self._buffer, len(prefix))
-        if libc.putenv(self._buffer):
-            raise OSError(f"putenv {name} failed")
+        self._libc = libc
+        libc.malloc.restype = ctypes.c_void_p
+        address = libc.malloc(len(prefix) + _DIGITS)
+        ctypes.memmove(address, prefix + b"0\0", len(prefix) + 2)
+        self._memory = ctypes.c_void_p(address)
+        self.digits = (ctypes.c_char * _DIGITS).from_address(address + len(prefix))
+
+    def put(self) -> None:
+        """Make this memory the variable's place in the environment."""
+        if self._libc.putenv(self._memory):
+            raise MemoryError("putenv failed")
 
 
-class TrialEnvironment:
-    """Keeps the two variables at the trial that is running."""
+def exporter() -> Callable[[int, int], None]:
+    """Return a function that shows a trial's number and seed to this process and to children that it starts.
 
-    def __init__(self) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._trial = _Variable(TRIAL, libc)
-        self._seed = _Variable(SEED, libc)
+    A trial may change both, or clear the whole environment and restore it later, as unittest.mock.patch.dict does;
+    then `os.environ` no longer holds the very object that was put there, and the variables are put in place anew.
+    """
+    libc = ctypes.CDLL(None)
+    trial_buffer, seed_buffer = _Buffer(TRIAL, libc), _Buffer(SEED, libc)
+    trial_digits, seed_digits = trial_buffer.digits, seed_buffer.digits
+    trial_key, seed_key = TRIAL.encode(), SEED.encode()
+    known: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]  # the only way past setenv
+    shown_trial = shown_seed = b""
+    get = known.get
 
-    def set(self, trial: int, seed: int) -> None:
-        """Show `trial` and `seed` to this process and to children that it starts from now on."""
-        data = os.environ._data  # type: ignore[attr-defined]  # the only way past setenv
-        data[self._trial.key] = self._trial.digits.value = b"%d" % trial
-        data[self._seed.key] = self._seed.digits.value = b"%d" % seed
+    def show(trial: int, seed: int) -> None:
+        nonlocal shown_trial, shown_seed
+        if get(trial_key) is not shown_trial or get(seed_key) is not shown_seed:
+            trial_buffer.put()
+            seed_buffer.put()
+        known[trial_key] = trial_digits.value = shown_trial = b"%d" % trial
+        known[seed_key] = seed_digits.value = shown_seed = b"%d" % seed
+
+    return show
 
 
 def clear() -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 _MESSAGE_LIMIT = 4000
 _FRAME_LIMIT = 40
-_CHAIN_LIMIT = 5
+_RELATED_LIMIT = 12
+"""Causes and members of groups described with one exception, however they are nested."""
 _OWN_PACKAGE = __name__.partition(".")[0]
 
-SKIP_EXCEPTIONS = frozenset({"unittest.case.SkipTest", "_pytest.outcomes.Skipped", "Skipped"})
+_SKIPS = frozenset({"unittest.case.SkipTest", "Skipped"})
+"""The second is pytest's, which says that it is a builtin."""
 
 
 def qualified_name(kind: type[BaseException]) -> str:
@@ -17,40 +19,46 @@ def qualified_name(kind: type[BaseException]) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def describe(error: BaseException) -> dict[str, Any]:
-    """Type, message, errno and frames (file, line, function) of `error` and of what caused it."""
-    return _describe(error, _CHAIN_LIMIT)
-
-
 def is_skip(error: BaseException) -> bool:
     """Whether `error` says that the test does not want to run here."""
-    return qualified_name(type(error)) in SKIP_EXCEPTIONS
+    return any(qualified_name(kind) in _SKIPS for kind in type(error).__mro__)
 
 
-def _describe(error: BaseException, links: int) -> dict[str, Any]:
+def describe(error: BaseException) -> dict[str, Any]:
+    """Type, message, errno and frames (file, line, function) of `error` and of what caused it."""
+    return _describe(error, set())
+
+
+def _describe(error: BaseException, described: set[int]) -> dict[str, Any]:
+    described.add(id(error))
     found: dict[str, Any] = {
         "type": qualified_name(type(error)),
         "message": message_of(error),
         "frames": frames_of(error.__traceback__),
     }
-    number = getattr(error, "errno", None)
+    number = error.errno if isinstance(error, OSError) else None
     if isinstance(number, int) and number in errno.errorcode:
         found["errno"] = errno.errorcode[number]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None and links:
-        found["cause"] = _describe(cause, links - 1)
-    if isinstance(error, BaseExceptionGroup) and links:
-        found["inner"] = [_describe(inner, links - 1) for inner in error.exceptions[:_CHAIN_LIMIT]]
+    if cause is not None and _may_add(cause, described):
+        found["cause"] = _describe(cause, described)
+    if isinstance(error, BaseExceptionGroup):
+        found["inner"] = [_describe(inner, described) for inner in error.exceptions if _may_add(inner, described)]
     return found
 
 
+def _may_add(error: BaseException, described: set[int]) -> bool:
+    return id(error) not in described and len(described) <= _RELATED_LIMIT
+
+
 def message_of(error: BaseException) -> str:
-    """`str(error)`, capped; an exception whose own text fails is still described."""
+    """`str(error)`, capped, without lone surrogates; an exception whose own text fails is still described."""
     try:
         text = str(error)
     except BaseException as broken:
         text = f"<its message could not be made: {type(broken).__name__}>"
-    return text if len(text) <= _MESSAGE_LIMIT else text[:_MESSAGE_LIMIT] + f"… ({len(text)} characters)"
+    shown = text[:_MESSAGE_LIMIT].encode(errors="backslashreplace").decode()
+    return shown if len(text) <= _MESSAGE_LIMIT else f"{shown}… ({len(text)} characters)"
 
 
 def frames_of(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
@@ -60,7 +68,7 @@ def frames_of(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
         code = traceback.tb_frame.f_code
         module = traceback.tb_frame.f_globals.get("__name__", "")
         if not (isinstance(module, str) and module.partition(".")[0] == _OWN_PACKAGE):
-            frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
+            frames.append((code.co_filename, traceback.tb_lineno or 0, code.co_name))
         traceback = traceback.tb_next
     if len(frames) > _FRAME_LIMIT:
         half = _FRAME_LIMIT // 2

@@ -33,3 +33,15 @@ def excerpt(descriptor: int) -> str:
     head = os.pread(descriptor, _HEAD, 0).decode(errors="backslashreplace")
     tail = os.pread(descriptor, _TAIL, size - _TAIL).decode(errors="backslashreplace")
     return f"{head}\n… {size - _HEAD - _TAIL:,} bytes left out …\n{tail}"
+
+
+def nameless_file(folder: str) -> int:
+    """A file in `folder` to read and append to, which has no name, so that it cannot be left behind."""
+    mode = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(folder, mode | os.O_TMPFILE, 0o600)
+    except OSError:  # not every file system can; there the name lives for a moment
+        path = f"{folder}/.{os.getpid()}-{os.urandom(8).hex()}"
+        descriptor = os.open(path, mode | os.O_CREAT | os.O_EXCL, 0o600)
+        os.unlink(path)  # noqa: PTH108  # pathlib is not imported into the process of the user's code
+        return descriptor

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from flakeproof_worker import board, kernel, stacks
 from flakeproof_worker.channel import Channel, Message
 from flakeproof_worker.duty import Duty
+from flakeproof_worker.ending import DISCONNECTED, end_at_once
 from flakeproof_worker.leases import Leases
 from flakeproof_worker.loader import UnloadableError, load
 from flakeproof_worker.output import Output
@@ -25,21 +26,25 @@ def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, st
     os.set_inheritable(control, False)
     os.set_inheritable(board_descriptor, False)
     channel = Channel(socket.socket(fileno=control))
-    order = channel.receive()
-    if order is None:
-        os._exit(0)  # the coordinator has gone before it said anything
-    kernel.die_with(order["coordinator"])
-    stacks.prepare()
-    with suppress(OSError):  # gone: there is nobody left to tell
+    try:
+        order = channel.receive()
+        if order is None:
+            os._exit(DISCONNECTED)  # the coordinator has gone before it said anything
+        kernel.die_with(order["coordinator"])
         _work(channel, order, board_descriptor, import_by_path)
-    _leave()
+        _run_exit_handlers()
+    except BaseException as error:
+        end_at_once(error)
+    os._exit(0)
 
 
 def _work(channel: Channel, order: Message, board_descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
     words = board.words_of(board_descriptor, order["lanes"])
     os.close(board_descriptor)
     # The streams may be closed or exchanged by a trial; this descriptor stays.
-    output = Output(os.dup(1))
+    output_descriptor, stacks_descriptor = os.dup(1), os.dup(1)
+    output = Output(output_descriptor)
+    stacks.prepare(stacks_descriptor)
     sys.argv = ["flakeproof"]
     sys.path[:0] = order["sys_path"]
     try:
@@ -66,6 +71,7 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
         leases=Leases(channel, words, order["seed"]),
         reporter=Reporter(channel),
         output=output,
+        stacks_descriptor=stacks_descriptor,
         new_loop=new_loop,
         grace=order["grace"],
         scratch=order["scratch"],
@@ -88,11 +94,10 @@ def lanes_for(isolation: str, is_async: bool, lanes: int) -> str:
     return "inline" if lanes == 1 else "threads"
 
 
-def _leave() -> NoReturn:
-    """Exit without waiting for threads that trials have left behind; exit handlers of the user's code still run."""
+def _run_exit_handlers() -> None:
+    """Run those of the user's code; threads that trials have left behind are not waited for."""
     with suppress(BaseException):
         atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(BaseException):
             stream.flush()
-    os._exit(0)

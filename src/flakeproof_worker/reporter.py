@@ -24,9 +24,9 @@ class Reporter:
         """Whether a batch has been held back for long enough."""
         return perf_counter_ns() - self._last > FLUSH_NANOSECONDS
 
-    def lease_done(self) -> None:
-        """Note that a lease has been taken to its end; the next batch says so and is the request for more."""
-        self._leases_done += 1
+    def lease_done(self, leases: int = 1) -> None:
+        """Note that leases have been taken to their end; the next batch says so and is the request for more."""
+        self._leases_done += leases
 
     def flush(self) -> None:
         """Send the batch."""
@@ -42,6 +42,6 @@ class Reporter:
             self._leases_done = 0
             self._channel.send(message)
 
-    def ended(self, trial: int, outcome: str, nanoseconds: int, **details: Any) -> None:
+    def ended(self, trial: int, nanoseconds: int, *, outcome: str, **details: Any) -> None:
         """Report a trial that did not pass."""
         self._channel.send({"type": "ended", "trial": trial, "outcome": outcome, "ns": nanoseconds, **details})

@@ -1,7 +1,9 @@
 """The commands, and how errors become messages and exit codes."""
 
+import errno
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -13,16 +15,23 @@ from flakeproof.cli.run import run
 from flakeproof.cli.stress import stress
 from flakeproof.errors import ExitCode, FlakeproofError
 
+# Plain help: importing what draws the boxes takes as long as everything else together.
 app = typer.Typer(
     name="flakeproof",
-    help="Reproduce a flaky test, explain it, prove the fix.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (run, stress, plan, replay, clean):
-    app.command()(command)
+for command, title in (
+    (run, "Run a target many times and tell how often it fails."),
+    (stress, "Do that with the test of the original stress kit, in its modes."),
+    (plan, "Tell how many tests it takes to see a flake."),
+    (replay, "Run one test of an earlier run again, and show all of it."),
+    (clean, "Remove the records of runs."),
+):
+    app.command(short_help=title)(command)
 
 
 def _version(wanted: bool) -> None:
@@ -40,18 +49,68 @@ def _root(
     """Reproduce a flaky test, explain it, prove the fix."""
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    _mend_streams()
+    sys.exit(_finish(_run()))
+
+
+def _run() -> int:
     try:
-        app()
+        code: int | None = typer.main.get_command(app).main(prog_name="flakeproof", standalone_mode=False)
     except FlakeproofError as error:
-        if error.details:
-            print(error.details.rstrip(), file=sys.stderr)
-        print(f"flakeproof: {error.message}", file=sys.stderr)
-        if error.remedy:
-            print(f"  {error.remedy}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _explain(error)
+        return error.exit_code
     except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        sys.exit(ExitCode.BROKEN)
+        return ExitCode.INTERRUPTED
+    except SystemExit:  # Typer's answer to a reader that has gone, as in `| head`: it has what it wanted
+        from flakeproof.reports.writer import silence
+
+        silence(sys.__stdout__ or sys.stdout)
+        return ExitCode.GOOD
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            print(f"flakeproof: {error}", file=sys.stderr)
+            return ExitCode.BROKEN
+        if (show := getattr(error, "show", None)) is not None:  # what Typer has to say about the command line
+            show()
+            return ExitCode.USAGE
+        import traceback
+
+        traceback.print_exc()
+        print("flakeproof: this is a fault of flakeproof, not of your code", file=sys.stderr)
+        return ExitCode.BROKEN
+    return code or ExitCode.GOOD
+
+
+def _explain(error: FlakeproofError) -> None:
+    if error.details:
+        print(error.details.rstrip(), file=sys.stderr)
+    print(f"flakeproof: {error.message}", file=sys.stderr)
+    if error.remedy:
+        print(f"  {error.remedy}", file=sys.stderr)
+
+
+def _mend_streams() -> None:
+    """Let text that a stream cannot encode, and a stream that is closed from the start, end no run."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace" if number == 2 else "replace")
+
+
+def _finish(code: int) -> int:
+    """Write out what Python would write at exit, where an error would change the exit code."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        from flakeproof.reports.writer import silence
+
+        silence(sys.stdout)
+        if error.errno != errno.EPIPE:  # not just a reader that has seen enough
+            print(f"flakeproof: the output cannot be written: {error.strerror}", file=sys.stderr)
+            return code or ExitCode.BROKEN
+    return code

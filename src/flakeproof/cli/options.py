@@ -52,7 +52,7 @@ Grace = Annotated[
         metavar="TIME",
     ),
 ]
-Seed = Annotated[str | None, _text("--seed", help="Seed of the run. [drawn, and printed]", panel=_HOW, metavar="N")]
+Seed = Annotated[str | None, _text("--seed", help="Seed of the run. [drawn and printed]", panel=_HOW, metavar="N")]
 Python = Annotated[
     str | None, _text("--python", help="Interpreter of the code under test.", panel=_HOW, metavar="PATH")
 ]

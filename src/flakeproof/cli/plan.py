@@ -11,21 +11,24 @@ def plan(
     rate: Annotated[str | None, typer.Option("--rate", help=RATE_HELP, metavar="RATE", show_default=False)] = None,
     seen: Annotated[
         str | None,
-        typer.Option("--seen", help="Failures seen so far, as 3/200, when the rate is not known.", metavar="K/N"),
+        typer.Option(
+            "--seen", help="Failures and tests so far, like 3/200: the rate is only estimated.", metavar="K/N"
+        ),
     ] = None,
     confidence: Annotated[
-        str, typer.Option("--confidence", help="Probability wanted to see a failure.", metavar="P")
-    ] = "99.99%",
+        str | None,
+        typer.Option("--confidence", help="Probability wanted to see a failure. [99.99%]", metavar="P"),
+    ] = None,
     count: Annotated[
-        str | None, typer.Option("-c", "--count", help="What so many tests show, instead.", metavar="N")
+        str | None, typer.Option("-c", "--count", help="Tell what so many tests show, instead.", metavar="N")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Tell how many tests it takes to see a flake, or what a number of tests shows.
 
-    Without any option: the presets, for a flake of 2 %.
+    Without any option: the presets, for a flake that fails 2% of the time.
     """
     from flakeproof.cli.plan_text import answer
 
     for line in answer(rate=rate, seen=seen, confidence=confidence, count=count, json=json):
-        typer.echo(line)
+        print(line)

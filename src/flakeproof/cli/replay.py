@@ -8,14 +8,26 @@ from flakeproof.cli import options
 
 
 def replay(
-    run: Annotated[str, typer.Argument(help="`latest`, the id of a run, its beginning, or a folder.")],
-    trial: Annotated[str, typer.Argument(help="Number of the test, as printed with its failure.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="`latest`, the id of a run, its beginning, or a folder.", metavar="RUN", show_default=False
+        ),
+    ],
+    trial: Annotated[
+        str,
+        typer.Argument(help="Number of the test, as printed with its failure.", metavar="TEST", show_default=False),
+    ],
+    json: options.Json = None,
     store: options.StoreFolder = None,
 ) -> None:
     """Run one test of an earlier run again, under the same seed and settings, and show all of it.
 
-    A failure that needs company (a race among tests that share a process) may not show alone.
+    A failure that needs company (a race among tests that share a process) may not show alone. `latest` means the
+    newest run that is not itself a replay.
+
+    Exit status: 0 it passed, 1 it failed, 2 usage, 3 could not run, 5 there is no run.
     """
     from flakeproof.cli.replaying import replay_trial
 
-    raise typer.Exit(replay_trial(run, trial, store))
+    raise typer.Exit(replay_trial(run, trial, store, json))

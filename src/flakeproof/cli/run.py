@@ -8,7 +8,10 @@ from flakeproof.cli import options
 
 
 def run(
-    target: Annotated[str, typer.Argument(help="tcprtt, or a function as pkg.module:function.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(help="tcprtt, or a function as pkg.module:function.", metavar="TARGET", show_default=False),
+    ],
     preset: options.Preset = None,
     count: options.Count = None,
     duration: options.Duration = None,
@@ -31,16 +34,19 @@ def run(
 ) -> None:
     """Run a target many times and tell how often it fails.
 
-    Exit status: 0 nothing failed, 1 failures, 2 usage, 3 could not run, 5 nothing to run.
+    Exit status: 0 nothing failed, 1 failures, 2 usage, 3 could not run, 5 nothing has run, 130 and 143 interrupted.
     """
     given = dict(locals())
     from pathlib import Path
 
-    from flakeproof.cli.session import pairs, perform, settings
+    from flakeproof.cli.session import Session, pairs, settings
     from flakeproof.runspec import build
 
     for name in ("target", "set_", "json"):
         given.pop(name)
     config = settings(given)
     spec = build(target, config, pairs(set_), Path.cwd())
-    raise typer.Exit(perform(spec, config, json_to=json).exit_code)
+    session = Session(spec, config, json_to=json)
+    summary = session.run()
+    session.print_results(summary)
+    raise typer.Exit(session.finish(summary))

@@ -1,23 +1,31 @@
 """What `run`, `stress` and `replay` have in common: settings in, a run on the console, its exit code out."""
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flakeproof import config as configuration
 from flakeproof.config import Config
-from flakeproof.errors import UsageError
+from flakeproof.errors import ExitCode, UsageError
+from flakeproof.events import AnyEvent, TrialFailed
 from flakeproof.model import RunSpec
 from flakeproof.reports import lines
-from flakeproof.reports.live import LiveConsole
+from flakeproof.reports.document import Document
 from flakeproof.reports.plain import PlainConsole
 from flakeproof.reports.terminal import wants_live
-from flakeproof.reports.writer import Writer, standard
+from flakeproof.reports.writer import Style, Writer, silence, standard
 from flakeproof.session import conduct
-from flakeproof.store.folder import KEPT_RUNS, NAME, Store
+from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.summary import Summary, to_json
+from flakeproof.text import number, short_duration
+
+if TYPE_CHECKING:
+    from flakeproof.reports.live import LiveConsole
+
+_REPEATED = 20
 
 
 def settings(options: Mapping[str, Any]) -> Config:
@@ -33,84 +41,139 @@ def pairs(given: list[str] | None) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise UsageError(f"--set {text!r} is not NAME=VALUE", "write it like --set io=threads")
+        if found.get(name, value) != value:
+            raise UsageError(
+                f"--set {name}={found[name]} and --set {text} contradict each other", "give one of the two"
+            )
         found[name] = value
     return found
 
 
-def store_of(config: Config) -> Store:
-    """The store that `config` names."""
-    named = config.get("store")
-    return Store(Path(named).absolute() if named else config.folder / NAME)
+class Session:
+    """One run in front of the user."""
+
+    def __init__(self, spec: RunSpec, config: Config, *, json_to: str | None = None) -> None:
+        """`json_to` is a file for the summary, `-` for stdout."""
+        self._spec = spec
+        self._config = config
+        self._document = None if json_to is None else Document("--json", json_to)
+        self._writer = standard()
+        self._console: PlainConsole | LiveConsole | None = None
+        self._repeated: list[str] | None = None
+
+    def run(self, *, heading: str = "", becomes_latest: bool = True, repeats_failures: bool = False) -> Summary:
+        """Run it with everything printed that comes along; `heading` comes first.
+
+        With `repeats_failures` their lines are kept for `print_results`. Raises UsageError or CannotRunError.
+        """
+        if self._document is not None:
+            self._document.prepare()
+        if repeats_failures:
+            self._repeated = []
+        try:
+            return conduct(
+                self._spec,
+                store_of(self._config),
+                lambda folder: self._sinks(folder, heading),
+                lambda text: self._writer.note(f"warning: {text}", Style.WARNING),
+                self._config.get("keep-runs") or KEPT_RUNS,
+                becomes_latest=becomes_latest,
+            )
+        except BaseException:
+            if self._document is not None:
+                self._document.withdraw()
+            raise
+        finally:
+            if self._console is not None:
+                self._console.close()
+
+    def print_results(self, summary: Summary) -> None:
+        """The results block, the closing line, and where the record is."""
+        self.print("")
+        for index, line in enumerate(lines.results(summary, command_name())):
+            self.print(line, Style.PLAIN if index else Style.TITLE)
+        if self._repeated:
+            more = f"the first {len(self._repeated)} of " if summary.failed > len(self._repeated) else ""
+            self.print("")
+            self.print(f"Failures ({more}{number(summary.failed)}):")
+            for line in self._repeated:
+                self.print(f"  {line}", Style.BAD)
+        self.print("")
+        self.print(lines.closing(summary), Style.GOOD if summary.ok else Style.BAD if summary.failed else Style.WARNING)
+        self._writer.note(f"Output and events of this run are in {shown_path(summary.folder)}", Style.DIM)
+
+    def print(self, line: str, style: Style = Style.PLAIN) -> None:
+        """A line of the result."""
+        self._writer.result(line, style)
+
+    def finish(self, summary: Summary) -> int:
+        """Write the reports and return the exit code."""
+        code = summary.exit_code
+        if self._document is not None:
+            try:
+                self._document.write(to_json(summary))
+            except OSError as error:
+                self._writer.note(f"warning: the JSON report was not written: {error.strerror}", Style.WARNING)
+                if self._document.is_stdout:
+                    silence(sys.stdout)
+                # What was asked for is not there; that must not look like success.
+                code = code or ExitCode.BROKEN
+        self._writer.close()
+        return int(code)
+
+    def _sinks(self, folder: Path, heading: str) -> list[Any]:
+        to_stderr = self._document is not None and self._document.is_stdout
+        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=to_stderr)
+        if heading:
+            self._writer.note(heading, Style.TITLE)
+        self._writer.note(announcement(self._spec))
+        self._console = _console(self._writer)
+        return [self._console, self._repeat]
+
+    def _repeat(self, event: AnyEvent) -> None:
+        if self._repeated is not None and isinstance(event, TrialFailed) and len(self._repeated) < _REPEATED:
+            self._repeated.append(lines.failure(event))
 
 
-def perform(spec: RunSpec, config: Config, *, json_to: str | None = None) -> Summary:
-    """Run `spec` in front of the user; `json_to` is a file for the summary, `-` for stdout."""
-    if json_to is not None and json_to != "-":
-        _check_writable(Path(json_to))
-    writers: list[Writer] = []
-
-    def sinks(folder: Path) -> list[Any]:
-        writer = standard(folder / "output.log", results_to_stderr=json_to == "-")
-        writers.append(writer)
-        _announce(spec, writer)
-        if wants_live(sys.stderr):
-            from rich.console import Console
-
-            return [LiveConsole(writer, Console(stderr=True))]
-        return [PlainConsole(writer)]
-
-    try:
-        summary = conduct(
-            spec,
-            store_of(config),
-            sinks,
-            lambda text: print(f"warning: {text}", file=sys.stderr),
-            config.get("keep-runs") or KEPT_RUNS,
-        )
-        for line in ["", *lines.results(summary)]:
-            writers[0].result(line)
-        writers[0].note(f"The record of this run is in {_shown(summary.folder)}")
-    finally:
-        for writer in writers:
-            writer.close()
-    if json_to == "-":
-        sys.stdout.buffer.write(to_json(summary))
-        sys.stdout.flush()
-    elif json_to is not None:
-        Path(json_to).write_bytes(to_json(summary))
-    return summary
-
-
-def _announce(spec: RunSpec, writer: Writer) -> None:
+def announcement(spec: RunSpec) -> str:
+    """One line that says what is run, and how."""
     target = spec.target
-    values = ", ".join(f"{name} {value}" for name, value in target.arguments.items())
-    plan = f"{spec.count:,} tests" if spec.count is not None else f"tests for {spec.duration:g}s"
-    if spec.count is not None and spec.duration is not None:
-        plan += f" or {spec.duration:g}s"
-    writer.note(
+    values = ", ".join(
+        f"{name} {short_duration(value) if isinstance(value, float) else value}"
+        for name, value in target.arguments.items()
+    )
+    plan = "tests" if spec.count is None else f"{spec.count:,} test{'s' if spec.count != 1 else ''}"
+    if spec.duration is not None:
+        plan += f" for {spec.duration:g}s" if spec.count is None else f" or {spec.duration:g}s"
+    return (
         f"{target.name}{f' ({values})' if values else ''}: {plan}, {spec.workers} at once "
         f"in {spec.processes} process{'es' if spec.processes != 1 else ''}, "
         f"isolation {spec.isolation.value}, seed {spec.seed}"
     )
 
 
-def _shown(folder: str) -> str:
+def shown_path(path: str) -> str:
+    """`path` as one would type it here."""
     try:
-        return str(Path(folder).relative_to(Path.cwd()))
-    except ValueError:
-        return folder
+        return str(Path(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return path
 
 
-def _check_writable(path: Path) -> None:
-    """Find out before the run that a report cannot be written. Raises UsageError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        existed = path.exists()
-        with path.open("ab"):
-            pass
-        if not existed:
-            path.unlink()
-    except OSError as error:
-        raise UsageError(
-            f"--json {path}: {error.strerror}", "name a file that can be written, or - for stdout"
-        ) from None
+def command_name() -> str:
+    """How this program is called here, for commands that a user is told to type."""
+    beside = Path(sys.executable).with_name("flakeproof")
+    found = shutil.which("flakeproof")
+    if found is not None and Path(found).resolve() == beside.resolve():
+        return "flakeproof"
+    return shown_path(str(beside)) if beside.exists() else f"{shown_path(sys.executable)} -m flakeproof"
+
+
+def _console(writer: Writer) -> "PlainConsole | LiveConsole":
+    if not wants_live(writer.notes):
+        return PlainConsole(writer)
+    from rich.console import Console
+
+    from flakeproof.reports.live import LiveConsole
+
+    return LiveConsole(writer, Console(file=writer.notes))

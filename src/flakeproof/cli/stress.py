@@ -10,7 +10,10 @@ from flakeproof.cli import options
 def stress(
     mode: Annotated[
         str,
-        typer.Argument(help="ci|0, fast|1, parallel|2, full|3, all, a name of the original kit, or any target."),
+        typer.Argument(
+            help="ci or 0, fast or 1, parallel or 2, full or 3, all, a test of the original kit, or any target.",
+            metavar="[MODE]",
+        ),
     ] = "ci",
     count: options.Count = None,
     duration: options.Duration = None,
@@ -31,7 +34,11 @@ def stress(
     json: options.Json = None,
     store: options.StoreFolder = None,
 ) -> None:
-    """Stress-test the scenario tcprtt (or any target) in one of the original kit's modes."""
+    """Stress-test the scenario tcprtt (or any target) in one of the original kit's modes.
+
+    ci 2,000 tests; fast 1,000; parallel 250,000 with 50 workers; full 100,000 with 20; all: the four in this order.
+    Tests of the kit: TestTCPRTTStressCI, ...StressFast, ...StressParallel, TestTCPRTTStress.
+    """
     given = dict(locals())
     from flakeproof.cli.stressing import stress_mode
 

@@ -1,17 +1,18 @@
 """The modes of the original stress kit."""
 
+import difflib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flakeproof.cli.session import pairs, perform, settings
+from flakeproof.cli.session import Session, pairs, settings
 from flakeproof.config import Config
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.model import RunSpec
 from flakeproof.presets import PRESETS
 from flakeproof.runspec import build
-from flakeproof.text import share
+from flakeproof.text import expected, rate
 
 _SCENARIO = "tcprtt"
 _NUMBERS = {"0": "ci", "1": "fast", "2": "parallel", "3": "full"}
@@ -22,14 +23,15 @@ _SEED_NAMES = {
     "TestTCPRTTStressParallel": "parallel",
     "TestTCPRTTStress": "full",
 }
+_ALL = "all"
 _IN_ORDER = ("ci", "fast", "parallel", "full")
 _WORST_FIRST = (
     ExitCode.INTERRUPTED,
     ExitCode.TERMINATED,
     ExitCode.BROKEN,
     ExitCode.FAILURES,
-    ExitCode.NOTHING,
     ExitCode.INCONCLUSIVE,
+    ExitCode.NOTHING,
     ExitCode.GOOD,
 )
 
@@ -39,48 +41,57 @@ def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None, jso
     targets = _targets(mode)
     if len(targets) > 1 and json_to is not None:
         raise UsageError(f"--json {json_to} holds one summary, `{mode}` makes {len(targets)}", "name one mode")
-    codes: list[int] = []
-    for target, preset in targets:
+    runs: list[tuple[str | None, RunSpec, Config]] = []
+    for target, preset in targets:  # all of them first: a wrong option is found before anything runs
         config = settings({**given, "preset": preset} if preset else given)
-        spec = build(target, config, pairs(set_), Path.cwd())
-        if preset and len(targets) > 1:
-            print(f"--- {preset}: {PRESETS[preset].title} ---", file=sys.stderr)
-        code = _one(spec, config, json_to)
-        codes.append(code)
-        if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        runs.append((preset, build(target, config, pairs(set_), Path.cwd()), config))
+    ended: list[tuple[str, int]] = []
+    for preset, spec, config in runs:
+        title = f"--- {preset}: {PRESETS[preset].title} ---\n" if preset and len(runs) > 1 else ""
+        session = Session(spec, config, json_to=json_to)
+        summary = session.run(heading=title + server_in_place(spec), repeats_failures=True)
+        session.print_results(summary)
+        ended.append((preset or spec.target.name, session.finish(summary)))
+        if summary.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
             break
-    return next(int(code) for code in _WORST_FIRST if code in codes)
+        if len(ended) < len(runs):
+            print(file=sys.stderr)
+    if len(runs) > 1:
+        words = [f"{name} {'passed' if code == ExitCode.GOOD else f'ended with {code}'}" for name, code in ended]
+        words += [f"{preset} has not run" for preset, *_ in runs[len(ended) :]]
+        print(f"\nAll modes: {', '.join(words)}", file=sys.stderr)
+    return next(int(code) for code in _WORST_FIRST if code in {code for _, code in ended})
 
 
-def _one(spec: RunSpec, config: Config, json_to: str | None) -> int:
-    print(_server_in_place(spec), file=sys.stderr)
-    return perform(spec, config, json_to=json_to).exit_code
+def server_in_place(spec: RunSpec) -> str:
+    """What is to be expected of a run, by the server that it uses; said before it starts."""
+    server = spec.target.arguments.get("server")
+    if server == "fixed":
+        return "The fix is applied (--server fixed): no failure is expected."
+    if server == "leaky":
+        if spec.count is None or spec.ci_rate is None:
+            return "The fix is not applied (--server leaky): expect failures."
+        return (
+            f"The fix is not applied (--server leaky): expect about {expected(spec.count * spec.ci_rate)} failures "
+            f"at the {rate(spec.ci_rate)} seen in CI, more under stress."
+        )
+    return f"Stress test of {spec.target.name}."
 
 
 def _targets(mode: str) -> list[tuple[str, str | None]]:
     """Targets with their presets."""
-    if mode == "all":
+    if mode == _ALL:
         return [(_SCENARIO, preset) for preset in _IN_ORDER]
     name = _NUMBERS.get(mode, _SEED_NAMES.get(mode.removeprefix(_SEED_PREFIX), mode))
     if name in PRESETS:
         return [(_SCENARIO, name)]
-    if name.startswith("Test") or not (name == _SCENARIO or ":" in name):
-        known = ", ".join([*PRESETS, *_NUMBERS, "all"])
-        raise UsageError(
-            f"{mode!r} is neither a mode ({known}), nor a test of the original kit, nor a target",
-            f"tests of the kit: {', '.join(_SEED_PREFIX + test for test in _SEED_NAMES)}; "
-            "a target is written pkg.module:function",
-        )
-    return [(name, None)]
-
-
-def _server_in_place(spec: RunSpec) -> str:
-    server = spec.target.arguments.get("server")
-    if server == "fixed":
-        return "The fix is applied (server: fixed): no failure is expected."
-    if server == "leaky":
-        expected = ""
-        if spec.count is not None and spec.ci_rate is not None:
-            expected = f": expect about {spec.count * spec.ci_rate:.0f} failures ({share(spec.ci_rate)} as in CI)"
-        return f"The fix is not applied (server: leaky){expected}."
-    return f"Stress test of {spec.target.name}."
+    if name == _SCENARIO or ":" in name.removeprefix(":"):
+        return [(name, None)]
+    known = [*PRESETS, _ALL, _SCENARIO, *_SEED_NAMES]
+    close = difflib.get_close_matches(mode.removeprefix(_SEED_PREFIX), known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    numbered = ", ".join(f"{name} ({number})" for number, name in _NUMBERS.items())
+    raise UsageError(
+        f"there is no mode or test {mode!r}{hint}",
+        f"modes: {numbered}, {_ALL}; tests: {', '.join(_SEED_NAMES)}; or any target, written pkg.module:function",
+    )

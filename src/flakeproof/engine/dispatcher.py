@@ -10,6 +10,7 @@ from typing import Any
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures
 from flakeproof.engine.ledger import Pool
+from flakeproof.engine.leftovers import RUN_VARIABLE, marker_of, reap_orphans
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.watch import Watch
@@ -19,6 +20,7 @@ from flakeproof.events import (
     Progressed,
     RunEnded,
     TrialFailed,
+    TrialLost,
     TrialSkipped,
     TrialsPassed,
 )
@@ -32,7 +34,8 @@ _LEASE_SECONDS = 0.05
 _LEASES_AHEAD = 2
 _LARGEST_LEASE = 65_536
 _FRUITLESS_STARTS = 3
-"""Processes that may die one after the other without having taken a trial before the run is given up."""
+"""Processes that may end one after the other without having taken a trial before the run is given up."""
+_REAP_NS = 1_000_000_000
 _OUTPUT_LIMIT = 64 * 1024 * 1024
 
 
@@ -44,6 +47,7 @@ class Stop(Enum):
     MAX_FAILURES = "stopped after the failures allowed"
     INTERRUPTED = "interrupted"
     TERMINATED = "terminated"
+    GIVEN_UP = "no worker process could be started any more"
 
 
 class Dispatcher:
@@ -65,6 +69,8 @@ class Dispatcher:
         self._failed = 0
         self._started_ns: int | None = None
         self._last_end_ns = 0
+        self._next_look_ns = 0
+        self._next_reap_ns = 0
         self._stop: Stop | None = None
         self._stop_ns = 0
         self._insist = False
@@ -83,10 +89,17 @@ class Dispatcher:
         """
         try:
             for lanes in self._lanes_per_process():
-                self._start(lanes)
+                if self._stop is None:
+                    self._start(lanes)
             while self._processes:
                 self._handle(self._selector.select(_TICK))
-                self._tick()
+                now = monotonic_ns()
+                self._end_in_time(now)
+                if now >= self._next_look_ns:
+                    self._next_look_ns = now + int(_TICK * 1e9)
+                    self._tick(now)
+            if self._stop is None and self._pool.left != 0:
+                self._give_up("the limits of this machine do not allow it")
         finally:
             for process in list(self._processes.values()):
                 self._remove(process)
@@ -121,7 +134,7 @@ class Dispatcher:
             "packages": target.packages,
             "sys_path": [target.folder],
         }
-        environment = {**os.environ, "FLAKEPROOF_RUN": self._run_id}
+        environment = {**os.environ, RUN_VARIABLE: marker_of(self._run_id)}
         # Recorded by way of the seed, different in each process: a failure that hangs on hash order can show itself.
         environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
         try:
@@ -132,7 +145,7 @@ class Dispatcher:
                 "name another interpreter with --python, or check the limits of this machine (ulimit -a)",
             ) from error
         self._processes[number] = process
-        self._watches[number] = Watch(spec.timeout, spec.grace)
+        self._watches[number] = Watch(spec.timeout, spec.grace, monotonic_ns())
         self._selector.register(process.fileno(), selectors.EVENT_READ, process)
         self._selector.register(process.pidfd, selectors.EVENT_READ, process)
 
@@ -148,7 +161,7 @@ class Dispatcher:
                 continue
             # Looked at before reading: what a dead process has sent is all there then.
             exited = process.has_exited()
-            for message in process.messages():
+            for message in process.messages(to_the_end=exited):
                 self._hear(process, message)
             if exited:
                 self._bury(process)
@@ -165,8 +178,10 @@ class Dispatcher:
                 if self._stop is not None:
                     process.stop()
             case Unloadable():
-                error = UsageError if message.kind == "unknown" else CannotRunError
-                raise error(message.message, details=message.details)
+                if self._started_ns is None:
+                    error = UsageError if message.kind == "unknown" else CannotRunError
+                    raise error(message.message, details=message.details)
+                process.unloadable = message.message
             case Passed():
                 process.account.exhausted(message.leases)
                 process.account.passed(message.count)
@@ -183,56 +198,73 @@ class Dispatcher:
         remains = process.account.at_death(process.taken, set(flying))
         watch = self._watches.pop(process.number)
         output = process.output()
-        fruitless = process.taken == 0 and not process.bye_ns
+        self._fruitless = 0 if process.taken else self._fruitless + 1
         status = self._remove(process)
         if remains.passed:
             self._passed(process, remains.passed, [])
         now = monotonic_ns()
         put_back = list(remains.unstarted)
         for trial in remains.in_flight:
-            seconds = (now - flying[trial]) / 1e9 if flying[trial] else 0.0
             seed = trial_seed(self._spec.seed, trial)
-            if trial in watch.expired:
-                self._failure(failures.timed_out(trial, seed, process.number, seconds, output))
+            if trial in watch.blamed:
+                self._failure(failures.timed_out(trial, seed, process.number, watch.blamed[trial], output))
             elif watch.ending:
                 # It ran beside a trial that hung; it has no result and gets another chance, as does an unstarted one.
                 put_back.append((trial, 1))
             else:
                 number = -status if status < 0 else None
                 code = status if status >= 0 else None
+                seconds = (now - flying[trial]) / 1e9
                 self._failure(failures.crashed(trial, seed, process.number, seconds, number, code, output))
         self._pool.put_back(put_back)
-        if fruitless and self._stop is None:
-            self._fruitless += 1
-            if self._fruitless >= _FRUITLESS_STARTS or not process.ready:
-                raise CannotRunError(
-                    f"a worker process ended ({_status_text(status)}) before it ran anything",
-                    details=output.strip(),
-                )
-        elif not fruitless:
-            self._fruitless = 0
         if self._stop is None and self._pool.left != 0:
+            self._replace(process, status, output)
+
+    def _replace(self, process: WorkerProcess, status: int, output: str) -> None:
+        """Start another process for one that has ended, unless that has proven to be useless."""
+        if self._started_ns is None and (status >= 0 or self._fruitless >= _FRUITLESS_STARTS):
+            raise CannotRunError(
+                f"a worker process ended ({_status_text(status)}) before it ran anything", details=output.strip()
+            )
+        if self._fruitless >= _FRUITLESS_STARTS:
+            self._give_up(process.unloadable or f"a worker process ended ({_status_text(status)})")
+            return
+        try:
             self._start(process.lanes)
+        except CannotRunError as error:
+            if self._processes:
+                return  # the others have to do
+            self._give_up(error.message)
+
+    def _give_up(self, why: str) -> None:
+        """End a run in which no process can be started any more, but keep what has been seen."""
+        self._stop = Stop.GIVEN_UP
+        block = self._pool.take(1)
+        if block is not None:
+            self._ended += 1
+            self._emit(TrialLost(trial=block[0], reason=f"it could not be started: {why}"))
 
     # -- trials
 
     def _top_up(self, process: WorkerProcess) -> None:
-        while process.account.leases < _LEASES_AHEAD:
-            block = self._pool.take(self._lease_size(process))
+        wanted = self._trials_per_lease(process)
+        # What is given ahead waits behind what is slow, or hangs. Only short trials are worth it.
+        most = _LEASES_AHEAD if wanted > process.lanes else 1
+        while process.account.leases < most:
+            block = self._pool.take(self._fair_share(max(wanted, process.lanes)))
             if block is None:
                 process.finish()  # should another process die, a replacement takes what it gives back
                 return
             process.give(block)
 
-    def _lease_size(self, process: WorkerProcess) -> int:
+    def _trials_per_lease(self, process: WorkerProcess) -> int:
+        """Trials that the process has been getting through in the time that a lease should take."""
+        elapsed = self._elapsed(monotonic_ns())
+        return min(_LARGEST_LEASE, int(process.taken / elapsed * _LEASE_SECONDS)) if elapsed > 0 else 0
+
+    def _fair_share(self, wanted: int) -> int:
         left = self._pool.left
-        elapsed = (monotonic_ns() - self._started_ns) / 1e9 if self._started_ns else 0.0
-        size = process.lanes
-        if elapsed > 0:
-            size = max(size, min(_LARGEST_LEASE, int(process.taken / elapsed * _LEASE_SECONDS)))
-        if left is not None:
-            size = min(size, max(1, left // (2 * len(self._processes))))
-        return size
+        return wanted if left is None else min(wanted, max(1, left // (2 * len(self._processes))))
 
     def _passed(self, process: WorkerProcess, count: int, durations: list[tuple[int, int]]) -> None:
         if count:
@@ -241,13 +273,14 @@ class Dispatcher:
             self._emit(TrialsPassed(process=process.number, count=count, durations=durations))
 
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
-        if message.outcome == Outcome.SKIPPED:
-            self._ended += 1
-            self._last_end_ns = monotonic_ns()
-            self._emit(TrialSkipped(trial=message.trial, reason=message.reason))
-        else:
+        if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
             self._failure(failures.from_report(message, seed, process.number))
+            return
+        self._ended += 1
+        self._last_end_ns = monotonic_ns()
+        kind = TrialSkipped if message.outcome is Outcome.SKIPPED else TrialLost
+        self._emit(kind(trial=message.trial, reason=message.reason))
 
     def _failure(self, failure: Failure) -> None:
         self._ended += 1
@@ -260,31 +293,37 @@ class Dispatcher:
 
     # -- time
 
-    def _tick(self) -> None:
-        now = monotonic_ns()
-        elapsed = (now - self._started_ns) / 1e9 if self._started_ns else 0.0
-        spec = self._spec
-        if spec.duration is not None and elapsed >= spec.duration and self._stop is None:
+    def _elapsed(self, now: int) -> float:
+        """Seconds since the first process was ready."""
+        return (now - self._started_ns) / 1e9 if self._started_ns else 0.0
+
+    def _end_in_time(self, now: int) -> None:
+        duration = self._spec.duration
+        if duration is not None and self._elapsed(now) >= duration and self._stop is None:
             self._stop = Stop.DURATION
         if self._stop is not None:
             self._wind_down(now)
-        for process in list(self._processes.values()):
-            watch = self._watches[process.number]
-            watch.look(process, now)
+
+    def _tick(self, now: int) -> None:
+        """Look at every board and at the clock."""
+        completed = self._ended
+        for process in self._processes.values():
+            self._watches[process.number].look(process, now)
+            process.say_the_rest()
             process.trim_output(_OUTPUT_LIMIT)
-            if process.bye_ns and now - process.bye_ns > spec.grace * 1e9:
+            if process.bye_ns and now - process.bye_ns > self._spec.grace * 1e9:
                 process.kill(signal.SIGKILL)  # an exit handler of the user's code hangs; every trial is reported
-        completed = self._ended + sum(
-            max(0, process.taken - process.account.reported - len(process.in_flight()))
-            for process in self._processes.values()
-        )
+            completed += max(0, process.taken - process.account.reported - len(process.in_flight()))
+        if now >= self._next_reap_ns:
+            self._next_reap_ns = now + _REAP_NS
+            reap_orphans()
         self._emit(
             Progressed(
                 completed=completed,
                 failed=self._failed,
-                planned=spec.count,
-                elapsed=elapsed,
-                planned_duration=spec.duration,
+                planned=self._spec.count,
+                elapsed=self._elapsed(now),
+                planned_duration=self._spec.duration,
             )
         )
 
@@ -297,11 +336,11 @@ class Dispatcher:
         patience = None if self._stop is Stop.DURATION else self._spec.grace
         if self._insist:
             patience = 0.0
-        if patience is not None and now - self._stop_ns > patience * 1e9:
-            for process in list(self._processes.values()):
+        overdue = patience is not None and now - self._stop_ns > patience * 1e9
+        for process in self._processes.values():
+            if overdue or not process.ready:
                 process.kill(signal.SIGKILL)
-                watch = self._watches[process.number]
-                watch.abandon()
+                self._watches[process.number].abandon()
 
 
 def _status_text(status: int) -> str:

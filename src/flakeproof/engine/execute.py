@@ -32,7 +32,7 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink]) -> 
 
     dispatcher = Dispatcher(spec, str(folder), run_id, emit)
     emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
-    with _signals_stop(dispatcher), nothing_left_running():
+    with _signals_stop(dispatcher), nothing_left_running(run_id):
         dispatcher.run()
 
 

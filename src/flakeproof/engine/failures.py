@@ -7,18 +7,18 @@ from flakeproof.diagnose import signature
 from flakeproof.engine.messages import Ended
 from flakeproof.model import Failure, Outcome
 from flakeproof.text import one_line
+from flakeproof_worker.ending import DISCONNECTED
 
 _WORKER_FRAME = re.compile(r"flakeproof_worker")
 
 
 def from_report(message: Ended, seed: int, process: int) -> Failure:
     """A failure that the worker itself has reported."""
-    outcome = Outcome(message.outcome)
     if message.failure is not None:
         kind = message.failure["type"].rpartition(".")[2]
         text = one_line(message.failure["message"])
         return Failure(
-            outcome=outcome,
+            outcome=message.outcome,
             message=text if "[Errno" in text else f"{kind}: {text}" if text else kind,
             signature=signature.of_exception(message.failure),
             details={"exception": message.failure},
@@ -28,7 +28,7 @@ def from_report(message: Ended, seed: int, process: int) -> Failure:
             process=process,
             duration=message.ns / 1e9,
         )
-    if outcome is Outcome.TIMED_OUT:
+    if message.outcome is Outcome.TIMED_OUT:
         return timed_out(message.trial, seed, process, message.ns / 1e9, message.output, message.stacks)
     return crashed(message.trial, seed, process, message.ns / 1e9, message.signal, message.exit_code, message.output)
 
@@ -47,8 +47,11 @@ def crashed(
     if signal_number is not None and name is None:
         name = f"signal {signal_number}"
     stacks = _stacks_in(output)
-    ending = f"was killed by {name}" if name else f"exited with status {exit_code}"
     where = _innermost(stacks)
+    if exit_code == DISCONNECTED:
+        ending = "lost its connection to flakeproof (a test has closed descriptors that are not its own)"
+    else:
+        ending = f"was killed by {name}" if name else f"exited with status {exit_code}"
     return Failure(
         trial=trial,
         seed=seed,
@@ -86,20 +89,34 @@ def _timeout_text(seconds: float, stacks: str) -> str:
     return f"timed out after {seconds:.3g}s" + (f", standing at {where}" if where else "")
 
 
+_STACKS = re.compile(r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(most recent|Task )", re.MULTILINE)
+
+
 def _stacks_in(output: str) -> str:
-    """The stacks that faulthandler has written into `output`, without flakeproof's own frames."""
-    start = re.search(r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(most recent)", output, re.MULTILINE)
+    """The stacks that were written into `output`, without flakeproof's own frames."""
+    start = re.search(
+        r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(most recent|Task )", output, re.MULTILINE
+    )
     if start is None:
         return ""
     lines = output[start.start() :].splitlines()
     return "\n".join(line for line in lines if not (line.startswith('  File "') and _WORKER_FRAME.search(line)))
 
 
+_PLACE = re.compile(r'File "([^"]+)", line (\d+) in (\S+)')
+_LIBRARY = re.compile(r"/lib/python\d|^<|/flakeproof(_worker)?/")
+
+
 def _innermost(stacks: str) -> str:
-    """`file:line (function)` of the first frame shown; faulthandler writes the most recent call first."""
-    current = re.search(r"Current thread.*", stacks, re.DOTALL)
-    places = list(re.finditer(r'File "([^"]+)", line (\d+) in (\S+)', current[0] if current else stacks))
-    if not places:
-        return ""
-    found = places[-1] if stacks.startswith("Task ") else places[0]
-    return f"{found[1]}:{found[2]} ({found[3]})"
+    """`file:line (function)` where the user's code stands, as far as can be told; the most recent call comes first.
+
+    The thread that was running comes first, unless it is an event loop that waits for its tasks.
+    """
+    threads, _, tasks = ("\n" + stacks).partition("\nTask ")
+    others, _, current = threads.partition("Current thread")
+    parts = [list(_PLACE.finditer(part)) for part in (current, tasks, others)]
+    if parts[0] and parts[0][0][3] == "select":
+        parts = [parts[1], parts[0], parts[2]]
+    places = [place for part in parts for place in part]
+    own = [place for place in places if not _LIBRARY.search(place[1])]
+    return f"{found[1]}:{found[2]} ({found[3]})" if (found := next(iter(own or places), None)) else ""

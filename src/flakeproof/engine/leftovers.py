@@ -1,19 +1,31 @@
 """Nothing is left running after a run: also what trials have started and cut loose."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
 from flakeproof_worker.kernel import adopt_orphans
 
+RUN_VARIABLE = "FLAKEPROOF_RUN"
+"""Environment variable that holds the run id in every process of a run; behind that of the run that it is part of."""
 _PATIENCE = 2.0
 """Seconds for killed processes to disappear."""
+_ROUNDS = 50
+"""A process that is being killed may still fork, so the rest is looked for again; but not for ever."""
+
+
+def marker_of(run_id: str) -> str:
+    """Value of RUN_VARIABLE for the processes of a run, which may have been started inside of a trial of another."""
+    outer = os.environ.get(RUN_VARIABLE)
+    return f"{outer}/{run_id}" if outer else run_id
 
 
 @contextmanager
-def nothing_left_running() -> Iterator[None]:
-    """Kill, at the end, every descendant that has come into being inside.
+def nothing_left_running(run_id: str) -> Iterator[None]:
+    """Kill, at the end, every process of the run.
 
     While inside, orphans become our children (a subreaper, prctl(2)), so that a daemon that a trial has started by
     double fork and setsid is found, too.
@@ -24,18 +36,63 @@ def nothing_left_running() -> Iterator[None]:
     try:
         yield
     finally:
-        # A process that is being killed may still fork: look again until nothing new is there.
-        while left := [child for child in me.children(recursive=True) if child not in before and _end(child)]:
-            psutil.wait_procs(left, timeout=_PATIENCE)
+        for _ in range(_ROUNDS):
+            # Parents last: what a dying parent leaves behind is still in the list.
+            found = [child for child in reversed(me.children(recursive=True)) if child not in before]
+            killed = [child for child in found if _is_of(run_id, child) and _end(child)]
+            if not killed:
+                break
+            psutil.wait_procs(killed, timeout=_PATIENCE)
         adopt_orphans(False)
+
+
+def reap_orphans() -> None:
+    """Reap adopted processes that have ended, so that they do not fill the table of processes during a long run.
+
+    The children of the program around us share its session; worker processes lead sessions of their own. Neither is
+    touched.
+    """
+    if _any_zombie():
+        for pid in _children():
+            with suppress(ProcessLookupError, ChildProcessError):
+                if os.getsid(pid) not in (os.getsid(0), pid):
+                    os.waitpid(pid, os.WNOHANG)
+
+
+def _any_zombie() -> bool:
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
+
+
+def _children() -> list[int]:
+    """Our children, zombies included, without a look at every process of the machine where the kernel can tell."""
+    try:
+        lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+    except OSError:
+        lists = []
+    if not lists:
+        return [child.pid for child in psutil.Process().children()]
+    return [int(pid) for text in lists for pid in text.split()]
+
+
+def _is_of(run_id: str, process: psutil.Process) -> bool:
+    """Whether `process` belongs to the run, and not to the program around us or to another run in it."""
+    try:
+        if os.getsid(process.pid) == os.getsid(0):
+            return False
+        marker = process.environ().get(RUN_VARIABLE)
+    except (OSError, psutil.Error):
+        return True  # just ended, or another user's: no program around us starts such
+    return marker is None or run_id in marker.split("/")
 
 
 def _end(process: psutil.Process) -> bool:
     """Kill `process`, reap it if it is dead; whether it was still running."""
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):
         if process.status() == psutil.STATUS_ZOMBIE:
-            with suppress(psutil.TimeoutExpired):
-                process.wait(timeout=0)
+            process.wait(timeout=0)
             return False
         process.kill()
         return True

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from flakeproof.model import Outcome
+
 
 class Ready(msgspec.Struct, tag_field="type", tag="ready"):
     """The target is loaded."""
@@ -34,7 +36,7 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     """One trial that did not pass."""
 
     trial: int
-    outcome: str
+    outcome: Outcome
     ns: int
     failure: dict[str, Any] | None = None
     output: str = ""

@@ -10,15 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import flakeproof_worker
 from flakeproof.engine.ledger import Account, Block
 from flakeproof.engine.messages import WorkerMessage, decode
 from flakeproof_worker import board
-from flakeproof_worker.output import excerpt
+from flakeproof_worker.output import excerpt, nameless_file
 from flakeproof_worker.stacks import DUMP_SIGNAL
 
 WORKER_FOLDER = Path(flakeproof_worker.__file__).parent
 _CHUNK = 1 << 18
+_CHUNKS_AT_ONCE = 8
+"""Read from one process before the others have their turn; a process that sends more is slowed down by that."""
 
 
 class WorkerProcess:
@@ -36,10 +40,13 @@ class WorkerProcess:
         self.bye_ns = 0
         """When it said goodbye (monotonic nanoseconds); 0 before."""
         self.lane_kind = ""
+        self.unloadable = ""
+        """Why it could not load the target, if it said so."""
         self._finishing = False
         self._partial = b""
+        self._unsent = b""
         board_descriptor = os.memfd_create("flakeproof-board")
-        output = _unnamed_file(order["scratch"], number)
+        output = nameless_file(order["scratch"])
         ours, theirs = socket.socketpair()
         try:
             os.ftruncate(board_descriptor, board.size_of(self.lanes))
@@ -65,8 +72,8 @@ class WorkerProcess:
         self._output = output
         self._sock = ours
         self.pidfd = os.pidfd_open(self._popen.pid)
-        self._say(order)
         ours.setblocking(False)
+        self._say(order)
 
     @property
     def pid(self) -> int:
@@ -94,22 +101,43 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Have the process take no further trial, not even of the leases that it has."""
-        self.words[board.STOP] = 1
+        if not self.words[board.STOP]:
+            self.words[board.STOP] = 1
         self.finish()
 
-    def messages(self) -> list[WorkerMessage]:
-        """Everything that has arrived and not been read; what a dead process has not finished writing is dropped."""
+    def condemn(self) -> None:
+        """Have the process neither take nor report any trial from now on: it will be killed."""
+        self.words[board.STOP] = board.CONDEMNED
+
+    def messages(self, *, to_the_end: bool = False) -> list[WorkerMessage]:
+        """What has arrived and not been read: some of it, or all that a dead process has sent.
+
+        What a dead process has not finished writing is dropped. A process in which a trial has written something of
+        its own into the conversation is killed.
+        """
         data = bytearray(self._partial)
+        chunks = 0
         with suppress(BlockingIOError, ConnectionError):
-            while chunk := self._sock.recv(_CHUNK):
+            while (to_the_end or chunks < _CHUNKS_AT_ONCE) and (chunk := self._sock.recv(_CHUNK)):
                 data += chunk
+                chunks += 1
         *lines, rest = bytes(data).split(b"\n")
         self._partial = rest
-        return [decode(line) for line in lines if line]
+        found: list[WorkerMessage] = []
+        for line in lines:
+            try:
+                found.append(decode(line))
+            except msgspec.DecodeError:
+                self.kill(signal.SIGKILL)
+                break
+        return found
 
     def has_exited(self) -> bool:
         """Whether the process is dead (its exit status is kept until `close`)."""
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # somebody else in this program has reaped it
+            return True
 
     def in_flight(self) -> dict[int, int]:
         """Trials on the board whose outcome has not arrived, with their start (monotonic nanoseconds, 0: not yet)."""
@@ -120,6 +148,16 @@ class WorkerProcess:
     def taken(self) -> int:
         """Trials that the process has taken so far."""
         return int(self.words[board.TAKEN])
+
+    @property
+    def holder(self) -> int:
+        """The trial whose code holds the event loop right now; 0 if that is not known, or there is no loop."""
+        return int(self.words[board.HOLDER])
+
+    @property
+    def has_work(self) -> bool:
+        """Whether it has trials to take, or nothing left to do but to end."""
+        return self._finishing or self.account.leases > 0
 
     def output(self) -> str:
         """Head and tail of what it has written to stdout and stderr since the last trial that cleared it."""
@@ -152,13 +190,15 @@ class WorkerProcess:
         self._mapping.close()
         return status
 
+    def say_the_rest(self) -> None:
+        """Send what the process had no room for when it was said."""
+        if self._unsent:
+            with suppress(BlockingIOError):
+                try:
+                    self._unsent = self._unsent[self._sock.send(self._unsent) :]
+                except ConnectionError:  # dead: it will be noticed as such
+                    self._unsent = b""
+
     def _say(self, message: dict[str, Any]) -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):  # dead: it will be noticed as such
-            self._sock.sendall(json.dumps(message).encode() + b"\n")
-
-
-def _unnamed_file(folder: str, number: int) -> int:
-    path = Path(folder, f"process-{number}-{os.getpid()}.out")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    path.unlink()
-    return descriptor
+        self._unsent += json.dumps(message).encode() + b"\n"
+        self.say_the_rest()

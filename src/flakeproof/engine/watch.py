@@ -1,7 +1,7 @@
 """The time limits of one process: tell it, dump its stacks, TERM, grace, KILL."""
 
 import signal
-from collections.abc import Callable
+from enum import IntEnum
 
 from flakeproof.engine.process import WorkerProcess
 
@@ -9,20 +9,41 @@ _DUMP_NS = 150_000_000
 """How long a process gets to write its stacks before it is asked to end."""
 _ENDS_ITS_TRIALS = {"tasks", "forks"}
 """Lanes that can end one trial by themselves; a thread cannot be ended, so its process has to go."""
+_SLACK_NS = 1_000_000_000
+"""How much longer than the grace time such lanes get for it."""
+_SHORTEST_LOADING_NS = 60_000_000_000
+"""Importing the target may take at least so long, however short the time limit of a trial is."""
+_IDLE_NS = 10_000_000_000
+"""A process that has work and takes none of it for so long is broken: a trial has got at flakeproof's own parts."""
+
+
+class _Step(IntEnum):
+    """How far the end of a process has come."""
+
+    RUNNING = 0
+    DUMPING = 1
+    TERMINATING = 2
+    KILLED = 3
 
 
 class Watch:
     """Follows what is in flight in one process."""
 
-    def __init__(self, timeout: float | None, grace: float) -> None:
-        """`timeout` for a trial and `grace` between asking and killing, in seconds."""
+    def __init__(self, timeout: float | None, grace: float, now: int) -> None:
+        """`timeout` for a trial and `grace` between asking and killing, in seconds; `now` is when it was started."""
         self._timeout_ns = None if timeout is None else int(timeout * 1e9)
         self._grace_ns = int(grace * 1e9)
-        self._steps: list[tuple[int, Callable[[WorkerProcess], None]]] = []
-        self.expired: dict[int, int] = {}
-        """Trials whose time is over, with the moment (monotonic nanoseconds) at which this was seen."""
+        self._started = now
+        self._moved = now
+        self._taken = 0
+        self._expired: dict[int, int] = {}
+        """Trials whose time is over, with the moment at which this was seen."""
+        self._step = _Step.RUNNING
+        self._next_step = 0
+        self.blamed: dict[int, float] = {}
+        """Trials that the process is ended for, with the seconds that they had taken."""
         self.ending = False
-        """Whether the process is being ended, so that trials in flight cannot be blamed for its death."""
+        """Whether the process is being ended, so that other trials in flight cannot be blamed for its death."""
 
     def abandon(self) -> None:
         """The process is killed because the run ends: nothing in flight has a result."""
@@ -30,37 +51,52 @@ class Watch:
 
     def look(self, process: WorkerProcess, now: int) -> None:
         """Do what is due at `now`."""
-        if self._timeout_ns is None:
-            return
-        for trial, start in process.in_flight().items():
-            if start and now - start > self._timeout_ns and trial not in self.expired:
-                self.expired[trial] = now
+        if self._step is not _Step.RUNNING:
+            if now >= self._next_step:
+                self._end_further(process, now)
+        elif not process.ready:
+            if self._timeout_ns is not None and now - self._started > max(self._timeout_ns, _SHORTEST_LOADING_NS):
+                self._end_further(process, now)
+        else:
+            flying = process.in_flight()
+            if self._timeout_ns is not None:
+                self._look_at_trials(process, flying, self._timeout_ns, now)
+            self._look_for_standstill(process, flying, now)
+
+    def _look_at_trials(self, process: WorkerProcess, flying: dict[int, int], limit: int, now: int) -> None:
+        holder = process.holder if process.holder in flying else 0
+        over = {trial for trial, start in flying.items() if now - start > limit}
+        self._expired = {trial: seen for trial, seen in self._expired.items() if trial in over}
+        for trial in over - self._expired.keys():
+            # While one trial holds the event loop, the others cannot go on: only its own time counts.
+            if holder in (0, trial):
+                self._expired[trial] = now
                 if process.lane_kind in _ENDS_ITS_TRIALS:
                     process.expire(trial)
-                    # Should it not manage to: the trial holds the interpreter, or refuses to be cancelled.
-                    self._plan_end(now + 2 * self._grace_ns + 2 * _DUMP_NS)
-                else:
-                    self._plan_end(now)
-        self._take_steps(process, now)
+        patience = self._grace_ns + _SLACK_NS if process.lane_kind in _ENDS_ITS_TRIALS else 0
+        overdue = {trial for trial, seen in self._expired.items() if now >= seen + patience}
+        culprits = overdue & {holder} if holder else overdue
+        if culprits:
+            self.blamed = {trial: (self._expired[trial] - flying[trial]) / 1e9 for trial in culprits}
+            self._end_further(process, now)
 
-    def _plan_end(self, start: int) -> None:
-        if not self._steps and not self.ending:
-            self._steps = [
-                (start, WorkerProcess.dump_stacks),
-                (start + _DUMP_NS, lambda process: process.kill(signal.SIGTERM)),
-                (start + _DUMP_NS + self._grace_ns, lambda process: process.kill(signal.SIGKILL)),
-            ]
+    def _look_for_standstill(self, process: WorkerProcess, flying: dict[int, int], now: int) -> None:
+        if flying or process.taken != self._taken or process.bye_ns or not process.has_work:
+            self._moved, self._taken = now, process.taken
+        elif now - self._moved > _IDLE_NS:
+            self._end_further(process, now)
 
-    def _take_steps(self, process: WorkerProcess, now: int) -> None:
-        if self._steps and not self.ending and not self._still_needed(process):
-            self._steps = []
-        while self._steps and self._steps[0][0] <= now:
-            _, step = self._steps.pop(0)
-            self.ending = True
-            step(process)
-
-    def _still_needed(self, process: WorkerProcess) -> bool:
-        """Whether a trial that is over its time is still in flight."""
-        flying = process.in_flight()
-        self.expired = {trial: seen for trial, seen in self.expired.items() if trial in flying}
-        return bool(self.expired)
+    def _end_further(self, process: WorkerProcess, now: int) -> None:
+        self.ending = True
+        self._step = _Step(min(self._step + 1, _Step.KILLED))
+        match self._step:
+            case _Step.DUMPING:
+                process.condemn()
+                process.dump_stacks()
+                self._next_step = now + _DUMP_NS
+            case _Step.TERMINATING:
+                process.kill(signal.SIGTERM)
+                self._next_step = now + self._grace_ns
+            case _:
+                process.kill(signal.SIGKILL)
+                self._next_step = now + self._grace_ns

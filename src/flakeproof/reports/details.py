@@ -1,10 +1,14 @@
 """One failure in full: the traceback with its source lines, what it was caused by, stacks, output."""
 
 import linecache
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from flakeproof.model import Failure
+
+_EXCERPT = 40
+_NOT_THEIRS = re.compile(r'\s*File "(?:[^"]*/flakeproof_worker/[^"]*|<frozen [^"]*>)", line \d+')
 
 
 def failure_details(failure: Failure) -> Iterator[str]:
@@ -13,10 +17,31 @@ def failure_details(failure: Failure) -> Iterator[str]:
         yield from _exception(exception)
     if stacks := failure.details.get("stacks"):
         yield "Stacks at the time:"
-        yield from stacks.splitlines()
-    if failure.output:
+        yield from _theirs(stacks)
+    if output := list(_output(failure)):
         yield "Output of the test:"
-        yield from failure.output.splitlines()
+        yield from output
+
+
+def excerpt(failure: Failure) -> Iterator[str]:
+    """Stacks and output, indented; the middle left out when they are long."""
+    rows = [*_theirs(failure.details.get("stacks") or ""), *_output(failure)]
+    if len(rows) > _EXCERPT:
+        half = _EXCERPT // 2
+        rows = [*rows[:half], f"… {len(rows) - _EXCERPT} lines left out …", *rows[-half:]]
+    for row in rows:
+        yield f"    {row}"
+
+
+def _output(failure: Failure) -> Iterator[str]:
+    """What the trial has written, without the stacks that are told apart from it."""
+    stacks = set((failure.details.get("stacks") or "").splitlines())
+    return (row for row in _theirs(failure.output) if row not in stacks)
+
+
+def _theirs(text: str) -> Iterator[str]:
+    """Lines without frames of ours or of the interpreter's start, which explain nothing."""
+    return (row for row in text.splitlines() if not _NOT_THEIRS.match(row))
 
 
 def _exception(details: dict[str, Any], indent: str = "") -> Iterator[str]:
@@ -28,6 +53,9 @@ def _exception(details: dict[str, Any], indent: str = "") -> Iterator[str]:
         yield f'{indent}  File "{file}", line {line}, in {function}'
         if source := linecache.getline(file, line).strip():
             yield f"{indent}    {source}"
-    yield f"{indent}{details['type']}: {details['message']}"
+    kind, *rest = f"{details['type']}: {details['message']}".splitlines() or [details["type"]]
+    yield f"{indent}{kind if details['message'] else details['type']}"
+    for row in rest:
+        yield f"{indent}{row}"
     for inner in details.get("inner", []):
         yield from _exception(inner, indent + "  | ")

@@ -1,20 +1,28 @@
 """The words in which a run is told to people, as lines of plain text."""
 
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from flakeproof.events import Progressed, TrialFailed
 from flakeproof.model import Outcome
+from flakeproof.store.folder import NAME
+from flakeproof.store.log import LOG_NAME
 from flakeproof.summary import RateInterval, SignatureSummary, Summary
 from flakeproof.text import (
-    bound,
     duration,
+    expected,
+    lower,
     number,
     one_line,
     percent,
     share,
     short_duration,
+    speed,
+    upper,
     whole_duration,
 )
+from flakeproof.verdict import TIME_OVER
 
 _KINDS_SHOWN = 5
 _METHODS = {
@@ -34,7 +42,7 @@ def progress(event: Progressed) -> str:
     left = remaining(event)
     failures = f"{event.failed} failure" + ("" if event.failed == 1 else "s")
     eta = f", ~{whole_duration(left)} remaining" if left is not None else ""
-    return f"Progress: {done}, {failures}, {per_second:.0f} tests/sec{eta}"
+    return f"Progress: {done}, {failures}, {speed(per_second)} tests/sec{eta}"
 
 
 def remaining(event: Progressed) -> float | None:
@@ -54,15 +62,20 @@ def failure(event: TrialFailed) -> str:
     return f"FAILURE #{event.number} on test {event.failure.trial}: {event.failure.message}"
 
 
-def results(summary: Summary) -> Iterator[str]:
-    """The results block and the closing line."""
+def hidden(count: int) -> str:
+    """Said at the end of a run in which not every failure was printed."""
+    return f"({number(count)} more failure{'s' if count != 1 else ''} of the same kinds)"
+
+
+def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
+    """The results block without the closing line; `command` is how this program is called."""
     yield "=== Stress Test Results ==="
     yield f"Total tests: {summary.total}"
     yield f"Passed: {summary.passed} ({percent(summary.passed, summary.total)})"
     yield f"Failed: {summary.failed} ({percent(summary.failed, summary.total)})"
     yield from _other_outcomes(summary)
     yield f"Duration: {duration(summary.elapsed)}"
-    yield f"Rate: {(summary.trials_per_second or 0):.0f} tests/second"
+    yield f"Rate: {speed(summary.trials_per_second or 0)} tests/second"
     if summary.interval is not None:
         yield f"Failure rate: {rate_with_interval(summary.rate or 0.0, summary.interval)}"
     if summary.durations is not None:
@@ -71,14 +84,17 @@ def results(summary: Summary) -> Iterator[str]:
             f"{short_duration(summary.durations.p95)} (95th percentile), "
             f"{short_duration(summary.durations.longest)} (longest)"
         )
-    if summary.stopped is not None:
+    if cut_short(summary):
         planned = f" of {summary.planned}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {summary.total}{planned} tests"
     if summary.signatures:
         yield ""
-        yield from _signatures(summary)
-    yield ""
-    yield closing(summary)
+        yield from _signatures(summary, command)
+
+
+def cut_short(summary: Summary) -> bool:
+    """Whether the run ended before its plan was fulfilled; a time alone is a plan that is fulfilled when it is over."""
+    return summary.stopped is not None and (summary.planned is not None or summary.stopped != TIME_OVER)
 
 
 def rate_with_interval(rate: float, interval: RateInterval) -> str:
@@ -86,32 +102,37 @@ def rate_with_interval(rate: float, interval: RateInterval) -> str:
     confidence = f"{100 * interval.confidence:g}%"
     method = _METHODS.get(interval.method, interval.method)
     if rate == 0:
-        return f"at most {bound(interval.high)} ({confidence}, {method})"
+        return f"at most {upper(interval.high)} ({confidence}, {method})"
     if rate == 1:
-        return f"at least {bound(interval.low)} ({confidence}, {method})"
-    return f"{share(rate)} ({bound(interval.low)} to {bound(interval.high)}, {confidence} {method})"
+        return f"at least {lower(interval.low)} ({confidence}, {method})"
+    return f"{share(rate)} ({lower(interval.low)} to {upper(interval.high)}, {confidence} {method})"
 
 
 def closing(summary: Summary) -> str:
     """The last line: what it means."""
     if summary.total == 0:
-        return "No test has run"
+        return "No test has run: this run proves nothing"
     if summary.failed:
-        rate = percent(summary.failed, summary.total)
+        decided = summary.passed + summary.failed
         return (
             f"Stress test detected {summary.failed} failure{'s' if summary.failed != 1 else ''} "
-            f"out of {summary.total} runs ({rate} failure rate)"
+            f"out of {decided} run{'s' if decided != 1 else ''} "
+            f"({percent(summary.failed, decided)} failure rate)"
         )
     lost = summary.outcomes.get(Outcome.LOST, 0)
     if lost:
         return f"{lost} of {summary.total} tests have no result: this run proves nothing"
-    skipped = summary.outcomes.get(Outcome.SKIPPED, 0)
-    if skipped == summary.total:
+    if not summary.passed:
         return f"All {summary.total} tests were skipped: this run proves nothing"
-    expected = ""
+    hint = ""
     if summary.ci_rate is not None:
-        expected = f" (Expected ~{summary.ci_rate * summary.passed:.0f} failures based on CI rate)"
-    return f"All {summary.passed} tests passed!{expected}"
+        hint = f" (Expected ~{expected(summary.ci_rate * summary.passed)} failures based on CI rate)"
+    if cut_short(summary):
+        planned = f", of {summary.planned} planned" if summary.planned is not None else ""
+        return f"All {summary.passed} tests that ran passed{planned}{hint}"
+    if skipped := summary.outcomes.get(Outcome.SKIPPED, 0):
+        return f"{summary.passed} tests passed, {skipped} were skipped{hint}"
+    return f"All {summary.passed} tests passed!{hint}"
 
 
 def _other_outcomes(summary: Summary) -> Iterator[str]:
@@ -125,14 +146,22 @@ def _other_outcomes(summary: Summary) -> Iterator[str]:
             yield f"{label}: {count} ({percent(count, summary.total)})"
 
 
-def _signatures(summary: Summary) -> Iterator[str]:
+def _signatures(summary: Summary, command: str) -> Iterator[str]:
     """The distinct failures: how often, an example, and how to see it again."""
     kinds = len(summary.signatures)
     yield f"{kinds} distinct failure{'s' if kinds != 1 else ''}:"
     for found in summary.signatures[:_KINDS_SHOWN]:
         yield from _signature(found)
+        yield f"      again: {command} replay {run_name(summary)} {found.example.trial}"
     if kinds > _KINDS_SHOWN:
-        yield f"  and {number(kinds - _KINDS_SHOWN)} more kinds: see {summary.folder}"
+        more = kinds - _KINDS_SHOWN
+        yield f"  and {number(more)} more kind{'s' if more != 1 else ''}: see {Path(summary.folder) / LOG_NAME}"
+
+
+def run_name(summary: Summary) -> str:
+    """What finds the run again, and stays true: its id, or its folder where the store is not the usual one."""
+    folder = Path(summary.folder)
+    return summary.run_id if folder.parent.parent.name == NAME else shlex.quote(str(folder))
 
 
 def _signature(found: SignatureSummary) -> Iterator[str]:
@@ -142,14 +171,4 @@ def _signature(found: SignatureSummary) -> Iterator[str]:
     if frames:
         file, line, function = frames[-1]
         yield f"      at {file}:{line} in {function}"
-    yield f"      first on test {example.trial} (seed {example.seed}): flakeproof replay latest {example.trial}"
-
-
-def sections(text: str, limit: int = 40) -> Iterator[str]:
-    """Captured output, indented; the middle left out when it is long."""
-    rows = text.splitlines()
-    if len(rows) > limit:
-        half = limit // 2
-        rows = [*rows[:half], f"… {len(rows) - limit} lines left out …", *rows[-half:]]
-    for row in rows:
-        yield f"    {row}"
+    yield f"      first on test {example.trial} (seed {example.seed})"

@@ -8,20 +8,25 @@ from rich.text import Text
 
 from flakeproof.events import AnyEvent, Noted, Progressed, RunEnded, TrialFailed
 from flakeproof.reports import lines
+from flakeproof.reports.details import excerpt
 from flakeproof.reports.selection import Selection
-from flakeproof.reports.writer import Writer
+from flakeproof.reports.writer import Style, Writer
 from flakeproof.stats.sequential import robbins
-from flakeproof.text import bound, duration, number, one_line, share, whole_duration
+from flakeproof.text import duration, lower, number, one_line, share, speed, upper, whole_duration
 
 _REFRESH_SECONDS = 0.1
 _BAR_WIDTH = 30
+_LEAST_BAR = 8
+_ROOM_FOR_ECHO = 4
+"""Columns left free at the end: a terminal shows ^C there, which must not wrap and move the display."""
+_COLOURS = {Style.BAD: "red", Style.DIM: "dim", Style.WARNING: "yellow"}
 
 
 class LiveConsole:
     """Sink that keeps a display at the bottom of the terminal."""
 
     def __init__(self, writer: Writer, console: Console) -> None:
-        """`writer` keeps the copy of what is printed; `console` is the terminal."""
+        """`writer` gets what is printed; `console` is the terminal of its notes."""
         self._writer = writer
         self._console = console
         self._selection = Selection()
@@ -38,15 +43,16 @@ class LiveConsole:
                 line = lines.failure(event)
                 self._latest = line
                 if self._selection.shows(event.failure.signature):
-                    self._print(line, "red")
-                    for row in lines.sections(event.failure.output):
-                        self._print(row, "dim")
+                    self._result(line, Style.BAD)
+                    if self._selection.shows_output(event.failure.signature):
+                        for row in excerpt(event.failure):
+                            self._result(row, Style.DIM)
             case Noted():
-                self._print(event.message, "yellow")
+                self._print(event.message, Style.WARNING)
             case RunEnded():
                 self.close()
                 if self._selection.hidden:
-                    self._print(f"({number(self._selection.hidden)} more failures of the same kinds)", "dim")
+                    self._print(lines.hidden(self._selection.hidden), Style.DIM)
 
     def close(self) -> None:
         """Take the display away; what was printed above it stays."""
@@ -54,49 +60,70 @@ class LiveConsole:
             self._live.stop()
             self._live = None
 
-    def _print(self, line: str, style: str) -> None:
+    def _result(self, line: str, style: Style) -> None:
+        if self._writer.results.isatty():
+            self._print(line, style)
+        else:
+            self._writer.result(line, style)
+
+    def _print(self, line: str, style: Style) -> None:
         self._writer.keep(line)
-        self._console.print(Text(line, style=style), soft_wrap=True)
+        self._console.print(Text(line, style=_COLOURS[style]), soft_wrap=True)
 
     def _refresh(self, event: Progressed) -> None:
         if event.elapsed - self._shown_at < _REFRESH_SECONDS and event.completed != event.planned:
             return
         self._shown_at = event.elapsed
         if self._live is None:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live = Live(
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.start()
         self._live.update(self._display(event), refresh=True)
 
     def _display(self, event: Progressed) -> Table:
-        table = Table.grid(padding=(0, 1))
-        per_second = event.completed / event.elapsed if event.elapsed > 0 else 0.0
-        facts = Text()
+        width = max(10, self._console.width - _ROOM_FOR_ECHO)
+        outer = Table.grid()
+        outer.add_column(width=width, no_wrap=True, overflow="ellipsis")
+        facts = self._facts(event)
+        goal = event.planned if event.planned is not None else event.planned_duration
+        done = event.completed if event.planned is not None else event.elapsed
+        room = min(_BAR_WIDTH, width - facts.cell_len - 1)
+        if goal is not None and room >= _LEAST_BAR:
+            first = Table.grid(padding=(0, 1))
+            first.add_row(ProgressBar(goal, min(done, goal), width=room), facts)
+            outer.add_row(first)
+        else:
+            outer.add_row(facts)
+        outer.add_row(Text(_rate(event), style="dim"))
+        if self._latest:
+            outer.add_row(Text(f"latest: {one_line(self._latest, max(1, width - 8))}", style="dim red"))
+        return outer
+
+    def _facts(self, event: Progressed) -> Text:
+        facts = Text(no_wrap=True, overflow="ellipsis")
         if event.planned is not None:
             facts.append(f"{number(event.completed)}/{number(event.planned)}  ")
         else:
             facts.append(f"{number(event.completed)} tests  ")
         facts.append(f"{number(event.failed)} failed  ", style="red" if event.failed else "green")
-        facts.append(f"{number(per_second)} tests/s  ")
+        per_second = event.completed / event.elapsed if event.elapsed > 0 else 0.0
+        facts.append(f"{number(per_second) if per_second >= 1000 else speed(per_second)} tests/s  ")
         left = lines.remaining(event)
         facts.append(f"{duration(event.elapsed)}" + (f", ~{whole_duration(left)} left" if left is not None else ""))
-        if event.planned is not None:
-            table.add_row(ProgressBar(event.planned, event.completed, width=_BAR_WIDTH), facts)
-        elif event.planned_duration is not None:
-            table.add_row(ProgressBar(event.planned_duration, event.elapsed, width=_BAR_WIDTH), facts)
-        else:
-            table.add_row(Text(), facts)
-        outer = Table.grid()
-        outer.add_row(table)
-        outer.add_row(Text(self._rate(event), style="dim"))
-        if self._latest:
-            room = max(20, self._console.width - 9)
-            outer.add_row(Text(f"latest: {one_line(self._latest, room)}", style="dim red", no_wrap=True))
-        return outer
+        return facts
 
-    def _rate(self, event: Progressed) -> str:
-        """The rate with an interval that holds whenever one looks at it."""
-        interval = robbins(event.failed, event.completed)
-        if event.failed == 0:
-            return f"failure rate: at most {bound(interval.high)} (95%, Robbins)"
-        rate = share(event.failed / event.completed)
-        return f"failure rate: {rate} ({bound(interval.low)} to {bound(interval.high)}, 95% Robbins)"
+
+def _rate(event: Progressed) -> str:
+    """The rate with an interval that holds whenever one looks at it."""
+    interval = robbins(min(event.failed, event.completed), event.completed)
+    if event.completed == 0:
+        return "failure rate: nothing is known yet"
+    if event.failed == 0:
+        return f"failure rate: at most {upper(interval.high)} (95%, Robbins)"
+    rate = share(event.failed / event.completed, exact_one=event.failed == event.completed)
+    return f"failure rate: {rate} ({lower(interval.low)} to {upper(interval.high)}, 95% Robbins)"

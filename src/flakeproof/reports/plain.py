@@ -2,8 +2,9 @@
 
 from flakeproof.events import AnyEvent, Noted, Progressed, RunEnded, TrialFailed
 from flakeproof.reports import lines
+from flakeproof.reports.details import excerpt
 from flakeproof.reports.selection import Selection
-from flakeproof.reports.writer import Writer
+from flakeproof.reports.writer import Style, Writer
 
 _SHARE = 0.1
 """A line for each tenth of the plan …"""
@@ -31,14 +32,18 @@ class PlainConsole:
                     self._writer.note(lines.progress(event))
             case TrialFailed():
                 if self._selection.shows(event.failure.signature):
-                    self._writer.result(lines.failure(event))
-                    for row in lines.sections(event.failure.output):
-                        self._writer.result(row)
+                    self._writer.result(lines.failure(event), Style.BAD)
+                    if self._selection.shows_output(event.failure.signature):
+                        for row in excerpt(event.failure):
+                            self._writer.result(row, Style.DIM)
             case Noted():
-                self._writer.note(event.message)
+                self._writer.note(event.message, Style.WARNING)
             case RunEnded():
                 if self._selection.hidden:
-                    self._writer.note(f"({self._selection.hidden} more failures of the same kinds were not printed)")
+                    self._writer.note(lines.hidden(self._selection.hidden), Style.DIM)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _is_due(self, event: Progressed) -> bool:
         if event.completed == self._last_completed or event.completed == event.planned:

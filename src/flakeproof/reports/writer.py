@@ -1,8 +1,24 @@
 """Where text for people goes: the terminal or a pipe, and `output.log` in the folder of the run."""
 
+import os
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import TextIO
+
+from flakeproof.reports.terminal import wants_colour
+from flakeproof.store.file import GrowingFile
+
+
+class Style(Enum):
+    """What a line is, for those who see colours; the value is the SGR code."""
+
+    PLAIN = ""
+    BAD = "31"
+    GOOD = "32"
+    WARNING = "33"
+    TITLE = "1"
+    DIM = "2"
 
 
 class Writer:
@@ -10,46 +26,52 @@ class Writer:
 
     def __init__(self, results: TextIO, notes: TextIO, copy: Path | None = None) -> None:
         """`results` gets what the user asked for, `notes` progress and remarks, `copy` is appended with both."""
-        self._results = results
-        self._notes = notes
-        self._copy: TextIO | None = None
+        self.results = results
+        self.notes = notes
+        self._copy: GrowingFile | None = None
         if copy is not None:
-            try:
-                self._copy = copy.open("a", encoding="utf-8", buffering=1)
-            except OSError as error:
-                self.note(f"warning: {copy} cannot be written: {error}")
+            self._copy = GrowingFile(
+                copy, lambda error: self.note(f"warning: {copy} cannot be written: {error.strerror}", Style.WARNING)
+            )
 
-    def result(self, line: str) -> None:
+    def result(self, line: str, style: Style = Style.PLAIN) -> None:
         """A line that is part of the answer."""
-        self._put(self._results, line)
+        self._put(self.results, line, style)
 
-    def note(self, line: str) -> None:
+    def note(self, line: str, style: Style = Style.PLAIN) -> None:
         """A line about the way to the answer."""
-        self._put(self._notes, line)
+        self._put(self.notes, line, style)
 
     def keep(self, line: str) -> None:
         """Only into the copy."""
         if self._copy is not None:
-            try:
-                self._copy.write(line + "\n")
-            except OSError:
-                self._copy = None
+            self._copy.write(line.encode("utf-8", "backslashreplace") + b"\n")
 
     def close(self) -> None:
         """Close the copy."""
         if self._copy is not None:
             self._copy.close()
-            self._copy = None
 
-    def _put(self, stream: TextIO, line: str) -> None:
+    def _put(self, stream: TextIO, line: str, style: Style) -> None:
         self.keep(line)
+        if style.value and line and wants_colour(stream):
+            line = f"\x1b[{style.value}m{line}\x1b[0m"
         try:
             print(line, file=stream, flush=True)
         except UnicodeEncodeError:
             encoding = stream.encoding or "ascii"
             print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
-        except OSError:  # the reader has gone, as in `| head`
-            pass
+        except OSError:  # the reader has gone, as in `| head`, or the disk that it goes to is full
+            silence(stream)
+
+
+def silence(stream: TextIO) -> None:
+    """Let everything that is still to be written to `stream`, at exit too, go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    finally:
+        os.close(nowhere)
 
 
 def standard(copy: Path | None = None, *, results_to_stderr: bool = False) -> Writer:

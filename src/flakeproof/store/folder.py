@@ -1,15 +1,52 @@
 """The folder of flakeproof in a project and the folder of each run in it."""
 
+import fcntl
 import os
-import shutil
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flakeproof.clock import now
+from flakeproof.config import Config
 from flakeproof.errors import NothingToRunError, UsageError
+from flakeproof.store.log import LOG_NAME, SPEC_NAME
 
 NAME = ".flakeproof"
+OUTPUT_NAME = "output.log"
 KEPT_RUNS = 50
-"""Runs kept when a new one is made; `flakeproof clean` removes the rest."""
+"""Runs kept when a new one ends; `flakeproof clean` removes the rest."""
+_RUNNING = "running"
+"""Locked by the process that writes the run; the lock ends with the process, whatever becomes of it."""
+_IGNORE = "# Made by flakeproof, which may remove this folder.\n*\n"
+"""Written only into a folder that we have made: it is the mark by which we know that we may remove it."""
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]+")
+_OURS = re.compile(
+    rf"{re.escape(LOG_NAME)}|{re.escape(SPEC_NAME)}|{re.escape(OUTPUT_NAME)}|{_RUNNING}|\.room"
+    r"|process-\d+-\d+\.out|\d+-\d+\.(?:out|json)"
+)
+"""Names of the files that a run has; whatever else somebody has put beside them is not ours to remove."""
+_ROOM = 65536
+_ATTEMPTS = 100
+
+
+class RunFolder:
+    """The folder of a run that is being written; nobody removes it until it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the folder and lay claim to it. Raises OSError."""
+        self.path = path
+        path.mkdir()
+        self._claim: int | None = os.open(path / _RUNNING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        _lock(self._claim, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        """The run is written; may be called twice."""
+        if self._claim is not None:
+            with suppress(OSError):
+                (self.path / _RUNNING).unlink()
+            os.close(self._claim)
+            self._claim = None
 
 
 class Store:
@@ -18,93 +55,208 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.runs = root / "runs"
+        self._latest = root / "latest"
+        self._ignore = root / ".gitignore"
+        self._made: list[Path] = []
+        """Folders above and including the root that were not there before, innermost first."""
+        self._previous: str | None = None
 
-    def new_run(self, run_id: str) -> Path:
-        """Make the folder of a run and point `latest` at it.
+    def new_run(self, *, becomes_latest: bool = True) -> RunFolder:
+        """Make the folder of a run; its name is the id of the run.
 
         Raises UsageError when it cannot be written; nothing is left behind then.
         """
-        existed = self.root.exists()
-        folder = self.runs / run_id
+        folder: RunFolder | None = None
         try:
-            folder.mkdir(parents=True)
-            ignore = self.root / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n")
-            (folder / ".room").write_bytes(bytes(65536))
-            (folder / ".room").unlink()
-            self._point_at(folder)
+            self._make_root()
+            with self._alone():
+                folder = self._make_run()
+                (folder.path / ".room").write_bytes(bytes(_ROOM))
+                (folder.path / ".room").unlink()
+                self._previous = self._latest_target()
+                if becomes_latest:
+                    self._point_at(folder.path.name)
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            if not existed:
-                shutil.rmtree(self.root, ignore_errors=True)
+            if folder is not None:
+                self.discard(folder)
+            else:
+                self._tidy()
             raise UsageError(
-                f"cannot write the record of this run to {folder}: {error.strerror or error}",
-                "make room or name another folder with --store DIR (or FLAKEPROOF_STORE=DIR)",
+                f"cannot write the record of this run to {self.runs}: {error.strerror or error}",
+                "make room, or name another folder with --store DIR (or FLAKEPROOF_STORE=DIR)",
             ) from error
         return folder
 
-    def discard(self, folder: Path) -> None:
-        """Remove the record of a run that never came to run."""
-        shutil.rmtree(folder, ignore_errors=True)
-        runs = self.all_runs()
-        if runs:
-            self._point_at(runs[-1])
-        else:
-            shutil.rmtree(self.root, ignore_errors=True)
-
-    def _point_at(self, folder: Path) -> None:
-        link, temporary = self.root / "latest", self.root / f"latest.{os.getpid()}"
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(folder.relative_to(self.root))
-        temporary.replace(link)
+    def discard(self, folder: RunFolder) -> None:
+        """Remove the record of a run that never came to run, and all that was made for it."""
+        folder.close()
+        with suppress(OSError), self._alone():
+            self._remove(folder.path)
+            if self._latest_target() == folder.path.name:
+                self._point_at(self._previous)
+        self._tidy()
 
     def all_runs(self) -> list[Path]:
-        """Folders of the runs, oldest first."""
+        """Folders of the runs, oldest first; what does not look like one of ours is left out."""
         try:
-            return sorted(path for path in self.runs.iterdir() if path.is_dir())
-        except FileNotFoundError:
+            entries = list(self.runs.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise UsageError(f"the runs in {self.runs} cannot be read: {error.strerror}") from None
+        return sorted(path for path in entries if _RUN_ID.fullmatch(path.name) and _is_folder(path))
 
-    def is_ours(self) -> bool:
-        """Whether nothing but our own files is in the folder, so that it may be removed as a whole."""
-        return {path.name for path in self.root.iterdir()} <= {"runs", "latest", ".gitignore"} and not any(
-            path for path in self.runs.iterdir() if not path.is_dir()
-        )
+    def latest(self) -> Path | None:
+        """The run that `latest` means: the newest that is not a replay; None when there is none."""
+        runs = self.all_runs()
+        target = self._latest_target()
+        return next((path for path in runs if path.name == target), runs[-1] if runs else None)
 
     def find(self, name: str) -> Path:
         """The folder of the run `name`: an id, the start of one, `latest`, or a path.
 
         Raises NothingToRunError or UsageError.
         """
+        if os.sep in name and Path(name, SPEC_NAME).is_file():
+            return Path(name)
         runs = self.all_runs()
-        if not runs and not Path(name, "spec.json").exists():
+        latest = self.latest()
+        if latest is None:
             raise NothingToRunError(f"there is no run in {self.runs}", "start one with `flakeproof run TARGET`")
         if name == "latest":
-            return (self.root / "latest").resolve() if (self.root / "latest").exists() else runs[-1]
-        if Path(name, "spec.json").exists():
-            return Path(name)
-        fitting = [path for path in runs if path.name.startswith(name)]
+            return latest
+        fitting = [path for path in runs if path.name.startswith(name)] if name else []
         if len(fitting) == 1:
             return fitting[0]
+        if not fitting and name and Path(name, SPEC_NAME).is_file():
+            return Path(name)
         known = ", ".join(path.name for path in (fitting or runs)[-5:])
-        what = "is ambiguous" if fitting else "is not known"
+        what = "is the beginning of several runs" if fitting else "is not known"
         raise UsageError(f"the run {name!r} {what} in {self.runs}", f"the newest: {known}, or `latest`")
 
-    def prune(self, keep: int = KEPT_RUNS) -> None:
-        """Remove the oldest runs beyond `keep`; one that is still being written is the newest and stays."""
-        for folder in self.removable(keep):
-            shutil.rmtree(folder, ignore_errors=True)
-
     def removable(self, keep: int) -> list[Path]:
-        """Folders of the oldest runs beyond `keep`, without those that a living process is writing."""
-        runs = self.all_runs()
+        """Folders of the oldest runs beyond `keep`, without those that are being written.
+
+        The run that `latest` points at counts as the newest: replays of it do not push it out.
+        """
+        latest = self.latest()
+        runs = sorted(self.all_runs(), key=lambda path: (path == latest, path.name))
         return [path for path in runs[: max(0, len(runs) - keep)] if not is_being_written(path)]
+
+    def prune(self, keep: int = KEPT_RUNS) -> None:
+        """Remove the oldest runs beyond `keep`; that nothing can be removed is no reason to fail."""
+        with suppress(OSError):
+            self.remove_runs(keep)
+
+    def remove_runs(self, keep: int) -> list[Path]:
+        """Remove the oldest runs beyond `keep`; return what was left because it is not ours.
+
+        Raises OSError.
+        """
+        left: list[Path] = []
+        if _is_folder(self.runs):
+            with self._alone():
+                for folder in self.removable(keep):
+                    left += self._remove(folder)
+                target = self._latest_target()
+                runs = self.all_runs()
+                if target is not None and target not in {path.name for path in runs}:
+                    self._point_at(runs[-1].name if runs else None)
+            self._tidy()
+        return left
+
+    def foreign(self) -> list[Path]:
+        """What is in our folders and not ours, if we have made them."""
+        if not self._is_made_by_us():
+            return []
+        known = {self.runs, self._latest, self._ignore, *self.all_runs()}
+        return sorted(path for place in (self.root, self.runs) for path in _entries(place) if path not in known)
+
+    def _make_root(self) -> None:
+        missing = [path for path in (self.root, *self.root.parents) if not path.exists()]
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._made += missing
+        if self.root in missing:
+            self._ignore.write_text(_IGNORE)
+
+    def _make_run(self) -> RunFolder:
+        for _ in range(_ATTEMPTS):
+            with suppress(FileExistsError):
+                return RunFolder(self.runs / new_run_id())
+        raise FileExistsError(f"no free name in {self.runs}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Make the folder of runs if need be, and keep others from making and removing runs at the same time."""
+        while True:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.runs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                _lock(descriptor, fcntl.LOCK_EX)
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(descriptor), self.runs.stat()):  # else it was removed meanwhile
+                        yield
+                        return
+            finally:
+                os.close(descriptor)
+
+    def _latest_target(self) -> str | None:
+        try:
+            return self._latest.readlink().name
+        except OSError:
+            return None
+
+    def _point_at(self, run_id: str | None) -> None:
+        if run_id is None:
+            self._latest.unlink(missing_ok=True)
+            return
+        temporary = self.root / f"latest.{os.getpid()}"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(Path(self.runs.name, run_id))
+        temporary.replace(self._latest)
+
+    def _remove(self, folder: Path) -> list[Path]:
+        """Remove our files in `folder`, and the folder if it is empty then; return what is left."""
+        left: list[Path] = []
+        for path in _entries(folder):
+            if _OURS.fullmatch(path.name) and not _is_folder(path):
+                path.unlink(missing_ok=True)
+            else:
+                left.append(path)
+        if not left:
+            with suppress(FileNotFoundError):
+                folder.rmdir()
+        return left
+
+    def _is_made_by_us(self) -> bool:
+        try:
+            return self._ignore.read_text() == _IGNORE
+        except (OSError, UnicodeDecodeError):
+            return False
+
+    def _tidy(self) -> None:
+        """Remove the folders that hold nothing any more, if they are ours."""
+        with suppress(OSError):
+            self.runs.rmdir()
+            self._latest.unlink(missing_ok=True)
+            if self._is_made_by_us() and _entries(self.root) == [self._ignore]:
+                self._ignore.unlink()
+                self.root.rmdir()
+        for path in self._made:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def store_of(config: Config) -> Store:
+    """The store that `config` names."""
+    named: str | None = config.get("store")
+    return Store(Path(named).absolute() if named else config.folder / NAME)
 
 
 def new_run_id() -> str:
-    """Sortable by time, unique on this machine even when two runs start in the same second."""
-    return f"{now():%Y%m%d-%H%M%S}-{os.getpid():x}{os.urandom(1).hex()}"
+    """Sortable by time; the digits at the end keep runs of the same millisecond apart."""
+    at = now()
+    return f"{at:%Y%m%d-%H%M%S}-{at.microsecond // 1000:03d}{os.urandom(2).hex()}"
 
 
 def size_of(path: Path) -> int:
@@ -112,18 +264,39 @@ def size_of(path: Path) -> int:
     total = 0
     for folder, _, files in os.walk(path):
         for name in files:
-            try:
+            with suppress(OSError):
                 total += Path(folder, name).lstat().st_size
-            except FileNotFoundError:
-                continue
     return total
 
 
 def is_being_written(folder: Path) -> bool:
-    """Whether the process that made the run is alive and has not ended it."""
+    """Whether a living process holds its claim on the folder."""
     try:
-        pid = int((folder / "running").read_text())
-        os.kill(pid, 0)
-    except (OSError, ValueError):
+        descriptor = os.open(folder / _RUNNING, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return False
-    return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _lock(descriptor: int, kind: int) -> None:
+    with suppress(OSError):  # a file system without locks: then we are alone by assumption
+        fcntl.flock(descriptor, kind)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []

@@ -3,42 +3,57 @@
 It is a fault domain of its own: when the disk is full or gone, the run goes on and says so once.
 """
 
-import os
+from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
-from flakeproof.events import AnyEvent, Progressed, RunEnded, RunStarted, TrialFailed, TrialsPassed
+from flakeproof.events import (
+    AnyEvent,
+    Progressed,
+    RunEnded,
+    RunStarted,
+    TrialFailed,
+    TrialLost,
+    TrialSkipped,
+    TrialsPassed,
+)
+from flakeproof.history import AnyRecord, TrialsCounted
+from flakeproof.model import Outcome
+from flakeproof.store.file import GrowingFile
 
 LOG_NAME = "events.jsonl"
 SPEC_NAME = "spec.json"
-RUNNING_NAME = "running"
 SIZE_LIMIT = 32 * 1024 * 1024
-"""Bytes after which single events are not written any more; counts go on to be written, as batches."""
+"""Bytes after which single trials are not written any more; they are counted, and the counts are written at the end."""
 _FULL_FAILURES = 1000
-"""Failures written with output and frames; later ones are written without, and from SIZE_LIMIT on only counted."""
+"""Failures written with output and frames; later ones are written without."""
+_SINGLE_SKIPS = 1000
+"""Trials without a result that are written one by one, with the reason; later ones are counted."""
 _BATCH = 512
 """Batches of passed trials are merged until there are so many, or something else happens."""
+_KINDS = 200
+_BUFFER = 1 << 16
 
 
 class LogWriter:
     """Sink that writes every event but progress."""
 
-    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
-        self._warn = warn
+    def __init__(self, folder: Path, warn: Callable[[str], None], *, size_limit: int = SIZE_LIMIT) -> None:
         self._folder = folder
-        self._written = 0
-        self._unwritten_failures = 0
+        self._size_limit = size_limit
         self._batches: dict[int, tuple[int, dict[int, int], int]] = {}
+        self._counted: Counter[tuple[Outcome, str]] = Counter()
+        self._kinds: set[str] = set()
+        self._skips = 0
         self._encode = msgspec.json.Encoder().encode
-        self._file: BinaryIO | None = None
-        self._guarded(self._open)
+
+        self._warn: Callable[[str], None] | None = warn
+        self._file = GrowingFile(folder / LOG_NAME, self._failed, buffer=_BUFFER)
 
     def __call__(self, event: AnyEvent) -> None:
-        """Write `event`, or merge it into a batch."""
+        """Write `event`, merge it into a batch, or count it."""
         match event:
             case Progressed():
                 return
@@ -46,37 +61,49 @@ class LogWriter:
                 self._merge(event)
                 return
             case RunStarted():
-                self._guarded(partial(self._write_spec, event))
+                self._write_spec(event)
             case TrialFailed():
-                if self._written > SIZE_LIMIT:
-                    self._unwritten_failures += 1
+                if not self._has_room_for(event.failure.signature):
+                    self._count(event.failure.outcome, event.failure.signature)
                     return
-                event = self._trimmed(event)
+                event = _trimmed(event)
+            case TrialSkipped() | TrialLost():
+                self._skips += 1
+                if self._skips > _SINGLE_SKIPS or self._file.size > self._size_limit:
+                    outcome = Outcome.SKIPPED if isinstance(event, TrialSkipped) else Outcome.LOST
+                    self._count(outcome, "")
+                    return
+            case RunEnded():
+                self._flush_batches()
+                self._flush_counts()
         self._flush_batches()
         self._write(event)
-        if isinstance(event, RunEnded):
+        if isinstance(event, TrialFailed | RunStarted):
+            self._file.flush()
+        elif isinstance(event, RunEnded):
             self.close()
 
     def close(self) -> None:
         """Write what is held back and close the file; may be called twice."""
         self._flush_batches()
-        if self._file is not None:
-            self._guarded(self._file.close)
-            self._file = None
-        (self._folder / RUNNING_NAME).unlink(missing_ok=True)
+        self._flush_counts()
+        self._file.close()
 
-    def _open(self) -> None:
-        (self._folder / RUNNING_NAME).write_text(str(os.getpid()))
-        self._file = (self._folder / LOG_NAME).open("ab", buffering=1 << 16)
+    def _has_room_for(self, signature: str) -> bool:
+        """Whether one more failure is written: always the first of its kind, so that no kind is without example."""
+        is_new = signature not in self._kinds and len(self._kinds) < _KINDS
+        if is_new:
+            self._kinds.add(signature)
+        return is_new or self._file.size <= self._size_limit
+
+    def _count(self, outcome: Outcome, signature: str) -> None:
+        self._counted[outcome, signature if signature in self._kinds else ""] += 1
 
     def _write_spec(self, event: RunStarted) -> None:
-        (self._folder / SPEC_NAME).write_bytes(msgspec.json.format(self._encode(event.spec)) + b"\n")
-
-    def _trimmed(self, event: TrialFailed) -> TrialFailed:
-        if event.number <= _FULL_FAILURES:
-            return event
-        bare = msgspec.structs.replace(event.failure, details={}, output="")
-        return msgspec.structs.replace(event, failure=bare)
+        try:
+            (self._folder / SPEC_NAME).write_bytes(msgspec.json.format(self._encode(event.spec)) + b"\n")
+        except OSError as error:
+            self._failed(error)
 
     def _merge(self, event: TrialsPassed) -> None:
         count, buckets, merged = self._batches.get(event.process, (0, {}, 0))
@@ -91,28 +118,34 @@ class LogWriter:
         for process, (count, buckets, _) in batches.items():
             self._write(TrialsPassed(process=process, count=count, durations=sorted(buckets.items())))
 
-    def _write(self, event: AnyEvent) -> None:
-        file = self._file
-        if file is None:
-            return
-        data = self._encode(event) + b"\n"
-        self._written += len(data)
-        self._guarded(lambda: file.write(data))
-        if isinstance(event, TrialFailed | RunStarted) and self._file is not None:
-            self._guarded(file.flush)
+    def _flush_counts(self) -> None:
+        counted, self._counted = self._counted, Counter()
+        for (outcome, signature), count in counted.items():
+            self._write(TrialsCounted(outcome=outcome, signature=signature, count=count))
 
-    def _guarded(self, action: Callable[[], object]) -> None:
-        try:
-            action()
-        except OSError as error:
-            if self._file is not None or self._written == 0:
-                self._warn(f"the log {self._folder / LOG_NAME} cannot be written any more: {error}; the run goes on")
-            self._file = None
+    def _failed(self, error: OSError) -> None:
+        warn, self._warn = self._warn, None
+        if warn is not None:
+            reason = error.strerror or error
+            warn(f"the log {self._folder / LOG_NAME} cannot be written any more ({reason}); the run goes on without it")
+
+    def _write(self, record: AnyRecord) -> None:
+        self._file.write(self._encode(record) + b"\n")
 
 
-def read_events(folder: Path) -> Iterator[AnyEvent]:
-    """Events of a run, in order; a last line that was cut off by a crash is left out."""
-    decode = msgspec.json.Decoder(AnyEvent).decode
+def _trimmed(event: TrialFailed) -> TrialFailed:
+    if event.number <= _FULL_FAILURES:
+        return event
+    bare = msgspec.structs.replace(event.failure, details={}, output="")
+    return msgspec.structs.replace(event, failure=bare)
+
+
+def read_events(folder: Path) -> Iterator[AnyRecord]:
+    """What is in the log of a run, in order; a last line that was cut off by a crash is left out.
+
+    Raises OSError, and msgspec.DecodeError for a log that is not one of ours.
+    """
+    decode = msgspec.json.Decoder(AnyRecord).decode
     with (folder / LOG_NAME).open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):

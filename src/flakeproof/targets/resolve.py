@@ -12,6 +12,7 @@ from flakeproof.errors import UsageError
 from flakeproof.model import TargetSpec
 from flakeproof.scenarios.catalogue import SCENARIOS, Scenario
 from flakeproof.targets import interpreter
+from flakeproof.text import shortened
 
 _CALLABLE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
@@ -35,9 +36,12 @@ def resolve(
             f"{name} takes no settings: {', '.join(f'{key}={value}' for key, value in settings.items())} cannot apply",
             f"--server, --settle and --set are for scenarios: {', '.join(SCENARIOS)}",
         )
-    for value, what in ((name, "target"), (loop, "--loop")):
+    for value, what, wanted, remedy in (
+        (name, "target", "neither a scenario nor module:function", _FORMS),
+        (loop, "--loop", "not module:function", "write it like uvloop:new_event_loop"),
+    ):
         if value is not None and not _CALLABLE.fullmatch(value):
-            raise UsageError(f"{what} {value!r} is neither a scenario nor module:function{_hint(value)}", _FORMS)
+            raise UsageError(f"{what} {shortened(value)!r} is {wanted}{_hint(value)}", remedy)
     module, _, attribute = name.partition(":")
     return TargetSpec(
         name=name,
@@ -60,6 +64,8 @@ def scenario_of(name: str) -> Scenario | None:
 def _scenario(
     scenario: Scenario, settings: Mapping[str, str], folder: Path, python: str | None, loop: str | None
 ) -> TargetSpec:
+    if loop is not None and not _CALLABLE.fullmatch(loop):
+        raise UsageError(f"--loop {shortened(loop)!r} is not module:function", "write it like uvloop:new_event_loop")
     arguments = scenario.arguments(settings)
     io = str(arguments.pop("io"))
     return TargetSpec(
@@ -78,7 +84,12 @@ def _scenario(
 
 
 def _hint(value: str) -> str:
-    if value.endswith(".py") or "/" in value or "::" in value:
-        return " (paths cannot be run yet; name the function by its module)"
+    file, _, rest = value.partition("::")
+    if file.endswith(".py"):
+        module = file.removesuffix(".py").removeprefix("./").strip("/").replace("/", ".")
+        return f" (files are not run by their path); did you mean {module}:{rest.replace('::', '.') or 'FUNCTION'}?"
     close = difflib.get_close_matches(value, SCENARIOS, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    if close:
+        return f"; did you mean {close[0]}?"
+    module, _, attribute = value.rpartition(".")
+    return f"; did you mean {module}:{attribute}?" if _CALLABLE.fullmatch(f"{module}:{attribute}") else ""

@@ -8,16 +8,15 @@ import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, NoReturn
 
 from flakeproof_worker import board, kernel
 from flakeproof_worker.current import RUNNING
-from flakeproof_worker.duty import Duty, reject_coroutine
+from flakeproof_worker.duty import Duty, check_result, ending_of
+from flakeproof_worker.ending import end_at_once
 from flakeproof_worker.environment import SEED, TRIAL
-from flakeproof_worker.failure import describe, is_skip
-from flakeproof_worker.output import Output
+from flakeproof_worker.output import Output, nameless_file
 from flakeproof_worker.randomness import GlobalRandom
 from flakeproof_worker.stacks import DUMP_SIGNAL
 
@@ -42,6 +41,8 @@ class _Child:
     started: int
     ending: _Ending = _Ending.NOT_ASKED
     next_step: int = 0
+    expired: int = 0
+    """When its time was found to be over; 0 before."""
 
 
 def run(duty: Duty) -> None:
@@ -55,9 +56,9 @@ class _Lanes:
         self._selector = selectors.DefaultSelector()
         self._selector.register(duty.channel.fileno(), selectors.EVENT_READ)
         self._children: dict[int, _Child] = {}
-        self._outputs = [_scratch_file(duty.scratch, f"{lane}.out") for lane in range(duty.lanes)]
+        self._outputs = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
         # A file, not a pipe: the child never waits for a reader, and a grandchild cannot hold it open.
-        self._verdicts = [_scratch_file(duty.scratch, f"{lane}.json") for lane in range(duty.lanes)]
+        self._verdicts = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
         self._randomness = GlobalRandom()
 
     def run(self) -> None:
@@ -76,11 +77,7 @@ class _Lanes:
             if lane in self._children:
                 continue
             trial = duty.leases.take()
-            if duty.leases.exhausted or duty.reporter.due():
-                for _ in range(duty.leases.exhausted):
-                    duty.reporter.lease_done()
-                duty.leases.exhausted = 0
-                duty.reporter.flush()
+            duty.report_batch()
             if trial is None:
                 return
             self._start(lane, *trial)
@@ -88,12 +85,15 @@ class _Lanes:
     def _start(self, lane: int, trial: int, seed: int) -> None:
         duty = self._duty
         os.ftruncate(self._verdicts[lane], 0)
-        offset = board.lane_offset(lane)
-        duty.words[offset] = trial
-        duty.words[board.TAKEN] += 1
-        duty.words[offset + 1] = started = perf_counter_ns()
+        started = perf_counter_ns()
+        board.begin(duty.words, lane, trial, started)
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            duty.reporter.ended(trial, 0, outcome="lost", reason=f"no process could be made for it: {error}")
+            board.clear(duty.words, lane)
+            return
         if pid == 0:
             self._be_child(lane, trial, seed, parent)
         child = _Child(trial, pid, os.pidfd_open(pid), started)
@@ -102,20 +102,34 @@ class _Lanes:
 
     def _be_child(self, lane: int, trial: int, seed: int, parent: int) -> NoReturn:
         # From here on nothing may return into the parent's loop, whatever the trial does.
+        duty = self._duty
         try:
             os.setsid()
             kernel.die_with(parent)
-            self._selector.close()
-            os.close(self._duty.channel.fileno())
-            os.dup2(self._outputs[lane], 1)
-            os.dup2(self._outputs[lane], 2)
+            verdict = self._keep_own(lane)
+            duty.watch_forks()
+            for stream in (1, 2, duty.stacks_descriptor):
+                os.dup2(self._outputs[lane], stream)
             RUNNING.set((trial, seed))
             os.environ[TRIAL] = str(trial)
             os.environ[SEED] = str(seed)
             self._randomness.seed(seed)
-            os.write(self._verdicts[lane], json.dumps(_run_once(self._duty)).encode())
-        finally:
-            os._exit(0)
+            os.write(verdict, json.dumps(_run_once(duty)).encode())
+        except BaseException as error:
+            end_at_once(error)
+        os._exit(0)
+
+    def _keep_own(self, lane: int) -> int:
+        """Close, in a child, what belongs to the parent and to other children; return where the verdict goes."""
+        self._selector.close()
+        self._duty.channel.close()
+        for child in self._children.values():
+            os.close(child.pidfd)
+        for other in range(self._duty.lanes):
+            if other != lane:
+                os.close(self._verdicts[other])
+                os.close(self._outputs[other])
+        return self._verdicts[lane]
 
     def _wait(self) -> None:
         duty = self._duty
@@ -133,7 +147,7 @@ class _Lanes:
         for trial in duty.leases.expired:
             for child in self._children.values():
                 if child.trial == trial and child.ending is _Ending.NOT_ASKED:
-                    child.next_step = perf_counter_ns()
+                    child.next_step = child.expired = perf_counter_ns()
         duty.leases.expired.clear()
         for child in self._children.values():
             if child.next_step and child.next_step <= perf_counter_ns():
@@ -158,41 +172,37 @@ class _Lanes:
                     child.ending, child.next_step = _Ending.KILLED, 0
 
     def _reap(self, lane: int) -> None:
-        duty = self._duty
         child = self._children.pop(lane)
         self._selector.unregister(child.pidfd)
         os.close(child.pidfd)
-        _, status = os.waitpid(child.pid, 0)
-        elapsed = perf_counter_ns() - child.started
+        # Before it is reaped: then its number, which is its group's, may be another's.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)  # what the trial has started and left in its group
+        _, status = os.waitpid(child.pid, 0)
+        self._report(lane, child, status, perf_counter_ns() - child.started)
+        board.clear(self._duty.words, lane)
+
+    def _report(self, lane: int, child: _Child, status: int, elapsed: int) -> None:
+        reporter, output = self._duty.reporter, Output(self._outputs[lane])
         verdict = _verdict(self._verdicts[lane])
-        output = Output(self._outputs[lane])
-        if child.ending is not _Ending.NOT_ASKED:
-            duty.reporter.ended(child.trial, "timed out", elapsed, output=output.take())
+        if child.expired:
+            nanoseconds = child.expired - child.started
+            reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output.take())
         elif verdict is None:
-            signal_number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-            exit_code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-            duty.reporter.ended(
+            code = os.waitstatus_to_exitcode(status)
+            reporter.ended(
                 child.trial,
-                "crashed",
                 elapsed,
-                signal=signal_number,
-                exit_code=exit_code,
+                outcome="crashed",
+                signal=-code if code < 0 else None,
+                exit_code=code if code >= 0 else None,
                 output=output.take(),
             )
         elif verdict["outcome"] == "passed":
-            duty.reporter.passed.append(verdict["ns"])
+            reporter.passed.append(verdict["ns"])
             output.discard()
         else:
-            duty.reporter.ended(
-                child.trial,
-                verdict.pop("outcome"),
-                verdict.pop("ns"),
-                **verdict,
-                output=output.take(),
-            )
-        duty.words[board.lane_offset(lane)] = 0
+            reporter.ended(child.trial, verdict.pop("ns"), **verdict, output=output.take())
 
 
 def _run_once(duty: Duty) -> dict[str, Any]:
@@ -202,13 +212,14 @@ def _run_once(duty: Duty) -> dict[str, Any]:
             with asyncio.Runner(loop_factory=duty.new_loop) as runner:
                 runner.run(duty.function())
         else:
-            reject_coroutine(duty.function())
+            check_result(duty.function())
     except BaseException as error:
         elapsed = perf_counter_ns() - start
-        if is_skip(error):
-            return {"outcome": "skipped", "ns": elapsed, "reason": str(error)}
-        return {"outcome": "failed", "ns": elapsed, "failure": describe(error)}
-    return {"outcome": "passed", "ns": perf_counter_ns() - start}
+        duty.leave_if_unwanted(error)
+        return {"ns": elapsed, **ending_of(error)}
+    elapsed = perf_counter_ns() - start
+    duty.leave_if_unwanted()
+    return {"ns": elapsed, "outcome": "passed"}
 
 
 def _verdict(descriptor: int) -> dict[str, Any] | None:
@@ -218,11 +229,3 @@ def _verdict(descriptor: int) -> dict[str, Any] | None:
     except ValueError:
         return None
     return verdict
-
-
-def _scratch_file(folder: str, name: str) -> int:
-    """A file without a name, so that nothing can be left behind."""
-    path = Path(folder, f"{os.getpid()}-{name}")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-    path.unlink()
-    return descriptor

@@ -1,11 +1,12 @@
 """One trial after the other, in the main thread: the leanest lane, and the closest to a plain call."""
 
+from collections.abc import Callable
 from time import perf_counter_ns
 
 from flakeproof_worker import board
 from flakeproof_worker.current import RUNNING
-from flakeproof_worker.duty import Duty, reject_coroutine
-from flakeproof_worker.environment import TrialEnvironment
+from flakeproof_worker.duty import Duty, check_result
+from flakeproof_worker.environment import exporter
 from flakeproof_worker.randomness import GlobalRandom
 from flakeproof_worker.reporter import FLUSH_NANOSECONDS
 
@@ -16,12 +17,12 @@ _SILENT_NANOSECONDS = 1_000
 def run(duty: Duty) -> None:
     """Run trials until there are no more."""
     duty.watch_forks()
-    environment = TrialEnvironment()
+    export = exporter()
     randomness = GlobalRandom()
     while not duty.leases.no_more():
         block = duty.leases.next_block()
         if block is not None:
-            _run_block(duty, environment, randomness, *block)
+            _run_block(duty, export, randomness, *block)
             duty.reporter.lease_done()
             duty.reporter.flush()
         elif (message := duty.channel.receive()) is not None:
@@ -29,45 +30,44 @@ def run(duty: Duty) -> None:
 
 
 def _run_block(
-    duty: Duty, environment: TrialEnvironment, randomness: GlobalRandom, first: int, seeds: list[int]
+    duty: Duty, export: Callable[[int, int], None], randomness: GlobalRandom, first: int, seeds: list[int]
 ) -> None:
-    # Everything that the loop touches is a local: a trial that does nothing costs about a microsecond here.
-    function, clock, words, reporter = duty.function, perf_counter_ns, duty.words, duty.reporter
-    show, announce = environment.set, RUNNING.set
-    stop, taken_word, lane, lane_start = (
-        board.STOP,
-        board.TAKEN,
-        board.lane_offset(0),
-        board.lane_offset(0) + 1,
-    )
+    # Everything that the loop touches is a local: a trial that does nothing costs about a microsecond here. The board
+    # is written as `board.begin` does it, with the end of the last trial for the start of the next.
+    function, clock, words, reporter, announce = duty.function, perf_counter_ns, duty.words, duty.reporter, RUNNING.set
+    stop, taken_word, lane = board.STOP, board.TAKEN, board.lane_offset(0)
+    lane_start = lane + 1
     taken = words[taken_word]
     add = reporter.passed.append
-    last_flush = clock()
-    for trial, seed in enumerate(seeds, first):
+    end = last_flush = clock()
+    for running in enumerate(seeds, first):
         if words[stop]:
             break
+        trial, seed = running
+        words[lane_start] = end
         words[lane] = trial
         taken += 1
         words[taken_word] = taken
-        announce((trial, seed))
-        show(trial, seed)
+        announce(running)
+        export(trial, seed)
         randomness.seed(seed)
-        words[lane_start] = start = clock()
+        start = clock()
         try:
-            result = function()
-            if result is not None:
-                reject_coroutine(result)
+            if (result := function()) is not None:
+                check_result(result)
+                result = None
         except BaseException as error:
             end = clock()
-            duty.leave_if_copied()
+            duty.leave_if_unwanted(error)
             duty.report_exception(trial, error, end - start, duty.output.take())
         else:
             end = clock()
             add(end - start)
             if end - start > _SILENT_NANOSECONDS:
-                duty.leave_if_copied()
+                duty.leave_if_unwanted()
                 duty.output.discard()
         if end - last_flush > FLUSH_NANOSECONDS:
+            words[lane] = 0
             reporter.flush()
             add = reporter.passed.append
             last_flush = end

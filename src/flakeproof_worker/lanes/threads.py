@@ -5,7 +5,8 @@ from time import perf_counter_ns
 
 from flakeproof_worker import board, environment
 from flakeproof_worker.current import RUNNING
-from flakeproof_worker.duty import Duty, reject_coroutine
+from flakeproof_worker.duty import Duty, check_result
+from flakeproof_worker.ending import end_at_once
 
 
 def run(duty: Duty) -> None:
@@ -42,35 +43,21 @@ class _Lanes:
         self._duty.reporter.flush()
 
     def _lane(self, lane: int) -> None:
-        duty = self._duty
-        offset = board.lane_offset(lane)
-        while (trial := self._next(offset)) is not None:
-            number, seed = trial
-            RUNNING.set((number, seed))
-            duty.words[offset + 1] = start = perf_counter_ns()
-            try:
-                reject_coroutine(duty.function())
-            except BaseException as error:
-                end = perf_counter_ns()
-                duty.leave_if_copied()
-                with self._changed:
-                    duty.report_exception(number, error, end - start)
-            else:
-                duty.leave_if_copied()
-                duty.reporter.passed.append(perf_counter_ns() - start)
-        duty.words[offset] = 0
+        try:
+            while (trial := self._next(lane)) is not None:
+                self._run(lane, *trial)
+        except BaseException as error:
+            end_at_once(error)  # the other lanes and the main thread would wait for this one for ever
 
-    def _next(self, offset: int) -> tuple[int, int] | None:
+    def _next(self, lane: int) -> tuple[int, int] | None:
         """Take a trial and put it on the board in one step, so that no other lane counts past it."""
         duty = self._duty
         with self._changed:
-            duty.words[offset] = 0
             while True:
                 trial = duty.leases.take()
                 if trial is not None:
-                    duty.words[offset] = trial[0]
-                    duty.words[board.TAKEN] += 1
-                self._send_batch()
+                    board.begin(duty.words, lane, trial[0], perf_counter_ns())
+                duty.report_batch()
                 if trial is not None:
                     return trial
                 if duty.leases.no_more():
@@ -79,10 +66,22 @@ class _Lanes:
                     return None
                 self._changed.wait()
 
-    def _send_batch(self) -> None:
+    def _run(self, lane: int, trial: int, seed: int) -> None:
         duty = self._duty
-        if duty.leases.exhausted or duty.reporter.due():
-            for _ in range(duty.leases.exhausted):
-                duty.reporter.lease_done()
-            duty.leases.exhausted = 0
-            duty.reporter.flush()
+        RUNNING.set((trial, seed))
+        start = perf_counter_ns()
+        try:
+            check_result(duty.function())
+        except BaseException as error:
+            end = perf_counter_ns()
+            duty.leave_if_unwanted(error)
+            with self._changed:
+                duty.report_exception(trial, error, end - start)
+                board.clear(duty.words, lane)
+        else:
+            end = perf_counter_ns()
+            duty.leave_if_unwanted()
+            # Under the lock: another lane may be sending the batch.
+            with self._changed:
+                duty.reporter.passed.append(end - start)
+                board.clear(duty.words, lane)

@@ -1,0 +1,37 @@
+"""Utilities for tests that use sockets: servers that leave nothing behind, and what goes with them."""
+
+from flakeproof.net.async_server import AsyncTCPServer
+from flakeproof.net.closing import async_drain, async_graceful_close, drain, graceful_close
+from flakeproof.net.dialing import async_dial_tcp, dial_tcp
+from flakeproof.net.edge_loop import EdgeLoop, new_event_loop
+from flakeproof.net.errors import ShutdownError, Unfinished
+from flakeproof.net.server import TCPServer
+from flakeproof.net.tcp_info import (
+    NotTCPError,
+    TCPInfo,
+    TCPInfoUnsupportedError,
+    TCPState,
+    round_trip_time,
+    tcp_info,
+)
+
+__all__ = [
+    "AsyncTCPServer",
+    "EdgeLoop",
+    "NotTCPError",
+    "ShutdownError",
+    "TCPInfo",
+    "TCPInfoUnsupportedError",
+    "TCPServer",
+    "TCPState",
+    "Unfinished",
+    "async_dial_tcp",
+    "async_drain",
+    "async_graceful_close",
+    "dial_tcp",
+    "drain",
+    "graceful_close",
+    "new_event_loop",
+    "round_trip_time",
+    "tcp_info",
+]

@@ -1,0 +1,16 @@
+"""How a process ends when flakeproof's own work in it has failed: at once, and with what was in flight on the board."""
+
+import os
+import traceback
+from typing import NoReturn
+
+DISCONNECTED = 199
+"""Exit status of a process that can no longer speak to the coordinator."""
+
+
+def end_at_once(error: BaseException) -> NoReturn:
+    """End this process because of `error`, whatever else runs in it."""
+    if isinstance(error, OSError):
+        os._exit(DISCONNECTED)  # the coordinator is gone, or a trial has closed descriptors that are not its own
+    traceback.print_exception(error)
+    os._exit(1)

@@ -1,0 +1,136 @@
+"""Every way in which a run can end early leaves a summary and a record that are right."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from tests.integration.engine.conftest import LANES, TARGETS, Lane, Runner
+
+from flakeproof.store.log import read_events
+
+ENDLESS = ["run", "leaving:slow", "--duration=120", "--workers=2", "--processes=2"]
+
+
+def start(arguments: Sequence[str], store: Path) -> "subprocess.Popen[str]":
+    """Start the command line in a process group of its own and wait for its first failure."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flakeproof", *arguments, f"--store={store}", "--json=-"],
+        cwd=TARGETS,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("FAILURE #1 "):
+            break
+    return process
+
+
+def recorded(store: Path) -> int:
+    """Outcomes in the log of the only run."""
+    (folder,) = (store / "runs").iterdir()
+    total = 0
+    for event in read_events(folder):
+        total += getattr(event, "count", 1) if type(event).__name__.startswith("Trial") else 0
+    return total
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_in_order(number: signal.Signals, status: int, tmp_path: Path) -> None:
+    """SIGINT and SIGTERM print the summary of what ran, complete the record, and show in the exit status."""
+    process = start(ENDLESS, tmp_path)
+    os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    summary: dict[str, Any] = json.loads(out)
+    assert process.returncode == status
+    assert "=== Stress Test Results ===" in err
+    assert summary["total"] == summary["passed"] + 1 >= 15
+    assert summary["stopped"] == ("interrupted" if status == 130 else "terminated")
+    assert recorded(tmp_path) == summary["total"]
+
+
+def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+    """While a trial hangs, the first signal waits for the grace time, the second ends the run at once."""
+    process = start(["run", "leaving:first_hangs", "--count=2", "--workers=2", "--processes=2", "--grace=1h"], tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    summary = json.loads(out)
+    assert process.returncode in (130, 143)
+    assert summary["total"] == summary["failed"] == 1
+
+
+@pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.name)
+def test_failfast_stops_at_the_first_failure(lane: Lane, run: Runner) -> None:
+    """The run ends early with the reason, and its rate is shown with an interval that holds at any stopping time."""
+    seen = run("system_exit", lane, count=100_000, failfast=True)
+    assert seen.summary.stopped == "stopped after the first failure"
+    assert 1 <= seen.summary.failed <= 4
+    assert seen.summary.total < 10_000
+    assert seen.summary.interval is not None
+    assert "robbins" in seen.summary.interval.method.lower()
+
+
+def test_max_failures_ends_the_run(run: Runner) -> None:
+    """The run ends after the failures allowed; what was in flight then is counted, too."""
+    seen = run("failing", workers=2, processes=2, count=100_000, max_failures=7)
+    assert seen.summary.stopped == "stopped after the failures allowed"
+    assert 7 <= seen.summary.failed < 1_000
+
+
+@pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.name)
+def test_the_duration_ends_the_run(lane: Lane, run: Runner) -> None:
+    """No trial starts after the duration; those in flight come to their end."""
+    seen = run("passing", lane, duration=0.3)
+    assert seen.summary.stopped == "the time given is over"
+    assert seen.summary.passed == seen.summary.total > 0
+
+
+@pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.name)
+def test_workers_killed_from_outside(lane: Lane, run: Runner) -> None:
+    """A worker killed in mid-run costs the trials in flight; a replacement does the rest, and all adds up."""
+    killed = 0
+
+    def kill(event: object) -> None:
+        nonlocal killed
+        if type(event).__name__ == "Progressed" and getattr(event, "completed", 0) > 20 * killed and killed < 4:
+            for child in psutil.Process().children():
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    child.kill()
+                    killed += 1
+                    break
+
+    seen = run("napping", lane, count=400, listen=kill)
+    assert killed == 4
+    assert seen.summary.total == 400
+    assert len(seen.failures) <= 4 * lane.options["workers"]
+    assert all(failure.details["signal"] == "SIGKILL" for failure in seen.failures)
+
+
+def test_a_worker_that_can_never_start_again_ends_the_run(run: Runner, tmp_path: Path) -> None:
+    """What has been seen is kept when no process can be started any more, and the rest is not called passed."""
+    (tmp_path / "once.py").write_text(
+        "import os, pathlib\n"
+        "mark = pathlib.Path(__file__).with_name('mark')\n"
+        "if mark.exists():\n"
+        "    raise RuntimeError('only once')\n"
+        "mark.touch()\n"
+        "def crash():\n"
+        "    import flakeproof\n"
+        "    if flakeproof.current_trial().number == 7:\n"
+        "        os._exit(1)\n"
+    )
+    seen = run("once:crash", folder=tmp_path, workers=1, count=20)
+    assert seen.summary.stopped == "no worker process could be started any more"
+    assert seen.summary.outcomes == {"passed": 6, "crashed": 1, "lost": 1}
+    assert "only once" in seen.lost[0].reason
+    assert seen.summary.exit_code == 1

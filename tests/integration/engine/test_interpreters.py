@@ -1,0 +1,59 @@
+"""The worker runs in whatever interpreter has the user's code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.integration.engine.conftest import ASYNC, SYNC, Lane, Runner
+
+OTHERS = {name: Path.home() / ".pyenv/versions" / name / "bin/python" for name in ("3.12.1", "3.13.0")}
+
+
+@pytest.fixture(params=OTHERS)
+def interpreter(request: pytest.FixtureRequest) -> str:
+    """Path of another version of Python."""
+    path = OTHERS[request.param]
+    if not path.exists():
+        pytest.skip(f"there is no {path}")
+    return str(path)
+
+
+def write_target(folder: Path) -> None:
+    """A module that needs nothing but the standard library."""
+    (folder / "plain.py").write_text(
+        "import asyncio, os, sys, time\n"
+        "def act(number):\n"
+        "    if number == 3: raise ValueError(sys.version_info[:2])\n"
+        "    if number == 4: os._exit(9)\n"
+        "def sync():\n"
+        "    from flakeproof_worker.current import current_trial\n"
+        "    act(current_trial().number)\n"
+        "    if current_trial().number == 5: time.sleep(1000)\n"
+        "async def a_sync():\n"
+        "    from flakeproof_worker.current import current_trial\n"
+        "    await asyncio.sleep(0)\n"
+        "    act(current_trial().number)\n"
+        "    if current_trial().number == 5: await asyncio.Event().wait()\n"
+    )
+
+
+@pytest.mark.parametrize("lane", [*SYNC, *ASYNC], ids=lambda lane: lane.name)
+def test_other_versions_run_every_lane(lane: Lane, interpreter: str, run: Runner, tmp_path: Path) -> None:
+    """Failures, crashes and time limits come out the same in every lane of another version of Python."""
+    write_target(tmp_path)
+    seen = run(f"plain:{lane.prefix}sync", lane, folder=tmp_path, python=interpreter, count=12, timeout=0.5)
+    assert seen.trials("failed") == [3]
+    assert 4 in seen.trials("crashed")
+    assert seen.trials("timed out") == [5]
+    version = ".".join(Path(interpreter).parent.parent.name.split(".")[:2])
+    (failed,) = (failure for failure in seen.failures if failure.trial == 3)
+    assert failed.message == f"ValueError: ({version.replace('.', ', ')})"
+
+
+def test_an_empty_environment_is_enough(run: Runner, tmp_path: Path) -> None:
+    """The worker needs nothing installed beside the interpreter."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    write_target(tmp_path)
+    seen = run("plain:sync", folder=tmp_path, python=str(tmp_path / "venv/bin/python"), count=2, workers=1)
+    assert seen.summary.outcomes == {"passed": 2}

@@ -1,0 +1,45 @@
+"""A trial that does not end in time is ended, explained by its stacks, and nothing else is blamed."""
+
+import pytest
+from tests.integration.engine.conftest import ASYNC, SYNC, Lane, Runner
+
+HUNG = 5
+COUNT = 12
+
+
+@pytest.mark.parametrize("lane", SYNC, ids=lambda lane: lane.name)
+@pytest.mark.parametrize("target", ["hanging", "busy", "blocked_in_c", "stubborn", "hanging_loop"])
+def test_a_hanging_trial_is_ended(target: str, lane: Lane, run: Runner) -> None:
+    """Exactly the trial that hangs times out, with the stack that it hangs in; those beside it are run again."""
+    if target == "stubborn" and lane.name == "threads":
+        pytest.skip("only the main thread of a process can ignore a signal")
+    seen = run(target, lane, count=COUNT, timeout=0.3, grace=0.2)
+    assert seen.trials("timed out") == [HUNG]
+    assert seen.summary.outcomes == {"passed": COUNT - 1, "timed out": 1}
+    (failure,) = seen.failures
+    assert f"in {target}" in failure.details["stacks"]
+    assert "timed out after 0.3" in failure.message
+    assert "faults.py" in failure.message
+    if target == "hanging_loop" and lane.name != "threads":  # signal handlers run in the main thread
+        assert "in _inner" in failure.details["stacks"]
+
+
+@pytest.mark.parametrize("lane", ASYNC, ids=lambda lane: lane.name)
+@pytest.mark.parametrize("target", ["hanging", "blocking", "stubborn"])
+def test_a_hanging_coroutine_is_ended(target: str, lane: Lane, run: Runner) -> None:
+    """Also where the trial awaits for ever, blocks the event loop, or cannot be cancelled; the rest passes."""
+    seen = run(target, lane, count=COUNT, timeout=0.4, grace=0.2)
+    assert seen.trials("timed out") == [HUNG]
+    assert seen.summary.outcomes == {"passed": COUNT - 1, "timed out": 1}
+    (failure,) = seen.failures
+    assert f"in a_{target}" in failure.details["stacks"]
+    if target == "hanging":
+        assert "in _inner" in failure.details["stacks"]
+        assert "_inner" in failure.message or "wait" in failure.message
+
+
+@pytest.mark.long
+def test_a_worker_that_stands_still_is_replaced(run: Runner) -> None:
+    """A trial that makes its process deaf to flakeproof costs time, not results."""
+    seen = run("a_deafening", count=200, workers=2, processes=1)
+    assert seen.summary.outcomes == {"passed": 200}

@@ -1,0 +1,151 @@
+"""Imports point one way, and every module stands alone."""
+
+import ast
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent.parent / "src"
+WORKER = SOURCE / "flakeproof_worker"
+STANDARD = set(sys.stdlib_module_names)
+
+
+def module_name(path: Path) -> str:
+    """Dotted name of the module in `path`."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = sorted(
+    module_name(path) for path in SOURCE.rglob("*.py") if path.name != "__main__.py" and "migrations" not in path.parts
+)
+
+
+def imported(folder: str) -> set[tuple[str, str]]:
+    """Pairs of a module below `folder` and what it imports, wherever the import stands."""
+    found: set[tuple[str, str]] = set()
+    path = SOURCE / folder
+    for file in sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {(module_name(file), alias.name) for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{file} imports relatively"
+                assert node.module is not None
+                found |= {(module_name(file), f"{node.module}.{alias.name}") for alias in node.names}
+    assert found
+    return found
+
+
+def is_in(name: str, package: str) -> bool:
+    """Whether the dotted `name` is `package` or something in it."""
+    return name == package or name.startswith(package + ".")
+
+
+@pytest.mark.parametrize(
+    ("folder", "own"),
+    [
+        ("flakeproof_worker", "flakeproof_worker"),
+        ("flakeproof/net", "flakeproof.net"),
+        ("flakeproof/stats", "flakeproof.stats"),
+    ],
+)
+def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
+    """What runs beside the user's code, or only computes, depends on nothing."""
+    outside = {
+        (module, name)
+        for module, name in imported(folder)
+        if name.partition(".")[0] not in STANDARD and not is_in(name, own)
+    }
+    assert outside == set()
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("flakeproof/engine", ["cli", "reports", "store", "summary", "verdict", "history", "session", "api"]),
+        ("flakeproof/store", ["cli", "reports", "engine"]),
+        ("flakeproof/reports", ["cli", "engine", "session", "api"]),
+        ("flakeproof/history", ["cli", "engine", "reports", "summary", "verdict"]),
+        ("flakeproof/verdict", ["cli", "engine", "reports", "summary", "history"]),
+        ("flakeproof/diagnose", ["cli", "engine", "reports"]),
+        ("flakeproof/targets", ["cli", "engine", "reports"]),
+        ("flakeproof/scenarios", ["cli", "engine", "reports"]),
+    ],
+)
+def test_imports_point_one_way(folder: str, forbidden: list[str]) -> None:
+    """Nobody imports what is above it."""
+    upwards = {
+        (module, name) for module, name in imported(folder) for above in forbidden if is_in(name, f"flakeproof.{above}")
+    }
+    assert upwards == set()
+
+
+def test_the_model_is_at_the_bottom() -> None:
+    """`flakeproof.model` imports nothing of ours."""
+    assert {name for _, name in imported("flakeproof/model") if name.startswith("flakeproof")} == set()
+
+
+def test_every_module_imports_alone() -> None:
+    """Each module can be the first one imported, without a warning."""
+    script = (
+        "import importlib, os, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        importlib.import_module(name)\n"
+        "        os._exit(0)\n"
+        "    if os.waitpid(child, 0)[1]:\n"
+        "        print(name)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, *MODULES], capture_output=True, text=True, check=True
+    )
+    assert (found.stdout, found.stderr) == ("", "")
+
+
+def test_the_worker_starts_by_path_with_nothing_around_it(tmp_path: Path) -> None:
+    """Isolated (-I) and without site-packages (-S), the worker loads a function and runs a lease."""
+    (tmp_path / "bare.py").write_text(
+        "from flakeproof_worker.current import current_trial\ndef check():\n    current_trial()\n"
+    )
+    ours, theirs = socket.socketpair()
+    board = os.memfd_create("board")
+    os.ftruncate(board, 4096)
+    order = {
+        "coordinator": os.getpid(),
+        "seed": 1,
+        "lanes": 1,
+        "isolation": "shared",
+        "grace": 1.0,
+        "scratch": str(tmp_path),
+        "module": "bare",
+        "attribute": "check",
+        "arguments": {},
+        "loop": None,
+        "packages": {},
+        "sys_path": [str(tmp_path)],
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(WORKER), str(theirs.fileno()), str(board)],
+        env={},
+        pass_fds=(theirs.fileno(), board),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    theirs.close()
+    os.close(board)
+    with ours, ours.makefile("rwb") as conversation:
+        for message in (order, {"type": "lease", "first": 1, "count": 5}, {"type": "finish"}):
+            conversation.write(json.dumps(message).encode() + b"\n")
+        conversation.flush()
+        answers = [json.loads(line) for line in conversation]
+    output, _ = process.communicate()
+    assert (process.returncode, output) == (0, b"")
+    assert [answer["type"] for answer in answers] == ["ready", "passed", "bye"]
+    assert answers[1]["count"] == 5
