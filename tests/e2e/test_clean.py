@@ -73,6 +73,7 @@ def test_a_run_that_is_being_written_stays(flakeproof: Flakeproof, project: Path
     assert (project / ".flakeproof" / "latest" / "events.jsonl").exists()
 
 
+@pytest.mark.long
 def test_runs_beyond_the_retention_are_pruned(flakeproof: Flakeproof, project: Path) -> None:
     """The newest stay; the setting comes from the project."""
     (project / "pyproject.toml").write_text("[tool.flakeproof]\nkeep-runs = 2\n")
@@ -83,6 +84,7 @@ def test_runs_beyond_the_retention_are_pruned(flakeproof: Flakeproof, project: P
     assert len(list((project / ".flakeproof" / "runs").iterdir())) == 2
 
 
+@pytest.mark.long
 def test_two_runs_at_once_do_not_collide(flakeproof: Flakeproof, project: Path, environment: dict[str, str]) -> None:
     """Each has its own record; `latest` is one of them."""
     command = [sys.executable, "-m", "flakeproof", "run", "targets:passes", "-c", "50"]

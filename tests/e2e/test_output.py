@@ -56,6 +56,7 @@ def test_success_tells_how_many_failures_were_to_be_expected(flakeproof: Flakepr
     assert "Failure rate: at most 0.030% (95%, exact, one-sided)" in lines
 
 
+@pytest.mark.long
 def test_a_rate_is_never_rounded_to_nothing_or_all(flakeproof: Flakeproof) -> None:
     """One failure among many is neither 0 % nor are the others 100 %."""
     ended = flakeproof("run", "targets:fails_at_17", "-c", "100000")
@@ -145,6 +146,7 @@ def test_colours_are_for_those_who_ask_for_them(flakeproof: Flakeproof) -> None:
     assert "\x1b" not in refused.stdout + refused.stderr
 
 
+@pytest.mark.long
 def test_settings_follow_their_order_of_precedence(flakeproof: Flakeproof, project: Path) -> None:
     """The command line beats the environment, which beats pyproject.toml."""
     (project / "pyproject.toml").write_text("[tool.flakeproof]\ncount = 3\nworkers = 1\n")

@@ -47,17 +47,3 @@ def test_an_estimated_rate_takes_more_tests_than_a_known_one(flakeproof: Flakepr
 
     assert plan["schema_version"] == 1
     assert abs(plan["detection"] - 0.9310628221) < 1e-9
-
-
-def test_the_plan_refuses_what_has_no_answer(flakeproof: Flakeproof) -> None:
-    """With the option, the value and the reason."""
-    for arguments, message in (
-        (["--rate", "0"], "--rate: '0' must lie between"),
-        (["--rate", "2"], "write 2%"),
-        (["--rate", "2%", "--seen", "3/200"], "give one"),
-        (["--seen", "7/3"], "--seen: 7 is not between 0 and 3"),
-        (["--count", "10", "--confidence", "95%"], "give one"),
-    ):
-        ended = flakeproof("plan", *arguments)
-        assert ended.returncode == 2, ended.stdout
-        assert message in ended.stderr + ended.stdout

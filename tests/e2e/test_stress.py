@@ -19,9 +19,7 @@ _SHORT = ["-c", "12", "--settle", "0ms"]
     ("mode", "workers"),
     [
         ([], 6),
-        (["1"], 6),
         (["parallel"], 50),
-        (["full"], 20),
         (["TestTracerSuite/eBPFless/TestTCPRTTStressParallel"], 50),
         (["TestTCPRTTStress"], 20),
     ],
@@ -58,6 +56,7 @@ def test_any_target_can_be_stressed(flakeproof: Flakeproof) -> None:
     assert "Failures (1):\n  FAILURE #1 on test 17: ValueError: seventeen\n" in ended.stdout
 
 
+@pytest.mark.long
 def test_all_runs_the_four_and_ends_with_the_worst(flakeproof: Flakeproof, project: Path) -> None:
     """In order, each with its own record; here the first to fail decides."""
     ended = flakeproof("stress", "all", *_SHORT)

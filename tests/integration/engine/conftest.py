@@ -34,6 +34,15 @@ LANES = [
 ]
 SYNC = [lane for lane in LANES if not lane.prefix]
 ASYNC = [lane for lane in LANES if lane.prefix]
+_RARE = {"task", "async forks"}
+"""They share their code with two others each; most tests of them need --long."""
+
+
+def lanes(which: list[Lane]) -> pytest.MarkDecorator:
+    """Run a test in each of these kinds of lane."""
+    rare = pytest.mark.long
+    found = [pytest.param(lane, id=lane.name, marks=[rare] if lane.name in _RARE else []) for lane in which]
+    return pytest.mark.parametrize("lane", found)
 
 
 @dataclass

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.integration.engine.conftest import ASYNC, SYNC, Lane, Runner
+from tests.integration.engine.conftest import ASYNC, SYNC, Lane, Runner, lanes
 
 OTHERS = {name: Path.home() / ".pyenv/versions" / name / "bin/python" for name in ("3.12.1", "3.13.0")}
 
@@ -38,7 +38,7 @@ def write_target(folder: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("lane", [*SYNC, *ASYNC], ids=lambda lane: lane.name)
+@lanes([*SYNC, *ASYNC])
 def test_other_versions_run_every_lane(lane: Lane, interpreter: str, run: Runner, tmp_path: Path) -> None:
     """Failures, crashes and time limits come out the same in every lane of another version of Python."""
     write_target(tmp_path)

@@ -41,7 +41,7 @@ def growth(target: str, warm_up: int, count: int, store: Path) -> tuple[int, int
     ("target", "warm_up", "count"),
     [
         ("failing", 3_000, 15_000),
-        ("passing", 100_000, 1_000_000),
+        ("passing", 50_000, 500_000),
         pytest.param("failing", 10_000, 300_000, marks=pytest.mark.long),
         pytest.param("passing", 500_000, 5_000_000, marks=pytest.mark.long),
     ],

@@ -1,13 +1,13 @@
 """A trial that does not end in time is ended, explained by its stacks, and nothing else is blamed."""
 
 import pytest
-from tests.integration.engine.conftest import ASYNC, SYNC, Lane, Runner
+from tests.integration.engine.conftest import ASYNC, SYNC, Lane, Runner, lanes
 
 HUNG = 5
 COUNT = 12
 
 
-@pytest.mark.parametrize("lane", SYNC, ids=lambda lane: lane.name)
+@lanes(SYNC)
 @pytest.mark.parametrize("target", ["hanging", "busy", "blocked_in_c", "stubborn", "hanging_loop"])
 def test_a_hanging_trial_is_ended(target: str, lane: Lane, run: Runner) -> None:
     """Exactly the trial that hangs times out, with the stack that it hangs in; those beside it are run again."""
@@ -24,7 +24,7 @@ def test_a_hanging_trial_is_ended(target: str, lane: Lane, run: Runner) -> None:
         assert "in _inner" in failure.details["stacks"]
 
 
-@pytest.mark.parametrize("lane", ASYNC, ids=lambda lane: lane.name)
+@lanes(ASYNC)
 @pytest.mark.parametrize("target", ["hanging", "blocking", "stubborn"])
 def test_a_hanging_coroutine_is_ended(target: str, lane: Lane, run: Runner) -> None:
     """Also where the trial awaits for ever, blocks the event loop, or cannot be cancelled; the rest passes."""
