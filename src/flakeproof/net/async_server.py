@@ -1,7 +1,7 @@
 """A TCP server for asyncio tests that leaves nothing behind: one task per connection, all of them awaited.
 
-It runs on any event loop that has ``add_reader``, and needs fewer system calls on an :class:`EdgeLoop`. The
-server owns its handlers' tasks as a task group does, except that a failing one does not cancel the others.
+It runs on any event loop that has ``add_reader``, and needs fewer system calls on an :class:`EdgeLoop`. One task
+group owns the accept loop and the handlers; a failing handler is reported and does not cancel the others.
 
 Each descriptor has one owner that closes it: the acceptor its listener, a handler's task its connection. The
 server may shut a handler's connection down, but never closes it.
@@ -28,6 +28,7 @@ from flakeproof.net.standing import task_stands_at
 __all__ = ["AsyncTCPServer"]
 
 _POLITE_TURNS: Final = 2  # turns of the loop in which handlers may end by themselves: to be woken, and to run
+_LAST_TURNS: Final = 4  # turns that a task group takes to end, at most: its body, the last task, itself
 _ANSWER: Final = 1.0  # seconds on top of the time limit for another thread's loop to answer
 
 
@@ -101,6 +102,8 @@ class AsyncTCPServer:
         self._connections: set[_Connection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._acceptor: Acceptor | None = None
+        self._background: asyncio.Task[None] | None = None
+        self._group: asyncio.TaskGroup
         self._deadlines: Deadlines | None = None
         self._family = 0
         self._address: Address | None = None
@@ -135,6 +138,7 @@ class AsyncTCPServer:
             listener.close()
             raise
         self._loop = loop
+        self._background = loop.create_task(self._own(self._acceptor), name="AsyncTCPServer")
 
     async def shutdown(self, timeout: float = SHUTDOWN_TIMEOUT) -> None:
         """Stop accepting, shut every connection down, and wait for all handlers.
@@ -167,6 +171,8 @@ class AsyncTCPServer:
                 for connection in self._connections:
                     connection.shut_down()
                 raise
+        if not unfinished and self._background is not None and not self._background.done():
+            await self._group_ended(self._background)
         if unfinished or self._log:
             self._log.conclude(repr(self), timeout, unfinished)
 
@@ -247,7 +253,28 @@ class AsyncTCPServer:
             await finish_dial(sock, address, timeout)
         return sock
 
-    # -- the acceptor's owner
+    # -- the task group and what it owns
+
+    async def _own(self, acceptor: Acceptor) -> None:
+        """Hold the task group open until accepting is over and the last handler has ended."""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                if not acceptor.over.done():
+                    acceptor.start()
+                await acceptor.over
+        finally:
+            self._stop_accepting()  # cancelled, perhaps with everything else at the end of its loop
+
+    async def _group_ended(self, background: asyncio.Task[None]) -> None:
+        """Wait for the task group, whose last task has ended or is about to."""
+        if self._connections:  # called by a handler, which cannot wait for itself
+            return
+        turns = _LAST_TURNS
+        while turns and not background.done():
+            turns -= 1
+            await _turn()
+        if not background.done():
+            await asyncio.wait({background})
 
     def accepted(self, sock: socket.socket, peer: Any) -> None:
         """Start the handler of a new connection; called by the acceptor only."""
@@ -259,7 +286,7 @@ class AsyncTCPServer:
             self._deadlines.add(connection, loop)
         work = self._serve(connection)
         try:
-            connection.task = loop.create_task(work, name="AsyncTCPServer handler")
+            connection.task = self._group.create_task(work, name="AsyncTCPServer handler")
         except BaseException:
             work.close()
             self._release(connection)

@@ -393,11 +393,13 @@ def test_shutdown_threadsafe_of_a_blocked_loop(run: Run, monkeypatch: pytest.Mon
             thread = threading.Thread(target=stop)
             thread.start()
             thread.join()  # blocks this loop
+        await until(lambda: len(asyncio.all_tasks()) == 1)  # what the thread began is over, too
 
     run(main())
     assert [unit.name for error in caught for unit in error.unfinished] == ["event loop"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a task group dies with its loop
 def test_shutdown_threadsafe_after_the_loops_end(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     """A server whose loop was closed under it still gives its descriptors back."""
     loop = new_loop()
@@ -412,10 +414,13 @@ def test_shutdown_threadsafe_after_the_loops_end(new_loop: Callable[[], asyncio.
     client = loop.run_until_complete(main())
     for task in asyncio.all_tasks(loop):
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant
+    del task
     loop.close()
     server.shutdown_threadsafe()
     assert server.connections == 0
     client.close()
+    del server
+    gc.collect()
 
 
 def test_shutdown_from_a_handler(run: Run) -> None:
@@ -566,7 +571,7 @@ def test_cancelled_handler_gives_its_connection_back(run: Run) -> None:
         server = AsyncTCPServer(async_drain)
         server.run()
         with await server.dial() as client:
-            while len(tasks := asyncio.all_tasks() - {asyncio.current_task()}) == 0:
+            while not (tasks := {task for task in asyncio.all_tasks() if task.get_name().endswith("handler")}):
                 await asyncio.sleep(0)
             for task in tasks:
                 task.cancel()
@@ -574,6 +579,26 @@ def test_cancelled_handler_gives_its_connection_back(run: Run) -> None:
             assert server.connections == 0
             assert await receive(client) == b""
         assert server.errors == ()
+
+    run(main())
+
+
+def test_everything_cancelled(run: Run) -> None:
+    """When all tasks are cancelled, as `asyncio.run` does at its end, accepting is over and nothing is left open."""
+
+    async def main() -> None:
+        server = AsyncTCPServer(async_drain)
+        server.run()
+        with await server.dial() as client:
+            await until(lambda: server.connections == 1)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            await until(lambda: len(asyncio.all_tasks()) == 1)
+            with pytest.raises(ConnectionRefusedError):
+                await server.dial()
+            await server.shutdown()
+            assert server.connections == 0
+            assert await receive(client) == b""
 
     run(main())
 
