@@ -14,7 +14,10 @@ reports a trial that did not pass before it takes the next, and a batch of trial
 on the board any more: what is taken, not in flight and not reported has passed.
 """
 
+import fcntl
 import mmap
+import os
+from contextlib import suppress
 
 STOP = 0
 CONDEMNED = 2
@@ -23,6 +26,8 @@ HOLDER = 2
 FIRST_LANE = 4
 WORDS_PER_LANE = 2
 WORD_BYTES = 8
+_F_SEAL_FUTURE_WRITE = 0x10  # include/uapi/linux/fcntl.h
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | _F_SEAL_FUTURE_WRITE
 
 
 def size_of(lanes: int) -> int:
@@ -33,6 +38,19 @@ def size_of(lanes: int) -> int:
 def words_of(descriptor: int, lanes: int) -> memoryview:
     """Map the board behind `descriptor` and return its words; the mapping lives as long as the view."""
     return memoryview(mmap.mmap(descriptor, size_of(lanes))).cast("Q")
+
+
+def create(lanes: int) -> int:
+    """A descriptor of memory for a board, to be mapped by both sides and then sealed."""
+    descriptor = os.memfd_create("flakeproof-board", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(descriptor, size_of(lanes))
+    return descriptor
+
+
+def seal(descriptor: int) -> None:
+    """Let the board be written only where it is mapped now: Python keeps its descriptor open, for trials to hit."""
+    with suppress(OSError):  # Linux before 5.1
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
 
 
 def lane_offset(lane: int) -> int:

@@ -40,6 +40,7 @@ def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, st
 
 def _work(channel: Channel, order: Message, board_descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
     words = board.words_of(board_descriptor, order["lanes"])
+    board.seal(board_descriptor)
     os.close(board_descriptor)
     # The streams may be closed or exchanged by a trial; this descriptor stays.
     output_descriptor, stacks_descriptor = os.dup(1), os.dup(1)

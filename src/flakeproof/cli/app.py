@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -13,7 +14,7 @@ from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
 from flakeproof.cli.run import run
 from flakeproof.cli.stress import stress
-from flakeproof.errors import ExitCode, FlakeproofError
+from flakeproof.errors import ExitCode, FlakeproofError, UsageError
 
 # Plain help: importing what draws the boxes takes as long as everything else together.
 app = typer.Typer(
@@ -57,6 +58,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
+        _check_folder()
         code: int | None = typer.main.get_command(app).main(prog_name="flakeproof", standalone_mode=False)
     except FlakeproofError as error:
         _explain(error)
@@ -81,6 +83,13 @@ def _run() -> int:
         print("flakeproof: this is a fault of flakeproof, not of your code", file=sys.stderr)
         return ExitCode.BROKEN
     return code or ExitCode.GOOD
+
+
+def _check_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(f"the current folder cannot be used: {error.strerror}", "change into another one") from None
 
 
 def _explain(error: FlakeproofError) -> None:

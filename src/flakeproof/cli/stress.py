@@ -12,7 +12,7 @@ def stress(
         str,
         typer.Argument(
             help="ci or 0, fast or 1, parallel or 2, full or 3, all, a test of the original kit, or any target.",
-            metavar="[MODE]",
+            metavar="MODE",
         ),
     ] = "ci",
     count: options.Count = None,

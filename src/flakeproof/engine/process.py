@@ -45,11 +45,10 @@ class WorkerProcess:
         self._finishing = False
         self._partial = b""
         self._unsent = b""
-        board_descriptor = os.memfd_create("flakeproof-board")
+        board_descriptor = board.create(self.lanes)
         output = nameless_file(order["scratch"])
         ours, theirs = socket.socketpair()
         try:
-            os.ftruncate(board_descriptor, board.size_of(self.lanes))
             self._mapping = mmap.mmap(board_descriptor, board.size_of(self.lanes))
             self.words = memoryview(self._mapping).cast("Q")
             self._popen = subprocess.Popen(

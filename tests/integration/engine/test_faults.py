@@ -71,6 +71,15 @@ def test_closing_all_descriptors_is_the_trials_fault(lane: Lane, run: Runner) ->
         assert seen.trials("crashed") == TENTHS
 
 
+@lanes(SYNC)
+def test_nonsense_in_the_conversation_does_no_harm(lane: Lane, run: Runner) -> None:
+    """A trial that writes to descriptors that are not its own costs at most the trials in flight."""
+    seen = run("babbling", lane, count=COUNT)
+    assert seen.summary.total == COUNT
+    assert len(seen.failures) <= lane.options["workers"]
+    assert all(failure.outcome == "crashed" for failure in seen.failures)
+
+
 @lanes(LANES)
 def test_recursion_is_a_failure(lane: Lane, run: Runner) -> None:
     """A RecursionError is described like any other exception, with a bounded number of frames."""

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.integration.engine.conftest import TARGETS, Lane, Runner
+
+import flakeproof
 
 SHARED = Lane("inline", "", {"workers": 2, "processes": 2})
 FORK = Lane("forks", "", {"workers": 2, "processes": 1, "isolation": "fork"})
@@ -56,6 +59,16 @@ def test_other_children_of_the_program_are_left_alone(run: Runner, mark: str) ->
         assert own.poll() is None
         own.communicate(b"")
         assert own.returncode == 7
+
+
+def test_runs_beside_each_other(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends in one thread does not end the processes of another run in the same program."""
+    monkeypatch.chdir(TARGETS)
+    with ThreadPoolExecutor() as pool:
+        long = pool.submit(flakeproof.run, "faults:napping", workers=1, count=500, store=f"{mark}/long")
+        short = [flakeproof.run("faults:passing", workers=1, count=5, store=f"{mark}/{n}") for n in range(3)]
+    assert [summary.outcomes for summary in short] == [{"passed": 5}] * 3
+    assert long.result().outcomes == {"passed": 500}
 
 
 def test_orphans_are_reaped_while_the_run_goes_on(run: Runner, mark: str) -> None:

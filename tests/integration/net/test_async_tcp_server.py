@@ -402,24 +402,25 @@ def test_shutdown_threadsafe_of_a_blocked_loop(run: Run, monkeypatch: pytest.Mon
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a task group dies with its loop
 def test_shutdown_threadsafe_after_the_loops_end(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     """A server whose loop was closed under it still gives its descriptors back."""
-    loop = new_loop()
-    server = AsyncTCPServer(async_drain)
 
-    async def main() -> socket.socket:
+    async def start(server: AsyncTCPServer) -> socket.socket:
         server.run()
         client = await server.dial()
         await until(lambda: server.connections == 1)
         return client
 
-    client = loop.run_until_complete(main())
-    for task in asyncio.all_tasks(loop):
-        task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant
-    del task
-    loop.close()
-    server.shutdown_threadsafe()
-    assert server.connections == 0
-    client.close()
-    del server
+    def close_the_loop_under_it() -> None:
+        loop = new_loop()
+        server = AsyncTCPServer(async_drain)
+        client = loop.run_until_complete(start(server))
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant
+        loop.close()
+        server.shutdown_threadsafe()
+        assert server.connections == 0
+        client.close()
+
+    close_the_loop_under_it()
     gc.collect()
 
 

@@ -1,6 +1,7 @@
 """Targets that do to their process what flaky tests do; each misbehaves in the trials whose number says so."""
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -35,6 +36,11 @@ def napping() -> None:
 def failing() -> None:
     """Fail every time."""
     raise AssertionError(f"value {number()}")
+
+
+def failing_once() -> None:
+    """Fail in the tenth trial."""
+    assert number() != 10
 
 
 def segfault() -> None:
@@ -91,6 +97,14 @@ def descriptors_closed() -> None:
     """Close every descriptor but the standard ones in every tenth trial."""
     if every(10):
         os.closerange(3, 256)
+
+
+def babbling() -> None:
+    """Write nonsense to every descriptor in the tenth trial."""
+    if number() == 10:
+        for descriptor in range(3, 30):
+            with contextlib.suppress(OSError):
+                os.write(descriptor, b"nonsense\n")
 
 
 def recursion() -> None:
@@ -329,6 +343,7 @@ def _as_async(function: Callable[[], object]) -> Callable[[], object]:
 
 
 a_napping = _as_async(napping)
+a_failing_once = _as_async(failing_once)
 a_failing = _as_async(failing)
 a_segfault = _as_async(segfault)
 a_exit_zero = _as_async(exit_zero)
