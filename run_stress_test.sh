@@ -4,14 +4,5 @@
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 python=$("$here/scripts/environment.sh" run)
-if [ $# -gt 0 ] && [[ $1 != -* ]]; then
-  mode=$1
-  shift
-else
-  mode=ci
-fi
-for word in "$@" "$mode"; do
-  case $word in -h | --help) exec "$python" -m flakeproof stress --help ;; esac
-done
 # Not a pipeline: the exit status of the run is the exit status of this script. The run itself keeps output.log.
-exec "$python" -m flakeproof stress "$mode" "$@"
+exec "$python" -m flakeproof stress "$@"

@@ -36,8 +36,8 @@ main() {
       fi
     done
   fi
-  local python log
-  log=$(mktemp)
+  local python
+  log=$(mktemp) # global: the trap outlives this function
   trap 'rm -f "$log"' EXIT
   if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     python=$(find_python)

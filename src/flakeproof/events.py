@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flakeproof.model import Failure, RunSpec
+from flakeproof.model import Failure, Outcome, RunSpec
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -50,6 +50,15 @@ class TrialLost(Event, frozen=True, kw_only=True, tag="trial-lost"):
     reason: str
 
 
+class TrialsCounted(Event, frozen=True, kw_only=True, tag="trials-counted"):
+    """Trials of which a log keeps only the number, because it has grown too large for each of them."""
+
+    outcome: Outcome
+    signature: str
+    """Of failures; empty for others."""
+    count: int
+
+
 class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
     """A regular look at the run; never logged."""
 
@@ -77,3 +86,6 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
 
 
 AnyEvent = RunStarted | TrialsPassed | TrialFailed | TrialSkipped | TrialLost | Progressed | Noted | RunEnded
+
+AnyRecord = AnyEvent | TrialsCounted
+"""What a log consists of."""

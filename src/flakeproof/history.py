@@ -4,12 +4,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from flakeproof.events import (
-    AnyEvent,
-    Event,
+    AnyRecord,
     RunEnded,
     RunStarted,
     TrialFailed,
     TrialLost,
+    TrialsCounted,
     TrialSkipped,
     TrialsPassed,
 )
@@ -17,19 +17,6 @@ from flakeproof.model import Failure, Outcome, RunSpec
 
 _SIGNATURES_KEPT = 200
 _OTHER = "(further signatures)"
-
-
-class TrialsCounted(Event, frozen=True, kw_only=True, tag="trials-counted"):
-    """Trials of which a log keeps only the number, because it has grown too large for each of them."""
-
-    outcome: Outcome
-    signature: str
-    """Of failures; empty for others."""
-    count: int
-
-
-AnyRecord = AnyEvent | TrialsCounted
-"""What a log consists of."""
 
 
 @dataclass

@@ -6,8 +6,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -73,7 +71,6 @@ def test_a_replay_starts_with_the_process_of_the_failure(flakeproof: Flakeproof,
     assert process == json.loads((replayed / "spec.json").read_text())["first_process"]
 
 
-@pytest.mark.xfail(strict=False, reason="the dispatcher does not number processes from first_process on yet")
 def test_a_replay_has_the_hash_seed_of_the_failure(flakeproof: Flakeproof) -> None:
     """Order in sets and dictionaries of strings is the same again."""
     first = flakeproof("run", "targets:tells_hash_order", "-c", "3", "-w", "1")

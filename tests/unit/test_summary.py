@@ -7,16 +7,18 @@ from hypothesis import strategies as st
 
 from flakeproof.events import (
     AnyEvent,
+    AnyRecord,
     Noted,
     Progressed,
     RunEnded,
     RunStarted,
     TrialFailed,
     TrialLost,
+    TrialsCounted,
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.history import AnyRecord, History, TrialsCounted
+from flakeproof.history import History
 from flakeproof.model import Failure, Isolation, Outcome, RunSpec, TargetSpec
 from flakeproof.planning import Plan, plan
 from flakeproof.summary import Summary, summarize, to_json

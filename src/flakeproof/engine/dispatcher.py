@@ -14,7 +14,7 @@ from flakeproof.engine.leftovers import RUN_VARIABLE, marker_of, reap_orphans
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.watch import Watch
-from flakeproof.errors import CannotRunError, UsageError
+from flakeproof.errors import CannotRunError, FlakeproofError, UsageError
 from flakeproof.events import (
     AnyEvent,
     Progressed,
@@ -63,7 +63,7 @@ class Dispatcher:
         self._selector = selectors.DefaultSelector()
         self._processes: dict[int, WorkerProcess] = {}
         self._watches: dict[int, Watch] = {}
-        self._next_number = 0
+        self._next_number = spec.first_process
         self._fruitless = 0
         self._ended = 0
         self._failed = 0
@@ -179,8 +179,7 @@ class Dispatcher:
                     process.stop()
             case Unloadable():
                 if self._started_ns is None:
-                    error = UsageError if message.kind == "unknown" else CannotRunError
-                    raise error(message.message, details=message.details)
+                    raise self._cannot_load(message)
                 process.unloadable = message.message
             case Passed():
                 process.account.exhausted(message.leases)
@@ -191,6 +190,14 @@ class Dispatcher:
                 self._ended_alone(process, message)
             case Bye():
                 process.bye_ns = monotonic_ns()
+
+    def _cannot_load(self, message: Unloadable) -> FlakeproofError:
+        """What to tell the user about a target that cannot be loaded."""
+        target = self._spec.target
+        if message.kind != "unknown":
+            return CannotRunError(message.message, details=message.details)
+        remedy = f"searched from {target.folder}, with {target.python} (another interpreter: --python)"
+        return UsageError(message.message, remedy, message.details)
 
     def _bury(self, process: WorkerProcess) -> None:
         """Account for every trial of a process that has exited; replace it if there is work left."""

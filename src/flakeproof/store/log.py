@@ -11,15 +11,16 @@ import msgspec
 
 from flakeproof.events import (
     AnyEvent,
+    AnyRecord,
     Progressed,
     RunEnded,
     RunStarted,
     TrialFailed,
     TrialLost,
+    TrialsCounted,
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.history import AnyRecord, TrialsCounted
 from flakeproof.model import Outcome
 from flakeproof.store.file import GrowingFile
 

@@ -127,6 +127,8 @@ class _Lanes:
             self._export(trial, seed)
             self._randomness.seed(seed)
         running.started_ns = start = perf_counter_ns()
+        # Only now: until its first step it waited for the loop, which is not its own time.
+        duty.words[board.lane_offset(lane) + 1] = start
         try:
             running.target = target = duty.function()
             await (target if self._alone else _showing_holder(target, duty.words, trial))
