@@ -22,7 +22,7 @@ def ends() -> Iterator[tuple[Channel, socket.socket]]:
 
 
 @given(texts=st.lists(TEXT, max_size=5))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_one_line_of_utf8(texts: list[str], ends: tuple[Channel, socket.socket]) -> None:
     """Whatever a message holds, lone surrogates included, strict readers take it."""
     channel, other = ends

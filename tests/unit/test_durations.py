@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flakeproof_worker.durations import quantile, sketch
@@ -11,6 +11,7 @@ from flakeproof_worker.durations import quantile, sketch
 NANOSECONDS = st.lists(st.integers(1, 10**13), min_size=1, max_size=200)
 
 
+@settings(deadline=None)
 @given(values=NANOSECONDS, share=st.floats(0, 1))
 def test_quantiles_are_known_to_two_percent(values: list[int], share: float) -> None:
     """The quantile of the sketch is within 2 % of the value of that rank."""
@@ -19,6 +20,7 @@ def test_quantiles_are_known_to_two_percent(values: list[int], share: float) -> 
     assert found == pytest.approx(exact / 1e9, rel=0.021)
 
 
+@settings(deadline=None)
 @given(left=NANOSECONDS, right=NANOSECONDS)
 def test_sketches_add_up(left: list[int], right: list[int]) -> None:
     """The sum of two sketches is the sketch of all values."""

@@ -1,11 +1,12 @@
 """Every trial number is accounted for exactly once."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flakeproof.engine.ledger import Account, Pool
 
 
+@settings(deadline=None)
 @given(first=st.integers(1, 1000), count=st.integers(1, 500), sizes=st.lists(st.integers(1, 60), min_size=1))
 def test_a_pool_gives_out_every_trial_once(first: int, count: int, sizes: list[int]) -> None:
     """Blocks of any size cover the plan without gap or overlap."""
@@ -19,6 +20,7 @@ def test_a_pool_gives_out_every_trial_once(first: int, count: int, sizes: list[i
     assert given_out == list(range(first, first + count))
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_what_comes_back_goes_out_again_first(data: st.DataObject) -> None:
     """Returned blocks are given out before new trials, each once."""
@@ -39,6 +41,7 @@ def test_a_pool_without_a_count_never_runs_dry() -> None:
     assert [pool.take(3), pool.take(2), pool.left] == [(5, 3), (8, 2), None]
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_dead_process_leaves_every_trial_with_one_fate(data: st.DataObject) -> None:
     """Whenever a process dies, what it was given is reported, passed unreported, in flight, or unstarted."""

@@ -1,11 +1,12 @@
 """Seeds of trials."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flakeproof_worker.seeds import BLOCK, LIMIT, seeds_of, trial_seed
 
 
+@settings(deadline=None)
 @given(run_seed=st.integers(0, 2**63 - 1), first=st.integers(1, 10**12), count=st.integers(0, 3 * BLOCK))
 def test_blocks_and_single_seeds_agree(run_seed: int, first: int, count: int) -> None:
     """A trial's seed does not depend on the lease that it came in."""

@@ -91,10 +91,10 @@ class LeakyAsyncTCPServer:
         self._in_background(self._accept_loop())
 
     async def shutdown(self) -> None:
-        """Close the listener, and give the accept loop a turn to notice."""
+        """Close the listener, and give the accept loop a moment to notice."""
         with suppress(OSError):
             self._listener.close()
-        await asyncio.sleep(0)
+        await _a_moment(2)
 
     async def dial(self) -> socket.socket:
         """A client connected to this server."""
@@ -135,6 +135,12 @@ class LeakyAsyncTCPServer:
             os.close(descriptor)
 
     async def _linger(self, serving: asyncio.Task[None]) -> None:
-        """Wait for the handler, and give the loop a turn in which the peer can see the end."""
+        """Wait for the handler, and give the peer a moment to see the end."""
         await asyncio.wait({serving})
+        await _a_moment(3)
+
+
+async def _a_moment(turns: int) -> None:
+    """Let everybody else in the loop run, in the hope that all is done then; nobody makes sure."""
+    for _ in range(turns):
         await asyncio.sleep(0)

@@ -11,12 +11,14 @@ from tests.integration.engine.conftest import TARGETS
 from flakeproof.store.log import SIZE_LIMIT
 
 SCRIPT = """
-import json, resource, sys
+import json, sys
 import flakeproof
 target, warm_up, count, store = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 def run(count):
     summary = flakeproof.run(target, count=count, workers=2, processes=2, store=store)
-    return summary, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not ru_maxrss, which starts with the size of the parent process.
+    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    return summary, int(peak.split()[1])
 _, before = run(warm_up)
 summary, after = run(count)
 print(json.dumps([summary.total, summary.folder, after - before]))
