@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path, PurePath
 
 _UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _PLAIN = re.compile(r"\+?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
@@ -187,3 +188,11 @@ def one_line(message: str, limit: int = 300) -> str:
     """`message` without line breaks and control characters, capped."""
     flat = " ".join("".join(c if c.isprintable() or c.isspace() else repr(c)[1:-1] for c in message).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def shown_path(path: str) -> str:
+    """`path` as one would type it here."""
+    try:
+        return str(PurePath(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return path

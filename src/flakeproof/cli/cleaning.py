@@ -1,9 +1,9 @@
 """Remove records of runs."""
 
-from flakeproof.cli.session import settings, shown_path
+from flakeproof.cli.session import settings
 from flakeproof.errors import CannotRunError, ExitCode, UsageError
 from flakeproof.store.folder import is_being_written, size_of, store_of
-from flakeproof.text import parse_whole
+from flakeproof.text import parse_whole, shown_path
 
 
 def clean_store(keep: str, *, dry_run: bool, store: str | None) -> int:

@@ -20,7 +20,7 @@ from flakeproof.reports.writer import Style, Writer, silence, standard
 from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.summary import Summary, to_json
-from flakeproof.text import number, short_duration
+from flakeproof.text import number, short_duration, shown_path
 
 if TYPE_CHECKING:
     from flakeproof.reports.live import LiveConsole
@@ -150,14 +150,6 @@ def announcement(spec: RunSpec) -> str:
         f"in {spec.processes} process{'es' if spec.processes != 1 else ''}, "
         f"isolation {spec.isolation.value}, seed {spec.seed}"
     )
-
-
-def shown_path(path: str) -> str:
-    """`path` as one would type it here."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return path
 
 
 def command_name() -> str:

@@ -18,6 +18,7 @@ from flakeproof.text import (
     percent,
     share,
     short_duration,
+    shown_path,
     speed,
     upper,
     whole_duration,
@@ -170,5 +171,5 @@ def _signature(found: SignatureSummary) -> Iterator[str]:
     frames = example.details.get("exception", {}).get("frames", [])
     if frames:
         file, line, function = frames[-1]
-        yield f"      at {file}:{line} in {function}"
+        yield f"      at {shown_path(file)}:{line} in {function}"
     yield f"      first on test {example.trial} (seed {example.seed})"
