@@ -23,7 +23,7 @@ A test takes: \S+ \(median\), \S+ \(95th percentile\), \S+ \(longest\)
 
 1 distinct failure:
   1 × ValueError: seventeen
-      at \S+/targets\.py:\d+ in fails_at_17
+      at targets\.py:\d+ in fails_at_17
       first on test 17 \(seed \d+\)
       again: .* replay [0-9a-f-]+ 17
 
