@@ -65,6 +65,7 @@ class Dispatcher:
         self._watches: dict[int, Watch] = {}
         self._next_number = spec.first_process
         self._fruitless = 0
+        self._completed_before = 0
         self._ended = 0
         self._failed = 0
         self._started_ns: int | None = None
@@ -205,7 +206,7 @@ class Dispatcher:
         remains = process.account.at_death(process.taken, set(flying))
         watch = self._watches.pop(process.number)
         output = process.output()
-        self._fruitless = 0 if process.taken else self._fruitless + 1
+        self._count_fruitless(process)
         status = self._remove(process)
         if remains.passed:
             self._passed(process, remains.passed, [])
@@ -226,6 +227,14 @@ class Dispatcher:
         self._pool.put_back(put_back)
         if self._stop is None and self._pool.left != 0:
             self._replace(process, status, output)
+
+    def _count_fruitless(self, process: WorkerProcess) -> None:
+        """Count the processes that ended one after the other without a trial, while no other got any further."""
+        completed = self._completed()
+        if process.taken or completed > self._completed_before:
+            self._fruitless = 0
+        self._completed_before = completed
+        self._fruitless += not process.taken
 
     def _replace(self, process: WorkerProcess, status: int, output: str) -> None:
         """Start another process for one that has ended, unless that has proven to be useless."""
@@ -313,25 +322,30 @@ class Dispatcher:
 
     def _tick(self, now: int) -> None:
         """Look at every board and at the clock."""
-        completed = self._ended
         for process in self._processes.values():
             self._watches[process.number].look(process, now)
             process.say_the_rest()
             process.trim_output(_OUTPUT_LIMIT)
             if process.bye_ns and now - process.bye_ns > self._spec.grace * 1e9:
                 process.kill(signal.SIGKILL)  # an exit handler of the user's code hangs; every trial is reported
-            completed += max(0, process.taken - process.account.reported - len(process.in_flight()))
         if now >= self._next_reap_ns:
             self._next_reap_ns = now + _REAP_NS
             reap_orphans()
         self._emit(
             Progressed(
-                completed=completed,
+                completed=self._completed(),
                 failed=self._failed,
                 planned=self._spec.count,
                 elapsed=self._elapsed(now),
                 planned_duration=self._spec.duration,
             )
+        )
+
+    def _completed(self) -> int:
+        """Trials that have ended, also those that have not been reported yet."""
+        return self._ended + sum(
+            max(0, process.taken - process.account.reported - len(process.in_flight()))
+            for process in self._processes.values()
         )
 
     def _wind_down(self, now: int) -> None:

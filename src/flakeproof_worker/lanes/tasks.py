@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from dataclasses import dataclass
 from functools import partial, wraps
 from time import perf_counter_ns
@@ -97,14 +97,12 @@ class _Lanes:
         for running in self._running.values():
             if running.trial in expired:
                 running.expire()
-        self._fill()
+        self._fill(lane for lane in range(duty.lanes) if lane not in self._running)
 
-    def _fill(self) -> None:
-        """Start a trial in every free lane while there are any; end when there will be no more."""
+    def _fill(self, free: Iterable[int]) -> None:
+        """Start a trial in every `free` lane while there are any; end when there will be no more."""
         duty = self._duty
-        for lane in range(duty.lanes) if len(self._running) < duty.lanes else ():
-            if lane in self._running:
-                continue
+        for lane in free:
             trial = duty.leases.take()
             if trial is None:
                 break
@@ -167,7 +165,7 @@ class _Lanes:
             # Another trial cancelled every task of the loop, this one before its first step.
             self._report(lane, running, 0, asyncio.CancelledError("cancelled before it began"))
         del self._running[lane]
-        self._fill()
+        self._fill((lane,))
 
 
 @coroutine

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from tests.integration.engine.conftest import LANES, TARGETS, Lane, Runner, lanes
 
+from flakeproof.events import Progressed
 from flakeproof.store.log import read_events
 
 ENDLESS = ["run", "leaving:slow", "--duration=120", "--workers=2", "--processes=2"]
@@ -98,15 +99,16 @@ def test_the_duration_ends_the_run(lane: Lane, run: Runner) -> None:
 @lanes(LANES)
 def test_workers_killed_from_outside(lane: Lane, run: Runner) -> None:
     """A worker killed in mid-run costs the trials in flight; a replacement does the rest, and all adds up."""
-    killed = 0
+    killed, next_kill = 0, 1
 
     def kill(event: object) -> None:
-        nonlocal killed
-        if type(event).__name__ == "Progressed" and getattr(event, "completed", 0) > 20 * killed and killed < 4:
+        nonlocal killed, next_kill
+        if isinstance(event, Progressed) and event.completed >= next_kill and killed < 4:
             for child in psutil.Process().children():
                 if child.status() != psutil.STATUS_ZOMBIE:
                     child.kill()
                     killed += 1
+                    next_kill = event.completed + 20  # the replacement must have come to run trials
                     break
 
     seen = run("napping", lane, count=400, listen=kill)
