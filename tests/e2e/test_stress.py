@@ -18,7 +18,7 @@ _SHORT = ["-c", "12", "--settle", "0ms"]
 @pytest.mark.parametrize(
     ("mode", "workers"),
     [
-        ([], 6),
+        ([], 4),
         (["parallel"], 50),
         (["TestTracerSuite/eBPFless/TestTCPRTTStressParallel"], 50),
         (["TestTCPRTTStress"], 20),
