@@ -3,6 +3,7 @@
 import importlib.machinery
 import importlib.util
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -12,25 +13,18 @@ class GlobalRandom:
     """Seeds `random` when it is there, and at its first import when a trial brings it in."""
 
     def __init__(self) -> None:
-        self._seed: int | None = None
-        self.seed: Callable[[int], None] = self._remember
+        self._latest: deque[int] = deque(maxlen=1)
+        # Until `random` is there the seed is only kept, by a method that costs next to nothing.
+        self.seed: Callable[[int], None] = self._latest.append
         if "random" in sys.modules:
             self._found(sys.modules["random"])
         else:
             sys.meta_path.insert(0, _Notice(self._found))
 
-    @property
-    def present(self) -> bool:
-        """Whether `random` has been imported."""
-        return self.seed != self._remember
-
-    def _remember(self, seed: int) -> None:
-        self._seed = seed
-
     def _found(self, module: ModuleType) -> None:
         self.seed = module.seed
-        if self._seed is not None:
-            module.seed(self._seed)
+        if self._latest:
+            module.seed(self._latest[0])
 
 
 class _Notice:

@@ -30,7 +30,7 @@ def test_python_and_c_see_the_same() -> None:
     """Number and seed of the latest trial, shorter ones included."""
     show = environment.exporter()
     for trial, seed in [(1_000_000, 4_000_000_000), (7, 8)]:
-        show(trial, seed)
+        show(b"%d" % trial, b"%d" % seed)
         assert (os.environ["FLAKEPROOF_TRIAL"], os.environ["FLAKEPROOF_SEED"]) == (str(trial), str(seed))
         assert (in_c("FLAKEPROOF_TRIAL"), in_c("FLAKEPROOF_SEED")) == (b"%d" % trial, b"%d" % seed)
 
@@ -39,18 +39,24 @@ def test_python_and_c_see_the_same() -> None:
 def test_a_trial_that_changes_the_environment_does_not_stop_it() -> None:
     """After the environment was cleared, restored or overwritten, the next trial is shown again."""
     show = environment.exporter()
-    show(1, 11)
+    show(b"1", b"11")
     with mock.patch.dict(os.environ, clear=True):
         assert in_c("FLAKEPROOF_TRIAL") is None
-    show(2, 12)
+    show(b"2", b"12")
     assert (in_c("FLAKEPROOF_TRIAL"), in_c("FLAKEPROOF_SEED")) == (b"2", b"12")
     os.environ["FLAKEPROOF_SEED"] = "mine"
-    show(3, 13)
+    show(b"3", b"13")
     assert (in_c("FLAKEPROOF_TRIAL"), in_c("FLAKEPROOF_SEED")) == (b"3", b"13")
 
 
 def test_clear_removes_both() -> None:
     """Where several trials share a process, neither variable is there."""
-    environment.exporter()(1, 2)
+    environment.exporter()(b"1", b"2")
     environment.clear()
     assert (in_c("FLAKEPROOF_TRIAL"), "FLAKEPROOF_SEED" in os.environ) == (None, False)
+
+
+def test_digits_of_many_numbers() -> None:
+    """One entry for each number, in order; none for none."""
+    assert environment.decimal([7, 4_000_000_000, 0]) == [b"7", b"4000000000", b"0"]
+    assert environment.decimal(range(0)) == []

@@ -6,7 +6,7 @@ from time import perf_counter_ns
 from flakeproof_worker import board
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.duty import Duty, check_result
-from flakeproof_worker.environment import exporter
+from flakeproof_worker.environment import decimal, exporter
 from flakeproof_worker.randomness import GlobalRandom
 from flakeproof_worker.reporter import FLUSH_NANOSECONDS
 
@@ -30,7 +30,7 @@ def run(duty: Duty) -> None:
 
 
 def _run_block(
-    duty: Duty, export: Callable[[int, int], None], randomness: GlobalRandom, first: int, seeds: list[int]
+    duty: Duty, export: Callable[[bytes, bytes], None], randomness: GlobalRandom, first: int, seeds: list[int]
 ) -> None:
     # Everything that the loop touches is a local: a trial that does nothing costs about a microsecond here. The board
     # is written as `board.begin` does it, with the end of the last trial for the start of the next.
@@ -40,7 +40,8 @@ def _run_block(
     taken = words[taken_word]
     add = reporter.passed.append
     end = last_flush = clock()
-    for running in enumerate(seeds, first):
+    trial_digits, seed_digits = decimal(range(first, first + len(seeds))), decimal(seeds)
+    for running, shown_trial, shown_seed in zip(enumerate(seeds, first), trial_digits, seed_digits, strict=True):
         if words[stop]:
             break
         trial, seed = running
@@ -49,7 +50,7 @@ def _run_block(
         taken += 1
         words[taken_word] = taken
         announce(running)
-        export(trial, seed)
+        export(shown_trial, shown_seed)
         randomness.seed(seed)
         start = clock()
         try:

@@ -122,7 +122,7 @@ class _Lanes:
         duty, trial = self._duty, running.trial
         RUNNING.set((trial, seed))
         if self._export is not None and self._randomness is not None:
-            self._export(trial, seed)
+            self._export(b"%d" % trial, b"%d" % seed)
             self._randomness.seed(seed)
         running.started_ns = start = perf_counter_ns()
         # Only now: until its first step it waited for the loop, which is not its own time.
