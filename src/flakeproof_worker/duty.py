@@ -66,9 +66,12 @@ class Duty:
         """Report how a trial ended that raised `error`."""
         self.reporter.ended(trial, nanoseconds, **ending_of(error), output=output)
 
-    def report_batch(self) -> None:
-        """Send the batch if leases have been taken to their end or it has been held back for long enough."""
-        if self.leases.exhausted or self.reporter.due():
+    def report_batch(self, now: int) -> None:
+        """Send the batch if leases have been taken to their end, or if it has been held back for long enough.
+
+        `now` is the monotonic time in nanoseconds.
+        """
+        if self.leases.exhausted or self.reporter.due(now):
             self.reporter.lease_done(self.leases.exhausted)
             self.leases.exhausted = 0
             self.reporter.flush()

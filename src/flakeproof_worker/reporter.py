@@ -20,9 +20,9 @@ class Reporter:
         self.passed: list[int] = []
         """Durations (nanoseconds) of the trials that passed since the last batch."""
 
-    def due(self) -> bool:
-        """Whether a batch has been held back for long enough."""
-        return perf_counter_ns() - self._last > FLUSH_NANOSECONDS
+    def due(self, now: int) -> bool:
+        """Whether a batch has been held back for long enough at the monotonic time `now` (nanoseconds)."""
+        return now - self._last > FLUSH_NANOSECONDS
 
     def lease_done(self, leases: int = 1) -> None:
         """Note that leases have been taken to their end; the next batch says so and is the request for more."""

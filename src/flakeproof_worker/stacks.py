@@ -40,14 +40,8 @@ def stack_of(name: str, coroutine: Any) -> str:
             break
         if not _is_ours(frame):
             places.append(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}')
-        awaited = _awaited_by(awaited, frame)
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
     return "\n".join([f"Task {name} (most recent await first):", *reversed(places)])
-
-
-def _awaited_by(waiting: Any, frame: FrameType) -> Any:
-    if _is_ours(frame) and "target" in frame.f_locals and hasattr(waiting, "gi_frame"):
-        return frame.f_locals["target"]  # driven by hand (`lanes.tasks`)
-    return getattr(waiting, "cr_await", None) or getattr(waiting, "gi_yieldfrom", None)
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -77,7 +77,7 @@ class _Lanes:
             if lane in self._children:
                 continue
             trial = duty.leases.take()
-            duty.report_batch()
+            duty.report_batch(perf_counter_ns())
             if trial is None:
                 return
             self._start(lane, *trial)
@@ -152,7 +152,7 @@ class _Lanes:
         for child in self._children.values():
             if child.next_step and child.next_step <= perf_counter_ns():
                 self._end_further(child)
-        if duty.reporter.passed and duty.reporter.due():
+        if duty.reporter.passed and duty.reporter.due(perf_counter_ns()):
             duty.reporter.flush()
 
     def _end_further(self, child: _Child) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import traceback
-from collections.abc import Callable, Coroutine, Generator, Iterable
-from dataclasses import dataclass
-from functools import partial, wraps
+from asyncio import CancelledError
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from functools import wraps
 from time import perf_counter_ns
-from types import coroutine
+from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec
 
 from flakeproof_worker import board, environment
@@ -23,28 +24,6 @@ def run(duty: Duty) -> None:
     loop: asyncio.AbstractEventLoop = duty.new_loop() if duty.new_loop else asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     _Lanes(duty, loop).run()
-
-
-@dataclass(slots=True)
-class _Running:
-    """A trial in flight."""
-
-    trial: int
-    task: asyncio.Task[None] | None = None
-    target: Coroutine[Any, Any, Any] | None = None
-    """None before the first step of the task."""
-    started_ns: int = 0
-    expired_ns: int = 0
-    """When its time was found to be over; 0 before."""
-    stack: str = ""
-    reported: bool = False
-
-    def expire(self) -> None:
-        """Have the trial cancelled because its time is over; what it does then does not count."""
-        if self.task is not None and self.target is not None and not self.expired_ns:
-            self.expired_ns = perf_counter_ns()
-            self.stack = stack_of(self.task.get_name(), self.target)
-            self.task.cancel()
 
 
 _P = ParamSpec("_P")
@@ -64,19 +43,22 @@ def _or_end(callback: Callable[_P, None]) -> Callable[_P, None]:
 
 
 class _Lanes:
+    """Keeps every lane busy while there are trials."""
+
     def __init__(self, duty: Duty, loop: asyncio.AbstractEventLoop) -> None:
-        self._duty = duty
+        self.duty = duty
+        self.alone = duty.lanes == 1
         self._loop = loop
-        self._running: dict[int, _Running] = {}
-        self._alone = duty.lanes == 1
-        self._export = environment.exporter() if self._alone else None
-        self._randomness = GlobalRandom() if self._alone else None
+        self._running: dict[int, _Trial] = {}
+        self._export = environment.exporter() if self.alone else None
+        self._randomness = GlobalRandom() if self.alone else None
+        self._context = copy_context()
         self._ended = False
-        if not self._alone:
+        if not self.alone:
             environment.clear()
 
     def run(self) -> None:
-        channel = self._duty.channel.fileno()
+        channel = self.duty.channel.fileno()
         self._loop.add_reader(channel, self._hear)
         while not self._ended:
             try:
@@ -86,106 +68,156 @@ class _Lanes:
                 # flight have nothing to do with it.
                 traceback.print_exception(error)
         self._loop.remove_reader(channel)
-        self._duty.reporter.flush()
+        self.duty.reporter.flush()
 
     @_or_end
     def _hear(self) -> None:
-        duty = self._duty
+        duty = self.duty
         duty.leave_if_unwanted()
         duty.leases.hear(duty.channel.receive_ready())
         expired, duty.leases.expired = set(duty.leases.expired), []
-        for running in self._running.values():
-            if running.trial in expired:
-                running.expire()
-        self._fill(lane for lane in range(duty.lanes) if lane not in self._running)
-
-    def _fill(self, free: Iterable[int]) -> None:
-        """Start a trial in every `free` lane while there are any; end when there will be no more."""
-        duty = self._duty
-        for lane in free:
-            trial = duty.leases.take()
-            if trial is None:
+        for trial in list(self._running.values()):
+            if trial.number in expired:
+                trial.expire()
+        for lane in range(duty.lanes):
+            if lane not in self._running and not self._start_next(lane):
                 break
-            self._start(lane, *trial)
-        duty.report_batch()
-        if not self._running and duty.leases.no_more():
-            self._ended = True
-            self._loop.stop()
 
-    def _start(self, lane: int, trial: int, seed: int) -> None:
-        board.begin(self._duty.words, lane, trial, perf_counter_ns())
-        running = self._running[lane] = _Running(trial)
-        running.task = self._loop.create_task(self._run(lane, running, seed), name=f"flakeproof-trial-{trial}")
-        running.task.add_done_callback(partial(self._leave, lane, running))
-
-    async def _run(self, lane: int, running: _Running, seed: int) -> None:
-        duty, trial = self._duty, running.trial
-        RUNNING.set((trial, seed))
+    def announce(self, number: int, seed: int) -> None:
+        """Tell the code that is about to run which trial it is."""
+        RUNNING.set((number, seed))
         if self._export is not None and self._randomness is not None:
-            self._export(b"%d" % trial, b"%d" % seed)
+            self._export(b"%d" % number, b"%d" % seed)
             self._randomness.seed(seed)
-        running.started_ns = start = perf_counter_ns()
-        # Only now: until its first step it waited for the loop, which is not its own time.
-        duty.words[board.lane_offset(lane) + 1] = start
+
+    def leave(self, trial: "_Trial", nanoseconds: int, error: BaseException | None) -> None:
+        """Report how `trial` ended, and give its lane to the next."""
         try:
-            running.target = target = duty.function()
-            await (target if self._alone else _showing_holder(target, duty.words, trial))
-        except BaseException as error:
-            end = perf_counter_ns()
+            duty = self.duty
             duty.leave_if_unwanted(error)
-            self._report(lane, running, end - start, error)
-        else:
-            end = perf_counter_ns()
-            duty.leave_if_unwanted()
-            self._report(lane, running, end - start, None)
+            if trial.expired_ns:
+                output = duty.output.take() if self.alone else ""
+                nanoseconds = trial.expired_ns - trial.started_ns
+                duty.reporter.ended(trial.number, nanoseconds, outcome="timed out", stacks=trial.stack, output=output)
+            elif error is not None:
+                duty.report_exception(trial.number, error, nanoseconds, duty.output.take() if self.alone else "")
+            else:
+                duty.reporter.passed.append(nanoseconds)
+                if self.alone:
+                    duty.output.discard()
+            trial.task = None  # which has the trial for its coroutine: a cycle less for the collector
+            lane = trial.lane
+            board.clear(duty.words, lane)
+            del self._running[lane]
+            self._start_next(lane)
+        except BaseException as fault:
+            end_at_once(fault)
 
-    def _report(self, lane: int, running: _Running, nanoseconds: int, error: BaseException | None) -> None:
-        duty = self._duty
-        trial = running.trial
-        if running.expired_ns:
-            output = duty.output.take() if self._alone else ""
-            nanoseconds = running.expired_ns - running.started_ns
-            duty.reporter.ended(trial, nanoseconds, outcome="timed out", stacks=running.stack, output=output)
-        elif error is not None:
-            duty.report_exception(trial, error, nanoseconds, duty.output.take() if self._alone else "")
-        else:
-            duty.reporter.passed.append(nanoseconds)
-            if self._alone:
-                duty.output.discard()
-        running.reported = True
-        board.clear(duty.words, lane)
-
-    @_or_end
-    def _leave(self, lane: int, running: _Running, task: asyncio.Task[None]) -> None:
-        """Free the lane of a task that has ended."""
-        self._duty.leave_if_unwanted()
-        if not running.reported:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error  # ours: it could not report
-            # Another trial cancelled every task of the loop, this one before its first step.
-            self._report(lane, running, 0, asyncio.CancelledError("cancelled before it began"))
-        del self._running[lane]
-        self._fill((lane,))
+    def _start_next(self, lane: int) -> bool:
+        """Start a trial in `lane` if there is one; end when there will be no more."""
+        duty = self.duty
+        taken = duty.leases.take()
+        now = perf_counter_ns()
+        if taken is None:
+            duty.report_batch(now)
+            if not self._running and duty.leases.no_more():
+                self._ended = True
+                self._loop.stop()
+            return False
+        number, seed = taken
+        board.begin(duty.words, lane, number, now)
+        duty.report_batch(now)
+        trial = self._running[lane] = _Trial(self, lane, number, seed)
+        # The class itself: a task factory of the target's own might run its first step here and now. Each trial gets
+        # a context of its own, and not that of the trial before.
+        trial.task = asyncio.Task(
+            trial, loop=self._loop, name=f"flakeproof-trial-{number}", context=self._context.copy()
+        )
+        return True
 
 
-@coroutine
-def _showing_holder(target: Coroutine[Any, Any, Any], words: memoryview, trial: int) -> Generator[Any, Any, Any]:
-    """Await `target`, with `trial` on the board as the holder of the event loop while its own code runs.
+class _Trial(Coroutine[Any, Any, None]):
+    """One trial, as the coroutine of its task: passes everything on to the target's, and reports when that ends.
 
-    When the loop hangs, this tells the trial that hangs from those that wait beside it.
+    While the target's own code runs, the trial is on the board as the holder of the event loop. When the loop hangs,
+    this tells the trial that hangs from those that wait beside it.
     """
-    resume: Callable[[Any], Any] = target.send
-    value: Any = None
-    while True:
-        words[board.HOLDER] = trial
+
+    __slots__ = ("_lanes", "_seed", "_words", "expired_ns", "lane", "number", "stack", "started_ns", "target", "task")
+
+    def __init__(self, lanes: _Lanes, lane: int, number: int, seed: int) -> None:
+        self.lane = lane
+        self.number = number
+        self._seed = seed
+        self._lanes = lanes
+        self._words = lanes.duty.words
+        self.target: Coroutine[Any, Any, Any] | None = None
+        """None before the first step of the task."""
+        self.task: asyncio.Task[None] | None = None
+        self.started_ns = 0
+        self.expired_ns = 0
+        """When its time was found to be over; 0 before."""
+        self.stack = ""
+
+    def expire(self) -> None:
+        """Have the trial cancelled because its time is over; what it does then does not count."""
+        if self.task is not None and self.target is not None and not self.expired_ns:
+            self.expired_ns = perf_counter_ns()
+            self.stack = stack_of(self.task.get_name(), self.target)
+            self.task.cancel()
+
+    def send(self, value: Any) -> Any:
+        """Let the target go on; the first step begins it."""
+        if self.target is None:
+            return self._drive(self._begin, value)
+        return self._drive(self.target.send, value)
+
+    def throw(self, error: Any, value: Any = None, trace: TracebackType | None = None) -> Any:
+        """Let the target go on with an exception, such as the task's cancellation."""
+        if self.target is None:
+            # Another trial cancelled every task of the loop, this one before its first step.
+            self._lanes.leave(self, 0, CancelledError("cancelled before it began"))
+            raise StopIteration
+        return self._drive(self.target.throw, error)
+
+    def close(self) -> None:
+        """Give the target up."""
+        if self.target is not None:
+            self.target.close()
+
+    def _drive(self, step: Callable[[Any], Any], argument: Any) -> Any:
+        words = self._words
+        words[board.HOLDER] = self.number
         try:
-            awaited = resume(value)
-        except StopIteration as end:
-            return end.value
+            return step(argument)
+        except StopIteration:
+            self._lanes.leave(self, perf_counter_ns() - self.started_ns, None)
+            raise
+        except BaseException as error:
+            self._lanes.leave(self, perf_counter_ns() - self.started_ns, error)
+            raise StopIteration from None
         finally:
             words[board.HOLDER] = 0
-        try:
-            value = yield awaited
-            resume = target.send
-        except BaseException as error:
-            value, resume = error, target.throw
+
+    def _begin(self, _: None) -> Any:
+        lanes = self._lanes
+        lanes.announce(self.number, self._seed)
+        self.started_ns = start = perf_counter_ns()
+        # Only now: until its first step it waited for the loop, which is not its own time.
+        self._words[board.lane_offset(self.lane) + 1] = start
+        target = lanes.duty.function()
+        if type(target) is not CoroutineType:
+            target = _awaiting(target)
+        self.target = target
+        return target.send(None)
+
+    def __await__(self) -> Any:
+        raise TypeError("only a task drives a trial")
+
+    def __getattr__(self, name: str) -> Any:
+        # cr_frame and its like: debuggers and the task's own repr() see the target.
+        return getattr(self.target, name)
+
+
+async def _awaiting(awaitable: Any) -> Any:
+    return await awaitable

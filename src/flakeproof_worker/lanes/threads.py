@@ -55,9 +55,10 @@ class _Lanes:
         with self._changed:
             while True:
                 trial = duty.leases.take()
+                now = perf_counter_ns()
                 if trial is not None:
-                    board.begin(duty.words, lane, trial[0], perf_counter_ns())
-                duty.report_batch()
+                    board.begin(duty.words, lane, trial[0], now)
+                duty.report_batch(now)
                 if trial is not None:
                     return trial
                 if duty.leases.no_more():
