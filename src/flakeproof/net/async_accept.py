@@ -35,7 +35,7 @@ class Acceptor:
 
     __slots__ = (
         *("_context", "_edge_loop", "_family", "_has_reader", "_listener"),
-        *("_loop", "_open", "_owner", "_starving", "_wait", "over"),
+        *("_loop", "_open", "_owner", "_starving", "_wait"),
     )
 
     def __init__(
@@ -51,12 +51,10 @@ class Acceptor:
         self._starving = False  # out of descriptors or memory
         self._has_reader = False  # add_reader is in force
         self._wait: ReadableCall | asyncio.TimerHandle | None = None
-        self.over: asyncio.Future[None] = loop.create_future()
-        """Resolved by :meth:`stop`."""
 
     def start(self) -> None:
-        """Accept what is there, which the first connection often is, and then whatever comes."""
-        self._accept()
+        """Accept what is there in the next turn, which the first connection often is, and then whatever comes."""
+        self._accept_soon()
 
     def stop(self) -> None:
         """Accept no more and close the listener; connections still queued in the kernel are reset.
@@ -65,8 +63,6 @@ class Acceptor:
             OSError: the listener's descriptor was closed by a stranger.
         """
         self._open = False
-        if not self.over.done() and not self._loop.is_closed():
-            self.over.set_result(None)
         if self._wait is not None or self._has_reader:
             self._cancel()
         self._listener.close()

@@ -1,7 +1,8 @@
 """A TCP server for asyncio tests that leaves nothing behind: one task per connection, all of them awaited.
 
-It runs on any event loop that has ``add_reader``, and needs fewer system calls on an :class:`EdgeLoop`. One task
-group owns the accept loop and the handlers; a failing handler is reported and does not cancel the others.
+It runs on any event loop that has ``add_reader``, and needs fewer system calls on an :class:`EdgeLoop`. A task
+group owns the handlers: that of the ``async with`` block, or one in a task of its own after ``run()``. Accepting is
+a callback that ends with the group's body. A failing handler is reported and does not cancel the others.
 
 Each descriptor has one owner that closes it: the acceptor its listener, a handler's task its connection. The
 server may shut a handler's connection down, but never closes it.
@@ -102,8 +103,9 @@ class AsyncTCPServer:
         self._connections: set[_Connection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._acceptor: Acceptor | None = None
-        self._background: asyncio.Task[None] | None = None
-        self._group: asyncio.TaskGroup
+        self._group = asyncio.TaskGroup()
+        self._background: asyncio.Task[None] | None = None  # holds the group open after run()
+        self._over: asyncio.Future[None] | None = None  # ends the background
         self._deadlines: Deadlines | None = None
         self._family = 0
         self._address: Address | None = None
@@ -124,6 +126,11 @@ class AsyncTCPServer:
             OSError: the address cannot be bound.
             RuntimeError: no loop is running, or the server has been run or shut down before; it runs once.
         """
+        loop = self._listen()
+        self._over = loop.create_future()
+        self._background = loop.create_task(self._own(self._over), name="AsyncTCPServer")
+
+    def _listen(self) -> asyncio.AbstractEventLoop:
         if self._loop is not None or self._stopping:
             raise RuntimeError(f"{self!r} has been started before; make another server")
         loop = asyncio.get_running_loop()
@@ -138,7 +145,7 @@ class AsyncTCPServer:
             listener.close()
             raise
         self._loop = loop
-        self._background = loop.create_task(self._own(self._acceptor), name="AsyncTCPServer")
+        return loop
 
     async def shutdown(self, timeout: float = SHUTDOWN_TIMEOUT) -> None:
         """Stop accepting, shut every connection down, and wait for all handlers.
@@ -155,6 +162,13 @@ class AsyncTCPServer:
                 their connections: call again to wait again.
             ExceptionGroup: errors of the background, unless they were raised by an earlier call.
         """
+        unfinished = await self._end(timeout)
+        if not unfinished and self._background is not None and not self._background.done():
+            await self._background_ended(self._background)
+        self._conclude(timeout, unfinished)
+
+    async def _end(self, timeout: float) -> tuple[Unfinished, ...]:
+        """Stop accepting and end the handlers; which of them did not within ``timeout`` seconds."""
         self._stop_accepting()
         unfinished: tuple[Unfinished, ...] = ()
         if self._connections:
@@ -171,8 +185,9 @@ class AsyncTCPServer:
                 for connection in self._connections:
                     connection.shut_down()
                 raise
-        if not unfinished and self._background is not None and not self._background.done():
-            await self._group_ended(self._background)
+        return unfinished
+
+    def _conclude(self, timeout: float, unfinished: tuple[Unfinished, ...]) -> None:
         if unfinished or self._log:
             self._log.conclude(repr(self), timeout, unfinished)
 
@@ -207,14 +222,25 @@ class AsyncTCPServer:
             raise ShutdownError(repr(self), timeout, (where,)) from None
 
     async def __aenter__(self) -> Self:
-        self.run()
+        self._listen()
+        try:
+            await self._group.__aenter__()
+        except BaseException:  # there is no task here to hold the group
+            self._stop_accepting()
+            raise
+        assert self._acceptor is not None
+        self._acceptor.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            await self.shutdown()
+            unfinished = await self._end(SHUTDOWN_TIMEOUT)
+            if not unfinished:
+                # Not with the error of the body: it is no reason to cancel handlers, which have ended.
+                await self._group.__aexit__(None, None, None)
+            self._conclude(SHUTDOWN_TIMEOUT, unfinished)
         except asyncio.CancelledError:
             raise
         except BaseException as finding:
@@ -255,18 +281,18 @@ class AsyncTCPServer:
 
     # -- the task group and what it owns
 
-    async def _own(self, acceptor: Acceptor) -> None:
+    async def _own(self, over: asyncio.Future[None]) -> None:
         """Hold the task group open until accepting is over and the last handler has ended."""
         try:
-            async with asyncio.TaskGroup() as self._group:
-                if not acceptor.over.done():
-                    acceptor.start()
-                await acceptor.over
+            async with self._group:
+                if self._acceptor is not None:
+                    self._acceptor.start()
+                await over
         finally:
             self._stop_accepting()  # cancelled, perhaps with everything else at the end of its loop
 
-    async def _group_ended(self, background: asyncio.Task[None]) -> None:
-        """Wait for the task group, whose last task has ended or is about to."""
+    async def _background_ended(self, background: asyncio.Task[None]) -> None:
+        """Wait for the task that holds the group, whose last handler has ended or is about to."""
         if self._connections:  # called by a handler, which cannot wait for itself
             return
         turns = _LAST_TURNS
@@ -306,6 +332,8 @@ class AsyncTCPServer:
                 acceptor.stop()
             except OSError as error:
                 self._log.append(error)
+        if self._over is not None and self._loop is not None and not self._loop.is_closed():
+            _resolve(self._over)
 
     # -- handlers
 

@@ -134,6 +134,56 @@ def test_run_and_shutdown_without_with(run: Run) -> None:
     run(main())
 
 
+def test_entered_by_one_task_and_left_by_another(run: Run) -> None:
+    """As an asynchronous fixture does it: its set-up and its tear-down are tasks of their own."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        server = AsyncTCPServer(echo)
+        await loop.create_task(server.__aenter__())
+        with await server.dial() as client:
+            await loop.sock_sendall(client, b"foo")
+            assert await receive(client, 3) == b"foo"
+            assert server.connections == 1
+            await loop.create_task(server.__aexit__(None, None, None))
+            assert await receive(client) == b""
+        assert server.connections == 0
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(main())
+
+
+def test_cancelled_inside_of_the_with_block(run: Run) -> None:
+    """A body that is cancelled leaves nothing behind, and no handler is cancelled before it could end by itself."""
+    gate = Gate()
+    ended: list[int] = []
+    silent: list[socket.socket] = []
+
+    async def handler(sock: socket.socket) -> None:
+        gate.begun.set()
+        ended.append(await async_drain(sock))
+
+    async def body() -> None:
+        async with AsyncTCPServer(handler) as server:
+            client = await server.dial()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                silent.append(client)
+
+    async def main() -> None:
+        task = asyncio.get_running_loop().create_task(body())
+        await gate.begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == [0]  # by the server, since the client has not closed
+        silent[0].close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(main())
+
+
 def test_ipv6(run: Run, ipv6_host: str) -> None:
     """It listens on IPv6."""
 
