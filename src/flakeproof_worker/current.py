@@ -19,6 +19,9 @@ class NoTrialError(LookupError):
 RUNNING: ContextVar[tuple[int, int]] = ContextVar("flakeproof_trial")
 """Number and seed; follows tasks, and threads that are started with a copy of the context."""
 
+ALONE: list[tuple[int, int] | None] = [None]
+"""The same for the whole process, where it runs one trial at a time in its main thread."""
+
 
 def current_trial() -> Trial:
     """Return the trial that this code runs in.
@@ -26,7 +29,7 @@ def current_trial() -> Trial:
     Works in the trial's own thread or task, in tasks that it started, and in processes that it started (there it is
     read from FLAKEPROOF_TRIAL and FLAKEPROOF_SEED). Raises NoTrialError outside of a trial.
     """
-    running = RUNNING.get(None)
+    running = RUNNING.get(None) or ALONE[0]
     if running is not None:
         return Trial(*running)
     try:

@@ -2,12 +2,14 @@
 
 import ctypes
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 TRIAL = "FLAKEPROOF_TRIAL"
 SEED = "FLAKEPROOF_SEED"
 _DIGITS = 24
+_SHARED = 1000
+_TAILS = [b"%03d" % tail for tail in range(_SHARED)]
 
 
 class _Buffer:
@@ -33,34 +35,58 @@ class _Buffer:
             raise MemoryError("putenv failed")
 
 
-def decimal(numbers: Collection[int]) -> list[bytes]:
+def _decimal(numbers: Collection[int]) -> list[bytes]:
     """The digits of each number; all at once costs half of one by one."""
     return (b"%d " * len(numbers) % tuple(numbers)).split()
 
 
-def exporter() -> Callable[[bytes, bytes], None]:
-    """Return a function that shows a trial's number and seed, as digits, to this process and to children of it.
+def _decimal_from(first: int, count: int) -> list[bytes]:
+    """The digits of `count` numbers from `first` on."""
+    if first < _SHARED or count < _SHARED:
+        return _decimal(range(first, first + count))
+    # Many numbers share all but their last digits: half the price again.
+    digits: list[bytes] = []
+    for shared in range(first // _SHARED, (first + count - 1) // _SHARED + 1):
+        head = b"%d" % shared
+        digits += (head + (b" " + head).join(_TAILS)).split()
+    skipped = first % _SHARED
+    return digits[skipped : skipped + count]
 
-    A trial may change both, or clear the whole environment and restore it later, as unittest.mock.patch.dict does;
-    then `os.environ` no longer holds the very object that was put there, and the variables are put in place anew.
-    """
-    libc = ctypes.CDLL(None)
-    trial_buffer, seed_buffer = _Buffer(TRIAL, libc), _Buffer(SEED, libc)
-    trial_digits, seed_digits = trial_buffer.digits, seed_buffer.digits
-    trial_key, seed_key = TRIAL.encode(), SEED.encode()
-    known: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]  # the only way past setenv
-    shown_trial = shown_seed = b""
-    get = known.get
 
-    def show(trial: bytes, seed: bytes) -> None:
-        nonlocal shown_trial, shown_seed
-        if get(trial_key) is not shown_trial or get(seed_key) is not shown_seed:
-            trial_buffer.put()
-            seed_buffer.put()
-        known[trial_key] = trial_digits.value = shown_trial = trial
-        known[seed_key] = seed_digits.value = shown_seed = seed
+class Exporter:
+    """Shows number and seed of a trial to this process and to children of it, as digits."""
 
-    return show
+    def __init__(self) -> None:
+        libc = ctypes.CDLL(None)
+        self._buffers = _Buffer(TRIAL, libc), _Buffer(SEED, libc)
+
+    def show(self, trial: int, seed: int) -> None:
+        """Show one trial."""
+        next(self.each(trial, [seed]))
+
+    def each(self, first: int, seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Show the trial numbered `first` and those after it, each when its number and seed are asked for.
+
+        A trial may change both variables, or clear the whole environment and restore it later, as
+        unittest.mock.patch.dict does; then `os.environ` no longer holds the very object that was put there, and the
+        variables are put in place anew.
+        """
+        # A loop of its own, all in locals: it is a third of what a trial costs that does nothing.
+        trial_buffer, seed_buffer = self._buffers
+        trial_digits, seed_digits = trial_buffer.digits, seed_buffer.digits
+        trial_key, seed_key = TRIAL.encode(), SEED.encode()
+        known: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]  # the only way past setenv
+        get = known.get
+        trials = _decimal_from(first, len(seeds))
+        shown_trial: object = None
+        shown_seed: object = object()  # nothing has been shown yet
+        for running, trial, seed in zip(enumerate(seeds, first), trials, _decimal(seeds), strict=True):
+            if get(trial_key) is not shown_trial or get(seed_key) is not shown_seed:
+                trial_buffer.put()
+                seed_buffer.put()
+            known[trial_key] = trial_digits.value = shown_trial = trial
+            known[seed_key] = seed_digits.value = shown_seed = seed
+            yield running
 
 
 def clear() -> None:

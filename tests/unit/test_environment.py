@@ -28,9 +28,9 @@ def clean() -> Iterator[None]:
 @pytest.mark.usefixtures("clean")
 def test_python_and_c_see_the_same() -> None:
     """Number and seed of the latest trial, shorter ones included."""
-    show = environment.exporter()
+    exporter = environment.Exporter()
     for trial, seed in [(1_000_000, 4_000_000_000), (7, 8)]:
-        show(b"%d" % trial, b"%d" % seed)
+        exporter.show(trial, seed)
         assert (os.environ["FLAKEPROOF_TRIAL"], os.environ["FLAKEPROOF_SEED"]) == (str(trial), str(seed))
         assert (in_c("FLAKEPROOF_TRIAL"), in_c("FLAKEPROOF_SEED")) == (b"%d" % trial, b"%d" % seed)
 
@@ -38,25 +38,32 @@ def test_python_and_c_see_the_same() -> None:
 @pytest.mark.usefixtures("clean")
 def test_a_trial_that_changes_the_environment_does_not_stop_it() -> None:
     """After the environment was cleared, restored or overwritten, the next trial is shown again."""
-    show = environment.exporter()
-    show(b"1", b"11")
+    exporter = environment.Exporter()
+    exporter.show(1, 11)
     with mock.patch.dict(os.environ, clear=True):
         assert in_c("FLAKEPROOF_TRIAL") is None
-    show(b"2", b"12")
+    exporter.show(2, 12)
     assert (in_c("FLAKEPROOF_TRIAL"), in_c("FLAKEPROOF_SEED")) == (b"2", b"12")
     os.environ["FLAKEPROOF_SEED"] = "mine"
-    show(b"3", b"13")
+    exporter.show(3, 13)
     assert (in_c("FLAKEPROOF_TRIAL"), in_c("FLAKEPROOF_SEED")) == (b"3", b"13")
 
 
 def test_clear_removes_both() -> None:
     """Where several trials share a process, neither variable is there."""
-    environment.exporter()(b"1", b"2")
+    environment.Exporter().show(1, 2)
     environment.clear()
     assert (in_c("FLAKEPROOF_TRIAL"), "FLAKEPROOF_SEED" in os.environ) == (None, False)
 
 
-def test_digits_of_many_numbers() -> None:
-    """One entry for each number, in order; none for none."""
-    assert environment.decimal([7, 4_000_000_000, 0]) == [b"7", b"4000000000", b"0"]
-    assert environment.decimal(range(0)) == []
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("first", [1, 998, 1000, 123_456, 4_000_999])
+@pytest.mark.parametrize("count", [0, 1, 999, 1000, 2500])
+def test_each_in_turn(first: int, count: int) -> None:
+    """Every trial of a block is shown when its turn has come, with its own number and seed."""
+    seeds = [4_294_967_295 - 7 * place for place in range(count)]
+    seen = [
+        (trial, seed, os.environ["FLAKEPROOF_TRIAL"], os.environ["FLAKEPROOF_SEED"])
+        for trial, seed in environment.Exporter().each(first, seeds)
+    ]
+    assert seen == [(trial, seed, str(trial), str(seed)) for trial, seed in enumerate(seeds, first)]

@@ -1,12 +1,12 @@
 """One trial after the other, in the main thread: the leanest lane, and the closest to a plain call."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from time import perf_counter_ns
 
 from flakeproof_worker import board
-from flakeproof_worker.current import RUNNING
+from flakeproof_worker.current import ALONE
 from flakeproof_worker.duty import Duty, check_result
-from flakeproof_worker.environment import decimal, exporter
+from flakeproof_worker.environment import Exporter
 from flakeproof_worker.randomness import GlobalRandom
 from flakeproof_worker.reporter import FLUSH_NANOSECONDS
 
@@ -17,31 +17,29 @@ _SILENT_NANOSECONDS = 1_000
 def run(duty: Duty) -> None:
     """Run trials until there are no more."""
     duty.watch_forks()
-    export = exporter()
+    exporter = Exporter()
     randomness = GlobalRandom()
     while not duty.leases.no_more():
         block = duty.leases.next_block()
         if block is not None:
-            _run_block(duty, export, randomness, *block)
+            _run_block(duty, exporter.each(*block), randomness)
             duty.reporter.lease_done()
             duty.reporter.flush()
         elif (message := duty.channel.receive()) is not None:
             duty.leases.hear([message])
 
 
-def _run_block(
-    duty: Duty, export: Callable[[bytes, bytes], None], randomness: GlobalRandom, first: int, seeds: list[int]
-) -> None:
+def _run_block(duty: Duty, trials: Iterator[tuple[int, int]], randomness: GlobalRandom) -> None:
     # Everything that the loop touches is a local: a trial that does nothing costs about a microsecond here. The board
     # is written as `board.begin` does it, with the end of the last trial for the start of the next.
-    function, clock, words, reporter, announce = duty.function, perf_counter_ns, duty.words, duty.reporter, RUNNING.set
+    function, clock, words, reporter = duty.function, perf_counter_ns, duty.words, duty.reporter
     stop, taken_word, lane = board.STOP, board.TAKEN, board.lane_offset(0)
     lane_start = lane + 1
     taken = words[taken_word]
     add = reporter.passed.append
-    end = last_flush = clock()
-    trial_digits, seed_digits = decimal(range(first, first + len(seeds))), decimal(seeds)
-    for running, shown_trial, shown_seed in zip(enumerate(seeds, first), trial_digits, seed_digits, strict=True):
+    end = clock()
+    flush_at = end + FLUSH_NANOSECONDS
+    for running in trials:
         if words[stop]:
             break
         trial, seed = running
@@ -49,8 +47,7 @@ def _run_block(
         words[lane] = trial
         taken += 1
         words[taken_word] = taken
-        announce(running)
-        export(shown_trial, shown_seed)
+        ALONE[0] = running
         randomness.seed(seed)
         start = clock()
         try:
@@ -63,13 +60,13 @@ def _run_block(
             duty.report_exception(trial, error, end - start, duty.output.take())
         else:
             end = clock()
-            add(end - start)
-            if end - start > _SILENT_NANOSECONDS:
+            add(took := end - start)
+            if took > _SILENT_NANOSECONDS:
                 duty.leave_if_unwanted()
                 duty.output.discard()
-        if end - last_flush > FLUSH_NANOSECONDS:
+        if end > flush_at:
             words[lane] = 0
             reporter.flush()
             add = reporter.passed.append
-            last_flush = end
+            flush_at = end + FLUSH_NANOSECONDS
     words[lane] = 0

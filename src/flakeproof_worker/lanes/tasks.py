@@ -50,7 +50,7 @@ class _Lanes:
         self.alone = duty.lanes == 1
         self._loop = loop
         self._running: dict[int, _Trial] = {}
-        self._export = environment.exporter() if self.alone else None
+        self._exporter = environment.Exporter() if self.alone else None
         self._randomness = GlobalRandom() if self.alone else None
         self._context = copy_context()
         self._ended = False
@@ -86,8 +86,8 @@ class _Lanes:
     def announce(self, number: int, seed: int) -> None:
         """Tell the code that is about to run which trial it is."""
         RUNNING.set((number, seed))
-        if self._export is not None and self._randomness is not None:
-            self._export(b"%d" % number, b"%d" % seed)
+        if self._exporter is not None and self._randomness is not None:
+            self._exporter.show(number, seed)
             self._randomness.seed(seed)
 
     def leave(self, trial: "_Trial", nanoseconds: int, error: BaseException | None) -> None:
