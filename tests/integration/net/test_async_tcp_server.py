@@ -10,7 +10,6 @@ import os
 import resource
 import socket
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,6 @@ from flakeproof.net import (
 
 if TYPE_CHECKING:
     from tests.integration.net.conftest import Run, Strangers
-
-LIMIT = 30.0
 
 
 async def echo(sock: socket.socket) -> None:
@@ -851,12 +848,12 @@ def test_ten_thousand_cycles(run: Run) -> None:
     """Servers can be started and stopped for ever: the fixtures count what is left, the test counts tasks."""
 
     async def main() -> None:
-        for _ in range(10_000):
+        for _ in range(5_000):
             server = AsyncTCPServer(async_drain)
             server.run()
             await server.shutdown()
+            async with AsyncTCPServer(async_drain):
+                pass
             assert len(asyncio.all_tasks()) == 1
 
-    started = time.monotonic()
     run(main())
-    assert time.monotonic() - started < LIMIT
