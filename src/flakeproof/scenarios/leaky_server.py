@@ -94,7 +94,7 @@ class LeakyAsyncTCPServer:
         """Close the listener, and give the accept loop a moment to notice."""
         with suppress(OSError):
             self._listener.close()
-        await _a_moment(4)
+        await _a_moment(6)
 
     async def dial(self) -> socket.socket:
         """A client connected to this server."""
@@ -137,7 +137,7 @@ class LeakyAsyncTCPServer:
     async def _linger(self, serving: asyncio.Task[None]) -> None:
         """Wait for the handler, and give the peer a moment to see the end."""
         await asyncio.wait({serving})
-        await _a_moment(5)
+        await _a_moment(9)
 
 
 async def _a_moment(turns: int) -> None:
