@@ -32,7 +32,9 @@ def load(module_name: str, attribute: str, arguments: dict[str, Any]) -> tuple[C
         target = getattr(target, name)
         walked = f"{walked}.{name}"
     if not callable(target):
-        raise UnloadableError("unknown", f"{module_name}:{attribute} is a {type(target).__name__}, not a function")
+        raise UnloadableError(
+            "unknown", f"{module_name}:{attribute} is no function, but of type {type(target).__name__}"
+        )
     _check_signature(f"{module_name}:{attribute}", target, arguments)
     return (functools.partial(target, **arguments) if arguments else target), _is_async(target)
 

@@ -46,7 +46,7 @@ def test_a_run_ends_with_its_verdict(
         ("absent:f", 2, "'absent'"),
         ("targets:pases", 2, "did you mean 'passes'"),
         ("targets:wants", 2, "argument"),
-        ("targets:VALUE", 2, "not a function"),
+        ("targets:VALUE", 2, "is no function"),
         ("./targets.py::passes", 2, "did you mean targets:passes?"),
     ],
 )

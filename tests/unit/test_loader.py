@@ -36,7 +36,7 @@ def test_functions_are_found_bound_and_told_apart(module: str) -> None:
     ("name", "attribute", "kind", "text"),
     [
         ("loader_target", "wait", "unknown", "did you mean 'waits'?"),
-        ("loader_target", "number", "unknown", "is a int, not a function"),
+        ("loader_target", "number", "unknown", "is no function, but of type int"),
         ("loader_target", "takes", "unknown", "missing a required argument: 'value'"),
         ("loader_target", "Case.method", "unknown", "missing a required argument: 'self'"),
         ("loader_nowhere", "x", "unknown", "there is no module 'loader_nowhere'"),

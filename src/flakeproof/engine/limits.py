@@ -26,7 +26,7 @@ def check(spec: RunSpec) -> None:
     if needed > soft:
         if hard not in (resource.RLIM_INFINITY,) and needed > hard:
             raise UsageError(
-                f"{spec.workers} workers in {spec.processes} processes need {needed} file descriptors each, "
+                f"{spec.workers} workers, {lanes} in a process: a process needs {needed} file descriptors, "
                 f"the limit is {hard}",
                 f"ask for fewer --workers, more --processes, or raise the limit: ulimit -n {needed}",
             )

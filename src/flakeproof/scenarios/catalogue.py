@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flakeproof.errors import UsageError
-from flakeproof.text import parse_duration, short_duration
+from flakeproof.text import parse_duration, whole_duration
 
 Value = str | float | bool
 
@@ -34,7 +34,7 @@ class Seconds:
         """Seconds in `text`; raises ValueError."""
         seconds = parse_duration(text)
         if seconds > self.limit:
-            raise ValueError(f"{text!r} is more than {short_duration(self.limit)}")
+            raise ValueError(f"{text!r} is more than {whole_duration(self.limit)}")
         return seconds
 
 
