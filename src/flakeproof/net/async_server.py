@@ -181,6 +181,7 @@ class AsyncTCPServer:
                     await _turn()
                 if self._connections:
                     unfinished = await self._end_connections(timeout)
+                await _turn()  # in which the task group takes note of the last one
             except asyncio.CancelledError:
                 for connection in self._connections:
                     connection.shut_down()
