@@ -1,0 +1,151 @@
+"""What the lanes have in common in which each trial is a child process: start, watch, end in time, reap, report."""
+
+import os
+import selectors
+import signal
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from time import perf_counter_ns
+
+from flakeproof_worker import board
+from flakeproof_worker.duty import Duty
+from flakeproof_worker.output import nameless_file
+from flakeproof_worker.stacks import DUMP_SIGNAL
+
+_DUMP_NANOSECONDS = 100_000_000
+"""How long a child gets to write its stacks before it is asked to end."""
+
+
+class _Ending(Enum):
+    """How far the end of a child whose time is over has come."""
+
+    NOT_ASKED = 0
+    DUMPING = 1
+    TERMINATING = 2
+    KILLED = 3
+
+
+@dataclass
+class Child:
+    """A trial in flight."""
+
+    trial: int
+    pid: int
+    pidfd: int
+    started: int
+    ending: _Ending = _Ending.NOT_ASKED
+    next_step: int = 0
+    expired: int = 0
+    """When its time was found to be over; 0 before."""
+
+
+class Children(ABC):
+    """Keeps every lane busy while there are trials."""
+
+    writes_stacks = False
+    """Whether a child writes its stacks when it gets DUMP_SIGNAL."""
+
+    def __init__(self, duty: Duty) -> None:
+        self.duty = duty
+        self.outputs = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
+        """For each lane, what its trial writes."""
+        self.running: dict[int, Child] = {}
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(duty.channel.fileno(), selectors.EVENT_READ)
+
+    @abstractmethod
+    def start(self, lane: int, trial: int, seed: int) -> int:
+        """Start the child of a trial, as leader of its own session; its process id.
+
+        Raises OSError if no process can be made.
+        """
+
+    @abstractmethod
+    def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
+        """Report on a child that has ended with the wait status `status` after `elapsed` nanoseconds."""
+
+    def run(self) -> None:
+        """Run trials until there are no more."""
+        duty = self.duty
+        while True:
+            self._fill()
+            if not self.running and duty.leases.no_more():
+                break
+            self._wait()
+        duty.reporter.flush()
+
+    def _fill(self) -> None:
+        """Start a child in every free lane for which there is a trial."""
+        duty = self.duty
+        for lane in range(duty.lanes):
+            if lane in self.running:
+                continue
+            trial = duty.leases.take()
+            duty.report_batch(perf_counter_ns())
+            if trial is None:
+                return
+            self._begin(lane, *trial)
+
+    def _begin(self, lane: int, trial: int, seed: int) -> None:
+        duty = self.duty
+        started = perf_counter_ns()
+        board.begin(duty.words, lane, trial, started)
+        try:
+            pid = self.start(lane, trial, seed)
+        except OSError as error:
+            duty.reporter.ended(trial, 0, outcome="lost", reason=f"no process could be made for it: {error}")
+            board.clear(duty.words, lane)
+            return
+        child = self.running[lane] = Child(trial, pid, os.pidfd_open(pid), started)
+        self.selector.register(child.pidfd, selectors.EVENT_READ, lane)
+
+    def _wait(self) -> None:
+        duty = self.duty
+        steps = [child.next_step for child in self.running.values() if child.next_step]
+        timeout = max(0.0, (min(steps) - perf_counter_ns()) / 1e9) if steps else None
+        if duty.leases.exhausted or duty.reporter.passed:
+            timeout = min(timeout if timeout is not None else 0.1, 0.1)
+        for key, _ in self.selector.select(timeout):
+            if key.data is None:
+                duty.leases.hear(duty.channel.receive_ready())
+                if duty.channel.at_end:
+                    self.selector.unregister(duty.channel.fileno())
+            else:
+                self._reap(key.data)
+        for trial in duty.leases.expired:
+            for child in self.running.values():
+                if child.trial == trial and child.ending is _Ending.NOT_ASKED:
+                    child.next_step = child.expired = perf_counter_ns()
+        duty.leases.expired.clear()
+        for child in self.running.values():
+            if child.next_step and child.next_step <= perf_counter_ns():
+                self._end_further(child)
+        if duty.reporter.passed and duty.reporter.due(perf_counter_ns()):
+            duty.reporter.flush()
+
+    def _end_further(self, child: Child) -> None:
+        """The next step of ending a child whose time is over: dump its stacks, TERM, KILL."""
+        now = perf_counter_ns()
+        with suppress(ProcessLookupError):
+            if child.ending is _Ending.NOT_ASKED and self.writes_stacks:
+                os.kill(child.pid, DUMP_SIGNAL)
+                child.ending, child.next_step = _Ending.DUMPING, now + _DUMP_NANOSECONDS
+            elif child.ending in (_Ending.NOT_ASKED, _Ending.DUMPING):
+                os.killpg(child.pid, signal.SIGTERM)
+                child.ending, child.next_step = _Ending.TERMINATING, now + int(self.duty.grace * 1e9)
+            else:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.ending, child.next_step = _Ending.KILLED, 0
+
+    def _reap(self, lane: int) -> None:
+        child = self.running.pop(lane)
+        self.selector.unregister(child.pidfd)
+        os.close(child.pidfd)
+        # Before it is reaped: then its number, which is its group's, may be another's.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)  # what the trial has started and left in its group
+        _, status = os.waitpid(child.pid, 0)
+        self.report(lane, child, status, perf_counter_ns() - child.started)
+        board.clear(self.duty.words, lane)
