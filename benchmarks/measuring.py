@@ -17,13 +17,13 @@ HERE = Path(__file__).parent
 
 
 @contextmanager
-def go_peer() -> Iterator[Path]:
-    """Build the Go peer outside of the tree; exits with a message if there is no Go."""
+def go_program(name: str = "go-peer") -> Iterator[Path]:
+    """Build one of our Go programs outside of the tree; exits with a message if there is no Go."""
     if shutil.which("go") is None:
         sys.exit("this benchmark needs Go (https://go.dev): `go` is not on the PATH")
     with tempfile.TemporaryDirectory() as folder:
-        binary = Path(folder, "gopeer")
-        subprocess.run(["go", "build", "-o", str(binary), "."], cwd=HERE / "go-peer", check=True)
+        binary = Path(folder, name)
+        subprocess.run(["go", "build", "-o", str(binary), "."], cwd=HERE / name, check=True)
         yield binary
 
 
@@ -35,16 +35,17 @@ def run_go(binary: Path, count: int, workers: int, settle: str) -> tuple[float, 
     return json.loads(done.stdout)["rate"], time.perf_counter() - start
 
 
-def run_flakeproof(*arguments: str) -> tuple[dict[str, Any], float]:
-    """Summary of `flakeproof run ARGUMENTS`, and seconds from start to exit. Its record goes away."""
+def run_flakeproof(*arguments: str, command: Sequence[str] = ()) -> tuple[dict[str, Any], float]:
+    """Summary of `flakeproof run ARGUMENTS [-- COMMAND]`, and seconds from start to exit. Its record goes away."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "flakeproof", "run", *arguments, "--json", "-", "--store", folder]
+        words = [sys.executable, "-m", "flakeproof", "run", *arguments, "--json", "-", "--store", folder]
+        words += ["--", *command] if command else []
         environment = {**os.environ, "CI": "true"}
         start = time.perf_counter()
-        done = subprocess.run(command, cwd=HERE.parent, env=environment, capture_output=True, check=False)
+        done = subprocess.run(words, cwd=HERE.parent, env=environment, capture_output=True, check=False)
         seconds = time.perf_counter() - start
     if done.returncode not in (0, 1):
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.decode()}")
+        sys.exit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr.decode()}")
     return json.loads(done.stdout), seconds
 
 

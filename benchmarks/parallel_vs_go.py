@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks.measuring import go_peer, in_turns, paired_ratio, run_flakeproof, run_go
+from benchmarks.measuring import go_program, in_turns, paired_ratio, run_flakeproof, run_go
 
 COUNT = 250_000
 
@@ -18,7 +18,7 @@ def ours() -> float:
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 2
-    with go_peer() as binary:
+    with go_program() as binary:
         mine, theirs = in_turns(rounds, ours, lambda: run_go(binary, COUNT, 50, "5ms")[1])
     ratio, least, greatest = paired_ratio(theirs, mine)
     print(

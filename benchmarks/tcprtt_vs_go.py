@@ -3,7 +3,7 @@
 import statistics
 import sys
 
-from benchmarks.measuring import go_peer, in_turns, paired_ratio, run_flakeproof, run_go
+from benchmarks.measuring import go_program, in_turns, paired_ratio, run_flakeproof, run_go
 
 CASES = [(50, "5ms", 20_000, 1.0), (20, "5ms", 10_000, 1.0), (50, "0ms", 40_000, 1.0)]
 LOOP = "flakeproof.net.edge_loop:new_event_loop"
@@ -25,7 +25,7 @@ def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     print(f"{'workers':>8}{'settle':>8}{'flakeproof':>12}{'Go':>10}{'ratio':>8}  (rounds: least to greatest; bar)")
-    with go_peer() as binary:
+    with go_program() as binary:
         for workers, settle, count, bar in CASES:
             mine, theirs = in_turns(
                 rounds,

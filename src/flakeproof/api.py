@@ -3,7 +3,7 @@
 import os
 import signal
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flakeproof import config as configuration
@@ -14,13 +14,14 @@ from flakeproof.runspec import build
 from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, store_of
 from flakeproof.summary import Summary
+from flakeproof.targets.command import CommandLine
 from flakeproof.verdict import INTERRUPTED, TERMINATED
 
 __all__ = ["Plan", "Summary", "plan", "run"]
 
 
 def run(
-    target: str | Callable[[], object],
+    target: str | Callable[[], object] | Sequence[str],
     *,
     preset: str | None = None,
     count: int | None = None,
@@ -36,6 +37,11 @@ def run(
     ci_rate: float | str | None = None,
     python: str | os.PathLike[str] | None = None,
     loop: str | None = None,
+    skip_code: int | None = None,
+    failure: str | None = None,
+    ignore: str | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
     store: str | os.PathLike[str] | None = None,
     settings: Mapping[str, str] | None = None,
     on_event: Callable[[AnyEvent], None] | None = None,
@@ -43,10 +49,10 @@ def run(
     """Run `target` as often as asked for and return what came out.
 
     `target` is a name as on the command line, or a function that can be imported by its module and name (a worker
-    process has to find it). The options are those of the command line; times are seconds or a text like "90s", rates
-    a number between 0 and 1 or a text like "2%", and "none" as `timeout` is no limit. FLAKEPROOF_* and
-    [tool.flakeproof] apply where nothing is given. `settings` are a scenario's, e.g. `{"server": "leaky"}`.
-    `on_event` hears every event of the run.
+    process has to find it), or a command as a list of its words, to which alone `skip_code` to `env` apply. The
+    options are those of the command line; times are seconds or a text like "90s", rates a number between 0 and 1 or a
+    text like "2%", and "none" as `timeout` is no limit. FLAKEPROOF_* and [tool.flakeproof] apply where nothing is
+    given. `settings` are a scenario's, e.g. `{"server": "leaky"}`. `on_event` hears every event of the run.
 
     Failures of the target are no exception here: look at the summary (`ok`, `failed`, `verdict`). Raises UsageError
     for bad values and CannotRunError if the target cannot be run (both FlakeproofError); KeyboardInterrupt and
@@ -67,11 +73,15 @@ def run(
         "ci-rate": ci_rate,
         "python": None if python is None else os.fspath(python),
         "loop": loop,
+        "skip-code": skip_code,
+        "failure": failure,
+        "ignore": ignore,
+        "cwd": None if cwd is None else os.fspath(cwd),
         "store": None if store is None else os.fspath(store),
     }
     folder = Path.cwd()
     config = configuration.load(options, os.environ, folder, shown=lambda name: f"{name.replace('-', '_')}=")
-    spec = build(target if isinstance(target, str) else _name_of(target), config, settings or {}, folder)
+    spec = build(_wanted(target, env), config, settings or {}, folder)
     sinks = [on_event] if on_event is not None else []
     summary = conduct(spec, store_of(config), lambda _: sinks, _warn, config.get("keep-runs") or KEPT_RUNS)
     if summary.stopped == INTERRUPTED:
@@ -83,6 +93,16 @@ def run(
 
 def _warn(text: str) -> None:
     warnings.warn(text, RuntimeWarning, stacklevel=4)
+
+
+def _wanted(target: str | Callable[[], object] | Sequence[str], env: Mapping[str, str] | None) -> str | CommandLine:
+    if isinstance(target, Sequence) and not isinstance(target, str):
+        if not target or not target[0]:
+            raise UsageError("the command has no words", 'write it like ["./program", "argument"]')
+        return CommandLine(target, environment=env or {})
+    if env:
+        raise UsageError("env= is for commands", "a command is a list of words")
+    return target if isinstance(target, str) else _name_of(target)
 
 
 def _name_of(function: Callable[[], object]) -> str:

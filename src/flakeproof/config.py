@@ -3,6 +3,7 @@
 import difflib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -68,6 +69,14 @@ def _text(value: Any) -> str:
     return value
 
 
+def _regular_expression(value: Any) -> str:
+    try:
+        re.compile(_text(value))
+    except re.error as error:
+        raise ValueError(f"{value!r} is not a regular expression: {error}") from None
+    return str(value)
+
+
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "preset": _one_of(*PRESETS),
     "count": _whole(1, MOST_TRIALS),
@@ -85,11 +94,15 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "loop": _text,
     "store": _text,
     "keep-runs": _whole(1, 1_000_000),
+    "cwd": _text,
+    "skip-code": _whole(1, 255),
+    "failure": _regular_expression,
+    "ignore": _regular_expression,
     "server": _text,
     "settle": lambda value: _text(str(value)),
     "io": _text,
 }
-_PATHS = {"store", "python"}
+_PATHS = {"store", "python", "cwd"}
 """Settings that may be a path: one in pyproject.toml is relative to that file, others to the current folder."""
 _NOT_SETTINGS = {"trial", "seed-of-trial", "run", "short", "require-all", "bootstrap-python"}
 """FLAKEPROOF_* names that mean something else than a setting."""
@@ -185,7 +198,7 @@ def _from_project(root: Path) -> dict[str, Any]:
     found = {name.replace("_", "-"): value for name, value in table.items()}
     for name in _PATHS & found.keys():
         value = found[name]
-        if isinstance(value, str) and value and (name == "store" or os.sep in value):
+        if isinstance(value, str) and value and (name != "python" or os.sep in value):
             found[name] = str(root / value)
     return found
 

@@ -1,5 +1,6 @@
 """The records that describe a run: what is asked for, and how each trial ended. Frozen, typed, JSON both ways."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -33,6 +34,8 @@ class Isolation(StrEnum):
     """One process runs many trials: descriptors, ports and globals are shared."""
     FORK = "fork"
     """Each trial runs in a fresh fork of a process that has loaded the target."""
+    FRESH = "fresh"
+    """Each trial starts a program anew."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,10 +43,28 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class TargetSpec(Record, frozen=True, kw_only=True):
-    """What is executed, as data that a worker process can load."""
+    """What is executed, as data; what all kinds of targets have."""
 
     name: str
     """As the user wrote it."""
+    python: str
+    """Path of the interpreter of the worker processes."""
+    folder: str
+    """Working directory."""
+    descriptors_per_trial: int = 1
+    """File descriptors that one trial holds at most."""
+    ports_per_trial: int = 0
+    """Ephemeral ports that one trial holds at most."""
+
+    @property
+    def settings(self) -> Mapping[str, str | float | bool]:
+        """What was chosen beside the name."""
+        return {}
+
+
+class CallableTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag="callable"):
+    """A Python function; the working directory is first on its import path."""
+
     module: str
     attribute: str
     arguments: dict[str, str | float | bool] = {}
@@ -51,22 +72,38 @@ class TargetSpec(Record, frozen=True, kw_only=True):
     scenario: str | None = None
     loop: str | None = None
     """`module:function` that returns the event loop for async trials; None for asyncio's own."""
-    python: str
-    """Path of the interpreter that runs it."""
-    folder: str
-    """Working directory, first on the import path."""
     packages: dict[str, str] = {}
     """Packages importable by path alone, name to folder."""
-    descriptors_per_trial: int = 1
-    """File descriptors that one trial holds at most."""
-    ports_per_trial: int = 0
-    """Ephemeral ports that one trial holds at most."""
+
+    @property
+    def settings(self) -> Mapping[str, str | float | bool]:
+        return self.arguments
+
+
+class CommandTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag="command"):
+    """A program with its arguments. It passes with exit status 0, and crashes by a signal."""
+
+    program: str
+    """Path of what is executed."""
+    argv: list[str]
+    """Its arguments, its own name first; `{trial}` and `{seed}` stand for those of the trial."""
+    environment: dict[str, str] = {}
+    """Variables set on top of flakeproof's own environment."""
+    skip_code: int | None = None
+    """Exit status that means "skipped"."""
+    failure: str | None = None
+    """Regular expression: only what fails with a match in its output counts as a failure."""
+    ignore: str | None = None
+    """Regular expression: what fails with a match in its output does not count as a failure."""
+
+
+Target = CallableTarget | CommandTarget
 
 
 class RunSpec(Record, frozen=True, kw_only=True):
     """A whole run: the target and every setting that decides what happens."""
 
-    target: TargetSpec
+    target: Target
     preset: str | None = None
     count: int | None
     """Trials to run; None when only the duration ends the run."""

@@ -2,34 +2,31 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from flakeproof import presets
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
-from flakeproof.model import Isolation, RunSpec
+from flakeproof.model import CommandTarget, Isolation, RunSpec, Target
 from flakeproof.scenarios.catalogue import Scenario
+from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 
+_FOR_FUNCTIONS = ("python", "loop", "server", "settle", "io")
+_FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
 _SCENARIO_SETTINGS = ("server", "settle", "io")
 _DEFAULT_TIMEOUT = 300.0
 _DEFAULT_GRACE = 2.0
 
 
-def build(target_name: str, config: Config, extra: Mapping[str, str], folder: Path) -> RunSpec:
-    """The run of `target_name` under `config`; `extra` holds settings of a scenario given by name.
+def build(wanted: str | CommandLine, config: Config, extra: Mapping[str, str], folder: Path) -> RunSpec:
+    """The run of the target `wanted` under `config`; `extra` holds settings of a scenario given by name.
 
-    Raises UsageError.
+    Raises UsageError, and CannotRunError for a command that cannot be started.
     """
-    scenario = scenario_of(target_name)
-    target = resolve(
-        target_name,
-        {**_scenario_settings(config, scenario), **extra},
-        folder,
-        python=config.get("python"),
-        loop=config.get("loop"),
-    )
+    scenario = scenario_of(wanted) if isinstance(wanted, str) else None
+    target = _target(wanted, scenario, config, extra, folder)
     preset_name = config.get("preset")
     preset = presets.PRESETS[preset_name or presets.DEFAULT]
     count, duration = _length(config, preset.count)
@@ -43,13 +40,55 @@ def build(target_name: str, config: Config, extra: Mapping[str, str], folder: Pa
         duration=duration,
         workers=workers,
         processes=processes,
-        isolation=Isolation(config.get("isolation") or Isolation.SHARED),
+        isolation=_isolation(target, config),
         timeout=timeout,
         grace=config.get("grace") or _DEFAULT_GRACE,
         max_failures=_max_failures(config),
         seed=secrets.randbits(32) if seed is None else seed,
         ci_rate=config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None,
     )
+
+
+def _target(
+    wanted: str | CommandLine, scenario: Scenario | None, config: Config, extra: Mapping[str, str], folder: Path
+) -> Target:
+    if isinstance(wanted, CommandLine):
+        _refuse(config, _FOR_FUNCTIONS, "is for Python functions, and this is a command", "leave it out")
+        if extra:
+            raise UsageError("--set is for scenarios, and this is a command", "variables of its own: --env NAME=VALUE")
+        return resolve_command(
+            wanted,
+            Path(folder, config.get("cwd") or "."),
+            skip_code=config.get("skip-code"),
+            failure=config.get("failure"),
+            ignore=config.get("ignore"),
+        )
+    _refuse(config, _FOR_COMMANDS, "is for commands", "a command is what follows --")
+    return resolve(
+        wanted,
+        {**_scenario_settings(config, scenario), **extra},
+        folder,
+        python=config.get("python"),
+        loop=config.get("loop"),
+    )
+
+
+def _refuse(config: Config, names: Iterable[str], why: str, remedy: str) -> None:
+    """Raise UsageError for a setting that was asked for and cannot apply; the project's may be for other targets."""
+    for name in names:
+        if config.is_asked_for(name):
+            raise UsageError(f"{config.source(name)} {why}", remedy)
+
+
+def _isolation(target: Target, config: Config) -> Isolation:
+    asked = config.get("isolation")
+    if isinstance(target, CommandTarget):
+        if asked not in (None, Isolation.FRESH) and config.is_asked_for("isolation"):
+            raise UsageError(f"{config.source('isolation')} {asked}: a command is always started anew", "leave it out")
+        return Isolation.FRESH
+    if asked == Isolation.FRESH:
+        raise UsageError(f"{config.source('isolation')} fresh is for commands", "a function runs shared or fork")
+    return Isolation(asked or Isolation.SHARED)
 
 
 def _length(config: Config, preset_count: int) -> tuple[int | None, float | None]:

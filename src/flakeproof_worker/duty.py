@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
@@ -19,8 +19,8 @@ from flakeproof_worker.reporter import Reporter
 class Duty:
     """The target of this process and the means to report on it."""
 
-    function: Callable[[], Any]
-    is_async: bool
+    target: Mapping[str, Any]
+    """As the coordinator has described it."""
     lanes: int
     channel: Channel
     words: memoryview
@@ -29,9 +29,12 @@ class Duty:
     output: Output
     stacks_descriptor: int
     """Where stacks are written; the same file as `output`."""
-    new_loop: Callable[[], Any] | None
     grace: float
     scratch: str
+    function: Callable[[], Any] = lambda: None
+    """The target, where it is a Python function; the next two belong to it."""
+    is_async: bool = False
+    new_loop: Callable[[], Any] | None = None
     owner: bool = True
     """False in a copy of this process that a trial made with fork(2): such a copy must never report."""
 

@@ -30,7 +30,8 @@ def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, st
         order = channel.receive()
         if order is None:
             os._exit(DISCONNECTED)  # the coordinator has gone before it said anything
-        kernel.die_with(order["coordinator"])
+        if order["target"]["kind"] != "command":  # the lane of commands has to end these itself
+            kernel.die_with(order["coordinator"])
         _work(channel, order, board_descriptor, import_by_path)
         _run_exit_handlers()
     except BaseException as error:
@@ -46,26 +47,23 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
     output_descriptor, stacks_descriptor = os.dup(1), os.dup(1)
     output = Output(output_descriptor)
     stacks.prepare(stacks_descriptor)
-    sys.argv = ["flakeproof"]
-    sys.path[:0] = order["sys_path"]
-    try:
-        for name, folder in order["packages"].items():
-            if name not in sys.modules:
-                import_by_path(name, folder)
-        start = perf_counter_ns()
-        function, is_async = load(order["module"], order["attribute"], order["arguments"])
-        new_loop = None
-        if order["loop"]:
-            module, _, attribute = order["loop"].partition(":")
-            new_loop, _ = load(module, attribute, {})
-        load_ns = perf_counter_ns() - start
-    except UnloadableError as error:
-        channel.send({"type": "unloadable", "kind": error.kind, "message": error.message, "details": error.details})
-        return
+    target = order["target"]
+    loaded: dict[str, Any] = {}
+    start = perf_counter_ns()
+    if target["kind"] == "command":
+        lane_kind = "commands"
+    else:
+        try:
+            loaded = _load_callable(target, import_by_path)
+        except UnloadableError as error:
+            channel.send({"type": "unloadable", "kind": error.kind, "message": error.message, "details": error.details})
+            return
+        lane_kind = lanes_for(order["isolation"], loaded["is_async"], order["lanes"])
+    load_ns = perf_counter_ns() - start
     output.discard()  # what imports print belongs to no trial
     duty = Duty(
-        function=function,
-        is_async=is_async,
+        **loaded,
+        target=target,
         lanes=order["lanes"],
         channel=channel,
         words=words,
@@ -73,11 +71,9 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
         reporter=Reporter(channel),
         output=output,
         stacks_descriptor=stacks_descriptor,
-        new_loop=new_loop,
         grace=order["grace"],
         scratch=order["scratch"],
     )
-    lane_kind = lanes_for(order["isolation"], is_async, order["lanes"])
     run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run
     channel.send({"type": "ready", "lanes": lane_kind, "python": sys.version.split()[0], "load_ns": load_ns})
     gc.collect()
@@ -86,8 +82,23 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
     channel.send({"type": "bye"})
 
 
+def _load_callable(target: Message, import_by_path: Callable[[str, str], None]) -> dict[str, Any]:
+    """What `Duty` wants to know of a Python function. Raises UnloadableError."""
+    sys.argv = ["flakeproof"]
+    sys.path.insert(0, target["folder"])
+    for name, folder in target["packages"].items():
+        if name not in sys.modules:
+            import_by_path(name, folder)
+    function, is_async = load(target["module"], target["attribute"], target["arguments"])
+    new_loop = None
+    if target["loop"]:
+        module, _, attribute = target["loop"].partition(":")
+        new_loop, _ = load(module, attribute, {})
+    return {"function": function, "is_async": is_async, "new_loop": new_loop}
+
+
 def lanes_for(isolation: str, is_async: bool, lanes: int) -> str:
-    """Name of the module in `flakeproof_worker.lanes` that runs trials under these settings."""
+    """Name of the module in `flakeproof_worker.lanes` that runs a Python function under these settings."""
     if isolation == "fork":
         return "forks"
     if is_async:

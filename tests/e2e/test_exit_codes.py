@@ -67,7 +67,7 @@ def test_a_target_that_cannot_run_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run"], "Missing argument"),
+        (["run"], "there is no target"),
         (["absent"], "No such command 'absent'"),
         (["run", "targets:passes", "--absent"], "No such option"),
         (["run", "targets:passes", "-c"], "requires an argument"),

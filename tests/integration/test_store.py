@@ -9,12 +9,12 @@ import pytest
 from flakeproof.errors import UsageError
 from flakeproof.events import AnyEvent, RunEnded, RunStarted, TrialFailed, TrialSkipped, TrialsPassed
 from flakeproof.history import History
-from flakeproof.model import Failure, Outcome, RunSpec, TargetSpec
+from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
 from flakeproof.store.folder import RunFolder, Store, is_being_written
 from flakeproof.store.log import LogWriter, read_events
 
 _SPEC = RunSpec(
-    target=TargetSpec(name="t", module="m", attribute="a", python="p", folder="f"),
+    target=CallableTarget(name="t", module="m", attribute="a", python="p", folder="f"),
     count=10,
     workers=1,
     processes=1,

@@ -152,7 +152,7 @@ def test_a_scenario_setting_is_named_with_its_source(tmp_path: Path) -> None:
     """Also when it is the scenario that refuses it; and a project's setting is no mistake for another target."""
     with pytest.raises(UsageError, match=r"FLAKEPROOF_SERVER: 'leaks' is not one of fixed, leaky"):
         _spec(tmp_path, {}, {"FLAKEPROOF_SERVER": "leaks"}, "", target="tcprtt")
-    assert _spec(tmp_path, {}, {"FLAKEPROOF_SERVER": "leaky"}, "").target.arguments == {}
+    assert _spec(tmp_path, {}, {"FLAKEPROOF_SERVER": "leaky"}, "").target.settings == {}
     with pytest.raises(UsageError, match="server=leaky cannot apply"):
         _spec(tmp_path, {"server": "leaky"}, {}, "")
 

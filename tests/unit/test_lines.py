@@ -6,13 +6,13 @@ import pytest
 
 from flakeproof.events import Progressed, RunEnded, RunStarted, TrialFailed, TrialSkipped, TrialsPassed
 from flakeproof.history import History
-from flakeproof.model import Failure, Outcome, RunSpec, TargetSpec
+from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
 from flakeproof.reports import lines
 from flakeproof.reports.details import excerpt
 from flakeproof.reports.terminal import wants_colour, wants_live
 from flakeproof.summary import Summary, summarize
 
-_TARGET = TargetSpec(name="t", module="m", attribute="a", python="p", folder="f")
+_TARGET = CallableTarget(name="t", module="m", attribute="a", python="p", folder="f")
 _MESSAGE = "write failed (local=127.0.0.1:52568, remote=127.0.0.1:46631): [Errno 9] Bad file descriptor"
 
 

@@ -124,12 +124,15 @@ def test_the_worker_starts_by_path_with_nothing_around_it(tmp_path: Path) -> Non
         "isolation": "shared",
         "grace": 1.0,
         "scratch": str(tmp_path),
-        "module": "bare",
-        "attribute": "check",
-        "arguments": {},
-        "loop": None,
-        "packages": {},
-        "sys_path": [str(tmp_path)],
+        "target": {
+            "kind": "callable",
+            "folder": str(tmp_path),
+            "module": "bare",
+            "attribute": "check",
+            "arguments": {},
+            "loop": None,
+            "packages": {},
+        },
     }
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(WORKER), str(theirs.fileno()), str(board)],
@@ -149,3 +152,11 @@ def test_the_worker_starts_by_path_with_nothing_around_it(tmp_path: Path) -> Non
     assert (process.returncode, output) == (0, b"")
     assert [answer["type"] for answer in answers] == ["ready", "passed", "bye"]
     assert answers[1]["count"] == 5
+
+
+def test_outputs_in_the_docs_are_outputs() -> None:
+    """No shell's complaint was pasted where a real output should stand."""
+    for page in (SOURCE.parent / "README.md", *(SOURCE.parent / "docs").rglob("*.md")):
+        text = page.read_text()
+        assert "command not found" not in text, page
+        assert "No such file or directory" not in text, page

@@ -19,7 +19,7 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.history import History
-from flakeproof.model import Failure, Isolation, Outcome, RunSpec, TargetSpec
+from flakeproof.model import CallableTarget, Failure, Isolation, Outcome, RunSpec
 from flakeproof.planning import Plan, plan
 from flakeproof.summary import Summary, summarize, to_json
 
@@ -27,7 +27,7 @@ words = st.text(st.characters(codec="utf-8"), max_size=20)
 whole = st.integers(0, 2**53)
 times = st.floats(0, 1e9)
 targets = st.builds(
-    TargetSpec,
+    CallableTarget,
     name=words,
     module=words,
     attribute=words,

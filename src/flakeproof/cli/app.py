@@ -59,7 +59,10 @@ def main() -> NoReturn:
 def _run() -> int:
     try:
         _check_folder()
-        code: int | None = typer.main.get_command(app).main(prog_name="flakeproof", standalone_mode=False)
+        words, command = _split(sys.argv[1:])
+        code: int | None = typer.main.get_command(app).main(
+            words, prog_name="flakeproof", standalone_mode=False, obj=command
+        )
     except FlakeproofError as error:
         _explain(error)
         return error.exit_code
@@ -83,6 +86,14 @@ def _run() -> int:
         print("flakeproof: this is a fault of flakeproof, not of your code", file=sys.stderr)
         return ExitCode.BROKEN
     return code or ExitCode.GOOD
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
+    """What is for us, and the command after `--`, if there is one: Typer would not tell it from a target."""
+    place = words.index("--") if "--" in words else 0
+    if "run" not in words[:place]:
+        return words, None
+    return words[:place], words[place + 1 :]
 
 
 def _check_folder() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-_HOW_MUCH, _HOW, _SCENARIO, _REPORTS = "How much", "How", "Scenario settings", "Reports"
+_HOW_MUCH, _HOW, _COMMAND, _SCENARIO, _REPORTS = "How much", "How", "Commands", "Scenario settings", "Reports"
 
 
 def _text(*names: str, help: str, panel: str, metavar: str) -> object:  # noqa: A002 - Typer's own word
@@ -64,6 +64,29 @@ Loop = Annotated[
         panel=_HOW,
         metavar="MODULE:FUNCTION",
     ),
+]
+SkipCode = Annotated[
+    str | None,
+    _text("--skip-code", help="Exit status that means skipped, e.g. 125.", panel=_COMMAND, metavar="N"),
+]
+Failure = Annotated[
+    str | None,
+    _text("--failure", help="Count only failures whose output matches.", panel=_COMMAND, metavar="RE"),
+]
+Ignore = Annotated[
+    str | None,
+    _text("--ignore", help="Do not count failures whose output matches.", panel=_COMMAND, metavar="RE"),
+]
+WorkingFolder = Annotated[
+    str | None, _text("--cwd", help="Folder in which the command runs.", panel=_COMMAND, metavar="DIR")
+]
+Environment = Annotated[
+    list[str] | None,
+    _text("--env", help="Variable for the command; may be repeated.", panel=_COMMAND, metavar="NAME=VALUE"),
+]
+Shell = Annotated[
+    bool,
+    typer.Option("--shell", help="What follows -- is one line for /bin/sh.", rich_help_panel=_COMMAND),
 ]
 Server = Annotated[
     str | None, _text("--server", help="fixed, or leaky: before the fix.", panel=_SCENARIO, metavar="NAME")

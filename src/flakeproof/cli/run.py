@@ -8,10 +8,15 @@ from flakeproof.cli import options
 
 
 def run(
+    context: typer.Context,
     target: Annotated[
-        str,
-        typer.Argument(help="tcprtt, or a function as pkg.module:function.", metavar="TARGET", show_default=False),
-    ],
+        str | None,
+        typer.Argument(
+            help="tcprtt, or a function as pkg.module:function; or -- COMMAND ARG…",
+            metavar="TARGET",
+            show_default=False,
+        ),
+    ] = None,
     preset: options.Preset = None,
     count: options.Count = None,
     duration: options.Duration = None,
@@ -25,6 +30,12 @@ def run(
     seed: options.Seed = None,
     python: options.Python = None,
     loop: options.Loop = None,
+    skip_code: options.SkipCode = None,
+    failure: options.Failure = None,
+    ignore: options.Ignore = None,
+    cwd: options.WorkingFolder = None,
+    env: options.Environment = None,
+    shell: options.Shell = False,
     server: options.Server = None,
     settle: options.Settle = None,
     set_: options.Set = None,
@@ -39,13 +50,14 @@ def run(
     given = dict(locals())
     from pathlib import Path
 
-    from flakeproof.cli.session import Session, pairs, settings
+    from flakeproof.cli.session import Session, pairs, settings, target_of
     from flakeproof.runspec import build
 
-    for name in ("target", "set_", "json"):
+    for name in ("context", "target", "env", "shell", "set_", "json"):
         given.pop(name)
     config = settings(given)
-    spec = build(target, config, pairs(set_), Path.cwd())
+    wanted = target_of(target, context.obj, env, shell=shell)
+    spec = build(wanted, config, pairs("--set", set_), Path.cwd())
     session = Session(spec, config, json_to=json)
     summary = session.run()
     session.print_results(summary)

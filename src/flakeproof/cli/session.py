@@ -20,12 +20,15 @@ from flakeproof.reports.writer import Style, Writer, silence, standard
 from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.summary import Summary, to_json
+from flakeproof.targets.command import CommandLine
 from flakeproof.text import number, short_duration, shown_path
 
 if TYPE_CHECKING:
     from flakeproof.reports.live import LiveConsole
 
 _REPEATED = 20
+_COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
+_EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
 
 
 def settings(options: Mapping[str, Any]) -> Config:
@@ -34,16 +37,31 @@ def settings(options: Mapping[str, Any]) -> Config:
     return configuration.load(given, os.environ, Path.cwd())
 
 
-def pairs(given: list[str] | None) -> dict[str, str]:
-    """`NAME=VALUE` as a dictionary. Raises UsageError."""
+def target_of(name: str | None, command: list[str] | None, env: list[str] | None, *, shell: bool) -> str | CommandLine:
+    """The target of a command line: its name, or what followed `--`. Raises UsageError."""
+    if command is None:
+        if shell or env:
+            raise UsageError(f"{'--shell' if shell else '--env'} is for commands", "a command is what follows --")
+        if name is None:
+            raise UsageError("there is no target", f"name a function or scenario, or a command: {_COMMAND_FORM}")
+        return name
+    if name is not None:
+        raise UsageError(f"both a target ({name!r}) and a command after --", "give one of the two")
+    if not command or not command[0]:
+        raise UsageError("nothing follows --", f"write it like {_COMMAND_FORM}")
+    return CommandLine(command, shell, pairs("--env", env, empty=True))
+
+
+def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[str, str]:
+    """The `NAME=VALUE` of `option` as a dictionary; a value may be `empty`. Raises UsageError."""
     found: dict[str, str] = {}
     for text in given or []:
         name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise UsageError(f"--set {text!r} is not NAME=VALUE", "write it like --set io=threads")
+        if not (name and equals and (value or empty)):
+            raise UsageError(f"{option} {text!r} is not NAME=VALUE", f"write it like {option} {_EXAMPLES[option]}")
         if found.get(name, value) != value:
             raise UsageError(
-                f"--set {name}={found[name]} and --set {text} contradict each other", "give one of the two"
+                f"{option} {name}={found[name]} and {option} {text} contradict each other", "give one of the two"
             )
         found[name] = value
     return found
@@ -140,7 +158,7 @@ def announcement(spec: RunSpec) -> str:
     target = spec.target
     values = ", ".join(
         f"{name} {short_duration(value) if isinstance(value, float) else value}"
-        for name, value in target.arguments.items()
+        for name, value in target.settings.items()
     )
     plan = "tests" if spec.count is None else f"{spec.count:,} test{'s' if spec.count != 1 else ''}"
     if spec.duration is not None:

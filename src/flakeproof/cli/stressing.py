@@ -44,7 +44,7 @@ def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None, jso
     runs: list[tuple[str | None, RunSpec, Config]] = []
     for target, preset in targets:  # all of them first: a wrong option is found before anything runs
         config = settings({**given, "preset": preset} if preset else given)
-        runs.append((preset, build(target, config, pairs(set_), Path.cwd()), config))
+        runs.append((preset, build(target, config, pairs("--set", set_), Path.cwd()), config))
     ended: list[tuple[str, int]] = []
     for preset, spec, config in runs:
         title = f"--- {preset}: {PRESETS[preset].title} ---\n" if preset and len(runs) > 1 else ""
@@ -65,7 +65,7 @@ def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None, jso
 
 def server_in_place(spec: RunSpec) -> str:
     """What is to be expected of a run, by the server that it uses; said before it starts."""
-    server = spec.target.arguments.get("server")
+    server = spec.target.settings.get("server")
     if server == "fixed":
         return "The fix is applied (--server fixed): no failure is expected."
     if server == "leaky":

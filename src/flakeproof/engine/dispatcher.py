@@ -7,6 +7,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+import msgspec
+
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures
 from flakeproof.engine.ledger import Pool
@@ -24,7 +26,7 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import Failure, Outcome, RunSpec
+from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
 from flakeproof_worker.seeds import trial_seed
 
 _TICK = 0.05
@@ -128,16 +130,12 @@ class Dispatcher:
             "isolation": spec.isolation.value,
             "grace": spec.grace,
             "scratch": self._scratch,
-            "module": target.module,
-            "attribute": target.attribute,
-            "arguments": target.arguments,
-            "loop": target.loop,
-            "packages": target.packages,
-            "sys_path": [target.folder],
+            "target": msgspec.to_builtins(target),
         }
         environment = {**os.environ, RUN_VARIABLE: marker_of(self._run_id)}
-        # Recorded by way of the seed, different in each process: a failure that hangs on hash order can show itself.
-        environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
+        if isinstance(target, CallableTarget):
+            # Recorded by way of the seed, different in each process: what hangs on hash order can show itself.
+            environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
         try:
             process = WorkerProcess(number, target.python, target.folder, order, environment)
         except OSError as error:
@@ -276,7 +274,8 @@ class Dispatcher:
     def _trials_per_lease(self, process: WorkerProcess) -> int:
         """Trials that the process has been getting through in the time that a lease should take."""
         elapsed = self._elapsed(monotonic_ns())
-        return min(_LARGEST_LEASE, int(process.taken / elapsed * _LEASE_SECONDS)) if elapsed > 0 else 0
+        completed = process.taken - len(process.in_flight())  # what has only been started tells nothing of its length
+        return min(_LARGEST_LEASE, int(completed / elapsed * _LEASE_SECONDS)) if elapsed > 0 else 0
 
     def _fair_share(self, wanted: int) -> int:
         left = self._pool.left
@@ -291,7 +290,7 @@ class Dispatcher:
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
-            self._failure(failures.from_report(message, seed, process.number))
+            self._failure(failures.from_report(message, seed, process.number, process.lane_kind))
             return
         self._ended += 1
         self._last_end_ns = monotonic_ns()

@@ -4,6 +4,7 @@ import re
 import signal
 
 from flakeproof.diagnose import signature
+from flakeproof.diagnose.output import find, last_line
 from flakeproof.engine.messages import Ended
 from flakeproof.model import Failure, Outcome
 from flakeproof.text import one_line
@@ -12,8 +13,8 @@ from flakeproof_worker.ending import DISCONNECTED
 _WORKER_FRAME = re.compile(r"flakeproof_worker")
 
 
-def from_report(message: Ended, seed: int, process: int) -> Failure:
-    """A failure that the worker itself has reported."""
+def from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Failure:
+    """A failure that a worker process has reported; `lane_kind` is the kind of lane that it happened in."""
     if message.failure is not None:
         kind = message.failure["type"].rpartition(".")[2]
         text = one_line(message.failure["message"])
@@ -30,7 +31,35 @@ def from_report(message: Ended, seed: int, process: int) -> Failure:
         )
     if message.outcome is Outcome.TIMED_OUT:
         return timed_out(message.trial, seed, process, message.ns / 1e9, message.output, message.stacks)
+    if lane_kind == "commands":
+        return of_command(message, seed, process)
     return crashed(message.trial, seed, process, message.ns / 1e9, message.signal, message.exit_code, message.output)
+
+
+def of_command(message: Ended, seed: int, process: int) -> Failure:
+    """A command that ended badly: its exit status or signal, and what it says itself."""
+    name = _signal_name(message.signal)
+    ending = f"killed by {name}" if name else f"exit status {message.exit_code}"
+    found = find(message.output)
+    said = found.title if found else last_line(message.output)
+    # Most programs fail with 1, and test frameworks do: only something else is worth a word beside what they say.
+    text = said if found and message.exit_code in (1, 2, 101) else f"{ending}: {said}" if said else ending
+    return Failure(
+        trial=message.trial,
+        seed=seed,
+        process=process,
+        duration=message.ns / 1e9,
+        outcome=message.outcome,
+        message=one_line(text),
+        signature=signature.normalised(said) if found else f"{ending} {signature.normalised(said)}".strip(),
+        details={
+            "signal": name,
+            "exit_code": message.exit_code,
+            "place": found.place if found else "",
+            "preview": found.preview if found else [],
+        },
+        output=message.output,
+    )
 
 
 def crashed(
@@ -43,9 +72,7 @@ def crashed(
     output: str,
 ) -> Failure:
     """A trial whose process died under it."""
-    name = signal.Signals(signal_number).name if signal_number in _SIGNALS else None
-    if signal_number is not None and name is None:
-        name = f"signal {signal_number}"
+    name = _signal_name(signal_number)
     stacks = _stacks_in(output)
     where = _innermost(stacks)
     if exit_code == DISCONNECTED:
@@ -81,6 +108,12 @@ def timed_out(trial: int, seed: int, process: int, seconds: float, output: str, 
     )
 
 
+def _signal_name(number: int | None) -> str | None:
+    if number is None:
+        return None
+    return signal.Signals(number).name if number in _SIGNALS else f"signal {number}"
+
+
 _SIGNALS = {int(number) for number in signal.valid_signals()}
 
 
@@ -94,9 +127,7 @@ _STACKS = re.compile(r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(
 
 def _stacks_in(output: str) -> str:
     """The stacks that were written into `output`, without flakeproof's own frames."""
-    start = re.search(
-        r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(most recent|Task )", output, re.MULTILINE
-    )
+    start = _STACKS.search(output)
     if start is None:
         return ""
     lines = output[start.start() :].splitlines()

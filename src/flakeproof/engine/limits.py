@@ -20,7 +20,7 @@ def check(spec: RunSpec) -> None:
     Raises UsageError with the number needed.
     """
     lanes = -(-spec.workers // spec.processes)
-    per_lane = spec.target.descriptors_per_trial + (_PER_FORK if spec.isolation is Isolation.FORK else 0)
+    per_lane = spec.target.descriptors_per_trial + (_PER_FORK if spec.isolation is not Isolation.SHARED else 0)
     needed = max(_OWN_IN_COORDINATOR + _PER_PROCESS * spec.processes, _OWN_IN_PROCESS + per_lane * lanes)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if needed > soft:

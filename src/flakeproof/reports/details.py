@@ -24,8 +24,11 @@ def failure_details(failure: Failure) -> Iterator[str]:
 
 
 def excerpt(failure: Failure) -> Iterator[str]:
-    """Stacks and output, indented; the middle left out when they are long."""
-    rows = [*_theirs(failure.details.get("stacks") or ""), *_output(failure)]
+    """What tells of the failure, else stacks and output; indented, the middle left out when they are long."""
+    rows = failure.details.get("preview") or [
+        *_theirs(failure.details.get("stacks") or ""),
+        *_output(failure),
+    ]
     if len(rows) > _EXCERPT:
         half = _EXCERPT // 2
         rows = [*rows[:half], f"… {len(rows) - _EXCERPT} lines left out …", *rows[-half:]]

@@ -172,4 +172,6 @@ def _signature(found: SignatureSummary) -> Iterator[str]:
     if frames:
         file, line, function = frames[-1]
         yield f"      at {shown_path(file)}:{line} in {function}"
+    elif place := example.details.get("place"):
+        yield f"      at {place}"
     yield f"      first on test {example.trial} (seed {example.seed})"

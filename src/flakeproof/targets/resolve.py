@@ -9,7 +9,7 @@ from pathlib import Path
 
 import flakeproof
 from flakeproof.errors import UsageError
-from flakeproof.model import TargetSpec
+from flakeproof.model import CallableTarget
 from flakeproof.scenarios.catalogue import SCENARIOS, Scenario
 from flakeproof.targets import interpreter
 from flakeproof.text import shortened
@@ -24,7 +24,7 @@ def resolve(
     *,
     python: str | None = None,
     loop: str | None = None,
-) -> TargetSpec:
+) -> CallableTarget:
     """The target called `name`, with `settings` of a scenario and the working directory `folder`.
 
     Raises UsageError if there is no such scenario, or the name has no form that we know.
@@ -43,7 +43,7 @@ def resolve(
         if value is not None and not _CALLABLE.fullmatch(value):
             raise UsageError(f"{what} {shortened(value)!r} is {wanted}{_hint(value)}", remedy)
     module, _, attribute = name.partition(":")
-    return TargetSpec(
+    return CallableTarget(
         name=name,
         module=module,
         attribute=attribute,
@@ -53,7 +53,10 @@ def resolve(
     )
 
 
-_FORMS = f"a target is a scenario ({', '.join(SCENARIOS)}) or a Python function written pkg.module:function"
+_FORMS = (
+    f"a target is a scenario ({', '.join(SCENARIOS)}), a Python function written pkg.module:function, "
+    "or a command after --"
+)
 
 
 def scenario_of(name: str) -> Scenario | None:
@@ -63,12 +66,12 @@ def scenario_of(name: str) -> Scenario | None:
 
 def _scenario(
     scenario: Scenario, settings: Mapping[str, str], folder: Path, python: str | None, loop: str | None
-) -> TargetSpec:
+) -> CallableTarget:
     if loop is not None and not _CALLABLE.fullmatch(loop):
         raise UsageError(f"--loop {shortened(loop)!r} is not module:function", "write it like uvloop:new_event_loop")
     arguments = scenario.arguments(settings)
     io = str(arguments.pop("io"))
-    return TargetSpec(
+    return CallableTarget(
         name=scenario.name,
         scenario=scenario.name,
         module=scenario.module,

@@ -46,6 +46,8 @@ class Children(ABC):
 
     writes_stacks = False
     """Whether a child writes its stacks when it gets DUMP_SIGNAL."""
+    longest_wait: float | None = None
+    """Seconds after which `look` is called at the latest while trials are in flight."""
 
     def __init__(self, duty: Duty) -> None:
         self.duty = duty
@@ -65,6 +67,12 @@ class Children(ABC):
     @abstractmethod
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         """Report on a child that has ended with the wait status `status` after `elapsed` nanoseconds."""
+
+    def deserted(self) -> None:  # noqa: B027 - not every kind has something to do
+        """The coordinator has gone."""
+
+    def look(self) -> None:  # noqa: B027 - the same
+        """See after what is in flight; called from time to time."""
 
     def run(self) -> None:
         """Run trials until there are no more."""
@@ -104,7 +112,7 @@ class Children(ABC):
     def _wait(self) -> None:
         duty = self.duty
         steps = [child.next_step for child in self.running.values() if child.next_step]
-        timeout = max(0.0, (min(steps) - perf_counter_ns()) / 1e9) if steps else None
+        timeout = max(0.0, (min(steps) - perf_counter_ns()) / 1e9) if steps else self.longest_wait
         if duty.leases.exhausted or duty.reporter.passed:
             timeout = min(timeout if timeout is not None else 0.1, 0.1)
         for key, _ in self.selector.select(timeout):
@@ -112,6 +120,7 @@ class Children(ABC):
                 duty.leases.hear(duty.channel.receive_ready())
                 if duty.channel.at_end:
                     self.selector.unregister(duty.channel.fileno())
+                    self.deserted()
             else:
                 self._reap(key.data)
         for trial in duty.leases.expired:
@@ -124,6 +133,7 @@ class Children(ABC):
                 self._end_further(child)
         if duty.reporter.passed and duty.reporter.due(perf_counter_ns()):
             duty.reporter.flush()
+        self.look()
 
     def _end_further(self, child: Child) -> None:
         """The next step of ending a child whose time is over: dump its stacks, TERM, KILL."""

@@ -65,10 +65,10 @@ Runner = Callable[..., Seen]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """Run a function of the planted targets and check what must hold after every run."""
+    """Run a function of the planted targets, or a command, and check what must hold after every run."""
 
     def runner(
-        target: str,
+        target: str | list[str],
         lane: Lane | None = None,
         *,
         listen: Callable[[AnyEvent], None] = lambda event: None,
@@ -90,7 +90,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
             **options,
         }
         summary = flakeproof.run(
-            target if ":" in target else f"faults:{lane.prefix if lane else ''}{target}",
+            target if isinstance(target, list) or ":" in target else f"faults:{lane.prefix if lane else ''}{target}",
             on_event=hear,
             **settings,
         )

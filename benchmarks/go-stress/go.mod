@@ -1,0 +1,3 @@
+module flakeproof/benchmarks/gostress
+
+go 1.21

@@ -1,0 +1,164 @@
+"""Each trial a program of its own, several at once: its exit status is the verdict."""
+
+import mmap
+import os
+import re
+import signal
+from contextlib import suppress
+from time import perf_counter_ns
+
+from flakeproof_worker import kernel
+from flakeproof_worker.duty import Duty
+from flakeproof_worker.environment import SEED, TRIAL
+from flakeproof_worker.lanes.children import Child, Children
+from flakeproof_worker.output import Output
+
+_HASH_SEED = "PYTHONHASHSEED"
+_LARGEST_OUTPUT = 256 << 20
+"""Bytes that one trial may write before they are thrown away, so that a program that never stops fills no disk."""
+_PATIENCE_NANOSECONDS = 20_000_000
+"""How long an environment that is empty is read again."""
+_ALL_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+
+
+def run(duty: Duty) -> None:
+    """Run trials until there are no more."""
+    _Commands(duty).run()
+
+
+class _Commands(Children):
+    longest_wait = 1.0
+
+    def __init__(self, duty: Duty) -> None:
+        super().__init__(duty)
+        target = duty.target
+        self._program: str = target["program"]
+        self._argv: list[str] = target["argv"]
+        self._environment = {**os.environ, **target["environment"]}
+        self._skip_code: int | None = target["skip_code"]
+        self._failure = _pattern(target["failure"])
+        self._ignore = _pattern(target["ignore"])
+        # What a trial cuts loose becomes our child, so that it can be found when the trial ends.
+        self._adopts = kernel.adopt_orphans(True)
+        self._nameless: set[int] = set()
+        """Adopted processes without an environment: nobody can tell whose they are; the end of the run ends them."""
+
+    def start(self, lane: int, trial: int, seed: int) -> int:
+        shown = {"{trial}": str(trial), "{seed}": str(seed)}
+        argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
+        environment = {_HASH_SEED: str(seed), **self._environment, TRIAL: str(trial), SEED: str(seed)}
+        output = self.outputs[lane]
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_DUP2, output, 2),
+        ]
+        # Python ignores SIGPIPE, and a child would inherit that.
+        return os.posix_spawn(
+            self._program, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS
+        )
+
+    def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
+        if self._adopts:
+            self._end_what_was_cut_loose(child)
+        reporter, output = self.duty.reporter, Output(self.outputs[lane])
+        code = os.waitstatus_to_exitcode(status)
+        if child.expired:
+            nanoseconds = child.expired - child.started
+            reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output.take())
+        elif code == 0:
+            reporter.passed.append(elapsed)
+            output.discard()
+        elif code == self._skip_code:
+            output.discard()
+            reporter.ended(child.trial, elapsed, outcome="skipped", reason=f"exit status {code}")
+        elif why := self._does_not_count(self.outputs[lane]):
+            output.discard()
+            reporter.ended(child.trial, elapsed, outcome="skipped", reason=why)
+        else:
+            reporter.ended(
+                child.trial,
+                elapsed,
+                outcome="failed" if code > 0 else "crashed",
+                exit_code=code if code > 0 else None,
+                signal=-code if code < 0 else None,
+                output=output.take(),
+            )
+
+    def deserted(self) -> None:
+        while children := _children():  # theirs come to us when they have gone
+            for pid in children:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        os._exit(1)
+
+    def look(self) -> None:
+        for lane in self.running:
+            if os.fstat(self.outputs[lane]).st_size > _LARGEST_OUTPUT:
+                os.ftruncate(self.outputs[lane], 0)
+                os.write(self.outputs[lane], f"… {_LARGEST_OUTPUT >> 20} MiB of output thrown away …\n".encode())
+
+    def _does_not_count(self, output: int) -> str:
+        """Why what has failed is no failure; "" if it is one."""
+        if self._failure and not _found(self._failure, output):
+            return f"failed without a match for --failure {self.duty.target['failure']}"
+        if self._ignore and _found(self._ignore, output):
+            return f"failed with a match for --ignore {self.duty.target['ignore']}"
+        return ""
+
+    def _end_what_was_cut_loose(self, ended: Child) -> None:
+        """Kill what a trial that has ended has left behind outside of its group, by setsid or a double fork."""
+        known = {child.pid for child in self.running.values()}
+        mark = f"{TRIAL}={ended.trial}".encode()
+        found = True
+        while found:  # the children of those that have gone have come to us by then
+            found = False
+            for pid in _children():
+                if pid in known:
+                    continue
+                if os.getpgid(pid) == ended.pid:  # killed with its group a moment ago
+                    os.waitpid(pid, 0)
+                    found = True
+                elif os.waitpid(pid, os.WNOHANG)[0]:
+                    found = True
+                    self._nameless.discard(pid)
+                elif pid not in self._nameless:
+                    environment = _environment_of(pid)
+                    if mark in environment:
+                        os.kill(pid, signal.SIGKILL)  # ours to reap, so the number is still its own
+                        os.waitpid(pid, 0)
+                        found = True
+                    elif environment == [b""]:
+                        self._nameless.add(pid)
+
+
+def _pattern(text: str | None) -> re.Pattern[bytes] | None:
+    return re.compile(text.encode(), re.MULTILINE) if text else None
+
+
+def _found(pattern: re.Pattern[bytes], descriptor: int) -> bool:
+    """Whether the file behind `descriptor` has a match, however long it is."""
+    size = os.fstat(descriptor).st_size
+    if not size:
+        return pattern.search(b"") is not None
+    with mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) as text:
+        return pattern.search(text) is not None
+
+
+def _children() -> list[int]:
+    """Process ids of our children."""
+    me = os.getpid()
+    return [int(pid) for pid in _read(f"/proc/{me}/task/{me}/children").split()]
+
+
+def _environment_of(pid: int) -> list[bytes]:
+    limit = perf_counter_ns() + _PATIENCE_NANOSECONDS
+    while not (text := _read(f"/proc/{pid}/environ")) and perf_counter_ns() < limit:
+        os.sched_yield()  # it is empty while the process replaces its program
+    return text.split(b"\0")
+
+
+def _read(path: str) -> bytes:
+    with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - pathlib is not imported here
+        return file.read()
+    return b""
