@@ -56,8 +56,9 @@ def test_exit_status_is_the_verdict(run: Runner) -> None:
     assert len(seen.summary.signatures) == 3
 
 
-def test_a_trial_knows_its_number_and_seed(run: Runner) -> None:
+def test_a_trial_knows_its_number_and_seed(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the environment and in the arguments; hash order follows the seed, unless it has been set."""
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
     script = "echo $0 $1 $FLAKEPROOF_TRIAL $FLAKEPROOF_SEED $PYTHONHASHSEED; exit 1"
     for env, hashing in (({}, None), ({"PYTHONHASHSEED": "5"}, "5")):
         seen = run([*sh(script), "t{trial}", "{seed}-{trial}"], count=3, seed=7, env=env)
