@@ -71,7 +71,7 @@ def _text(value: Any) -> str:
 
 def _regular_expression(value: Any) -> str:
     try:
-        re.compile(_text(value))
+        re.compile(_text(value).encode())  # output is bytes
     except re.error as error:
         raise ValueError(f"{value!r} is not a regular expression: {error}") from None
     return str(value)

@@ -14,7 +14,7 @@ from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.output import Output
 
 _HASH_SEED = "PYTHONHASHSEED"
-_LARGEST_OUTPUT = 256 << 20
+_LARGEST_OUTPUT = 64 << 20
 """Bytes that one trial may write before they are thrown away, so that a program that never stops fills no disk."""
 _PATIENCE_NANOSECONDS = 20_000_000
 """How long an environment that is empty is read again."""
@@ -110,6 +110,8 @@ class _Commands(Children):
         """Kill what a trial that has ended has left behind outside of its group, by setsid or a double fork."""
         known = {child.pid for child in self.running.values()}
         mark = f"{TRIAL}={ended.trial}".encode()
+        # A flakeproof inside of a trial numbers its own trials; their environment says that they are of another run.
+        run = f"FLAKEPROOF_RUN={os.environ.get('FLAKEPROOF_RUN', '')}".encode()
         found = True
         while found:  # the children of those that have gone have come to us by then
             found = False
@@ -124,7 +126,7 @@ class _Commands(Children):
                     self._nameless.discard(pid)
                 elif pid not in self._nameless:
                     environment = _environment_of(pid)
-                    if mark in environment:
+                    if mark in environment and run in environment:
                         os.kill(pid, signal.SIGKILL)  # ours to reap, so the number is still its own
                         os.waitpid(pid, 0)
                         found = True

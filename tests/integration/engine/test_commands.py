@@ -208,6 +208,9 @@ def test_what_cannot_be_started_fails_once(make: str | None, name: str, message:
     ("options", "message"),
     [
         ({"cwd": "/no/such/folder"}, "no such folder"),
+        ({"env": {"WORD": "a\udcff"}}, "is not UTF-8"),
+        ({"env": {"WORD": "a\0b"}}, "null character"),
+        ({"failure": "\\u1234"}, "not a regular expression"),
         ({"failure": "("}, "not a regular expression"),
         ({"skip_code": 256}, "256 is not between 1 and 255"),
         ({"isolation": "fork"}, "a command is always started anew"),
