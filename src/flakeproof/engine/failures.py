@@ -29,19 +29,23 @@ def from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Fail
             process=process,
             duration=message.ns / 1e9,
         )
-    if message.outcome is Outcome.TIMED_OUT:
-        return timed_out(message.trial, seed, process, message.ns / 1e9, message.output, message.stacks)
     if lane_kind == "commands":
         return of_command(message, seed, process)
+    if message.outcome is Outcome.TIMED_OUT:
+        return timed_out(message.trial, seed, process, message.ns / 1e9, message.output, message.stacks)
     return crashed(message.trial, seed, process, message.ns / 1e9, message.signal, message.exit_code, message.output)
 
 
 def of_command(message: Ended, seed: int, process: int) -> Failure:
-    """A command that ended badly: its exit status or signal, and what it says itself."""
+    """A command that ended badly: its exit status or signal or its time limit, and what it says itself."""
     name = _signal_name(message.signal)
-    ending = f"killed by {name}" if name else f"exit status {message.exit_code}"
     found = find(message.output)
     said = found.title if found else last_line(message.output)
+    if message.outcome is Outcome.TIMED_OUT:
+        kind = "time limit"
+        ending = f"timed out after {message.ns / 1e9:.3g}s" + (", its last words" if said and not found else "")
+    else:
+        kind = ending = f"killed by {name}" if name else f"exit status {message.exit_code}"
     # Most programs fail with 1, and test frameworks do: only something else is worth a word beside what they say.
     text = said if found and message.exit_code in (1, 2, 101) else f"{ending}: {said}" if said else ending
     return Failure(
@@ -51,7 +55,7 @@ def of_command(message: Ended, seed: int, process: int) -> Failure:
         duration=message.ns / 1e9,
         outcome=message.outcome,
         message=one_line(text),
-        signature=signature.normalised(said) if found else f"{ending} {signature.normalised(said)}".strip(),
+        signature=signature.normalised(said) if found else f"{kind} {signature.normalised(said)}".strip(),
         details={
             "signal": name,
             "exit_code": message.exit_code,

@@ -119,10 +119,12 @@ def test_the_report_of_a_test_framework_is_recognised(run: Runner) -> None:
 
 def test_time_limit_ends_the_whole_tree(run: Runner, mark: str) -> None:
     """TERM first, KILL for those that ignore it; children go too, and those that have left the group."""
-    polite = "trap 'echo asked; exit 0' TERM; sleep 600 & setsid sleep 600 & wait"
+    polite = "echo begun; trap 'echo asked; exit 0' TERM; sleep 600 & setsid sleep 600 & wait"
     seen = run(sh(polite), count=3, workers=3, timeout=0.5)
     assert seen.summary.outcomes == {"timed out": 3}
-    assert all("asked" in found.output for found in seen.failures)
+    assert all(found.output == "begun\nasked\n" for found in seen.failures)
+    assert [found.signature for found in seen.summary.signatures] == ["time limit asked"]
+    assert all(found.message.endswith("its last words: asked") for found in seen.failures)
     assert marked(mark) == []
     seen = run(sh("trap '' TERM; sleep 600; sleep 600"), count=2, workers=2, timeout=0.3, grace=0.2)
     assert seen.summary.outcomes == {"timed out": 2}
