@@ -12,19 +12,28 @@ from typing import Any
 DUMP_SIGNAL = signal.SIGRTMAX - 3
 """Asks a process of ours for its stacks. Test suites use SIGUSR1 and SIGUSR2; hardly one uses this."""
 
+LAST_RESORT_SIGNAL = signal.SIGRTMAX - 4
+"""Asks for them without the interpreter, should it not get to run a signal handler."""
+
+_HEADING = "(most recent call first):"
 _TASKS_SHOWN = 20
 _OWN_PACKAGE = __name__.partition(".")[0]
 
 
 def prepare(descriptor: int) -> None:
-    """Write all stacks to `descriptor` on DUMP_SIGNAL and on a fatal signal; a trial may exchange its stderr.
+    """Write all stacks to `descriptor` on either signal and on a fatal one; a trial may exchange its stderr.
 
-    The stacks of threads come from C code, whatever Python is doing. Those of asyncio's tasks follow if the
-    interpreter still gets to run a signal handler.
+    On DUMP_SIGNAL the interpreter writes them between two steps of its own. LAST_RESORT_SIGNAL has them written
+    whatever it is doing, which can crash a process whose other threads are running: their stacks change meanwhile.
     """
-    signal.signal(DUMP_SIGNAL, partial(_write_tasks, descriptor))
+    signal.signal(DUMP_SIGNAL, partial(_write_all, descriptor))
     faulthandler.enable(descriptor)
-    faulthandler.register(DUMP_SIGNAL, file=descriptor, all_threads=True, chain=True)
+    faulthandler.register(LAST_RESORT_SIGNAL, file=descriptor, all_threads=True)
+
+
+def are_in(output: str) -> bool:
+    """Whether stacks have been written to `output`."""
+    return _HEADING in output
 
 
 def stack_of(name: str, coroutine: Any) -> str:
@@ -48,11 +57,17 @@ def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith(_OWN_PACKAGE)
 
 
-def _write_tasks(descriptor: int, signal_number: int, frame: FrameType | None) -> None:
+def _write_all(descriptor: int, signal_number: int, frame: FrameType | None) -> None:
+    with suppress(OSError):  # the descriptor is gone
+        faulthandler.dump_traceback(descriptor, all_threads=True)
+        _write_tasks(descriptor)
+
+
+def _write_tasks(descriptor: int) -> None:
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         return
-    with suppress(RuntimeError, OSError):  # no loop is running here; the descriptor is gone
+    with suppress(RuntimeError):  # no loop is running here
         loop = asyncio.get_running_loop()
         tasks = sorted(asyncio.all_tasks(loop), key=lambda task: (len(task.get_name()), task.get_name()))
         text = "\n".join(stack_of(task.get_name(), task.get_coro()) for task in tasks[:_TASKS_SHOWN])

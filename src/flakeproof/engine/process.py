@@ -15,9 +15,8 @@ import msgspec
 import flakeproof_worker
 from flakeproof.engine.ledger import Account, Block
 from flakeproof.engine.messages import WorkerMessage, decode
-from flakeproof_worker import board
+from flakeproof_worker import board, stacks
 from flakeproof_worker.output import excerpt, nameless_file
-from flakeproof_worker.stacks import DUMP_SIGNAL
 
 WORKER_FOLDER = Path(flakeproof_worker.__file__).parent
 _CHUNK = 1 << 18
@@ -168,10 +167,15 @@ class WorkerProcess:
             if os.fstat(self._output).st_size > limit:
                 os.ftruncate(self._output, 0)
 
-    def dump_stacks(self) -> None:
+    @property
+    def has_dumped(self) -> bool:
+        """Whether its stacks are in its output."""
+        return stacks.are_in(self.output())
+
+    def dump_stacks(self, *, last_resort: bool = False) -> None:
         """Ask for the stacks of all its threads, written to its output."""
         with suppress(ProcessLookupError):
-            os.kill(self.pid, DUMP_SIGNAL)
+            os.kill(self.pid, stacks.LAST_RESORT_SIGNAL if last_resort else stacks.DUMP_SIGNAL)
 
     def kill(self, number: signal.Signals) -> None:
         """Signal the whole process group."""

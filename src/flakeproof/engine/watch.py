@@ -1,4 +1,4 @@
-"""The time limits of one process: tell it, dump its stacks, TERM, grace, KILL."""
+"""The time limits of one process: tell it, dump its stacks (twice if need be), TERM, grace, KILL."""
 
 import signal
 from enum import IntEnum
@@ -22,8 +22,9 @@ class _Step(IntEnum):
 
     RUNNING = 0
     DUMPING = 1
-    TERMINATING = 2
-    KILLED = 3
+    INSISTING = 2
+    TERMINATING = 3
+    KILLED = 4
 
 
 class Watch:
@@ -94,6 +95,10 @@ class Watch:
                 process.condemn()
                 process.dump_stacks()
                 self._next_step = now + _DUMP_NS
+            case _Step.INSISTING:
+                if not process.has_dumped:
+                    process.dump_stacks(last_resort=True)
+                    self._next_step = now + _DUMP_NS
             case _Step.TERMINATING:
                 process.kill(signal.SIGTERM)
                 self._next_step = now + self._grace_ns

@@ -11,8 +11,8 @@ from time import perf_counter_ns
 
 from flakeproof_worker import board
 from flakeproof_worker.duty import Duty
-from flakeproof_worker.output import nameless_file
-from flakeproof_worker.stacks import DUMP_SIGNAL
+from flakeproof_worker.output import excerpt, nameless_file
+from flakeproof_worker.stacks import DUMP_SIGNAL, LAST_RESORT_SIGNAL, are_in
 
 _DUMP_NANOSECONDS = 100_000_000
 """How long a child gets to write its stacks before it is asked to end."""
@@ -23,8 +23,9 @@ class _Ending(Enum):
 
     NOT_ASKED = 0
     DUMPING = 1
-    TERMINATING = 2
-    KILLED = 3
+    INSISTING = 2
+    TERMINATING = 3
+    KILLED = 4
 
 
 @dataclass
@@ -128,21 +129,24 @@ class Children(ABC):
                 if child.trial == trial and child.ending is _Ending.NOT_ASKED:
                     child.next_step = child.expired = perf_counter_ns()
         duty.leases.expired.clear()
-        for child in self.running.values():
+        for lane, child in self.running.items():
             if child.next_step and child.next_step <= perf_counter_ns():
-                self._end_further(child)
+                self._end_further(lane, child)
         if duty.reporter.passed and duty.reporter.due(perf_counter_ns()):
             duty.reporter.flush()
         self.look()
 
-    def _end_further(self, child: Child) -> None:
+    def _end_further(self, lane: int, child: Child) -> None:
         """The next step of ending a child whose time is over: dump its stacks, TERM, KILL."""
         now = perf_counter_ns()
         with suppress(ProcessLookupError):
             if child.ending is _Ending.NOT_ASKED and self.writes_stacks:
                 os.kill(child.pid, DUMP_SIGNAL)
                 child.ending, child.next_step = _Ending.DUMPING, now + _DUMP_NANOSECONDS
-            elif child.ending in (_Ending.NOT_ASKED, _Ending.DUMPING):
+            elif child.ending is _Ending.DUMPING and not are_in(excerpt(self.outputs[lane])):
+                os.kill(child.pid, LAST_RESORT_SIGNAL)
+                child.ending, child.next_step = _Ending.INSISTING, now + _DUMP_NANOSECONDS
+            elif child.ending in (_Ending.NOT_ASKED, _Ending.DUMPING, _Ending.INSISTING):
                 os.killpg(child.pid, signal.SIGTERM)
                 child.ending, child.next_step = _Ending.TERMINATING, now + int(self.duty.grace * 1e9)
             else:
