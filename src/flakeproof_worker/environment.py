@@ -1,4 +1,4 @@
-"""FLAKEPROOF_TRIAL and FLAKEPROOF_SEED, where a process runs one trial at a time."""
+"""What the environment says of a trial: FLAKEPROOF_TRIAL and FLAKEPROOF_SEED, where a process runs one at a time."""
 
 import ctypes
 import os
@@ -7,6 +7,8 @@ from typing import Any
 
 TRIAL = "FLAKEPROOF_TRIAL"
 SEED = "FLAKEPROOF_SEED"
+RUN = "FLAKEPROOF_RUN"
+"""Holds the run id in every process of a run; behind that of the run that it is part of."""
 _DIGITS = 24
 _SHARED = 1000
 _TAILS = [b"%03d" % tail for tail in range(_SHARED)]

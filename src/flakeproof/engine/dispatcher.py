@@ -12,7 +12,7 @@ import msgspec
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures
 from flakeproof.engine.ledger import Pool
-from flakeproof.engine.leftovers import RUN_VARIABLE, marker_of, reap_orphans
+from flakeproof.engine.leftovers import marker_of, reap_orphans
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.watch import Watch
@@ -27,6 +27,7 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
+from flakeproof_worker.environment import RUN
 from flakeproof_worker.seeds import trial_seed
 
 _TICK = 0.05
@@ -132,7 +133,7 @@ class Dispatcher:
             "scratch": self._scratch,
             "target": msgspec.to_builtins(target),
         }
-        environment = {**os.environ, RUN_VARIABLE: marker_of(self._run_id)}
+        environment = {**os.environ, RUN: marker_of(self._run_id)}
         if isinstance(target, CallableTarget):
             # Recorded by way of the seed, different in each process: what hangs on hash order can show itself.
             environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import psutil
 
+from flakeproof_worker.environment import RUN
 from flakeproof_worker.kernel import adopt_orphans
 
-RUN_VARIABLE = "FLAKEPROOF_RUN"
-"""Environment variable that holds the run id in every process of a run; behind that of the run that it is part of."""
 _PATIENCE = 2.0
 """Seconds for killed processes to disappear."""
 _ROUNDS = 50
@@ -18,8 +17,8 @@ _ROUNDS = 50
 
 
 def marker_of(run_id: str) -> str:
-    """Value of RUN_VARIABLE for the processes of a run, which may have been started inside of a trial of another."""
-    outer = os.environ.get(RUN_VARIABLE)
+    """Value of RUN for the processes of a run, which may have been started inside of a trial of another."""
+    outer = os.environ.get(RUN)
     return f"{outer}/{run_id}" if outer else run_id
 
 
@@ -82,7 +81,7 @@ def _is_of(run_id: str, process: psutil.Process) -> bool:
     try:
         if os.getsid(process.pid) == os.getsid(0):
             return False
-        marker = process.environ().get(RUN_VARIABLE)
+        marker = process.environ().get(RUN)
     except (OSError, psutil.Error):
         return True  # just ended, or another user's: no program around us starts such
     return marker is None or run_id in marker.split("/")

@@ -101,7 +101,7 @@ def _check_format(name: str, path: Path) -> None:
     except OSError:
         return  # executable, but not readable: running it will tell
     if first_line:
-        interpreter = first_line[2:].split()[0].decode(errors="replace") if first_line[2:].split() else ""
+        interpreter = next(iter(first_line[2:].split()), b"").decode(errors="replace")
         if not os.access(interpreter, os.X_OK):
             raise CannotRunError(
                 f"cannot run {name!r}: its first line asks for {interpreter!r}, which is not there",

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 
 from flakeproof_worker import board
 from flakeproof_worker.duty import Duty
-from flakeproof_worker.output import excerpt, nameless_file
+from flakeproof_worker.output import Output, excerpt, nameless_file
 from flakeproof_worker.stacks import DUMP_SIGNAL, LAST_RESORT_SIGNAL, are_in
 
 _DUMP_NANOSECONDS = 100_000_000
@@ -67,9 +67,12 @@ class Children(ABC):
 
     @abstractmethod
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
-        """Report on a child that has ended with the wait status `status` after `elapsed` nanoseconds."""
+        """Report on a child that has ended in time, with the wait status `status` after `elapsed` nanoseconds."""
 
-    def deserted(self) -> None:  # noqa: B027 - not every kind has something to do
+    def clear_up(self, child: Child) -> None:  # noqa: B027 - not every kind has something to do
+        """End what a child that has ended has left behind outside of its group."""
+
+    def deserted(self) -> None:  # noqa: B027 - the same
         """The coordinator has gone."""
 
     def look(self) -> None:  # noqa: B027 - the same
@@ -161,5 +164,12 @@ class Children(ABC):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)  # what the trial has started and left in its group
         _, status = os.waitpid(child.pid, 0)
-        self.report(lane, child, status, perf_counter_ns() - child.started)
+        elapsed = perf_counter_ns() - child.started
+        self.clear_up(child)
+        if child.expired:
+            output = Output(self.outputs[lane]).take()
+            nanoseconds = child.expired - child.started
+            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output)
+        else:
+            self.report(lane, child, status, elapsed)
         board.clear(self.duty.words, lane)

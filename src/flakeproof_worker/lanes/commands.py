@@ -9,7 +9,7 @@ from time import perf_counter_ns
 
 from flakeproof_worker import kernel
 from flakeproof_worker.duty import Duty
-from flakeproof_worker.environment import SEED, TRIAL
+from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.output import Output
 
@@ -40,6 +40,8 @@ class _Commands(Children):
         self._ignore = _pattern(target["ignore"])
         # What a trial cuts loose becomes our child, so that it can be found when the trial ends.
         self._adopts = kernel.adopt_orphans(True)
+        # A flakeproof inside of a trial numbers its own trials; their environment says that they are of another run.
+        self._run = f"{RUN}={os.environ.get(RUN, '')}".encode()
         self._nameless: set[int] = set()
         """Adopted processes without an environment: nobody can tell whose they are; the end of the run ends them."""
 
@@ -58,15 +60,14 @@ class _Commands(Children):
             self._program, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS
         )
 
-    def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
+    def clear_up(self, child: Child) -> None:
         if self._adopts:
             self._end_what_was_cut_loose(child)
+
+    def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
         code = os.waitstatus_to_exitcode(status)
-        if child.expired:
-            nanoseconds = child.expired - child.started
-            reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output.take())
-        elif code == 0:
+        if code == 0:
             reporter.passed.append(elapsed)
             output.discard()
         elif code == self._skip_code:
@@ -110,8 +111,6 @@ class _Commands(Children):
         """Kill what a trial that has ended has left behind outside of its group, by setsid or a double fork."""
         known = {child.pid for child in self.running.values()}
         mark = f"{TRIAL}={ended.trial}".encode()
-        # A flakeproof inside of a trial numbers its own trials; their environment says that they are of another run.
-        run = f"FLAKEPROOF_RUN={os.environ.get('FLAKEPROOF_RUN', '')}".encode()
         found = True
         while found:  # the children of those that have gone have come to us by then
             found = False
@@ -126,7 +125,7 @@ class _Commands(Children):
                     self._nameless.discard(pid)
                 elif pid not in self._nameless:
                     environment = _environment_of(pid)
-                    if mark in environment and run in environment:
+                    if mark in environment and self._run in environment:
                         os.kill(pid, signal.SIGKILL)  # ours to reap, so the number is still its own
                         os.waitpid(pid, 0)
                         found = True

@@ -72,10 +72,7 @@ class _Forks(Children):
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
         verdict = _verdict(self._verdicts[lane])
-        if child.expired:
-            nanoseconds = child.expired - child.started
-            reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output.take())
-        elif verdict is None:
+        if verdict is None:
             code = os.waitstatus_to_exitcode(status)
             reporter.ended(
                 child.trial,
