@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flakeproof.model import Failure, Outcome, RunSpec
+from flakeproof.model import Failure, ItemOutcome, Outcome, RunSpec
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -19,6 +19,12 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):
     spec: RunSpec
 
 
+class ItemsCollected(Event, frozen=True, kw_only=True, tag="items-collected"):
+    """pytest has collected these items: every trial is a pass over them."""
+
+    items: list[str]
+
+
 class TrialsPassed(Event, frozen=True, kw_only=True, tag="trials-passed"):
     """Trials that passed, as one batch of one process."""
 
@@ -26,6 +32,8 @@ class TrialsPassed(Event, frozen=True, kw_only=True, tag="trials-passed"):
     count: int
     durations: list[tuple[int, int]]
     """Counts per duration bucket (`flakeproof_worker.durations`)."""
+    items: dict[str, ItemOutcome] = {}
+    """Items that did not simply pass, the same in each of these trials."""
 
 
 class TrialFailed(Event, frozen=True, kw_only=True, tag="trial-failed"):
@@ -34,6 +42,12 @@ class TrialFailed(Event, frozen=True, kw_only=True, tag="trial-failed"):
     number: int
     """The how manieth failure of the run this is, from 1."""
     failure: Failure
+    further: list[Failure] = []
+    """What else failed in this trial."""
+    items: dict[str, ItemOutcome] = {}
+    """Items that did not simply pass."""
+    cut_short: bool = False
+    """Whether the trial did not come to its end: then nothing is known of items that are not listed."""
 
 
 class TrialSkipped(Event, frozen=True, kw_only=True, tag="trial-skipped"):
@@ -41,6 +55,8 @@ class TrialSkipped(Event, frozen=True, kw_only=True, tag="trial-skipped"):
 
     trial: int
     reason: str
+    items: dict[str, ItemOutcome] = {}
+    """Items that did not simply pass."""
 
 
 class TrialLost(Event, frozen=True, kw_only=True, tag="trial-lost"):
@@ -57,6 +73,10 @@ class TrialsCounted(Event, frozen=True, kw_only=True, tag="trials-counted"):
     signature: str
     """Of failures; empty for others."""
     count: int
+    items: dict[str, dict[ItemOutcome, int]] = {}
+    """How often each item did not simply pass in them."""
+    cut_short: int = 0
+    """How many of them did not come to their end."""
 
 
 class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
@@ -85,7 +105,9 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
     """Why it ended before its plan was fulfilled; None if it was."""
 
 
-AnyEvent = RunStarted | TrialsPassed | TrialFailed | TrialSkipped | TrialLost | Progressed | Noted | RunEnded
+AnyEvent = (
+    RunStarted | ItemsCollected | TrialsPassed | TrialFailed | TrialSkipped | TrialLost | Progressed | Noted | RunEnded
+)
 
 AnyRecord = AnyEvent | TrialsCounted
 """What a log consists of."""

@@ -1,10 +1,12 @@
 """What has happened in a run, counted: folded from its events, live or out of its log."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flakeproof.events import (
     AnyRecord,
+    ItemsCollected,
     RunEnded,
     RunStarted,
     TrialFailed,
@@ -13,7 +15,7 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import Failure, Outcome, RunSpec
+from flakeproof.model import Failure, ItemOutcome, Outcome, RunSpec
 
 _SIGNATURES_KEPT = 200
 _OTHER = "(further signatures)"
@@ -29,6 +31,14 @@ class Group:
 
 
 @dataclass
+class ItemHistory:
+    """One pytest item over all trials."""
+
+    outcomes: Counter[ItemOutcome] = field(default_factory=Counter)
+    groups: dict[str, Group] = field(default_factory=dict)
+
+
+@dataclass
 class History:
     """Counts of one run; its size does not grow with the number of trials."""
 
@@ -36,30 +46,43 @@ class History:
     spec: RunSpec | None = None
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     groups: dict[str, Group] = field(default_factory=dict)
+    items: dict[str, ItemHistory] = field(default_factory=dict)
+    """In the order of collection; also what failed for several of them, such as the teardown of a class."""
     durations: Counter[int] = field(default_factory=Counter)
     """Passed trials per duration bucket (`flakeproof_worker.durations`)."""
     elapsed: float = 0.0
     stopped: str | None = None
     ended: bool = False
+    _collected: list[str] = field(default_factory=list)
 
     def add(self, event: AnyRecord) -> None:
         """Count `event`."""
         match event:
             case RunStarted():
                 self.run_id, self.spec = event.run_id, event.spec
+            case ItemsCollected():
+                self._collected = event.items
+                for item in event.items:
+                    self.items.setdefault(item, ItemHistory())
             case TrialsPassed():
                 self.outcomes[Outcome.PASSED] += event.count
+                self._count_items({item: {outcome: event.count} for item, outcome in event.items.items()}, event.count)
                 for bucket, count in event.durations:
                     self.durations[bucket] += count
             case TrialFailed():
                 self.outcomes[event.failure.outcome] += 1
-                self._group(event.failure)
+                self._count_items(_once(event.items), int(not event.cut_short))
+                for failure in (event.failure, *event.further):
+                    self._group(failure)
             case TrialSkipped():
                 self.outcomes[Outcome.SKIPPED] += 1
+                self._count_items(_once(event.items), 1)
             case TrialLost():
                 self.outcomes[Outcome.LOST] += 1
             case TrialsCounted():
                 self.outcomes[event.outcome] += event.count
+                if event.outcome is not Outcome.LOST:
+                    self._count_items(event.items, event.count - event.cut_short)
                 if group := self.groups.get(event.signature, self.groups.get(_OTHER)):
                     group.count += event.count
             case RunEnded():
@@ -75,9 +98,29 @@ class History:
         """Trials that have an outcome."""
         return sum(self.outcomes.values())
 
+    def _count_items(self, unlike: Mapping[str, Mapping[ItemOutcome, int]], complete: int) -> None:
+        """Count trials, `complete` ones among them, in which all items passed but those in `unlike`."""
+        for item, counts in unlike.items():
+            self.items.setdefault(item, ItemHistory()).outcomes.update(counts)
+        if complete:
+            for item in self._collected:
+                rest = complete - sum(unlike[item].values()) if item in unlike else complete
+                if rest > 0:
+                    self.items[item].outcomes[ItemOutcome.PASSED] += rest
+
     def _group(self, failure: Failure) -> None:
-        key = failure.signature
-        if key not in self.groups and len(self.groups) >= _SIGNATURES_KEPT:
-            key = _OTHER
-        group = self.groups.setdefault(key, Group(key, failure))
-        group.count += 1
+        _add(self.groups, failure)
+        if failure.item:
+            _add(self.items.setdefault(failure.item, ItemHistory()).groups, failure)
+
+
+def _once(items: Mapping[str, ItemOutcome]) -> dict[str, dict[ItemOutcome, int]]:
+    return {item: {outcome: 1} for item, outcome in items.items()}
+
+
+def _add(groups: dict[str, Group], failure: Failure) -> None:
+    key = failure.signature
+    if key not in groups and len(groups) >= _SIGNATURES_KEPT:
+        key = _OTHER
+    group = groups.setdefault(key, Group(key, failure))
+    group.count += 1

@@ -27,6 +27,18 @@ class Outcome(StrEnum):
 _FAILURES = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED})
 
 
+class ItemOutcome(StrEnum):
+    """How one pytest item ended in a trial, which is a pass over all that are selected; in pytest's words."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+    XPASSED = "xpassed"
+    LEFT_OUT = "left out"
+    """It was not run any more, because it had failed in an earlier trial."""
+
+
 class Isolation(StrEnum):
     """What trials share with each other."""
 
@@ -35,7 +47,7 @@ class Isolation(StrEnum):
     FORK = "fork"
     """Each trial runs in a fresh fork of a process that has loaded the target."""
     FRESH = "fresh"
-    """Each trial starts a program anew."""
+    """Each trial starts a program anew: a new interpreter, or the command."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +109,20 @@ class CommandTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag
     """Regular expression: what fails with a match in its output does not count as a failure."""
 
 
-Target = CallableTarget | CommandTarget
+class PytestTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag="pytest"):
+    """Tests that pytest collects; a trial is one pass over all of them."""
+
+    arguments: list[str]
+    """Node ids, files and folders, as for pytest; none for the project's own test paths."""
+    options: list[str] = []
+    """Options of pytest, in front of the arguments."""
+    shuffle: bool = False
+    """Whether each trial has an order of its own."""
+    private_home: bool = False
+    """Whether each trial has a home folder of its own."""
+
+
+Target = CallableTarget | CommandTarget | PytestTarget
 
 
 class RunSpec(Record, frozen=True, kw_only=True):
@@ -142,6 +167,8 @@ class Failure(Record, frozen=True, kw_only=True):
     outcome: Outcome
     message: str
     """One line, for people."""
+    item: str = ""
+    """Id of the pytest item that failed, or of what belongs to several; empty where the target is but one thing."""
     signature: str
     """Identity of the failure: the same bug gives the same one."""
     duration: float

@@ -6,8 +6,8 @@ import msgspec
 
 from flakeproof import verdict as verdicts
 from flakeproof.errors import ExitCode
-from flakeproof.history import History
-from flakeproof.model import Failure, Outcome, Record
+from flakeproof.history import Group, History, ItemHistory
+from flakeproof.model import Failure, ItemOutcome, Outcome, Record
 from flakeproof.stats import detection, proportion, sequential
 from flakeproof.verdict import Verdict
 from flakeproof_worker.durations import quantile
@@ -30,6 +30,22 @@ class SignatureSummary(Record, frozen=True, kw_only=True):
     signature: str
     count: int
     example: Failure
+
+
+class ItemSummary(Record, frozen=True, kw_only=True):
+    """One of the pytest items that each trial passes over."""
+
+    item: str
+    """Its id; for what failed in the name of several items, such as the teardown of a class, that of their parent."""
+    verdict: Verdict
+    passed: int
+    """With those that were expected to fail and did, or did not and were allowed to."""
+    failed: int
+    outcomes: dict[str, int]
+    rate: float | None
+    """Share of failures among passed and failed; None when there were none of either."""
+    interval: RateInterval | None
+    signatures: list[SignatureSummary]
 
 
 class DurationSummary(Record, frozen=True, kw_only=True):
@@ -63,6 +79,8 @@ class Summary(Record, frozen=True, kw_only=True):
     """Share of failures among passed and failed trials; None when there were none of either."""
     interval: RateInterval | None
     signatures: list[SignatureSummary]
+    items: list[ItemSummary]
+    """What pytest collected, in its order, then what failed besides; empty for other targets."""
     durations: DurationSummary | None
     elapsed: float
     """Seconds."""
@@ -85,12 +103,13 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     lost = history.outcomes[Outcome.LOST]
     decided = passed + failed
     complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
+    items = [_item(name, item, confidence, complete=complete) for name, item in history.items.items()]
     return Summary(
         run_id=history.run_id,
         folder=folder,
         target=spec.target.name,
         seed=spec.seed,
-        verdict=verdicts.of_run(failed, passed, lost),
+        verdict=verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed, passed, lost)),
         exit_code=int(verdicts.exit_code(failed, passed, lost, history.stopped)),
         planned=spec.count,
         total=history.total,
@@ -99,15 +118,41 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         outcomes={outcome.value: history.outcomes[outcome] for outcome in Outcome if history.outcomes[outcome]},
         rate=failed / decided if decided else None,
         interval=_interval(failed, decided, confidence, complete=complete) if decided else None,
-        signatures=[
-            SignatureSummary(signature=group.signature, count=group.count, example=group.example)
-            for group in sorted(history.groups.values(), key=lambda group: -group.count)
-        ],
+        signatures=_signatures(history.groups),
+        items=items,
         durations=_durations(history.durations),
         elapsed=history.elapsed,
         trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,
         stopped=history.stopped,
         ci_rate=spec.ci_rate,
+    )
+
+
+def _signatures(groups: Mapping[str, Group]) -> list[SignatureSummary]:
+    return [
+        SignatureSummary(signature=group.signature, count=group.count, example=group.example)
+        for group in sorted(groups.values(), key=lambda group: -group.count)
+    ]
+
+
+_ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
+
+
+def _item(name: str, item: ItemHistory, confidence: float, *, complete: bool) -> ItemSummary:
+    failed = item.outcomes[ItemOutcome.FAILED]
+    passed = sum(item.outcomes[outcome] for outcome in _ITEM_PASSES)
+    # An item that is left out once it has failed has decided about its own end.
+    complete = complete and not item.outcomes[ItemOutcome.LEFT_OUT]
+    decided = passed + failed
+    return ItemSummary(
+        item=name,
+        verdict=verdicts.of_run(failed, passed, 0),
+        passed=passed,
+        failed=failed,
+        outcomes={outcome.value: item.outcomes[outcome] for outcome in ItemOutcome if item.outcomes[outcome]},
+        rate=failed / decided if decided else None,
+        interval=_interval(failed, decided, confidence, complete=complete) if decided else None,
+        signatures=_signatures(item.groups),
     )
 
 

@@ -9,6 +9,7 @@
 | 0 | 0 | 0 | inconclusive | 5 | 130 or 143 |
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from flakeproof.errors import ExitCode
@@ -37,6 +38,11 @@ def of_run(failed: int, passed: int, lost: int) -> Verdict:
     if failed:
         return Verdict.FLAKY if passed else Verdict.BROKEN
     return Verdict.STABLE if passed and not lost else Verdict.INCONCLUSIVE
+
+
+def of_items(items: Sequence[Verdict], whole: Verdict) -> Verdict:
+    """The verdict on several items whose passes have the verdict `whole`: one that always fails hides no flaky one."""
+    return Verdict.FLAKY if Verdict.FLAKY in items else whole
 
 
 def exit_code(failed: int, passed: int, lost: int, stopped: str | None) -> ExitCode:

@@ -4,7 +4,8 @@ It is a fault domain of its own: when the disk is full or gone, the run goes on 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import Outcome
+from flakeproof.model import Failure, ItemOutcome, Outcome
 from flakeproof.store.file import GrowingFile
 
 LOG_NAME = "events.jsonl"
@@ -38,14 +39,33 @@ _KINDS = 200
 _BUFFER = 1 << 16
 
 
+@dataclass
+class _Batch:
+    """Trials of one process that passed in the same way, merged."""
+
+    items: dict[str, ItemOutcome]
+    count: int = 0
+    durations: dict[int, int] = field(default_factory=dict)
+    merged: int = 0
+
+
+@dataclass
+class _Counted:
+    """Trials that are not written one by one."""
+
+    count: int = 0
+    cut_short: int = 0
+    items: dict[str, Counter[ItemOutcome]] = field(default_factory=dict)
+
+
 class LogWriter:
     """Sink that writes every event but progress."""
 
     def __init__(self, folder: Path, warn: Callable[[str], None], *, size_limit: int = SIZE_LIMIT) -> None:
         self._folder = folder
         self._size_limit = size_limit
-        self._batches: dict[int, tuple[int, dict[int, int], int]] = {}
-        self._counted: Counter[tuple[Outcome, str]] = Counter()
+        self._batches: dict[int, _Batch] = {}
+        self._counted: dict[tuple[Outcome, str], _Counted] = {}
         self._kinds: set[str] = set()
         self._skips = 0
         self._encode = msgspec.json.Encoder().encode
@@ -65,14 +85,15 @@ class LogWriter:
                 self._write_spec(event)
             case TrialFailed():
                 if not self._has_room_for(event.failure.signature):
-                    self._count(event.failure.outcome, event.failure.signature)
+                    self._count(event.failure.outcome, event.failure.signature, event.items, event.cut_short)
                     return
                 event = _trimmed(event)
             case TrialSkipped() | TrialLost():
                 self._skips += 1
                 if self._skips > _SINGLE_SKIPS or self._file.size > self._size_limit:
                     outcome = Outcome.SKIPPED if isinstance(event, TrialSkipped) else Outcome.LOST
-                    self._count(outcome, "")
+                    items = event.items if isinstance(event, TrialSkipped) else {}
+                    self._count(outcome, "", items)
                     return
             case RunEnded():
                 self._flush_batches()
@@ -97,8 +118,15 @@ class LogWriter:
             self._kinds.add(signature)
         return is_new or self._file.size <= self._size_limit
 
-    def _count(self, outcome: Outcome, signature: str) -> None:
-        self._counted[outcome, signature if signature in self._kinds else ""] += 1
+    def _count(
+        self, outcome: Outcome, signature: str, items: Mapping[str, ItemOutcome], cut_short: bool = False
+    ) -> None:
+        key = outcome, signature if signature in self._kinds else ""
+        counted = self._counted.setdefault(key, _Counted())
+        counted.count += 1
+        counted.cut_short += cut_short
+        for item, how in items.items():
+            counted.items.setdefault(item, Counter())[how] += 1
 
     def _write_spec(self, event: RunStarted) -> None:
         try:
@@ -107,22 +135,35 @@ class LogWriter:
             self._failed(error)
 
     def _merge(self, event: TrialsPassed) -> None:
-        count, buckets, merged = self._batches.get(event.process, (0, {}, 0))
-        for bucket, number in event.durations:
-            buckets[bucket] = buckets.get(bucket, 0) + number
-        self._batches[event.process] = (count + event.count, buckets, merged + 1)
-        if merged >= _BATCH:
+        batch = self._batches.get(event.process)
+        if batch is not None and (batch.items != event.items or batch.merged >= _BATCH):
             self._flush_batches()
+            batch = None
+        if batch is None:
+            batch = self._batches[event.process] = _Batch(event.items)
+        batch.count += event.count
+        batch.merged += 1
+        for bucket, number in event.durations:
+            batch.durations[bucket] = batch.durations.get(bucket, 0) + number
 
     def _flush_batches(self) -> None:
         batches, self._batches = self._batches, {}
-        for process, (count, buckets, _) in batches.items():
-            self._write(TrialsPassed(process=process, count=count, durations=sorted(buckets.items())))
+        for process, batch in batches.items():
+            durations = sorted(batch.durations.items())
+            self._write(TrialsPassed(process=process, count=batch.count, durations=durations, items=batch.items))
 
     def _flush_counts(self) -> None:
-        counted, self._counted = self._counted, Counter()
-        for (outcome, signature), count in counted.items():
-            self._write(TrialsCounted(outcome=outcome, signature=signature, count=count))
+        counted, self._counted = self._counted, {}
+        for (outcome, signature), found in counted.items():
+            self._write(
+                TrialsCounted(
+                    outcome=outcome,
+                    signature=signature,
+                    count=found.count,
+                    items={item: dict(counts) for item, counts in found.items.items()},
+                    cut_short=found.cut_short,
+                )
+            )
 
     def _failed(self, error: OSError) -> None:
         warn, self._warn = self._warn, None
@@ -137,8 +178,11 @@ class LogWriter:
 def _trimmed(event: TrialFailed) -> TrialFailed:
     if event.number <= _FULL_FAILURES:
         return event
-    bare = msgspec.structs.replace(event.failure, details={}, output="")
-    return msgspec.structs.replace(event, failure=bare)
+    return msgspec.structs.replace(event, failure=_bare(event.failure), further=[_bare(one) for one in event.further])
+
+
+def _bare(failure: Failure) -> Failure:
+    return msgspec.structs.replace(failure, details={}, output="")
 
 
 def read_events(folder: Path) -> Iterator[AnyRecord]:
