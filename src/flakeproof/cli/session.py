@@ -21,6 +21,7 @@ from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.summary import Summary, to_json
 from flakeproof.targets.command import CommandLine
+from flakeproof.targets.tests import PytestLine, names_tests
 from flakeproof.text import number, short_duration, shown_path
 
 if TYPE_CHECKING:
@@ -37,19 +38,34 @@ def settings(options: Mapping[str, Any]) -> Config:
     return configuration.load(given, os.environ, Path.cwd())
 
 
-def target_of(name: str | None, command: list[str] | None, env: list[str] | None, *, shell: bool) -> str | CommandLine:
-    """The target of a command line: its name, or what followed `--`. Raises UsageError."""
-    if command is None:
-        if shell or env:
-            raise UsageError(f"{'--shell' if shell else '--env'} is for commands", "a command is what follows --")
-        if name is None:
-            raise UsageError("there is no target", f"name a function or scenario, or a command: {_COMMAND_FORM}")
-        return name
-    if name is not None:
-        raise UsageError(f"both a target ({name!r}) and a command after --", "give one of the two")
-    if not command or not command[0]:
-        raise UsageError("nothing follows --", f"write it like {_COMMAND_FORM}")
-    return CommandLine(command, shell, pairs("--env", env, empty=True))
+def target_of(
+    words: list[str],
+    command: list[str] | None,
+    selected: Mapping[str, str | None],
+    has_pytest_arguments: bool,
+    env: list[str] | None,
+    *,
+    shell: bool,
+) -> str | CommandLine | PytestLine:
+    """The target of a command line: `words`, or what followed `--`; `selected` are -k and -m. Raises UsageError."""
+    expressions = {option: text for option, text in selected.items() if text is not None}
+    if command is not None:
+        if words:
+            raise UsageError(f"both a target ({words[0]!r}) and a command after --", "give one of the two")
+        for option in expressions:
+            raise UsageError(f"{option} is for tests of pytest, and this is a command", "leave it out")
+        if not command or not command[0]:
+            raise UsageError("nothing follows --", f"write it like {_COMMAND_FORM}")
+        return CommandLine(command, shell, pairs("--env", env, empty=True))
+    if shell or env:
+        raise UsageError(f"{'--shell' if shell else '--env'} is for commands", "a command is what follows --")
+    if names_tests(words, Path.cwd()) or (not words and (expressions or has_pytest_arguments)):
+        return PytestLine(words, [word for pair in expressions.items() for word in pair])
+    if not words:
+        raise UsageError("there is no target", f"name tests, a function, a scenario, or a command: {_COMMAND_FORM}")
+    for option in expressions:
+        raise UsageError(f"{option} is for tests of pytest, and {words[0]} is none", "leave it out")
+    return words[0]
 
 
 def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[str, str]:
@@ -150,7 +166,7 @@ class Session:
 
     def _repeat(self, event: AnyEvent) -> None:
         if self._repeated is not None and isinstance(event, TrialFailed) and len(self._repeated) < _REPEATED:
-            self._repeated.append(lines.failure(event))
+            self._repeated.append(lines.failure(event.number, event.failure))
 
 
 def announcement(spec: RunSpec) -> str:
