@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -138,7 +139,7 @@ def test_a_copy_of_the_process_reports_nothing(suite: Suite, isolation: str) -> 
     assert (seen.summary.passed, seen.summary.total) == (3, 3)
 
 
-def _refused(suite: Suite, *arguments: str, isolation: str = "fork", **settings: str) -> FlakeproofError:
+def _refused(suite: Suite, *arguments: str, isolation: str = "fork", **settings: Any) -> FlakeproofError:
     with pytest.raises(FlakeproofError) as raised:
         suite.run(*arguments, isolation=isolation, **settings)
     assert not (suite.folder.parent / "store").exists()
