@@ -127,6 +127,13 @@ thread 'counts_in_background' (1202) panicked at tests/a.rs:9:23:
 called `Result::unwrap()` on an `Err` value: Any { .. }
 """
 RUST_OLD = "thread 'main' panicked at 'index out of bounds: the len is 3', src/main.rs:4:5\nnote: run with …\n"
+RUST_OLD_LINES = """\
+---- it_adds stdout ----
+thread 'it_adds' panicked at 'assertion failed: `(left == right)`
+  left: `2`,
+ right: `3`: sums', tests/a.rs:4:5
+note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+"""
 TAP = """\
 TAP version 13
 # Subtest: suite
@@ -380,6 +387,11 @@ ASSERT = "a.out: a.c:5: main: Assertion `x == 1' failed.\n"
         (RUST_THREAD, "counts_in_background: attempt to add with overflow", "src/lib.rs:7"),
         (RUST, "it_panics: assertion `left == right` failed: sums of 7", "src/lib.rs:1"),
         (RUST_OLD, "main: index out of bounds: the len is 3", "src/main.rs:4"),
+        (
+            RUST_OLD_LINES,
+            "it_adds: assertion failed: `(left == right)` left: `2`, right: `3`: sums",
+            "tests/a.rs:4",
+        ),
         (TAP, "adds: Expected values to be strictly equal: 2 !== 3", "/home/me/a.test.js:2"),
         (
             TAP_STACK,

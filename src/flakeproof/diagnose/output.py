@@ -166,10 +166,18 @@ def _testify(lines: Sequence[str]) -> str:
 
 _RUST = re.compile(r"thread '([^']*)'(?: \(\d+\))? panicked at (?:'(.*)', )?([^' ]+?):(\d+):\d+:?$")
 
+_RUST_BEGUN = re.compile(r"thread '[^']*' panicked at '(?!.*', [^' ]+:\d+:\d+$)")
+_RUST_PLACE_LAST = re.compile(r".*', [^' ]+:\d+:\d+$")
 _RUST_TEST = re.compile(r"---- (\S+) stdout ----$")
 
 
 def _rust(lines: Sequence[str]) -> Finding | None:
+    if begun := _first(_RUST_BEGUN, lines):  # before Rust 1.73 the place stands behind the message, however long it is
+        end = next((at for at, _ in _matches(_RUST_PLACE_LAST, lines[begun[0] :])), 0) + begun[0]
+        joined = " ".join(line.strip() for line in lines[begun[0] : end + 1])
+        if match := _RUST.match(joined):
+            place = f"{match[3]}:{match[4]}"
+            return _finding(match[1], match[2], place, lines[begun[0] : end + 1])
     found = _first(_RUST, lines)
     if found is None:
         return None
