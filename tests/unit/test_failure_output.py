@@ -471,3 +471,14 @@ def test_a_race_has_one_signature() -> None:
     assert found is not None
     assert found.title == "DATA RACE: read in sample.(*Registry).size() against write in sample.(*Registry).add()"
     assert found.place == "/home/me/sample/a.go:20"
+
+
+def test_the_preview_of_tap_begins_with_the_error() -> None:
+    """How long the test took, and where it begins, are no part of the failure."""
+    found = find(TAP_STACK)
+    assert found is not None
+    assert found.preview[:3] == [
+        "not ok 1 - files arrive in order",
+        "  error: |-",
+        "    Expected values to be strictly equal:",
+    ]

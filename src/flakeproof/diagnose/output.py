@@ -193,6 +193,7 @@ def _rust(lines: Sequence[str]) -> Finding | None:
 
 _TAP = re.compile(r"\s*not ok \d+ (?:- )?(?!.*# (?:TODO|SKIP)\b)(.*)", re.IGNORECASE)
 _TAP_FIELD = re.compile(r"\s*(error|location): (.*)")
+_TAP_ASIDE = re.compile(r"\s*(?:---$|(?:duration_ms|type|failureType|location): )")
 _TAP_FRAME = re.compile(r"\s+(?:.* )?\(?((?:file://|/)[^\s()]+:\d+):\d+\)?$")
 _SPEC = re.compile(r"\s*✖ (.+) \(\d[\d.]*ms\)$")
 _SPEC_PLACE = re.compile(r"test at (\S+:\d+):\d+$")
@@ -221,7 +222,7 @@ def _tap(lines: Sequence[str]) -> Finding | None:
         message = _unquoted(message)
     stack = next((index for index, line in enumerate(block) if line.lstrip().startswith("stack: ")), len(block))
     place = _own_place(_TAP_FRAME, block[stack:]) or _unquoted(values.get("location", (0, ""))[1]).rpartition(":")[0]
-    return _finding(match[1], message, place, block)
+    return _finding(match[1], message, place, [line for line in block if not _TAP_ASIDE.match(line)])
 
 
 def _unquoted(text: str) -> str:
