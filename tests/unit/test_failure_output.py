@@ -1,5 +1,7 @@
 """Failures found in what programs have written: copied from real runs, shortened."""
 
+import time
+
 import pytest
 
 from flakeproof.diagnose import signature
@@ -482,3 +484,22 @@ def test_the_preview_of_tap_begins_with_the_error() -> None:
         "  error: |-",
         "    Expected values to be strictly equal:",
     ]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "",
+        "    ",
+        "    at ",
+        "not ok 1 x\n  ---\n  stack: |-\n    ",
+        "  1 failing\n  1) ",
+        "Failures (1):\n x\n y\n    => ",
+    ],
+)
+def test_a_long_line_takes_no_time(start: str) -> None:
+    """No pattern looks at a line again and again: it is a matter of milliseconds, and not of half a minute."""
+    before = time.process_time()
+    for unit in (" ", "a", "(", "/a", " /a:1", "/a:1:1 ", "a.b.", "1) a(b", "': "):
+        find(start + unit * (32_000 // len(unit)) + "!\n")
+    assert time.process_time() - before < 10

@@ -194,7 +194,7 @@ def _rust(lines: Sequence[str]) -> Finding | None:
 _TAP = re.compile(r"\s*not ok \d+ (?:- )?(?!.*# (?:TODO|SKIP)\b)(.*)", re.IGNORECASE)
 _TAP_FIELD = re.compile(r"\s*(error|location): (.*)")
 _TAP_ASIDE = re.compile(r"\s*(?:---$|(?:duration_ms|type|failureType|location): )")
-_TAP_FRAME = re.compile(r"\s+(?:.* )?\(?((?:file://|/)[^\s()]+:\d+):\d+\)?$")
+_TAP_FRAME = re.compile(r"\s+(?:\S.* )?\(?((?:file://|/)[^\s()]+:\d+):\d+\)?$")
 _SPEC = re.compile(r"\s*✖ (.+) \(\d[\d.]*ms\)$")
 _SPEC_PLACE = re.compile(r"test at (\S+:\d+):\d+$")
 _JEST = re.compile(r"\s*● (?!Console$)(.+)")

@@ -60,6 +60,9 @@ func TestShortWrite(t *testing.T) {
 	sender := pair[1]
 	defer syscall.Close(sender)                        // the first owner
 	file := os.NewFile(uintptr(sender), "short-write") // the second: closes when memory is collected, some time later
+	if err := syscall.SetsockoptInt(sender, syscall.SOL_SOCKET, syscall.SO_SNDBUF, 64<<10); err != nil {
+		t.Fatalf("no small buffer: %v", err)
+	}
 	payload := make([]byte, 2<<20)
 	written, err := syscall.SendmsgN(int(file.Fd()), payload, nil, nil, syscall.MSG_DONTWAIT)
 	if err != nil || written == 0 || written == len(payload) {
