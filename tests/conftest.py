@@ -1,4 +1,4 @@
-"""Options of the test suite: `--long` adds what takes longer, `--short` leaves out stress tests."""
+"""Options of the test suite: `--long` adds what takes longer; flakeproof's own `--short` leaves out stress tests."""
 
 import os
 
@@ -11,9 +11,8 @@ hypothesis.settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the two options."""
+    """Add the option."""
     parser.addoption("--long", action="store_true", help="run tests marked long, too")
-    parser.addoption("--short", action="store_true", help="skip stress tests (also: FLAKEPROOF_SHORT=1)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -25,5 +24,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="left out in short mode"))
             elif not long:
                 item.add_marker(pytest.mark.skip(reason="takes long; add --long"))
-        elif short and item.get_closest_marker("stress"):
-            item.add_marker(pytest.mark.skip(reason="left out in short mode"))

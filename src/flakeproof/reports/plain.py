@@ -16,8 +16,10 @@ _MOST_SECONDS = 15.0
 class PlainConsole:
     """Sink that prints the lines of the original kit."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, *, tells_failures: bool = True) -> None:
+        """`tells_failures` is False where somebody else shows them at the end."""
         self._writer = writer
+        self._tells_failures = tells_failures
         self._telling = Telling()
         self._last_seconds = 0.0
         self._last_completed = 0
@@ -29,7 +31,7 @@ class PlainConsole:
                 if self._is_due(event):
                     self._last_seconds, self._last_completed = event.elapsed, event.completed
                     self._writer.note(lines.progress(event))
-            case TrialFailed():
+            case TrialFailed() if self._tells_failures:
                 for line, rows in self._telling.told(event):
                     self._writer.result(line, Style.BAD)
                     for row in rows:

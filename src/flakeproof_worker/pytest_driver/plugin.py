@@ -75,6 +75,10 @@ class Plugin:
             config.option.randomly_seed = self._run_seed % 2**32  # the same order in every process
         yield
 
+    def pytest_configure(self, config: Any) -> None:
+        """Make our marker known where our own plugin is not installed: here a marked test runs like any other."""
+        config.addinivalue_line("markers", "stress(count=1000, max_rate=0, workers=None): see flakeproof")
+
     @hookimpl(hookwrapper=True)  # type: ignore[untyped-decorator]
     def pytest_collection(self) -> Iterator[None]:
         """Keep what pytest has to say about its arguments."""
