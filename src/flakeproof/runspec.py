@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -27,15 +28,14 @@ def build(wanted: str | CommandLine, config: Config, extra: Mapping[str, str], f
     """
     scenario = scenario_of(wanted) if isinstance(wanted, str) else None
     target = _target(wanted, scenario, config, extra, folder)
-    preset_name = config.get("preset")
-    preset = presets.PRESETS[preset_name or presets.DEFAULT]
-    count, duration = _length(config, preset.count)
+    preset = presets.PRESETS[config.get("preset") or presets.DEFAULT]
+    count, duration = length(config, preset.count)
     workers, processes = _places(config, scenario, preset.workers)
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     seed = config.get("seed")
     return RunSpec(
         target=target,
-        preset=preset_name or (presets.DEFAULT if count == preset.count else None),
+        preset=config.preset or (presets.DEFAULT if count == preset.count else None),
         count=count,
         duration=duration,
         workers=workers,
@@ -47,6 +47,13 @@ def build(wanted: str | CommandLine, config: Config, extra: Mapping[str, str], f
         seed=secrets.randbits(32) if seed is None else seed,
         ci_rate=config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None,
     )
+
+
+def names_of(wanted: str | CommandLine | None) -> list[str]:
+    """How what is wanted is called in settings for some targets only."""
+    if isinstance(wanted, CommandLine):
+        return [" ".join(wanted.words) if wanted.shell else shlex.join(wanted.words)]
+    return [] if wanted is None else [wanted]
 
 
 def _target(
@@ -91,7 +98,7 @@ def _isolation(target: Target, config: Config) -> Isolation:
     return Isolation(asked or Isolation.SHARED)
 
 
-def _length(config: Config, preset_count: int) -> tuple[int | None, float | None]:
+def length(config: Config, preset_count: int) -> tuple[int | None, float | None]:
     """How many trials, and for how long."""
     count, duration = config.get("count"), config.get("duration")
     if duration is None:
