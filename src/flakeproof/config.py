@@ -91,10 +91,10 @@ _PARSERS: Mapping[str, Parser] = {
     "failfast": _flag,
     "max-failures": _whole(1, MOST_TRIALS),
     "seed": _whole(0, 2**63 - 1),
+    "ci-rate": lambda value: parse_rate(str(value)),
     "junit-xml": _text,
     "json": _text,
     "markdown": _text,
-    "ci-rate": lambda value: parse_rate(str(value)),
     "python": _text,
     "loop": _text,
     "store": _text,
@@ -107,6 +107,8 @@ _PARSERS: Mapping[str, Parser] = {
     "settle": lambda value: _text(str(value)),
     "io": _text,
 }
+NAMES = tuple(_PARSERS)
+"""Of all settings."""
 _NOT_SETTINGS = {"trial", "seed-of-trial", "run", "short", "require-all", "bootstrap-python"}
 """FLAKEPROOF_* names that mean something else than a setting."""
 _PROJECT, _PRESET, _OVERRIDE, _ENVIRONMENT, _ASKED = range(5)
