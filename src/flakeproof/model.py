@@ -149,6 +149,8 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Seconds between asking a process to end and killing it."""
     max_failures: int | None = None
     """Stop after so many failures."""
+    drop_failed: bool = False
+    """Do not repeat a pytest item that has failed, but go on with the others."""
     seed: int
     ci_rate: float | None = None
     """Failure rate seen elsewhere, for the number of failures to expect."""

@@ -9,19 +9,21 @@ from pathlib import Path
 from flakeproof import presets
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
-from flakeproof.model import CommandTarget, Isolation, RunSpec, Target
+from flakeproof.model import CommandTarget, Isolation, PytestTarget, RunSpec, Target
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
+from flakeproof.targets.tests import PytestLine, resolve_tests
 
-_FOR_FUNCTIONS = ("python", "loop", "server", "settle", "io")
+_FOR_FUNCTIONS = ("loop", "server", "settle", "io")
 _FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
+_FOR_TESTS = ("pytest-args", "shuffle", "private-home", "drop-failed")
 _SCENARIO_SETTINGS = ("server", "settle", "io")
 _DEFAULT_TIMEOUT = 300.0
 _DEFAULT_GRACE = 2.0
 
 
-def build(wanted: str | CommandLine, config: Config, extra: Mapping[str, str], folder: Path) -> RunSpec:
+def build(wanted: str | CommandLine | PytestLine, config: Config, extra: Mapping[str, str], folder: Path) -> RunSpec:
     """The run of the target `wanted` under `config`; `extra` holds settings of a scenario given by name.
 
     Raises UsageError, and CannotRunError for a command that cannot be started.
@@ -30,7 +32,8 @@ def build(wanted: str | CommandLine, config: Config, extra: Mapping[str, str], f
     target = _target(wanted, scenario, config, extra, folder)
     preset = presets.PRESETS[config.get("preset") or presets.DEFAULT]
     count, duration = length(config, preset.count)
-    workers, processes = _places(config, scenario, preset.workers)
+    isolation = _isolation(target, config)
+    workers, processes = _places(config, scenario, preset.workers, one_each=one_at_a_time(target, isolation))
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     seed = config.get("seed")
     return RunSpec(
@@ -40,27 +43,50 @@ def build(wanted: str | CommandLine, config: Config, extra: Mapping[str, str], f
         duration=duration,
         workers=workers,
         processes=processes,
-        isolation=_isolation(target, config),
+        isolation=isolation,
         timeout=timeout,
         grace=config.get("grace") or _DEFAULT_GRACE,
         max_failures=_max_failures(config),
+        drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
         seed=secrets.randbits(32) if seed is None else seed,
         ci_rate=config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None,
     )
 
 
-def names_of(wanted: str | CommandLine | None) -> list[str]:
+def names_of(wanted: str | CommandLine | PytestLine) -> list[str]:
     """How what is wanted is called in settings for some targets only."""
+    if isinstance(wanted, PytestLine):
+        return list(wanted.arguments) or ["pytest"]
     if isinstance(wanted, CommandLine):
         return [" ".join(wanted.words) if wanted.shell else shlex.join(wanted.words)]
-    return [] if wanted is None else [wanted]
+    return [wanted]
 
 
 def _target(
-    wanted: str | CommandLine, scenario: Scenario | None, config: Config, extra: Mapping[str, str], folder: Path
+    wanted: str | CommandLine | PytestLine,
+    scenario: Scenario | None,
+    config: Config,
+    extra: Mapping[str, str],
+    folder: Path,
 ) -> Target:
+    if isinstance(wanted, PytestLine):
+        _refuse(config, _FOR_FUNCTIONS, "is for Python functions, and these are tests of pytest", "leave it out")
+        _refuse(config, _FOR_COMMANDS, "is for commands", "a command is what follows --")
+        if extra:
+            raise UsageError(
+                "--set is for scenarios, and these are tests of pytest", "options of pytest: --pytest-args"
+            )
+        return resolve_tests(
+            wanted,
+            folder,
+            options=config.get("pytest-args"),
+            python=config.get("python"),
+            shuffle=bool(config.get("shuffle")),
+            private_home=bool(config.get("private-home")),
+        )
+    _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")
     if isinstance(wanted, CommandLine):
-        _refuse(config, _FOR_FUNCTIONS, "is for Python functions, and this is a command", "leave it out")
+        _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
         if extra:
             raise UsageError("--set is for scenarios, and this is a command", "variables of its own: --env NAME=VALUE")
         return resolve_command(
@@ -93,9 +119,12 @@ def _isolation(target: Target, config: Config) -> Isolation:
         if asked not in (None, Isolation.FRESH) and config.is_asked_for("isolation"):
             raise UsageError(f"{config.source('isolation')} {asked}: a command is always started anew", "leave it out")
         return Isolation.FRESH
-    if asked == Isolation.FRESH:
-        raise UsageError(f"{config.source('isolation')} fresh is for commands", "a function runs shared or fork")
-    return Isolation(asked or Isolation.SHARED)
+    return Isolation(asked or (Isolation.FORK if isinstance(target, PytestTarget) else Isolation.SHARED))
+
+
+def one_at_a_time(target: Target, isolation: Isolation) -> bool:
+    """Whether a process can run but one trial at a time: pytest has one state for the whole process."""
+    return isinstance(target, PytestTarget) and isolation is Isolation.SHARED
 
 
 def length(config: Config, preset_count: int) -> tuple[int | None, float | None]:
@@ -125,8 +154,10 @@ def _scenario_settings(config: Config, scenario: Scenario | None) -> dict[str, s
     return given
 
 
-def _places(config: Config, scenario: Scenario | None, preset_workers: int | None) -> tuple[int, int]:
-    """How many workers, in how many processes."""
+def _places(
+    config: Config, scenario: Scenario | None, preset_workers: int | None, *, one_each: bool
+) -> tuple[int, int]:
+    """How many workers, in how many processes; with `one_each` no process holds more than one."""
     cores = len(os.sched_getaffinity(0))
     workers, processes = config.get("workers"), config.get("processes")
     if workers is not None and processes is not None and processes > workers:
@@ -143,6 +174,14 @@ def _places(config: Config, scenario: Scenario | None, preset_workers: int | Non
     if workers is None:
         fitting = scenario.workers if scenario else cores
         workers = max(preset_workers or fitting, processes or 1)
+    if one_each:
+        if config.is_asked_for("processes") and processes is not None and processes < workers:
+            raise UsageError(
+                f"{config.source('processes')} {processes} is less than {workers} workers: "
+                "pytest runs one test at a time in a process that tests share",
+                "leave it out, or choose --isolation fork",
+            )
+        return workers, workers
     if processes is None:
         company = scenario.workers_per_process if scenario else 1
         processes = max(1, min(cores, workers // company))

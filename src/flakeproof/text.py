@@ -184,6 +184,11 @@ def expected(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0") if value >= 0.1 else f"{value:.1g}" if value >= 1e-4 else "<0.0001"
 
 
+def plural(count: int, what: str) -> str:
+    """`1 test`, `2 tests`."""
+    return f"{number(count)} {what}{'' if count == 1 else 's'}"
+
+
 def one_line(message: str, limit: int = 300) -> str:
     """`message` without line breaks and control characters, capped."""
     flat = " ".join("".join(c if c.isprintable() or c.isspace() else repr(c)[1:-1] for c in message).split())

@@ -1,4 +1,7 @@
-"""Start a worker process: ``python .../flakeproof_worker CONTROL_FD BOARD_FD``; the coordinator does this."""
+"""Start a worker process: ``python .../flakeproof_worker CONTROL_FD BOARD_FD``; the coordinator does this.
+
+With one descriptor only it is a process for one trial, which a worker process has started.
+"""
 
 import importlib.util
 import sys
@@ -23,6 +26,10 @@ if __name__ == "__main__":
         del sys.path[0]
     if "flakeproof_worker" not in sys.modules:
         import_by_path("flakeproof_worker", here)
+    if len(sys.argv) == 2:
+        from flakeproof_worker.alone import run_alone
+
+        run_alone(int(sys.argv[1]), import_by_path)
     from flakeproof_worker.process import serve
 
     serve(int(sys.argv[1]), int(sys.argv[2]), import_by_path)

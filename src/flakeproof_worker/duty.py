@@ -1,16 +1,17 @@
 """What every kind of lane works with."""
 
 import os
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from flakeproof_worker import board
 from flakeproof_worker.channel import Channel
+from flakeproof_worker.ending import end_copy
 from flakeproof_worker.failure import describe, is_skip, message_of
 from flakeproof_worker.leases import Leases
+from flakeproof_worker.loaded import Loaded
 from flakeproof_worker.output import Output
 from flakeproof_worker.reporter import Reporter
 
@@ -31,10 +32,17 @@ class Duty:
     """Where stacks are written; the same file as `output`."""
     grace: float
     scratch: str
-    function: Callable[[], Any] = lambda: None
-    """The target, where it is a Python function; the next two belong to it."""
-    is_async: bool = False
-    new_loop: Callable[[], Any] | None = None
+    """Folder for files without a name."""
+    temporary: str
+    """Folder in which trials get folders of their own; "" where they get none."""
+    run_seed: int
+    environment: Mapping[str, str]
+    """Of this process at its start, before any code of the user ran."""
+    draws_hash_seed: bool
+    """Whether a trial may have a PYTHONHASHSEED of its own."""
+    listens: bool
+    """Whether the coordinator says which items to leave out, between trials."""
+    loaded: Loaded
     owner: bool = True
     """False in a copy of this process that a trial made with fork(2): such a copy must never report."""
 
@@ -57,13 +65,11 @@ class Duty:
             if self.words[board.STOP] == board.CONDEMNED:
                 os._exit(1)
             return
-        status = 0
-        if isinstance(error, SystemExit):
-            status = error.code if isinstance(error.code, int) else int(error.code is not None)
-        elif error is not None:
-            traceback.print_exception(error)
-            status = 1
-        os._exit(status & 0xFF)
+        end_copy(error)
+
+    def show_item(self, index: int) -> None:
+        """Show on the board which item is running."""
+        self.words[board.ITEM] = index + 1
 
     def report_exception(self, trial: int, error: BaseException, nanoseconds: int, output: str = "") -> None:
         """Report how a trial ended that raised `error`."""

@@ -14,3 +14,14 @@ def end_at_once(error: BaseException) -> NoReturn:
         os._exit(DISCONNECTED)  # the coordinator is gone, or a trial has closed descriptors that are not its own
     traceback.print_exception(error)
     os._exit(1)
+
+
+def end_copy(error: BaseException | None) -> NoReturn:
+    """End a copy of a process that a trial has made with fork(2), as a program of its own would have ended."""
+    status = 0
+    if isinstance(error, SystemExit):
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(error)
+        status = 1
+    os._exit(status & 0xFF)

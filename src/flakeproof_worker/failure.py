@@ -8,7 +8,8 @@ _MESSAGE_LIMIT = 4000
 _FRAME_LIMIT = 40
 _RELATED_LIMIT = 12
 """Causes and members of groups described with one exception, however they are nested."""
-_OWN_PACKAGE = __name__.partition(".")[0]
+_RUNNERS = frozenset({__name__.partition(".")[0], "_pytest", "pluggy"})
+"""Packages whose frames say how a test was called, and nothing of the test."""
 
 _SKIPS = frozenset({"unittest.case.SkipTest", "Skipped"})
 """The second is pytest's, which says that it is a builtin."""
@@ -62,12 +63,12 @@ def message_of(error: BaseException) -> str:
 
 
 def frames_of(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
-    """Outermost frame first, without flakeproof's own; the middle is left out when there are too many."""
+    """Outermost frame first, without those of flakeproof and pytest; the middle is left out when there are too many."""
     frames: list[tuple[str, int, str]] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
         module = traceback.tb_frame.f_globals.get("__name__", "")
-        if not (isinstance(module, str) and module.partition(".")[0] == _OWN_PACKAGE):
+        if not (isinstance(module, str) and module.partition(".")[0] in _RUNNERS):
             frames.append((code.co_filename, traceback.tb_lineno or 0, code.co_name))
         traceback = traceback.tb_next
     if len(frames) > _FRAME_LIMIT:

@@ -25,6 +25,8 @@ class Leases:
         self.exhausted = 0
         """Leases taken to their end since the last look."""
         self.expired: list[int] = []
+        self.left_out: list[str] = []
+        """Items that are not to run any more."""
 
     def no_more(self) -> bool:
         """Whether no trial will ever come: told to stop, told that all is given out, or the coordinator is gone."""
@@ -40,6 +42,8 @@ class Leases:
                     self._blocks.append((message["first"], message["count"]))
                 case "expire":
                     self.expired.append(message["trial"])
+                case "leave-out":
+                    self.left_out += message["items"]
                 case "finish":
                     self._finished = True
 

@@ -16,9 +16,11 @@ from flakeproof_worker.channel import Channel, Message
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.ending import DISCONNECTED, end_at_once
 from flakeproof_worker.leases import Leases
-from flakeproof_worker.loader import UnloadableError, load
+from flakeproof_worker.loaded import Loaded
+from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.output import Output
 from flakeproof_worker.reporter import Reporter
+from flakeproof_worker.targets import with_target
 
 
 def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
@@ -47,60 +49,64 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
     output_descriptor, stacks_descriptor = os.dup(1), os.dup(1)
     output = Output(output_descriptor)
     stacks.prepare(stacks_descriptor)
-    target = order["target"]
-    loaded: dict[str, Any] = {}
+    environment = dict(os.environ)
+    said_bye = False
     start = perf_counter_ns()
-    if target["kind"] == "command":
-        lane_kind = "commands"
-    else:
-        try:
-            loaded = _load_callable(target, import_by_path)
-        except UnloadableError as error:
-            channel.send({"type": "unloadable", "kind": error.kind, "message": error.message, "details": error.details})
-            return
-        lane_kind = lanes_for(order["isolation"], loaded["is_async"], order["lanes"])
-    load_ns = perf_counter_ns() - start
-    output.discard()  # what imports print belongs to no trial
-    duty = Duty(
-        **loaded,
-        target=target,
-        lanes=order["lanes"],
-        channel=channel,
-        words=words,
-        leases=Leases(channel, words, order["seed"]),
-        reporter=Reporter(channel),
-        output=output,
-        stacks_descriptor=stacks_descriptor,
-        grace=order["grace"],
-        scratch=order["scratch"],
-    )
-    run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run
-    channel.send({"type": "ready", "lanes": lane_kind, "python": sys.version.split()[0], "load_ns": load_ns})
-    gc.collect()
-    gc.freeze()  # what is loaded now lives as long as the process; a fork shares its pages for longer, too
-    run(duty)
-    channel.send({"type": "bye"})
+
+    def begin(loaded: Loaded) -> None:
+        nonlocal said_bye
+        load_ns = perf_counter_ns() - start
+        stacks.prepare(stacks_descriptor)  # pytest puts its own in place
+        output.discard()  # what imports print belongs to no trial
+        duty = Duty(
+            target=order["target"],
+            lanes=order["lanes"],
+            channel=channel,
+            words=words,
+            leases=Leases(channel, words, order["seed"]),
+            reporter=Reporter(channel),
+            output=output,
+            stacks_descriptor=stacks_descriptor,
+            grace=order["grace"],
+            scratch=order["scratch"],
+            temporary=order["temporary"],
+            run_seed=order["seed"],
+            environment=environment,
+            draws_hash_seed=order["draws_hash_seed"],
+            listens=order["listens"],
+            loaded=loaded,
+        )
+        lane_kind = lanes_for(order["target"]["kind"], order["isolation"], order["lanes"], is_async=loaded.is_async)
+        run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run
+        items = loaded.selection.ids if loaded.selection is not None else []
+        python = sys.version.split()[0]
+        channel.send({"type": "ready", "lanes": lane_kind, "python": python, "load_ns": load_ns, "items": items})
+        gc.collect()
+        gc.freeze()  # what is loaded now lives as long as the process; a fork shares its pages for longer, too
+        run(duty)
+        channel.send({"type": "bye"})
+        said_bye = True
+
+    try:
+        with_target(order["target"], order["seed"], import_by_path, begin, output.take)
+    except UnloadableError as error:
+        channel.send({"type": "unloadable", "kind": error.kind, "message": error.message, "details": error.details})
+    except BaseException:
+        if not said_bye:
+            raise
+        # All is reported; what the user's code does at its end is not our affair.
 
 
-def _load_callable(target: Message, import_by_path: Callable[[str, str], None]) -> dict[str, Any]:
-    """What `Duty` wants to know of a Python function. Raises UnloadableError."""
-    sys.argv = ["flakeproof"]
-    sys.path.insert(0, target["folder"])
-    for name, folder in target["packages"].items():
-        if name not in sys.modules:
-            import_by_path(name, folder)
-    function, is_async = load(target["module"], target["attribute"], target["arguments"])
-    new_loop = None
-    if target["loop"]:
-        module, _, attribute = target["loop"].partition(":")
-        new_loop, _ = load(module, attribute, {})
-    return {"function": function, "is_async": is_async, "new_loop": new_loop}
-
-
-def lanes_for(isolation: str, is_async: bool, lanes: int) -> str:
-    """Name of the module in `flakeproof_worker.lanes` that runs a Python function under these settings."""
+def lanes_for(kind: str, isolation: str, lanes: int, *, is_async: bool) -> str:
+    """Name of the module in `flakeproof_worker.lanes` that runs this kind of target under these settings."""
+    if kind == "command":
+        return "commands"
     if isolation == "fork":
         return "forks"
+    if isolation == "fresh":
+        return "fresh"
+    if kind == "pytest":
+        return "passes"
     if is_async:
         return "tasks"
     return "inline" if lanes == 1 else "threads"

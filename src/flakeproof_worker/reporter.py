@@ -19,6 +19,7 @@ class Reporter:
         self._last = perf_counter_ns()
         self.passed: list[int] = []
         """Durations (nanoseconds) of the trials that passed since the last batch."""
+        self._items: dict[str, str] = {}
 
     def due(self, now: int) -> bool:
         """Whether a batch has been held back for long enough at the monotonic time `now` (nanoseconds)."""
@@ -28,16 +29,29 @@ class Reporter:
         """Note that leases have been taken to their end; the next batch says so and is the request for more."""
         self._leases_done += leases
 
+    def passed_with(self, items: dict[str, str]) -> bool:
+        """Note in which way the next trial has passed: `items` did not simply pass.
+
+        Tell whether that is another way than before; then it is worth sending soon.
+        """
+        if items == self._items:
+            return False
+        self.flush()
+        self._items = items
+        return True
+
     def flush(self) -> None:
         """Send the batch."""
         self._last = perf_counter_ns()
         if self.passed or self._leases_done:
-            message = {
+            message: dict[str, Any] = {
                 "type": "passed",
                 "count": len(self.passed),
                 "durations": list(sketch(self.passed).items()),
                 "leases": self._leases_done,
             }
+            if self._items:
+                message["items"] = self._items
             self.passed = []
             self._leases_done = 0
             self._channel.send(message)

@@ -79,7 +79,7 @@ def test_settings_as_json(flakeproof: Flakeproof, project: Path) -> None:
     flakeproof("config", "--json", "out/settings.json", "--timeout", "1m30s")
 
     settings = {row["name"]: (row["value"], row["source"], row["default"]) for row in document["settings"]}
-    assert (document["schema_version"], document["preset"], document["target"]) == (1, "ci", None)
+    assert (document["schema_version"], document["preset"], document["targets"]) == (1, "ci", [])
     assert document["project"] == str(project / "pyproject.toml")
     assert settings["timeout"] == (90.0, "--timeout", "5m")
     assert settings["grace"] == (None, "default", "2s")

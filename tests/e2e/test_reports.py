@@ -29,6 +29,41 @@ def test_all_reports_tell_the_same(flakeproof: Flakeproof, project: Path) -> Non
     assert f"flakeproof replay {document['run_id']} 17" in text
 
 
+def test_each_test_of_pytest_has_its_own_case(flakeproof: Flakeproof, project: Path) -> None:
+    """In every report, with what it failed of, and the line of the user's that failed."""
+    (project / "tests").mkdir()
+    (project / "tests" / "test_shop.py").write_text(
+        "import pytest\n"
+        "from flakeproof import current_trial\n"
+        "class TestBill:\n"
+        "    @pytest.mark.parametrize('kind', ['a|b', 'c`d'])\n"
+        "    def test_total(self, kind):\n"
+        "        if current_trial().number == 3 and '|' in kind: raise ValueError('three\\0')\n"
+        "def test_fixed(): assert 1 == 2\n"
+        "@pytest.mark.skip(reason='not here')\n"
+        "def test_skipped(): pass\n"
+    )
+    ended = flakeproof("run", "tests", "-c", "6", "--isolation", "shared", *_ALL, env={"GITHUB_ACTIONS": "true"})
+
+    cases = list(parse(project / "out/a/junit.xml").getroot()[0].iter("testcase"))
+    assert [(case.get("classname"), case.get("name"), [child.tag for child in case]) for case in cases] == [
+        ("tests.test_shop.TestBill", "test_total[a|b]", ["failure", "flakyFailure"]),
+        ("tests.test_shop.TestBill", "test_total[c`d]", ["system-out"]),
+        ("tests.test_shop", "test_fixed", ["failure"]),
+        ("tests.test_shop", "test_skipped", ["skipped"]),
+    ]
+    text = (project / "out/run.md").read_text()
+    assert "| `tests/test_shop.py::test_fixed` | broken | 6 | 6 | at least " in text
+    name = "tests/test&#95;shop&#46;py&#58;&#58;TestBill&#58;&#58;test&#95;total&#91;a&#124;b&#93;"
+    assert f"| <code>{name}</code> | flaky | 1 | 6 |" in text
+    found = [line for line in ended.stdout.splitlines() if line.startswith("::error ")]
+    assert [line.split("::")[1] for line in found] == [
+        "error file=tests/test_shop.py,line=7,title=tests/test_shop.py%3A%3Atest_fixed is broken",
+        "error file=tests/test_shop.py,line=6,title=tests/test_shop.py%3A%3ATestBill%3A%3Atest_total[a|b] is flaky",
+    ]
+    assert ended.returncode == 1
+
+
 @pytest.mark.parametrize(("target", "code"), [("targets:interrupts", 130), ("targets:terminates", 143)])
 def test_all_reports_are_written_when_the_run_is_ended(
     flakeproof: Flakeproof, project: Path, target: str, code: int
@@ -132,7 +167,7 @@ def test_github_is_told(flakeproof: Flakeproof, project: Path, tmp_path: Path) -
 
     (line,) = [line for line in ended.stdout.splitlines() if line.startswith("::")]
     assert line.startswith("::error file=targets.py,line=")
-    assert ",title=targets%3Afails_at_17 is flaky::ValueError: seventeen%0A1 of 40 tests failed like this; " in line
+    assert ",title=targets%3Afails_at_17 is flaky::ValueError: seventeen%0A1 of 40 times it failed like this; " in line
     assert job.read_text().startswith("### flakeproof: `targets:passes` is stable\n")
     assert job.read_text().endswith("\n" + (project / "run.md").read_text() + "\n")
 

@@ -85,7 +85,7 @@ def test_progress_at_the_edges(completed: int, failed: int, planned: int | None,
 
 def test_a_failure_has_the_form_of_the_kit() -> None:
     """Number, test, message."""
-    assert lines.failure(TrialFailed(number=1, failure=_failure())) == f"FAILURE #1 on test 342: {_MESSAGE}"
+    assert lines.failure(1, _failure()) == f"FAILURE #1 on test 342: {_MESSAGE}"
 
 
 def test_results_have_the_form_of_the_kit() -> None:

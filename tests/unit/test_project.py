@@ -13,6 +13,7 @@ from flakeproof.presets import PRESETS
 from flakeproof.runspec import build, names_of
 from flakeproof.store.folder import KEPT_RUNS
 from flakeproof.targets.command import CommandLine
+from flakeproof.targets.tests import PytestLine
 from flakeproof.text import parse_duration
 
 _NIGHTLY = "[tool.flakeproof.presets.nightly]\n"
@@ -111,7 +112,8 @@ def test_an_override_is_for_all_that_is_run_or_for_nothing(tmp_path: Path) -> No
     assert config.load({}, {}, tmp_path, targets=names_of(CommandLine(["a b", "c"]))).get("timeout") is None
     assert names_of(CommandLine(["./a b", "c"])) == ["'./a b' c"]
     assert names_of(CommandLine(["a | b"], shell=True)) == ["a | b"]
-    assert names_of(None) == []
+    assert names_of(PytestLine(["tests/a.py", "b"], ["-k", "c"])) == ["tests/a.py", "b"]
+    assert names_of(PytestLine([], ["-k", "c"])) == ["pytest"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from flakeproof.cli import options
 
 def config(
     target: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
             help="What would be run: adds the settings that the project has for it.",
             metavar="TARGET",
@@ -29,6 +29,10 @@ def config(
     seed: options.Seed = None,
     python: options.Python = None,
     loop: options.Loop = None,
+    pytest_args: options.PytestArguments = None,
+    shuffle: options.Shuffle = False,
+    private_home: options.PrivateHome = False,
+    drop_failed: options.DropFailed = False,
     skip_code: options.SkipCode = None,
     failure: options.Failure = None,
     ignore: options.Ignore = None,
@@ -53,4 +57,4 @@ def config(
 
     for name in ("target", "json"):
         given.pop(name)
-    raise typer.Exit(show_settings(target, given, json))
+    raise typer.Exit(show_settings(target or [], given, json))

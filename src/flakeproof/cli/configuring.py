@@ -1,7 +1,7 @@
 """All settings, with where each one comes from."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +42,15 @@ class Settings(Record, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
     project: str | None
     """Path of pyproject.toml, if there is one."""
-    target: str | None
+    targets: list[str]
     preset: str
     settings: list[Setting]
 
 
-def show_settings(target: str | None, given: Mapping[str, Any], json_to: str | None) -> int:
-    """Print the settings for `target` under the options `given`; return the exit code. Raises UsageError."""
-    config = settings(given, target)
-    rows = [_row(name, config, target) for name in configuration.NAMES]
+def show_settings(targets: Sequence[str], given: Mapping[str, Any], json_to: str | None) -> int:
+    """Print the settings for `targets` under the options `given`; return the exit code. Raises UsageError."""
+    config = settings(given, targets)
+    rows = [_row(name, config, targets) for name in configuration.NAMES]
     path = config.folder / "pyproject.toml"
     if json_to is None:
         place = shown_path(str(path)) if path.is_file() else "none here nor above"
@@ -62,7 +62,7 @@ def show_settings(target: str | None, given: Mapping[str, Any], json_to: str | N
     document.prepare()
     found = Settings(
         project=str(path) if path.is_file() else None,
-        target=target,
+        targets=list(targets),
         preset=config.preset or presets.DEFAULT,
         settings=rows,
     )
@@ -73,12 +73,12 @@ def show_settings(target: str | None, given: Mapping[str, Any], json_to: str | N
     return ExitCode.GOOD
 
 
-def _row(name: str, config: Config, target: str | None) -> Setting:
-    value, source = _value(name, config, target)
+def _row(name: str, config: Config, targets: Sequence[str]) -> Setting:
+    value, source = _value(name, config, targets)
     return Setting(name=name, value=value, source=source, default=DEFAULTS[name])
 
 
-def _value(name: str, config: Config, target: str | None) -> tuple[Any, str]:
+def _value(name: str, config: Config, targets: Sequence[str]) -> tuple[Any, str]:
     """What a run would go by, and what says so."""
     chosen = config.preset or presets.DEFAULT
     preset = presets.PRESETS[config.get("preset") or presets.DEFAULT]
@@ -93,7 +93,7 @@ def _value(name: str, config: Config, target: str | None) -> tuple[Any, str]:
         return config.values[name], config.source(name)
     if name == "workers" and preset.workers is not None:
         return preset.workers, f"preset {_built_in(config)}"
-    if (scenario := SCENARIOS.get(target or "")) is not None:
+    if (scenario := SCENARIOS.get(targets[0] if len(targets) == 1 else "")) is not None:
         of_scenario: dict[str, Any] = {key: setting.default for key, setting in scenario.settings.items()}
         of_scenario |= {"workers": scenario.workers, "ci-rate": scenario.ci_rate}
         if name in of_scenario:

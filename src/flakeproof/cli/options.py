@@ -4,7 +4,14 @@ from typing import Annotated
 
 import typer
 
-_HOW_MUCH, _HOW, _COMMAND, _SCENARIO, _REPORTS = "How much", "How", "Commands", "Scenario settings", "Reports"
+_HOW_MUCH, _HOW, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
+    "How much",
+    "How",
+    "Tests of pytest",
+    "Commands",
+    "Scenario settings",
+    "Reports",
+)
 
 
 def _text(*names: str, help: str, panel: str, metavar: str) -> object:  # noqa: A002 - Typer's own word
@@ -37,7 +44,12 @@ Processes = Annotated[
 ]
 Isolation = Annotated[
     str | None,
-    _text("--isolation", help="shared: tests share processes; fork: each in a fork.", panel=_HOW, metavar="HOW"),
+    _text(
+        "--isolation",
+        help="shared: tests share processes; fork: each in a fork; fresh: each in a new interpreter.",
+        panel=_HOW,
+        metavar="HOW",
+    ),
 ]
 Timeout = Annotated[
     str | None,
@@ -64,6 +76,27 @@ Loop = Annotated[
         panel=_HOW,
         metavar="MODULE:FUNCTION",
     ),
+]
+Keyword = Annotated[
+    str | None, _text("-k", help="Only tests that match, as for pytest.", panel=_TESTS, metavar="EXPRESSION")
+]
+Marker = Annotated[
+    str | None,
+    _text("-m", help="Only tests with these markers, as for pytest.", panel=_TESTS, metavar="EXPRESSION"),
+]
+PytestArguments = Annotated[
+    str | None,
+    _text("--pytest-args", help="Any options of pytest, in one argument.", panel=_TESTS, metavar='"ARG…"'),
+]
+Shuffle = Annotated[
+    bool, typer.Option("--shuffle", help="Another order of the tests in each pass.", rich_help_panel=_TESTS)
+]
+PrivateHome = Annotated[
+    bool, typer.Option("--private-home", help="A home folder of its own for each pass.", rich_help_panel=_TESTS)
+]
+DropFailed = Annotated[
+    bool,
+    typer.Option("--drop-failed", help="Do not repeat a test that has failed once.", rich_help_panel=_TESTS),
 ]
 SkipCode = Annotated[
     str | None,

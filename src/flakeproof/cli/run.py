@@ -10,9 +10,9 @@ from flakeproof.cli import options
 def run(
     context: typer.Context,
     target: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="tcprtt, or a function as pkg.module:function; or -- COMMAND ARG…",
+            help="tests/test_x.py::test_y …, a function as pkg.module:function, tcprtt, or -- COMMAND ARG…",
             metavar="TARGET",
             show_default=False,
         ),
@@ -30,6 +30,12 @@ def run(
     seed: options.Seed = None,
     python: options.Python = None,
     loop: options.Loop = None,
+    keyword: options.Keyword = None,
+    marker: options.Marker = None,
+    pytest_args: options.PytestArguments = None,
+    shuffle: options.Shuffle = False,
+    private_home: options.PrivateHome = False,
+    drop_failed: options.DropFailed = False,
     skip_code: options.SkipCode = None,
     failure: options.Failure = None,
     ignore: options.Ignore = None,
@@ -54,12 +60,13 @@ def run(
 
     from flakeproof.cli.session import Session, pairs, settings, target_of
     from flakeproof.reports.files import report_files
-    from flakeproof.runspec import build
+    from flakeproof.runspec import build, names_of
 
-    for name in ("context", "target", "env", "shell", "set_"):
+    for name in ("context", "target", "keyword", "marker", "env", "shell", "set_"):
         given.pop(name)
-    wanted = target_of(target, context.obj, env, shell=shell)
-    config = settings(given, wanted)
+    selected = {"-k": keyword, "-m": marker}
+    wanted = target_of(target or [], context.obj, selected, pytest_args is not None, env, shell=shell)
+    config = settings(given, names_of(wanted))
     spec = build(wanted, config, pairs("--set", set_), Path.cwd())
     session = Session(spec, config, report_files(config))
     summary = session.run()

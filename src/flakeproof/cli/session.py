@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ from flakeproof.reports.files import ReportFiles
 from flakeproof.reports.plain import PlainConsole
 from flakeproof.reports.terminal import wants_live
 from flakeproof.reports.writer import Style, Writer, standard
-from flakeproof.runspec import names_of
 from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.summary import Summary
 from flakeproof.targets.command import CommandLine
+from flakeproof.targets.tests import PytestLine, names_tests
 from flakeproof.text import number, short_duration, shown_path
 
 if TYPE_CHECKING:
@@ -32,25 +32,40 @@ _COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
 _EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
 
 
-def settings(options: Mapping[str, Any], wanted: str | CommandLine | None = None) -> Config:
-    """The settings of this command for what is `wanted`; a flag that was not given is not a setting."""
+def settings(options: Mapping[str, Any], targets: Sequence[str] = ()) -> Config:
+    """The settings of this command for `targets`; a flag that was not given is not a setting."""
     given = {name.replace("_", "-"): value for name, value in options.items() if value is not False}
-    return configuration.load(given, os.environ, Path.cwd(), targets=names_of(wanted))
+    return configuration.load(given, os.environ, Path.cwd(), targets=targets)
 
 
-def target_of(name: str | None, command: list[str] | None, env: list[str] | None, *, shell: bool) -> str | CommandLine:
-    """The target of a command line: its name, or what followed `--`. Raises UsageError."""
-    if command is None:
-        if shell or env:
-            raise UsageError(f"{'--shell' if shell else '--env'} is for commands", "a command is what follows --")
-        if name is None:
-            raise UsageError("there is no target", f"name a function or scenario, or a command: {_COMMAND_FORM}")
-        return name
-    if name is not None:
-        raise UsageError(f"both a target ({name!r}) and a command after --", "give one of the two")
-    if not command or not command[0]:
-        raise UsageError("nothing follows --", f"write it like {_COMMAND_FORM}")
-    return CommandLine(command, shell, pairs("--env", env, empty=True))
+def target_of(
+    words: list[str],
+    command: list[str] | None,
+    selected: Mapping[str, str | None],
+    has_pytest_arguments: bool,
+    env: list[str] | None,
+    *,
+    shell: bool,
+) -> str | CommandLine | PytestLine:
+    """The target of a command line: `words`, or what followed `--`; `selected` are -k and -m. Raises UsageError."""
+    expressions = {option: text for option, text in selected.items() if text is not None}
+    if command is not None:
+        if words:
+            raise UsageError(f"both a target ({words[0]!r}) and a command after --", "give one of the two")
+        for option in expressions:
+            raise UsageError(f"{option} is for tests of pytest, and this is a command", "leave it out")
+        if not command or not command[0]:
+            raise UsageError("nothing follows --", f"write it like {_COMMAND_FORM}")
+        return CommandLine(command, shell, pairs("--env", env, empty=True))
+    if shell or env:
+        raise UsageError(f"{'--shell' if shell else '--env'} is for commands", "a command is what follows --")
+    if names_tests(words, Path.cwd()) or (not words and (expressions or has_pytest_arguments)):
+        return PytestLine(words, [word for pair in expressions.items() for word in pair])
+    if not words:
+        raise UsageError("there is no target", f"name tests, a function, a scenario, or a command: {_COMMAND_FORM}")
+    for option in expressions:
+        raise UsageError(f"{option} is for tests of pytest, and {words[0]} is none", "leave it out")
+    return words[0]
 
 
 def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[str, str]:
@@ -154,7 +169,7 @@ class Session:
 
     def _repeat(self, event: AnyEvent) -> None:
         if self._repeated is not None and isinstance(event, TrialFailed) and len(self._repeated) < _REPEATED:
-            self._repeated.append(lines.failure(event))
+            self._repeated.append(lines.failure(event.number, event.failure))
 
 
 def announcement(spec: RunSpec) -> str:

@@ -42,7 +42,7 @@ def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None) -> 
     targets = _targets(mode)
     runs: list[tuple[str | None, RunSpec, Config, ReportFiles]] = []
     for target, preset in targets:  # all of them first: a wrong option is found before anything runs
-        config = settings({**given, "preset": preset} if preset else given, target)
+        config = settings({**given, "preset": preset} if preset else given, [target])
         if len(targets) > 1:
             _refuse_reports(config, mode, len(targets))
         spec = build(target, config, pairs("--set", set_), Path.cwd())

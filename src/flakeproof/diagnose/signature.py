@@ -6,9 +6,11 @@ It groups failures for people; it never decides whether a trial passed.
 """
 
 import re
-import sysconfig
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
+
+Frame = tuple[str, int, str]
 
 _MASKS = [
     (
@@ -31,7 +33,8 @@ _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?(?=\b|[a-zµ%
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _FRAMES = 3
 _MESSAGE_LIMIT = 200
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")} | {"<frozen"})
+_LIBRARY = re.compile(r"/lib/python\d+\.\d+/|/site-packages/|/dist-packages/|^<frozen")
+"""Of whichever interpreter the tests run in."""
 
 
 def normalised(message: str) -> str:
@@ -49,9 +52,14 @@ def of_exception(details: dict[str, Any]) -> str:
     """Signature of a described exception (`flakeproof_worker.failure.describe`)."""
     kind = details["type"].rpartition(".")[2]
     errno = f"[{details['errno']}]" if details.get("errno") else ""
-    frames = [frame for frame in details["frames"] if not frame[0].startswith(_LIBRARIES)] or details["frames"]
-    where = " < ".join(f"{PurePath(file).stem}:{function}" for file, _, function in reversed(frames[-_FRAMES:]))
+    frames = own_frames(details["frames"])[-_FRAMES:]
+    where = " < ".join(f"{PurePath(file).stem}:{function}" for file, _, function in reversed(frames))
     return f"{kind}{errno} {normalised(details['message'])} at {where or '?'}"
+
+
+def own_frames(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Those of (file, line, function) that are in the user's code, not in a library; all where none is."""
+    return [frame for frame in frames if not _LIBRARY.search(frame[0])] or frames
 
 
 def of_crash(signal_name: str | None, exit_code: int | None) -> str:
@@ -62,6 +70,6 @@ def of_crash(signal_name: str | None, exit_code: int | None) -> str:
 def of_timeout(stacks: str) -> str:
     """Signature of a trial that hung: the innermost lines of its stacks."""
     places = re.findall(r'File "([^"]+)", line \d+ in (\S+)', stacks)
-    own = [(file, name) for file, name in places if not file.startswith(_LIBRARIES)] or places
+    own = [(file, name) for file, name in places if not _LIBRARY.search(file)] or places
     where = " < ".join(f"{PurePath(file).stem}:{name}" for file, name in own[:_FRAMES])
     return f"time limit at {where or '?'}"

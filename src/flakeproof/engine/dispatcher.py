@@ -3,7 +3,7 @@
 import os
 import selectors
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -13,12 +13,14 @@ from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures
 from flakeproof.engine.ledger import Pool
 from flakeproof.engine.leftovers import marker_of, reap_orphans
-from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
+from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Remark, Unloadable
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.watch import Watch
-from flakeproof.errors import CannotRunError, FlakeproofError, UsageError
+from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
 from flakeproof.events import (
     AnyEvent,
+    ItemsCollected,
+    Noted,
     Progressed,
     RunEnded,
     TrialFailed,
@@ -26,7 +28,7 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
+from flakeproof.model import CommandTarget, Failure, ItemOutcome, Outcome, PytestTarget, RunSpec
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.seeds import trial_seed
 
@@ -38,6 +40,7 @@ _LEASES_AHEAD = 2
 _LARGEST_LEASE = 65_536
 _FRUITLESS_STARTS = 3
 """Processes that may end one after the other without having taken a trial before the run is given up."""
+_FAREWELL_SECONDS = 10.0
 _REAP_NS = 1_000_000_000
 _OUTPUT_LIMIT = 64 * 1024 * 1024
 
@@ -50,16 +53,22 @@ class Stop(Enum):
     MAX_FAILURES = "stopped after the failures allowed"
     INTERRUPTED = "interrupted"
     TERMINATED = "terminated"
+    ALL_FAILED = "every test has failed once"
     GIVEN_UP = "no worker process could be started any more"
 
 
 class Dispatcher:
     """Runs `spec` and tells `emit` what happens."""
 
-    def __init__(self, spec: RunSpec, scratch: str, run_id: str, emit: Callable[[AnyEvent], None]) -> None:
-        """`scratch` is a folder for files that have no name (output of processes)."""
+    def __init__(
+        self, spec: RunSpec, scratch: str, temporary: str, run_id: str, emit: Callable[[AnyEvent], None]
+    ) -> None:
+        """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'."""
         self._spec = spec
         self._scratch = scratch
+        self._temporary = temporary
+        self._items: list[str] = []
+        self._dropped: set[str] = set()
         self._run_id = run_id
         self._emit = emit
         self._pool = Pool(spec.first, spec.count)
@@ -78,6 +87,9 @@ class Dispatcher:
         self._stop: Stop | None = None
         self._stop_ns = 0
         self._insist = False
+        # Fixtures of a pytest session may have something larger to take down.
+        farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
+        self._farewell_ns = int(farewell * 1e9)
 
     def stop(self, reason: Stop) -> None:
         """End the run early; a second request does not wait for the trials in flight. Safe in a signal handler."""
@@ -131,10 +143,13 @@ class Dispatcher:
             "isolation": spec.isolation.value,
             "grace": spec.grace,
             "scratch": self._scratch,
+            "temporary": self._temporary,
+            "draws_hash_seed": "PYTHONHASHSEED" not in os.environ,
+            "listens": spec.drop_failed,
             "target": msgspec.to_builtins(target),
         }
         environment = {**os.environ, RUN: marker_of(self._run_id)}
-        if isinstance(target, CallableTarget):
+        if not isinstance(target, CommandTarget):
             # Recorded by way of the seed, different in each process: what hangs on hash order can show itself.
             environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
         try:
@@ -173,6 +188,7 @@ class Dispatcher:
             case Ready():
                 process.ready = True
                 process.lane_kind = message.lanes
+                self._collected(process, message.items)
                 if self._started_ns is None:
                     self._started_ns = monotonic_ns()
                 if self._stop is not None:
@@ -184,16 +200,57 @@ class Dispatcher:
             case Passed():
                 process.account.exhausted(message.leases)
                 process.account.passed(message.count)
+                process.latest_items = message.items
                 self._passed(process, message.count, message.durations)
+            case Remark():
+                self._emit(Noted(message=message.message))
             case Ended():
                 process.account.ended(message.trial)
                 self._ended_alone(process, message)
             case Bye():
                 process.bye_ns = monotonic_ns()
 
+    def _collected(self, process: WorkerProcess, items: list[str]) -> None:
+        """Note what pytest has collected in `process`; all must have the same to be counted together."""
+        process.items = items
+        if not self._items:
+            self._items = items
+            if items:
+                self._emit(ItemsCollected(items=items))
+        elif set(items) != set(self._items):
+            first, second = (
+                sorted(set(one) - set(other)) for one, other in ((self._items, items), (items, self._items))
+            )
+            example = next(iter(first or second))
+            raise CannotRunError(
+                f"two processes have collected different tests: {example} is in one of them only",
+                "ids that depend on the order of a set differ from process to process: sort it, give the parameters "
+                "ids of their own, or set PYTHONHASHSEED=0",
+            )
+        if self._dropped:
+            process.leave_out(sorted(self._dropped))
+
+    def _drop(self, items: Iterable[str]) -> None:
+        """Have no process repeat what has failed once; end the run when nothing is left."""
+        failed = {item for item in items if item in self._items} - self._dropped
+        if not failed:
+            return
+        self._dropped |= failed
+        for process in self._processes.values():
+            if process.ready:
+                process.leave_out(sorted(failed))
+        if len(self._dropped) == len(self._items) and self._stop is None:
+            self._stop = Stop.ALL_FAILED
+
     def _cannot_load(self, message: Unloadable) -> FlakeproofError:
         """What to tell the user about a target that cannot be loaded."""
         target = self._spec.target
+        if message.kind == "nothing":
+            return NothingToRunError(
+                message.message, f"run from {target.folder}, with {target.python}", message.details
+            )
+        if message.kind == "missing":
+            return CannotRunError(message.message, "install it there, or name another interpreter with --python")
         if message.kind != "unknown":
             return CannotRunError(message.message, details=message.details)
         remedy = f"searched from {target.folder}, with {target.python} (another interpreter: --python)"
@@ -205,6 +262,7 @@ class Dispatcher:
         remains = process.account.at_death(process.taken, set(flying))
         watch = self._watches.pop(process.number)
         output = process.output()
+        item = process.running_item if process.lane_kind == "passes" else ""
         self._count_fruitless(process)
         status = self._remove(process)
         if remains.passed:
@@ -214,7 +272,7 @@ class Dispatcher:
         for trial in remains.in_flight:
             seed = trial_seed(self._spec.seed, trial)
             if trial in watch.blamed:
-                self._failure(failures.timed_out(trial, seed, process.number, watch.blamed[trial], output))
+                self._died(failures.timed_out(trial, seed, process.number, watch.blamed[trial], output, item=item))
             elif watch.ending:
                 # It ran beside a trial that hung; it has no result and gets another chance, as does an unstarted one.
                 put_back.append((trial, 1))
@@ -222,7 +280,7 @@ class Dispatcher:
                 number = -status if status < 0 else None
                 code = status if status >= 0 else None
                 seconds = (now - flying[trial]) / 1e9
-                self._failure(failures.crashed(trial, seed, process.number, seconds, number, code, output))
+                self._died(failures.crashed(trial, seed, process.number, seconds, number, code, output, item=item))
         self._pool.put_back(put_back)
         if self._stop is None and self._pool.left != 0:
             self._replace(process, status, output)
@@ -286,23 +344,37 @@ class Dispatcher:
         if count:
             self._ended += count
             self._last_end_ns = monotonic_ns()
-            self._emit(TrialsPassed(process=process.number, count=count, durations=durations))
+            items = process.latest_items
+            self._emit(TrialsPassed(process=process.number, count=count, durations=durations, items=items))
 
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
-            self._failure(failures.from_report(message, seed, process.number, process.lane_kind))
+            failure = failures.from_report(message, seed, process.number, process.lane_kind)
+            further = failures.further(message, failure)
+            self._failure(failure, further, message.items, cut_short=message.cut_short)
             return
         self._ended += 1
         self._last_end_ns = monotonic_ns()
-        kind = TrialSkipped if message.outcome is Outcome.SKIPPED else TrialLost
-        self._emit(kind(trial=message.trial, reason=message.reason))
+        if message.outcome is Outcome.SKIPPED:
+            self._emit(TrialSkipped(trial=message.trial, reason=message.reason, items=message.items))
+        else:
+            self._emit(TrialLost(trial=message.trial, reason=message.reason))
 
-    def _failure(self, failure: Failure) -> None:
+    def _died(self, failure: Failure) -> None:
+        """A trial that did not come to its end."""
+        items = {failure.item: ItemOutcome.FAILED} if failure.item else {}
+        self._failure(failure, [], items, cut_short=bool(self._items))
+
+    def _failure(
+        self, failure: Failure, further: list[Failure], items: dict[str, ItemOutcome], *, cut_short: bool
+    ) -> None:
         self._ended += 1
         self._failed += 1
         self._last_end_ns = monotonic_ns()
-        self._emit(TrialFailed(number=self._failed, failure=failure))
+        self._emit(TrialFailed(number=self._failed, failure=failure, further=further, items=items, cut_short=cut_short))
+        if self._spec.drop_failed:
+            self._drop(items)
         limit = self._spec.max_failures
         if limit is not None and self._failed >= limit and self._stop is None:
             self._stop = Stop.FAILFAST if limit == 1 else Stop.MAX_FAILURES
@@ -326,7 +398,7 @@ class Dispatcher:
             self._watches[process.number].look(process, now)
             process.say_the_rest()
             process.trim_output(_OUTPUT_LIMIT)
-            if process.bye_ns and now - process.bye_ns > self._spec.grace * 1e9:
+            if process.bye_ns and now - process.bye_ns > self._farewell_ns:
                 process.kill(signal.SIGKILL)  # an exit handler of the user's code hangs; every trial is reported
         if now >= self._next_reap_ns:
             self._next_reap_ns = now + _REAP_NS

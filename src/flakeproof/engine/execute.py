@@ -12,7 +12,7 @@ import flakeproof
 from flakeproof.clock import now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher, Stop
-from flakeproof.engine.leftovers import nothing_left_running
+from flakeproof.engine.leftovers import nothing_left_running, temporary_root
 from flakeproof.events import AnyEvent, RunStarted
 from flakeproof.model import RunSpec
 
@@ -30,10 +30,11 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink]) -> 
         for sink in sinks:
             sink(event)
 
-    dispatcher = Dispatcher(spec, str(folder), run_id, emit)
-    emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
-    with _signals_stop(dispatcher), nothing_left_running(run_id):
-        dispatcher.run()
+    with temporary_root() as temporary:
+        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit)
+        emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
+        with _signals_stop(dispatcher), nothing_left_running(run_id):
+            dispatcher.run()
 
 
 @contextmanager

@@ -2,6 +2,9 @@
 
 import re
 import signal
+from typing import Any
+
+import msgspec
 
 from flakeproof.diagnose import signature
 from flakeproof.diagnose.output import find, last_line
@@ -16,24 +19,64 @@ _WORKER_FRAME = re.compile(r"flakeproof_worker")
 def from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Failure:
     """A failure that a worker process has reported; `lane_kind` is the kind of lane that it happened in."""
     if message.failure is not None:
-        kind = message.failure["type"].rpartition(".")[2]
-        text = one_line(message.failure["message"])
-        return Failure(
-            outcome=message.outcome,
-            message=text if "[Errno" in text else f"{kind}: {text}" if text else kind,
-            signature=signature.of_exception(message.failure),
-            details={"exception": message.failure},
-            output=message.output,
-            trial=message.trial,
-            seed=seed,
-            process=process,
-            duration=message.ns / 1e9,
+        return _raised(
+            message.failure,
+            Failure(
+                trial=message.trial,
+                seed=seed,
+                process=process,
+                duration=message.ns / 1e9,
+                outcome=message.outcome,
+                message="",
+                item=message.item,
+                signature="",
+                output=message.output or message.details,
+            ),
+            message.phase,
         )
     if lane_kind == "commands":
         return of_command(message, seed, process)
     if message.outcome is Outcome.TIMED_OUT:
-        return timed_out(message.trial, seed, process, message.ns / 1e9, message.output, message.stacks)
-    return crashed(message.trial, seed, process, message.ns / 1e9, message.signal, message.exit_code, message.output)
+        return timed_out(
+            message.trial, seed, process, message.ns / 1e9, message.output, message.stacks, item=message.item
+        )
+    return crashed(
+        message.trial,
+        seed,
+        process,
+        message.ns / 1e9,
+        message.signal,
+        message.exit_code,
+        message.output,
+        item=message.item,
+    )
+
+
+def further(message: Ended, first: Failure) -> list[Failure]:
+    """What else failed in the trial whose `first` failure has been made of `message`."""
+    return [
+        _raised(
+            one.failure,
+            msgspec.structs.replace(first, item=one.item, output=one.output),
+            one.phase,
+        )
+        for one in message.further
+    ]
+
+
+def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
+    """`bare` with what a described exception tells; `phase` is that of a pytest item."""
+    kind = exception["type"].rpartition(".")[2]
+    # The comparison that pytest puts below an assertion is for the details.
+    text = one_line(exception["message"].partition("\n")[0] if bare.item else exception["message"])
+    said = text if not kind or "[Errno" in text else f"{kind}: {text}" if text else kind
+    where = f"{phase}: " if phase in ("setup", "teardown") else ""
+    return msgspec.structs.replace(
+        bare,
+        message=where + said,
+        signature=where + signature.of_exception(exception),
+        details={"exception": exception},
+    )
 
 
 def of_command(message: Ended, seed: int, process: int) -> Failure:
@@ -74,8 +117,10 @@ def crashed(
     signal_number: int | None,
     exit_code: int | None,
     output: str,
+    *,
+    item: str = "",
 ) -> Failure:
-    """A trial whose process died under it."""
+    """A trial whose process died under it, while the pytest item `item` was running."""
     name = _signal_name(signal_number)
     stacks = _stacks_in(output)
     where = _innermost(stacks)
@@ -89,6 +134,7 @@ def crashed(
         process=process,
         duration=seconds,
         outcome=Outcome.CRASHED,
+        item=item,
         message=f"the process {ending} in the middle of the test" + (f", at {where}" if where else ""),
         signature=signature.of_crash(name, exit_code),
         details={"signal": name, "exit_code": exit_code, "stacks": stacks},
@@ -96,7 +142,9 @@ def crashed(
     )
 
 
-def timed_out(trial: int, seed: int, process: int, seconds: float, output: str, stacks: str = "") -> Failure:
+def timed_out(
+    trial: int, seed: int, process: int, seconds: float, output: str, stacks: str = "", *, item: str = ""
+) -> Failure:
     """A trial that did not end in time; `stacks` if they are not in its output."""
     stacks = stacks or _stacks_in(output)
     return Failure(
@@ -105,6 +153,7 @@ def timed_out(trial: int, seed: int, process: int, seconds: float, output: str, 
         process=process,
         duration=seconds,
         outcome=Outcome.TIMED_OUT,
+        item=item,
         message=_timeout_text(seconds, stacks),
         signature=signature.of_timeout(stacks),
         details={"stacks": stacks},

@@ -1,12 +1,15 @@
-"""Nothing is left running after a run: also what trials have started and cut loose."""
+"""Nothing is left after a run: no process, also of those that trials have started and cut loose, and no file."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from flakeproof.errors import CannotRunError
+from flakeproof_worker import folders
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.kernel import adopt_orphans
 
@@ -43,6 +46,24 @@ def nothing_left_running(run_id: str) -> Iterator[None]:
                 break
             psutil.wait_procs(killed, timeout=_PATIENCE)
         adopt_orphans(False)
+
+
+@contextmanager
+def temporary_root() -> Iterator[str]:
+    """A folder in which trials get theirs; its name is short, because sockets may be put there (108 bytes, unix(7)).
+
+    Raises CannotRunError if it cannot be made.
+    """
+    try:
+        path = tempfile.mkdtemp(prefix="flakeproof-")
+    except OSError as error:
+        raise CannotRunError(
+            f"cannot make a temporary folder in {tempfile.gettempdir()}: {error.strerror}", "make room, or set TMPDIR"
+        ) from None
+    try:
+        yield path
+    finally:
+        folders.remove(path)
 
 
 def reap_orphans() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from flakeproof.model import Outcome
+from flakeproof.model import ItemOutcome, Outcome
 
 
 class Ready(msgspec.Struct, tag_field="type", tag="ready"):
@@ -14,6 +14,8 @@ class Ready(msgspec.Struct, tag_field="type", tag="ready"):
     """Module of `flakeproof_worker.lanes` that runs the trials."""
     python: str
     load_ns: int
+    items: list[str] = []
+    """What pytest has collected."""
 
 
 class Unloadable(msgspec.Struct, tag_field="type", tag="unloadable"):
@@ -30,6 +32,17 @@ class Passed(msgspec.Struct, tag_field="type", tag="passed"):
     count: int
     durations: list[tuple[int, int]]
     leases: int
+    items: dict[str, ItemOutcome] = {}
+    """Items that did not simply pass, the same in all of them."""
+
+
+class ItemFailure(msgspec.Struct):
+    """One more thing that failed in a pass over several items."""
+
+    item: str
+    phase: str
+    failure: dict[str, Any]
+    output: str
 
 
 class Ended(msgspec.Struct, tag_field="type", tag="ended"):
@@ -44,13 +57,28 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     reason: str = ""
     signal: int | None = None
     exit_code: int | None = None
+    item: str = ""
+    phase: str = ""
+    """Of a pytest item: setup, call or teardown."""
+    items: dict[str, ItemOutcome] = {}
+    """Items that did not simply pass."""
+    further: list[ItemFailure] = []
+    cut_short: bool = False
+    details: str = ""
+    """More about a failure that has no frames."""
+
+
+class Remark(msgspec.Struct, tag_field="type", tag="remark"):
+    """Something that the user should know and that changes no number."""
+
+    message: str
 
 
 class Bye(msgspec.Struct, tag_field="type", tag="bye"):
     """Every trial that was taken has been reported; the process is about to exit."""
 
 
-WorkerMessage = Ready | Unloadable | Passed | Ended | Bye
+WorkerMessage = Ready | Unloadable | Passed | Ended | Remark | Bye
 
 decode = msgspec.json.Decoder(WorkerMessage).decode
 """Bytes of one line to a message; raises msgspec.DecodeError."""

@@ -15,6 +15,7 @@ import msgspec
 import flakeproof_worker
 from flakeproof.engine.ledger import Account, Block
 from flakeproof.engine.messages import WorkerMessage, decode
+from flakeproof.model import ItemOutcome
 from flakeproof_worker import board, stacks
 from flakeproof_worker.output import excerpt, nameless_file
 
@@ -39,6 +40,10 @@ class WorkerProcess:
         self.bye_ns = 0
         """When it said goodbye (monotonic nanoseconds); 0 before."""
         self.lane_kind = ""
+        self.items: list[str] = []
+        """What pytest has collected in it."""
+        self.latest_items: dict[str, ItemOutcome] = {}
+        """Items that did not simply pass, in the latest trial that passed."""
         self.unloadable = ""
         """Why it could not load the target, if it said so."""
         self._finishing = False
@@ -151,6 +156,18 @@ class WorkerProcess:
     def holder(self) -> int:
         """The trial whose code holds the event loop right now; 0 if that is not known, or there is no loop."""
         return int(self.words[board.HOLDER])
+
+    @property
+    def running_item(self) -> str:
+        """Id of the pytest item that a pass in this process has come to; "" where that is not known."""
+        index = int(self.words[board.ITEM])
+        if not index and len(self.items) == 1:
+            return self.items[0]
+        return self.items[index - 1] if 0 < index <= len(self.items) else ""
+
+    def leave_out(self, items: list[str]) -> None:
+        """Have the process not run these items any more."""
+        self._say({"type": "leave-out", "items": items})
 
     @property
     def has_work(self) -> bool:

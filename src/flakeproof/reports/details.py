@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from flakeproof.diagnose.signature import own_frames
 from flakeproof.model import Failure
 
 _EXCERPT = 40
@@ -33,9 +34,8 @@ def explanation(failure: Failure) -> Iterator[str]:
 
 
 def place(failure: Failure) -> tuple[str, int] | None:
-    """File and line of the failure: of the innermost frame, or what a command's output names; None if unknown."""
-    frames = failure.details.get("exception", {}).get("frames", [])
-    if frames:
+    """File and line of the failure: of their innermost frame, or what a command's output names; None if unknown."""
+    if frames := own_frames(failure.details.get("exception", {}).get("frames", [])):
         return frames[-1][0], frames[-1][1]
     found = _PLACE.match(failure.details.get("place") or "")
     return (found[1], int(found[2])) if found else None

@@ -6,8 +6,9 @@ from pathlib import Path
 from flakeproof.model import Failure
 from flakeproof.reports.details import place
 from flakeproof.reports.foreign import fit
-from flakeproof.reports.lines import rate_with_interval, run_name
-from flakeproof.summary import Summary
+from flakeproof.reports.lines import run_name
+from flakeproof.reports.rates import rate_with_interval
+from flakeproof.summary import ItemSummary, Summary
 from flakeproof.text import one_line
 
 _MOST = 10
@@ -24,15 +25,17 @@ def is_wanted(environment: Mapping[str, str]) -> bool:
 
 def annotations(summary: Summary, environment: Mapping[str, str]) -> Iterator[str]:
     """Workflow commands, one for each distinct failure."""
-    rate = ""
-    if summary.rate is not None and summary.interval is not None:
-        rate = f"; failure rate {rate_with_interval(summary.rate, summary.interval)}"
+    items: dict[str, Summary | ItemSummary] = {item.item: item for item in summary.items}
     for found in summary.signatures[:_MOST]:
         example = found.example
-        title = f"{example.item or summary.target} is {summary.verdict.value}"
+        test = items.get(example.item, summary)
+        rate = ""
+        if test.rate is not None and test.interval is not None:
+            rate = f"; failure rate {rate_with_interval(test.rate, test.interval)}"
+        title = f"{example.item or summary.target} is {test.verdict.value}"
         message = (
             f"{one_line(fit(example.message))}\n"
-            f"{found.count} of {summary.passed + summary.failed} tests failed like this{rate}\n"
+            f"{found.count} of {test.passed + test.failed} times it failed like this{rate}\n"
             f"flakeproof replay {run_name(summary)} {example.trial}"
         )
         where = _place(example, environment)

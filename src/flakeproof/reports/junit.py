@@ -9,6 +9,7 @@ from flakeproof.model import Failure, Outcome
 from flakeproof.reports import lines
 from flakeproof.reports.details import explanation
 from flakeproof.reports.foreign import cut, fit
+from flakeproof.reports.rates import rate_with_interval
 from flakeproof.summary import ItemSummary, SignatureSummary, Summary
 from flakeproof.text import one_line
 from flakeproof.verdict import Verdict
@@ -120,7 +121,7 @@ def _tell(
     if not decided or test.rate is None or test.interval is None:
         SubElement(case, "skipped", {"message": fit(nothing)})
         return
-    fact = f"failed {test.failed} of {decided} times: {lines.rate_with_interval(test.rate, test.interval)}"
+    fact = f"failed {test.failed} of {decided} times: {rate_with_interval(test.rate, test.interval)}"
     if not test.failed:
         SubElement(case, "system-out").text = f"{fact}\n"
         return

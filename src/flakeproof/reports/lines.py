@@ -4,33 +4,28 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from flakeproof.events import Progressed, TrialFailed
-from flakeproof.model import Outcome
+from flakeproof.diagnose.signature import own_frames
+from flakeproof.events import Progressed
+from flakeproof.model import Failure, Outcome
+from flakeproof.reports import items
+from flakeproof.reports.rates import rate_with_interval
 from flakeproof.store.folder import NAME
 from flakeproof.store.log import LOG_NAME
-from flakeproof.summary import RateInterval, SignatureSummary, Summary
+from flakeproof.summary import SignatureSummary, Summary
 from flakeproof.text import (
     duration,
     expected,
-    lower,
     number,
     one_line,
     percent,
-    share,
     short_duration,
     shown_path,
     speed,
-    upper,
     whole_duration,
 )
-from flakeproof.verdict import TIME_OVER
+from flakeproof.verdict import TIME_OVER, Verdict
 
 _KINDS_SHOWN = 5
-_METHODS = {
-    "clopper-pearson": "Clopper-Pearson",
-    "clopper-pearson, one-sided": "exact, one-sided",
-    "robbins": "Robbins, valid at every moment",
-}
 
 
 def progress(event: Progressed) -> str:
@@ -58,9 +53,10 @@ def remaining(event: Progressed) -> float | None:
     return max(0.0, min(ends)) if ends else None
 
 
-def failure(event: TrialFailed) -> str:
-    """`FAILURE #1 on test 342: write failed (…): [Errno 9] Bad file descriptor`."""
-    return f"FAILURE #{event.number} on test {event.failure.trial}: {event.failure.message}"
+def failure(number: int, failure: Failure, *, names_item: bool = False) -> str:
+    """`FAILURE #1 on test 342: write failed (…): [Errno 9] Bad file descriptor`, with its item if wanted."""
+    item = f"{failure.item}: " if names_item and failure.item else ""
+    return f"FAILURE #{number} on test {failure.trial}: {item}{failure.message}"
 
 
 def hidden(count: int) -> str:
@@ -71,7 +67,8 @@ def hidden(count: int) -> str:
 def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
     """The results block without the closing line; `command` is how this program is called."""
     yield "=== Stress Test Results ==="
-    yield f"Total tests: {summary.total}"
+    many = items.several(summary)
+    yield f"Total tests: {summary.total}" + (f" (passes over {number(len(summary.items))} tests)" if many else "")
     yield f"Passed: {summary.passed} ({percent(summary.passed, summary.total)})"
     yield f"Failed: {summary.failed} ({percent(summary.failed, summary.total)})"
     yield from _other_outcomes(summary)
@@ -88,6 +85,9 @@ def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
     if cut_short(summary):
         planned = f" of {summary.planned}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {summary.total}{planned} tests"
+    if many:
+        yield ""
+        yield from items.table(summary)
     if summary.signatures:
         yield ""
         yield from _signatures(summary, command)
@@ -98,21 +98,12 @@ def cut_short(summary: Summary) -> bool:
     return summary.stopped is not None and (summary.planned is not None or summary.stopped != TIME_OVER)
 
 
-def rate_with_interval(rate: float, interval: RateInterval) -> str:
-    """`1.77% (1.52% to 2.05%, 95% Clopper-Pearson)`, or `at most 0.30% (95%, …)` when nothing failed."""
-    confidence = f"{100 * interval.confidence:g}%"
-    method = _METHODS.get(interval.method, interval.method)
-    if rate == 0:
-        return f"at most {upper(interval.high)} ({confidence}, {method})"
-    if rate == 1:
-        return f"at least {lower(interval.low)} ({confidence}, {method})"
-    return f"{share(rate)} ({lower(interval.low)} to {upper(interval.high)}, {confidence} {method})"
-
-
 def closing(summary: Summary) -> str:
     """The last line: what it means."""
     if summary.total == 0:
         return "No test has run: this run proves nothing"
+    if summary.failed and items.several(summary):
+        return _closing_of_several(summary)
     if summary.failed:
         decided = summary.passed + summary.failed
         return (
@@ -134,6 +125,17 @@ def closing(summary: Summary) -> str:
     if skipped := summary.outcomes.get(Outcome.SKIPPED, 0):
         return f"{summary.passed} tests passed, {skipped} were skipped{hint}"
     return f"All {summary.passed} tests passed!{hint}"
+
+
+def _closing_of_several(summary: Summary) -> str:
+    failed = [item for item in summary.items if item.failed]
+    always = sum(item.verdict is Verdict.BROKEN for item in failed)
+    kinds = [f"{count} {how}" for count, how in ((len(failed) - always, "sometimes"), (always, "always")) if count]
+    decided = summary.passed + summary.failed
+    return (
+        f"Stress test detected failures of {len(failed)} of {len(summary.items)} tests ({', '.join(kinds)}) "
+        f"in {summary.failed} out of {decided} pass{'es' if decided != 1 else ''}"
+    )
 
 
 def _other_outcomes(summary: Summary) -> Iterator[str]:
@@ -168,9 +170,11 @@ def run_name(summary: Summary) -> str:
 def _signature(found: SignatureSummary) -> Iterator[str]:
     example = found.example
     yield f"  {found.count} × {one_line(example.message, 200)}"
+    if example.item:
+        yield f"      in {example.item}"
     frames = example.details.get("exception", {}).get("frames", [])
     if frames:
-        file, line, function = frames[-1]
+        file, line, function = own_frames(frames)[-1]
         yield f"      at {shown_path(file)}:{line} in {function}"
     elif place := example.details.get("place"):
         yield f"      at {place}"

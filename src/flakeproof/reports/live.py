@@ -6,10 +6,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flakeproof.events import AnyEvent, Noted, Progressed, RunEnded, TrialFailed
+from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, RunEnded, TrialFailed
 from flakeproof.reports import lines
-from flakeproof.reports.details import excerpt
-from flakeproof.reports.selection import Selection
+from flakeproof.reports.telling import Telling
 from flakeproof.reports.writer import Style, Writer
 from flakeproof.stats.sequential import robbins
 from flakeproof.text import duration, lower, number, one_line, share, speed, upper, whole_duration
@@ -19,7 +18,7 @@ _BAR_WIDTH = 30
 _LEAST_BAR = 8
 _ROOM_FOR_ECHO = 4
 """Columns left free at the end: a terminal shows ^C there, which must not wrap and move the display."""
-_COLOURS = {Style.BAD: "red", Style.DIM: "dim", Style.WARNING: "yellow"}
+_COLOURS = {Style.PLAIN: "", Style.BAD: "red", Style.DIM: "dim", Style.WARNING: "yellow"}
 
 
 class LiveConsole:
@@ -29,7 +28,7 @@ class LiveConsole:
         """`writer` gets what is printed; `console` is the terminal of its notes."""
         self._writer = writer
         self._console = console
-        self._selection = Selection()
+        self._telling = Telling()
         self._latest = ""
         self._shown_at = -1.0
         self._live: Live | None = None
@@ -40,19 +39,19 @@ class LiveConsole:
             case Progressed():
                 self._refresh(event)
             case TrialFailed():
-                line = lines.failure(event)
-                self._latest = line
-                if self._selection.shows(event.failure.signature):
+                self._latest = self._telling.all_lines(event)[-1]
+                for line, rows in self._telling.told(event):
                     self._result(line, Style.BAD)
-                    if self._selection.shows_output(event.failure.signature):
-                        for row in excerpt(event.failure):
-                            self._result(row, Style.DIM)
+                    for row in rows:
+                        self._result(row, Style.DIM)
+            case ItemsCollected():
+                self._print(self._telling.collected(event), Style.PLAIN)
             case Noted():
                 self._print(event.message, Style.WARNING)
             case RunEnded():
                 self.close()
-                if self._selection.hidden:
-                    self._print(lines.hidden(self._selection.hidden), Style.DIM)
+                if self._telling.hidden:
+                    self._print(lines.hidden(self._telling.hidden), Style.DIM)
 
     def close(self) -> None:
         """Take the display away; what was printed above it stays."""

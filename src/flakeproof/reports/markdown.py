@@ -8,8 +8,9 @@ import flakeproof
 from flakeproof.reports import lines
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
+from flakeproof.reports.rates import rate_with_interval
 from flakeproof.summary import ItemSummary, SignatureSummary, Summary
-from flakeproof.text import duration, number, one_line, shown_path, speed
+from flakeproof.text import duration, number, one_line, shown_path, speed, upper
 from flakeproof.verdict import Verdict
 
 _LIMIT = 65_000
@@ -21,7 +22,7 @@ _NAME = 200
 _EXPLAINED = 4_000
 _MOST_KINDS = 50
 _ORDER = {Verdict.BROKEN: 0, Verdict.FLAKY: 0, Verdict.INCONCLUSIVE: 1, Verdict.STABLE: 2}
-_MEANING = re.compile(r"[^\w\s/,;=%?^-]", re.ASCII)
+_MEANING = re.compile(r"[^A-Za-z0-9\s/,;=%?^\x80-\U0010ffff-]")
 """Characters that mean something in Markdown, HTML, or to GitHub."""
 
 
@@ -76,9 +77,7 @@ def _table(summary: Summary) -> Iterator[str]:
         yield "|---|---|--:|--:|---|"
         for name, test in rows[:_ROWS]:
             decided = test.passed + test.failed
-            rate = (
-                "" if test.rate is None or test.interval is None else lines.rate_with_interval(test.rate, test.interval)
-            )
+            rate = "" if test.rate is None or test.interval is None else rate_with_interval(test.rate, test.interval)
             verdict = test.verdict.value
             yield f"| {code(name)} | {verdict} | {number(test.failed)} | {number(decided)} | {rate} |"
         yield ""
@@ -86,7 +85,8 @@ def _table(summary: Summary) -> Iterator[str]:
         yield f"{number(len(rows) - _ROWS)} more tests are in the JSON report."
         yield ""
     if len(stable) > _STABLE_ROWS:
-        yield f"{number(len(stable))} tests passed every time."
+        highest = max(test.interval.high for test in stable if test.interval is not None)
+        yield f"{number(len(stable))} tests passed every time (a rate of at most {upper(highest)} each)."
         yield ""
 
 

@@ -1,9 +1,8 @@
 """Console without a terminal: lines that never change once they are written."""
 
-from flakeproof.events import AnyEvent, Noted, Progressed, RunEnded, TrialFailed
+from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, RunEnded, TrialFailed
 from flakeproof.reports import lines
-from flakeproof.reports.details import excerpt
-from flakeproof.reports.selection import Selection
+from flakeproof.reports.telling import Telling
 from flakeproof.reports.writer import Style, Writer
 
 _SHARE = 0.1
@@ -19,7 +18,7 @@ class PlainConsole:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._selection = Selection()
+        self._telling = Telling()
         self._last_seconds = 0.0
         self._last_completed = 0
 
@@ -31,16 +30,17 @@ class PlainConsole:
                     self._last_seconds, self._last_completed = event.elapsed, event.completed
                     self._writer.note(lines.progress(event))
             case TrialFailed():
-                if self._selection.shows(event.failure.signature):
-                    self._writer.result(lines.failure(event), Style.BAD)
-                    if self._selection.shows_output(event.failure.signature):
-                        for row in excerpt(event.failure):
-                            self._writer.result(row, Style.DIM)
+                for line, rows in self._telling.told(event):
+                    self._writer.result(line, Style.BAD)
+                    for row in rows:
+                        self._writer.result(row, Style.DIM)
+            case ItemsCollected():
+                self._writer.note(self._telling.collected(event))
             case Noted():
                 self._writer.note(event.message, Style.WARNING)
             case RunEnded():
-                if self._selection.hidden:
-                    self._writer.note(lines.hidden(self._selection.hidden), Style.DIM)
+                if self._telling.hidden:
+                    self._writer.note(lines.hidden(self._telling.hidden), Style.DIM)
 
     def close(self) -> None:
         """Nothing is open."""

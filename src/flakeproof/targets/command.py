@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flakeproof.errors import CannotRunError, UsageError
 from flakeproof.model import CommandTarget
+from flakeproof.targets.words import check_text
 from flakeproof.text import shortened
 
 _SHELL = "/bin/sh"
@@ -42,7 +43,7 @@ def resolve_command(
     if not folder.is_dir():
         raise UsageError(f"--cwd {folder}: {'not a folder' if folder.exists() else 'no such folder'}")
     for text in (*line.words, *line.environment, *line.environment.values()):
-        _check_text(text)
+        check_text(text)
     together = " ".join(line.words)
     argv = [_SHELL, "-c", together] if line.shell else list(line.words)
     search = line.environment.get("PATH", os.environ.get("PATH", os.defpath))
@@ -58,17 +59,6 @@ def resolve_command(
         folder=str(folder),
         descriptors_per_trial=0,
     )
-
-
-def _check_text(text: str) -> None:
-    """Raise UsageError for what cannot stand in the record of the run, or in any command."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        shown = text.encode(errors="backslashreplace").decode()
-        raise UsageError(f"{shown} is not UTF-8", "let a script of yours make that argument") from None
-    if "\0" in text:
-        raise UsageError(f"{text!r} has a null character, which no command can be given")
 
 
 def _program(name: str, folder: Path, search: str) -> str:

@@ -55,8 +55,13 @@ def resolve(
 
 _FORMS = (
     f"a target is a scenario ({', '.join(SCENARIOS)}), a Python function written pkg.module:function, "
-    "or a command after --"
+    "tests as pytest names them (tests/test_x.py::test_y), or a command after --"
 )
+
+
+def is_function(name: str) -> bool:
+    """Whether `name` has the form module:function."""
+    return _CALLABLE.fullmatch(name) is not None
 
 
 def scenario_of(name: str) -> Scenario | None:
@@ -87,10 +92,6 @@ def _scenario(
 
 
 def _hint(value: str) -> str:
-    file, _, rest = value.partition("::")
-    if file.endswith(".py"):
-        module = file.removesuffix(".py").removeprefix("./").strip("/").replace("/", ".")
-        return f" (files are not run by their path); did you mean {module}:{rest.replace('::', '.') or 'FUNCTION'}?"
     close = difflib.get_close_matches(value, SCENARIOS, n=1)
     if close:
         return f"; did you mean {close[0]}?"

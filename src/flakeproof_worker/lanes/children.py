@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from time import perf_counter_ns
 
-from flakeproof_worker import board
+from flakeproof_worker import board, folders
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.output import Output, excerpt, nameless_file
 from flakeproof_worker.stacks import DUMP_SIGNAL, LAST_RESORT_SIGNAL, are_in
@@ -36,6 +36,7 @@ class Child:
     pid: int
     pidfd: int
     started: int
+    folder: str
     ending: _Ending = _Ending.NOT_ASKED
     next_step: int = 0
     expired: int = 0
@@ -47,6 +48,8 @@ class Children(ABC):
 
     writes_stacks = False
     """Whether a child writes its stacks when it gets DUMP_SIGNAL."""
+    needs_folder = False
+    """Whether each trial gets a folder for temporary files, which goes when the trial has ended."""
     longest_wait: float | None = None
     """Seconds after which `look` is called at the latest while trials are in flight."""
 
@@ -59,15 +62,19 @@ class Children(ABC):
         self.selector.register(duty.channel.fileno(), selectors.EVENT_READ)
 
     @abstractmethod
-    def start(self, lane: int, trial: int, seed: int) -> int:
+    def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
         """Start the child of a trial, as leader of its own session; its process id.
 
-        Raises OSError if no process can be made.
+        `folder` is for its temporary files, "" if it needs none. Raises OSError if no process can be made.
         """
 
     @abstractmethod
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         """Report on a child that has ended in time, with the wait status `status` after `elapsed` nanoseconds."""
+
+    def running_in(self, lane: int) -> dict[str, object]:
+        """What a report says of the part of the trial that was running when its time was over."""
+        return {}
 
     def clear_up(self, child: Child) -> None:  # noqa: B027 - not every kind has something to do
         """End what a child that has ended has left behind outside of its group."""
@@ -104,13 +111,18 @@ class Children(ABC):
         duty = self.duty
         started = perf_counter_ns()
         board.begin(duty.words, lane, trial, started)
+        folder = ""
         try:
-            pid = self.start(lane, trial, seed)
+            if self.needs_folder:
+                folder = folders.make(duty.temporary, trial)
+            pid = self.start(lane, trial, seed, folder)
         except OSError as error:
+            if folder:
+                folders.remove(folder)
             duty.reporter.ended(trial, 0, outcome="lost", reason=f"no process could be made for it: {error}")
             board.clear(duty.words, lane)
             return
-        child = self.running[lane] = Child(trial, pid, os.pidfd_open(pid), started)
+        child = self.running[lane] = Child(trial, pid, os.pidfd_open(pid), started, folder)
         self.selector.register(child.pidfd, selectors.EVENT_READ, lane)
 
     def _wait(self) -> None:
@@ -166,10 +178,13 @@ class Children(ABC):
         _, status = os.waitpid(child.pid, 0)
         elapsed = perf_counter_ns() - child.started
         self.clear_up(child)
+        if child.folder:
+            folders.remove(child.folder)
         if child.expired:
             output = Output(self.outputs[lane]).take()
             nanoseconds = child.expired - child.started
-            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output)
+            more = self.running_in(lane)
+            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output, **more)
         else:
             self.report(lane, child, status, elapsed)
         board.clear(self.duty.words, lane)

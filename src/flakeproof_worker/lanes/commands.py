@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from time import perf_counter_ns
 
-from flakeproof_worker import kernel
+from flakeproof_worker import folders, kernel
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
@@ -27,6 +27,7 @@ def run(duty: Duty) -> None:
 
 
 class _Commands(Children):
+    needs_folder = True
     longest_wait = 1.0
 
     def __init__(self, duty: Duty) -> None:
@@ -45,10 +46,11 @@ class _Commands(Children):
         self._nameless: set[int] = set()
         """Adopted processes without an environment: nobody can tell whose they are; the end of the run ends them."""
 
-    def start(self, lane: int, trial: int, seed: int) -> int:
+    def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
         shown = {"{trial}": str(trial), "{seed}": str(seed)}
         argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
-        environment = {_HASH_SEED: str(seed), **self._environment, TRIAL: str(trial), SEED: str(seed)}
+        own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
+        environment = {_HASH_SEED: str(seed), **self._environment, **own}
         output = self.outputs[lane]
         actions = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

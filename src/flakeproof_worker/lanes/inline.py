@@ -32,7 +32,7 @@ def run(duty: Duty) -> None:
 def _run_block(duty: Duty, trials: Iterator[tuple[int, int]], randomness: GlobalRandom) -> None:
     # Everything that the loop touches is a local: a trial that does nothing costs about a microsecond here. The board
     # is written as `board.begin` does it, with the end of the last trial for the start of the next.
-    function, clock, words, reporter = duty.function, perf_counter_ns, duty.words, duty.reporter
+    function, clock, words, reporter = duty.loaded.function, perf_counter_ns, duty.words, duty.reporter
     stop, taken_word, lane = board.STOP, board.TAKEN, board.lane_offset(0)
     lane_start = lane + 1
     taken = words[taken_word]

@@ -21,7 +21,7 @@ from flakeproof_worker.stacks import stack_of
 def run(duty: Duty) -> None:
     """Run trials until there are no more."""
     duty.watch_forks()
-    loop: asyncio.AbstractEventLoop = duty.new_loop() if duty.new_loop else asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = duty.loaded.new_loop() if duty.loaded.new_loop else asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     _Lanes(duty, loop).run()
 
@@ -205,7 +205,7 @@ class _Trial(Coroutine[Any, Any, None]):
         self.started_ns = start = perf_counter_ns()
         # Only now: until its first step it waited for the loop, which is not its own time.
         self._words[board.lane_offset(self.lane) + 1] = start
-        target = lanes.duty.function()
+        target = lanes.duty.loaded.function()
         if type(target) is not CoroutineType:
             target = _awaiting(target)
         self.target = target

@@ -72,7 +72,7 @@ class _Lanes:
         RUNNING.set((trial, seed))
         start = perf_counter_ns()
         try:
-            check_result(duty.function())
+            check_result(duty.loaded.function())
         except BaseException as error:
             end = perf_counter_ns()
             duty.leave_if_unwanted(error)

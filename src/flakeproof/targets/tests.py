@@ -1,0 +1,66 @@
+"""Tests that pytest finds, as a target: what pytest is asked for, exactly as the user would ask."""
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flakeproof.errors import UsageError
+from flakeproof.model import PytestTarget
+from flakeproof.scenarios.catalogue import SCENARIOS
+from flakeproof.targets import interpreter
+from flakeproof.targets.resolve import is_function
+from flakeproof.targets.words import check_text
+from flakeproof.text import shortened
+
+_NAME_LENGTH = 200
+_DESCRIPTORS = 16
+
+
+@dataclass(frozen=True)
+class PytestLine:
+    """What the user wrote."""
+
+    arguments: Sequence[str] = ()
+    """Node ids, files, folders; none for what the project says."""
+    options: Sequence[str] = field(default_factory=list)
+    """Options of pytest."""
+
+
+def names_tests(words: Sequence[str], folder: Path) -> bool:
+    """Whether `words` are for pytest: several always are; one if it is a node id, a file or a folder."""
+    if len(words) != 1:
+        return len(words) > 1
+    word = words[0]
+    if word in SCENARIOS or is_function(word):
+        return False
+    path = word.partition("::")[0]
+    return "::" in word or path.endswith(".py") or (bool(path) and (folder / path).exists())
+
+
+def resolve_tests(
+    line: PytestLine, folder: Path, *, options: str | None, python: str | None, shuffle: bool, private_home: bool
+) -> PytestTarget:
+    """The target for `line`, run from `folder`; `options` are further ones of pytest, as for a shell.
+
+    Raises UsageError.
+    """
+    try:
+        words = [*shlex.split(options or ""), *line.options]
+    except ValueError as error:
+        raise UsageError(
+            f"the pytest arguments {options!r} cannot be read: {error}", "quote them as for a shell"
+        ) from None
+    for text in (*words, *line.arguments):
+        check_text(text)
+    return PytestTarget(
+        name=shortened(shlex.join([*line.arguments, *line.options]) or "pytest", _NAME_LENGTH),
+        arguments=list(line.arguments),
+        options=words,
+        shuffle=shuffle,
+        private_home=private_home,
+        python=interpreter.find(python, folder, os.environ),
+        folder=str(folder),
+        descriptors_per_trial=_DESCRIPTORS,
+    )

@@ -1,0 +1,56 @@
+"""A process for one trial only, started anew by the lane `fresh`: load, run, write the verdict, end."""
+
+import importlib
+import json
+import os
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from flakeproof_worker import kernel, stacks
+from flakeproof_worker.current import RUNNING
+from flakeproof_worker.ending import end_at_once, end_copy
+from flakeproof_worker.loaded import Loaded
+from flakeproof_worker.loader import UnloadableError
+from flakeproof_worker.once import Once
+from flakeproof_worker.output import Output
+from flakeproof_worker.randomness import GlobalRandom
+
+
+def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
+    """Run the trial that is described in the file `descriptor`, which then gets the verdict."""
+    os.set_inheritable(descriptor, False)
+    try:
+        order = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
+        os.ftruncate(descriptor, 0)
+        kernel.die_with(order["parent"])
+        stacks.prepare(os.dup(1))
+        _run(order, descriptor, import_by_path)
+    except BaseException as error:
+        end_at_once(error)
+    os._exit(0)
+
+
+def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
+    process = os.getpid()
+    once = Once(order["trial"], order["seed"], order["folder"], descriptor, Output(os.dup(1)))
+    RUNNING.set((once.trial, once.seed))
+    target = order["target"]
+    if target["kind"] != "pytest":
+        GlobalRandom().seed(once.seed)
+
+    def leave(error: BaseException | None = None) -> None:
+        if os.getpid() != process:
+            end_copy(error)
+
+    def begin(loaded: Loaded) -> None:
+        stacks.prepare(os.dup(1))  # pytest has put its own in place
+        once.output.discard()
+        once.run(loaded, leave)
+
+    load_target = importlib.import_module("flakeproof_worker.targets").with_target
+    try:
+        load_target(target, order["run_seed"], import_by_path, begin, lambda: Output(1).take())
+    except UnloadableError as error:
+        # It could be loaded a moment ago: that it cannot now is what this trial has found.
+        failure = {"type": error.kind, "message": error.message, "frames": []}
+        once.write({"ns": 0, "outcome": "failed", "failure": failure, "cut_short": True, "details": error.details})

@@ -1,0 +1,91 @@
+"""A temporary folder for each trial, which goes with it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+VARIABLE = "TMPDIR"
+_HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+
+
+def make(parent: str, trial: int) -> str:
+    """Make the folder of `trial`; a trial that runs a second time gets another. Raises OSError."""
+    path = f"{parent}/{trial}"
+    try:
+        os.mkdir(path, 0o700)  # noqa: PTH102 - pathlib costs, and is not imported into the process of the user's code
+    except FileExistsError:
+        path = f"{path}-{os.urandom(4).hex()}"
+        os.mkdir(path, 0o700)  # noqa: PTH102
+    return path
+
+
+def remove(path: str) -> None:
+    """Remove a folder with all that is in it, also where a trial has taken the permission away."""
+    try:
+        os.rmdir(path)  # noqa: PTH106
+    except OSError:
+        from shutil import rmtree
+
+        with suppress(OSError):
+            if sys.version_info >= (3, 12):
+                rmtree(path, onexc=_permit_and_retry)
+            else:
+                rmtree(path, onerror=_permit_and_retry)
+
+
+def is_empty(path: str) -> bool:
+    """Whether nothing is in the folder."""
+    try:
+        return not os.listdir(path)  # noqa: PTH208
+    except OSError:
+        return False
+
+
+def _permit_and_retry(function: Any, path: str, error: Any) -> None:
+    with suppress(OSError):
+        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
+        os.chmod(path, 0o700)  # noqa: PTH101
+        if function in (os.unlink, os.rmdir):
+            function(path)
+        else:
+            remove(path)
+
+
+def use(path: str) -> None:
+    """Let `tempfile` and children of this process use `path`."""
+    before = os.environ.get(VARIABLE)
+    if before != path:
+        os.environ[VARIABLE] = path
+        tempfile: Any = sys.modules.get("tempfile")
+        if tempfile is not None and (tempfile.tempdir == before or before is None):
+            tempfile.tempdir = None  # else somebody has chosen another one on purpose
+
+
+def private_home(folder: str) -> dict[str, str | None]:
+    """Variables for a home folder of its own in `folder`, None for those that must not be there. Raises OSError."""
+    home = f"{folder}/home"
+    os.mkdir(home, 0o700)  # noqa: PTH102
+    return {"HOME": home, **dict.fromkeys(_HOME_VARIABLES)}
+
+
+def apply(variables: dict[str, str | None]) -> None:
+    """Put `variables` into the environment of this process."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@contextmanager
+def used(path: str) -> Iterator[None]:
+    """Use `path` for a while."""
+    before = os.environ.get(VARIABLE)
+    use(path)
+    try:
+        yield
+    finally:
+        if before is not None:
+            use(before)

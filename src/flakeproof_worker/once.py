@@ -1,0 +1,79 @@
+"""One trial in a process that ends with it: a fork, or an interpreter of its own; its verdict goes into a file.
+
+The file has lines: the index of each item before it runs, where there are several, and at the end the verdict.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+from flakeproof_worker.duty import check_result, ending_of
+from flakeproof_worker.loaded import Loaded
+from flakeproof_worker.output import Output
+
+Leave = Callable[..., None]
+"""Ends a copy of this process that came out of the target; given the exception that it came with, or nothing."""
+
+
+@dataclass
+class Once:
+    """A trial and what it may use."""
+
+    trial: int
+    seed: int
+    folder: str
+    """For its temporary files; "" where the target is a function."""
+    verdict: int
+    """Descriptor of the file for the verdict."""
+    output: Output
+
+    def run(self, loaded: Loaded, leave: Leave) -> None:
+        """Run it and write the verdict down."""
+        selection = loaded.selection
+        if selection is not None:
+            several = len(selection.ids) > 1
+            show = self._show if several else lambda index: None
+            verdict = selection.run(self.trial, self.seed, self.folder, self.output, show, leave)
+        else:
+            verdict = _call(loaded, leave)
+        self.write(verdict)
+
+    def write(self, verdict: dict[str, Any]) -> None:
+        """Write the verdict down."""
+        os.write(self.verdict, json.dumps(verdict, ensure_ascii=False).encode(errors="replace"))
+
+    def _show(self, index: int) -> None:
+        os.write(self.verdict, b"%d\n" % index)
+
+
+def _call(loaded: Loaded, leave: Leave) -> dict[str, Any]:
+    start = perf_counter_ns()
+    try:
+        if loaded.is_async:
+            with asyncio.Runner(loop_factory=loaded.new_loop) as runner:
+                runner.run(loaded.function())
+        else:
+            check_result(loaded.function())
+    except BaseException as error:
+        elapsed = perf_counter_ns() - start
+        leave(error)
+        return {"ns": elapsed, **ending_of(error)}
+    elapsed = perf_counter_ns() - start
+    leave()
+    return {"ns": elapsed, "outcome": "passed"}
+
+
+def read_verdict(descriptor: int) -> tuple[dict[str, Any] | None, int | None]:
+    """The verdict, None if it did not come to that; and the index of the item that ran last, if that is known."""
+    lines = os.pread(descriptor, os.fstat(descriptor).st_size, 0).split(b"\n")
+    shown = [line for line in lines[:-1] if line.isdigit()]
+    index = int(shown[-1]) if shown else None
+    try:
+        verdict = json.loads(lines[-1])
+    except ValueError:
+        verdict = None
+    return (verdict if isinstance(verdict, dict) else None), index

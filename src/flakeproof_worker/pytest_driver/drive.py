@@ -1,0 +1,101 @@
+"""Start pytest in this process, have it collect, and hand the selection over; say exactly why when there is none."""
+
+import importlib
+import importlib.util
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flakeproof_worker.loader import UnloadableError
+
+_OLDEST = 7
+_NOTHING_COLLECTED = 5  # pytest.ExitCode.NO_TESTS_COLLECTED
+_DETAILS_LIMIT = 20_000
+
+
+def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], written: Callable[[], str]) -> None:
+    """Run pytest from start to end; `begin` gets the `Selection` and runs the trials in the middle of that.
+
+    `written` returns what this process has written so far. Raises UnloadableError if it does not come to running.
+    """
+    _check_pytest()
+    from flakeproof_worker.pytest_driver.plugin import Plugin
+    from flakeproof_worker.pytest_driver.selection import Selection
+
+    watch = _SeedWatch()
+
+    def start(session: Any) -> None:
+        begin(Selection(session, plugin, target, draws_random=not watch.stop()))
+
+    plugin = Plugin(run_seed, start)
+    words = [*target["options"], *target["arguments"]]
+    sys.argv = ["pytest", *words]
+    try:
+        status = int(importlib.import_module("pytest").main(words, plugins=[plugin]))
+    except UnloadableError:
+        raise
+    except BaseException as error:
+        if plugin.began:
+            raise
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise UnloadableError("broken", f"pytest ended before it ran anything: {what}", _shortened(written())) from None
+    finally:
+        watch.stop()
+    if not plugin.began:
+        raise _explanation(plugin, status, _shortened(written()))
+
+
+def _check_pytest() -> None:
+    if importlib.util.find_spec("pytest") is None:
+        raise UnloadableError("missing", f"pytest is not installed for {sys.executable}")
+    version = importlib.import_module("pytest").__version__
+    if int(version.partition(".")[0]) < _OLDEST:
+        raise UnloadableError("missing", f"{sys.executable} has pytest {version}; {_OLDEST} is the oldest that works")
+
+
+def _explanation(plugin: Any, status: int, text: str) -> UnloadableError:
+    """Why pytest has not come to run anything."""
+    if plugin.errors:
+        names = [report.nodeid or "the session" for report in plugin.errors]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        details = "\n\n".join(str(report.longrepr) for report in plugin.errors)
+        last = _last_line(str(plugin.errors[0].longrepr))
+        message = f"pytest could not collect {', '.join(names[:3])}{more}: {last}"
+        return UnloadableError("broken", message, _shortened(details))
+    if plugin.usage_error:
+        return UnloadableError("nothing", f"pytest: {plugin.usage_error}")
+    if status == _NOTHING_COLLECTED:
+        return UnloadableError("nothing", "pytest has collected no tests", text)
+    return UnloadableError("broken", f"pytest ended before it ran anything (exit status {status})", text)
+
+
+def _last_line(text: str) -> str:
+    """The line of a traceback that names the exception."""
+    lines = [line.removeprefix("E").strip() for line in text.splitlines() if line.startswith("E ")]
+    found = lines or [line.strip() for line in text.splitlines() if line.strip()]
+    return found[-1] if found else "no reason given"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _DETAILS_LIMIT else f"{text[:_DETAILS_LIMIT]}\n…"
+
+
+class _SeedWatch:
+    """Notices whether code that is imported seeds the global `random`: then it wants what comes of that."""
+
+    def __init__(self) -> None:
+        self._seeded = False
+        original = self._original = random.seed
+
+        def seed(*arguments: Any, **named: Any) -> None:
+            self._seeded = True
+            original(*arguments, **named)
+
+        self._ours = random.seed = seed
+
+    def stop(self) -> bool:
+        """Look no more; tell whether it has happened."""
+        if random.seed is self._ours:
+            random.seed = self._original
+        return self._seeded

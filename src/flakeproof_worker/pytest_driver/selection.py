@@ -1,0 +1,217 @@
+"""What pytest has collected, run as one trial: a pass over the items, in order, by pytest's own protocol."""
+
+import importlib
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+from flakeproof_worker import folders
+from flakeproof_worker.failure import describe
+from flakeproof_worker.output import Output
+from flakeproof_worker.pytest_driver.blame import owner_of
+from flakeproof_worker.pytest_driver.plugin import Plugin
+from flakeproof_worker.pytest_driver.renewal import renewal_of
+
+_pytest: Any = importlib.import_module("pytest")
+_LEAVING = (KeyboardInterrupt, _pytest.exit.Exception)
+_SECTION_LIMIT = 8_000
+_REASON_LIMIT = 500
+
+
+class Selection:
+    """The items of this process."""
+
+    def __init__(self, session: Any, plugin: Plugin, target: dict[str, Any], *, draws_random: bool) -> None:
+        """`draws_random` is False where the tests have seeded the global `random` themselves at import."""
+        self._session = session
+        self._plugin = plugin
+        self._shuffle: bool = target["shuffle"]
+        self._private_home: bool = target["private_home"]
+        self.draws_random = draws_random
+        self._folder = os.getcwd()  # noqa: PTH109 - once for every trial
+        self._items: list[Any] = list(session.items)
+        self.ids = _distinct([item.nodeid for item in self._items])
+        self._renew = {item: renewal_of(item) for item in self._items}
+        self._id_of = dict(zip(self._items, self.ids, strict=True))
+        self._index_of = {item: index for index, item in enumerate(self._items)}
+        self._left_out: set[str] = set()
+        self._after: Any = None
+        self._factory = getattr(session.config, "_tmp_path_factory", None)
+        self._left: BaseException | None = None
+        """What has made an item leave pytest altogether."""
+        self.spoiled = ""
+        """Why nothing more can be run in this process; "" if it can."""
+
+    def leave_out(self, ids: list[str]) -> None:
+        """Do not run these any more."""
+        self._left_out.update(ids)
+
+    def keep_session(self, folder: str) -> None:
+        """From trial to trial keep the fixtures of the session, which may put temporary files into `folder`."""
+
+        class NextTrial(_pytest.Item):  # type: ignore[misc]  # the base is the user's pytest's
+            """What comes after the last item: it needs the session, and nothing below it."""
+
+            def runtest(self) -> None:
+                """Never called."""
+
+        self._after = NextTrial.from_parent(self._session, name="next trial")
+
+        @contextmanager
+        def swapped() -> Iterator[None]:
+            with folders.used(folder), self._base_folder(None, Path(folder)):
+                yield
+
+        self._plugin.fixture_folders = swapped
+
+    def run(
+        self, trial: int, seed: int, folder: str, output: Output, show: Callable[[int], None], leave: Callable[[], None]
+    ) -> dict[str, Any]:
+        """One pass; what came out, as it is reported to the coordinator.
+
+        `folder` is for temporary files, `show` is told the index of each item before it runs, `leave` ends a copy of
+        this process that an item has made and that came back from it.
+        """
+        if self.draws_random:
+            random.seed(seed)
+        self._enter(folder)
+        option = self._session.config.option
+        if isinstance(getattr(option, "randomly_seed", None), int):
+            option.randomly_seed = seed
+        chosen = [item for item in self._items if self._id_of[item] not in self._left_out]
+        if self._shuffle:
+            random.Random(seed).shuffle(chosen)
+        unlike: dict[str, str] = dict.fromkeys(self._left_out, "left out")
+        failures: list[dict[str, Any]] = []
+        reasons: list[str] = []
+        start = perf_counter_ns()
+        with self._base_folder(Path(folder, "pytest"), None):
+            for position, item in enumerate(chosen):
+                following = chosen[position + 1] if position + 1 < len(chosen) else self._after
+                show(self._index_of[item])
+                output.discard()
+                self._run_item(item, following, leave)
+                self._judge(item, output, unlike, failures, reasons)
+                if self.spoiled:
+                    break
+        elapsed = perf_counter_ns() - start
+        self._restore()
+        verdict: dict[str, Any] = {"ns": elapsed, "outcome": "passed", "items": unlike}
+        if failures:
+            first, *further = failures
+            verdict |= {"outcome": "failed", **first, "further": further}
+            verdict["cut_short"] = bool(self.spoiled) and len(chosen) > 1
+        elif self.spoiled:
+            verdict |= {"outcome": "lost", "reason": self.spoiled}
+        elif reasons and all(unlike.get(self._id_of[item]) == "skipped" for item in chosen):
+            verdict |= {"outcome": "skipped", "reason": reasons[0]}
+        return verdict
+
+    def _run_item(self, item: Any, following: Any, leave: Callable[[], None]) -> None:
+        self._renew[item]()
+        plugin = self._plugin
+        plugin.start_item()
+        session = self._session
+        session.shouldstop = session.shouldfail = False
+        try:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        except _LEAVING as error:
+            leave()
+            what = "pytest.exit" if not isinstance(error, KeyboardInterrupt) else "KeyboardInterrupt"
+            self.spoiled = f"a test has ended pytest itself: {what}"
+            self._left = error
+        except BaseException as error:
+            leave()
+            self.spoiled = f"pytest itself failed: {type(error).__name__}: {error}"[:_REASON_LIMIT]
+        else:
+            leave()
+
+    def _judge(
+        self,
+        item: Any,
+        output: Output,
+        unlike: dict[str, str],
+        failures: list[dict[str, Any]],
+        reasons: list[str],
+    ) -> None:
+        """Note how the item has ended that just ran."""
+        plugin, item_id = self._plugin, self._id_of[item]
+        written: str | None = None
+
+        def add(name: str, phase: str, failure: dict[str, Any], more: str) -> None:
+            nonlocal written
+            if written is None:
+                written = output.take()
+            unlike[name] = "failed"
+            failures.append({"item": name, "phase": phase, "failure": failure, "output": written + more})
+
+        for report in plugin.ended:
+            if report.outcome in ("failed", "rerun"):
+                error, failure = plugin.described(report)
+                owner = owner_of(item, error) if report.when == "teardown" and error is not None else ""
+                text = {"type": "", "message": str(report.longrepr)[:_SECTION_LIMIT], "frames": []}
+                add(f"{owner} (teardown)" if owner else item_id, report.when, failure or text, _sections(report))
+            elif item_id not in unlike:
+                if hasattr(report, "wasxfail"):
+                    unlike[item_id] = "xpassed" if report.outcome == "passed" else "xfailed"
+                else:
+                    unlike[item_id] = "skipped"
+                    reasons.append(_reason(report))
+        if self._left is not None:
+            add(item_id, "call", describe(self._left), "")
+            self._left = None
+        plugin.start_item()
+
+    def _enter(self, folder: str) -> None:
+        folders.use(folder)
+        if self._private_home:
+            folders.apply(folders.private_home(folder))
+
+    def _restore(self) -> None:
+        """Go back to the working directory of the run."""
+        try:
+            changed = os.getcwd() != self._folder  # noqa: PTH109
+        except OSError:  # it is gone
+            changed = True
+        if changed:
+            os.chdir(self._folder)
+
+    @contextmanager
+    def _base_folder(self, wanted: Path | None, there: Path | None) -> Iterator[None]:
+        """Let `tmp_path` and its like make their folders in `wanted`, which pytest makes, or in what is `there`."""
+        factory = self._factory
+        if factory is None:
+            yield
+            return
+        before = factory._given_basetemp, factory._basetemp
+        factory._given_basetemp, factory._basetemp = wanted, there
+        try:
+            yield
+        finally:
+            factory._given_basetemp, factory._basetemp = before
+
+
+def _distinct(ids: list[str]) -> list[str]:
+    """`ids`, with a number behind those that pytest has collected more than once."""
+    seen: dict[str, int] = {}
+    found: list[str] = []
+    for name in ids:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def _reason(report: Any) -> str:
+    longrepr = report.longrepr
+    text = longrepr[2] if isinstance(longrepr, tuple) and len(longrepr) == 3 else str(longrepr)
+    return str(text).removeprefix("Skipped: ")[:_REASON_LIMIT]
+
+
+def _sections(report: Any) -> str:
+    """What pytest has kept beside stdout and stderr: log messages, above all."""
+    parts = [f"{name}\n{text[-_SECTION_LIMIT:]}" for name, text in report.sections if "stdout" not in name]
+    return "".join(f"\n--- {part}" for part in parts)
