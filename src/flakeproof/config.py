@@ -115,6 +115,8 @@ NAMES = tuple(_PARSERS)
 """Of all settings."""
 _NOT_SETTINGS = {"trial", "seed-of-trial", "run", "short", "require-all", "bootstrap-python"}
 """FLAKEPROOF_* names that mean something else than a setting."""
+_NOT_IN_TRIALS = ("seed", "junit-xml", "json", "markdown")
+"""Inside of a trial FLAKEPROOF_SEED is that of the trial, and the reports are those of the run around it."""
 _PROJECT, _PRESET, _OVERRIDE, _ENVIRONMENT, _ASKED = range(5)
 _DEFAULT = -1
 
@@ -250,8 +252,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
         if name.startswith("FLAKEPROOF_") and value  # an empty one is as good as none
     }
     if "trial" in found:
-        # We are inside of a trial: FLAKEPROOF_SEED is that trial's, not a setting.
-        found.pop("seed", None)
+        for name in _NOT_IN_TRIALS:
+            found.pop(name, None)
     return {name: value for name, value in found.items() if name not in _NOT_SETTINGS}
 
 

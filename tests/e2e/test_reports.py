@@ -1,7 +1,11 @@
 """Reports for machines and pull requests, as files, however the run ends."""
 
 import json
+import os
+import select
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree.ElementTree import parse
@@ -76,6 +80,35 @@ def test_all_reports_are_written_when_the_run_is_ended(
     assert ended.returncode == document["exit_code"] == code
     assert {each.get("name"): each.get("value") for each in suite[0]}["flakeproof.stopped"] == document["stopped"]
     assert f"Not complete: {document['stopped']}, after 2 of 40 tests." in (project / "out/run.md").read_text()
+
+
+def test_a_second_signal_costs_no_report(project: Path, environment: dict[str, str]) -> None:
+    """It comes while a report waits for its reader, and the report is written nevertheless."""
+    pipe = project / "report"
+    os.mkfifo(pipe)
+    options = ["-c", "40", "-w", "1", "--grace", "100ms", "--json", "report"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "flakeproof", "run", "targets:interrupts", *options],
+        cwd=project,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert pipe.read_text() == ""  # it was found to be writable
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("Output and events"):
+                break
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        # Opened without waiting: should the process have gone, this is to fail and not to wait for a writer.
+        with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as reader:  # noqa: PTH123 - it is a descriptor
+            select.select([reader], [], [], 30)
+            os.set_blocking(reader.fileno(), True)
+            document = json.loads(reader.read())
+
+    assert (process.returncode, document["exit_code"], document["stopped"]) == (130, 130, "interrupted")
 
 
 def test_output_with_control_characters_makes_valid_reports(flakeproof: Flakeproof, project: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from flakeproof.summary import Summary
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine, names_tests
 from flakeproof.text import number, short_duration, shown_path
+from flakeproof.verdict import INTERRUPTED, TERMINATED
 
 if TYPE_CHECKING:
     from flakeproof.reports.live import LiveConsole
@@ -104,7 +106,7 @@ class Session:
         if repeats_failures:
             self._repeated = []
         try:
-            return conduct(
+            summary = conduct(
                 self._spec,
                 store_of(self._config),
                 lambda folder: self._sinks(folder, heading),
@@ -112,6 +114,9 @@ class Session:
                 self._config.get("keep-runs") or KEPT_RUNS,
                 becomes_latest=becomes_latest,
             )
+            if summary.stopped in (INTERRUPTED, TERMINATED):
+                _ignore_signals()
+            return summary
         except BaseException:
             self._files.withdraw()
             raise
@@ -170,6 +175,12 @@ class Session:
     def _repeat(self, event: AnyEvent) -> None:
         if self._repeated is not None and isinstance(event, TrialFailed) and len(self._repeated) < _REPEATED:
             self._repeated.append(lines.failure(event.number, event.failure))
+
+
+def _ignore_signals() -> None:
+    """The run was ended by a signal: a second one, from an impatient hand or CI, must not cost the reports."""
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_IGN)
 
 
 def announcement(spec: RunSpec) -> str:
