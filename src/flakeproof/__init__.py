@@ -7,7 +7,7 @@ for `flakeproof.current_trial` with nothing but the standard library around it.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flakeproof.api import plan, run
+    from flakeproof.api import plan, pytest_nodes, run
     from flakeproof.errors import FlakeproofError
     from flakeproof.model import Outcome, RunSpec
     from flakeproof.planning import Plan
@@ -25,6 +25,7 @@ _HOMES = {
     "Trial": "flakeproof_worker.current",
     "current_trial": "flakeproof_worker.current",
     "plan": "flakeproof.api",
+    "pytest_nodes": "flakeproof.api",
     "run": "flakeproof.api",
 }
 
@@ -38,6 +39,7 @@ __all__ = [
     "__version__",
     "current_trial",
     "plan",
+    "pytest_nodes",
     "run",
 ]
 

@@ -16,13 +16,19 @@ from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, store_of
 from flakeproof.summary import Summary
 from flakeproof.targets.command import CommandLine
+from flakeproof.targets.tests import PytestLine, names_tests
 from flakeproof.verdict import INTERRUPTED, TERMINATED
 
-__all__ = ["Plan", "Summary", "plan", "run"]
+__all__ = ["Plan", "Summary", "plan", "pytest_nodes", "run"]
+
+
+def pytest_nodes(*arguments: str, options: Sequence[str] = ()) -> PytestLine:
+    """Tests of pytest as a target for `run`: node ids, files and folders, and options of pytest (`["-k", "cart"]`)."""
+    return PytestLine(arguments, options)
 
 
 def run(
-    target: str | Callable[[], object] | Sequence[str],
+    target: str | Callable[[], object] | Sequence[str] | PytestLine,
     *,
     preset: str | None = None,
     count: int | None = None,
@@ -38,6 +44,10 @@ def run(
     ci_rate: float | str | None = None,
     python: str | os.PathLike[str] | None = None,
     loop: str | None = None,
+    pytest_args: str | None = None,
+    shuffle: bool | None = None,
+    private_home: bool | None = None,
+    drop_failed: bool | None = None,
     skip_code: int | None = None,
     failure: str | None = None,
     ignore: str | None = None,
@@ -52,13 +62,13 @@ def run(
 ) -> Summary:
     """Run `target` as often as asked for and return what came out.
 
-    `target` is a name as on the command line, or a function that can be imported by its module and name (a worker
-    process has to find it), or a command as a list of its words, to which alone `skip_code` to `env` apply. The
-    options are those of the command line; times are seconds or a text like "90s", rates a number between 0 and 1 or a
-    text like "2%", and "none" as `timeout` is no limit. FLAKEPROOF_* and [tool.flakeproof] apply where nothing is
-    given. `settings` are a scenario's, e.g. `{"server": "leaky"}`. `on_event` hears every event of the run.
-    `junit_xml`, `json` and `markdown` are files for reports ("-" is stdout); one that can no longer be written at
-    the end is a RuntimeWarning.
+    `target` is a name as on the command line; or a function that can be imported by its module and name (a worker
+    process has to find it); or `pytest_nodes(...)`, to which alone `pytest_args` to `drop_failed` apply; or a command
+    as a list of its words, to which alone `skip_code` to `env` apply. The options are those of the command line; times
+    are seconds or a text like "90s", rates a number between 0 and 1 or a text like "2%", and "none" as `timeout` is
+    no limit. FLAKEPROOF_* and [tool.flakeproof] apply where nothing is given. `settings` are a scenario's, e.g.
+    `{"server": "leaky"}`. `on_event` hears every event of the run. `junit_xml`, `json` and `markdown`
+    are files for reports ("-" is stdout); one that can no longer be written at the end is a RuntimeWarning.
 
     Failures of the target are no exception here: look at the summary (`ok`, `failed`, `verdict`). Raises UsageError
     for bad values and CannotRunError if the target cannot be run (both FlakeproofError); KeyboardInterrupt and
@@ -79,6 +89,10 @@ def run(
         "ci-rate": ci_rate,
         "python": _path(python),
         "loop": loop,
+        "pytest-args": pytest_args,
+        "shuffle": shuffle,
+        "private-home": private_home,
+        "drop-failed": drop_failed,
         "skip-code": skip_code,
         "failure": failure,
         "ignore": ignore,
@@ -121,14 +135,18 @@ def _warn(text: str) -> None:
     warnings.warn(text, RuntimeWarning, stacklevel=4)
 
 
-def _wanted(target: str | Callable[[], object] | Sequence[str], env: Mapping[str, str] | None) -> str | CommandLine:
+def _wanted(
+    target: str | Callable[[], object] | Sequence[str] | PytestLine, env: Mapping[str, str] | None
+) -> str | CommandLine | PytestLine:
     if isinstance(target, Sequence) and not isinstance(target, str):
         if not target or not target[0]:
             raise UsageError("the command has no words", 'write it like ["./program", "argument"]')
         return CommandLine(target, environment=env or {})
     if env:
         raise UsageError("env= is for commands", "a command is a list of words")
-    return target if isinstance(target, str) else _name_of(target)
+    if isinstance(target, str):
+        return PytestLine([target]) if names_tests([target], Path.cwd()) else target
+    return target if isinstance(target, PytestLine) else _name_of(target)
 
 
 def _name_of(function: Callable[[], object]) -> str:

@@ -54,6 +54,8 @@ class History:
     stopped: str | None = None
     ended: bool = False
     _collected: list[str] = field(default_factory=list)
+    _complete: int = 0
+    """Trials so far that came to their end."""
 
     def add(self, event: AnyRecord) -> None:
         """Count `event`."""
@@ -61,7 +63,7 @@ class History:
             case RunStarted():
                 self.run_id, self.spec = event.run_id, event.spec
             case ItemsCollected():
-                self._collected = event.items
+                self._collected = list(event.items)
                 for item in event.items:
                     self.items.setdefault(item, ItemHistory())
             case TrialsPassed():
@@ -101,17 +103,24 @@ class History:
     def _count_items(self, unlike: Mapping[str, Mapping[ItemOutcome, int]], complete: int) -> None:
         """Count trials, `complete` ones among them, in which all items passed but those in `unlike`."""
         for item, counts in unlike.items():
-            self.items.setdefault(item, ItemHistory()).outcomes.update(counts)
-        if complete:
-            for item in self._collected:
-                rest = complete - sum(unlike[item].values()) if item in unlike else complete
-                if rest > 0:
-                    self.items[item].outcomes[ItemOutcome.PASSED] += rest
+            self._known(item).outcomes.update(counts)
+        for item in self._collected if complete else ():
+            rest = complete - sum(unlike[item].values()) if item in unlike else complete
+            if rest > 0:
+                self.items[item].outcomes[ItemOutcome.PASSED] += rest
+        self._complete += complete
+
+    def _known(self, item: str) -> ItemHistory:
+        """What fails in the name of several, such as the teardown of a class, is first heard of when it fails."""
+        if item not in self.items:
+            self._collected.append(item)
+            self.items[item] = ItemHistory(Counter({ItemOutcome.PASSED: self._complete} if self._complete else {}))
+        return self.items[item]
 
     def _group(self, failure: Failure) -> None:
         _add(self.groups, failure)
         if failure.item:
-            _add(self.items.setdefault(failure.item, ItemHistory()).groups, failure)
+            _add(self._known(failure.item).groups, failure)
 
 
 def _once(items: Mapping[str, ItemOutcome]) -> dict[str, dict[ItemOutcome, int]]:

@@ -62,7 +62,10 @@ def test_shell_and_environment(flakeproof: Flakeproof) -> None:
         (["run", "--shell", "targets:passes"], 2, "--shell is for commands"),
         (["run", "--skip-code", "3", "targets:passes"], 2, "--skip-code is for commands"),
         (["run", "--isolation", "fork", "--", "true"], 2, "a command is always started anew"),
-        (["run", "--isolation", "fresh", "targets:passes"], 2, "--isolation fresh is for commands"),
+        (["run", "--shuffle", "targets:passes"], 2, "--shuffle is for tests of pytest"),
+        (["run", "-k", "some", "targets:passes"], 2, "-k is for tests of pytest"),
+        (["run", "-m", "slow", "--", "true"], 2, "-m is for tests of pytest"),
+        (["run", "--loop", "a:b", "targets.py"], 2, "--loop is for Python functions"),
         (["run", "--set", "io=threads", "--", "true"], 2, "--set is for scenarios"),
     ],
 )

@@ -194,8 +194,6 @@ def test_paths_in_the_project_belong_to_the_project(tmp_path: Path, monkeypatch:
     ("name", "hint"),
     [
         ("pkg.mod.function", "did you mean pkg.mod:function?"),
-        ("./tests/test_x.py", "did you mean tests.test_x:FUNCTION?"),
-        ("tests/test_x.py::Test::test_y", "did you mean tests.test_x:Test.test_y?"),
         ("tcprt", "did you mean tcprtt?"),
         ("", "target ''"),
         ("a:b:c", "target 'a:b:c'"),

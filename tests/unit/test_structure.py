@@ -124,6 +124,9 @@ def test_the_worker_starts_by_path_with_nothing_around_it(tmp_path: Path) -> Non
         "isolation": "shared",
         "grace": 1.0,
         "scratch": str(tmp_path),
+        "temporary": str(tmp_path),
+        "draws_hash_seed": True,
+        "listens": False,
         "target": {
             "kind": "callable",
             "folder": str(tmp_path),

@@ -120,8 +120,11 @@ class Dispatcher:
             for process in list(self._processes.values()):
                 self._remove(process)
             self._selector.close()
+
+    def end(self) -> RunEnded:
+        """How long it took, and why it ended; to be told when all is done."""
         elapsed = (self._last_end_ns - self._started_ns) / 1e9 if self._started_ns and self._last_end_ns else 0.0
-        self._emit(RunEnded(elapsed=max(0.0, elapsed), stopped=self._stop.value if self._stop else None))
+        return RunEnded(elapsed=max(0.0, elapsed), stopped=self._stop.value if self._stop else None)
 
     # -- processes
 

@@ -13,8 +13,9 @@ from flakeproof.clock import now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher, Stop
 from flakeproof.engine.leftovers import nothing_left_running, temporary_root
-from flakeproof.events import AnyEvent, RunStarted
-from flakeproof.model import RunSpec
+from flakeproof.engine.project_files import difference, snapshot
+from flakeproof.events import AnyEvent, Noted, RunStarted
+from flakeproof.model import PytestTarget, RunSpec
 
 Sink = Callable[[AnyEvent], None]
 
@@ -33,8 +34,12 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink]) -> 
     with temporary_root() as temporary:
         dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit)
         emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
+        before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
         with _signals_stop(dispatcher), nothing_left_running(run_id):
             dispatcher.run()
+    if before is not None and (changes := difference(before, snapshot(spec.target.folder))):
+        emit(Noted(message=changes))
+    emit(dispatcher.end())
 
 
 @contextmanager

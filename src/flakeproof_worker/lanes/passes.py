@@ -1,12 +1,15 @@
 """pytest's items, pass after pass, in the main thread: what leaks out of one trial reaches the next."""
 
 import os
+from collections.abc import Iterator
 from time import perf_counter_ns
+from typing import Any
 
 from flakeproof_worker import board, folders
 from flakeproof_worker.current import ALONE
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.environment import Exporter
+from flakeproof_worker.pytest_driver.selection import Selection
 
 _LANE = 0
 
@@ -16,43 +19,66 @@ def run(duty: Duty) -> None:
     selection = duty.loaded.selection
     assert selection is not None
     duty.watch_forks()
-    exporter = Exporter()
-    parent = f"{duty.temporary}/{os.getpid()}"
-    os.mkdir(parent, 0o700)  # noqa: PTH102 - as cheap as it gets
-    session = f"{parent}/session"
-    os.mkdir(session, 0o700)  # noqa: PTH102
-    selection.keep_session(session)
-    folder = ""
-    leases, reporter = duty.leases, duty.reporter
-    while not selection.spoiled and not leases.no_more():
-        if duty.listens:
-            leases.hear(duty.channel.receive_ready())
-            selection.leave_out(leases.left_out)
-        taken = leases.take()
-        duty.report_batch(perf_counter_ns())
-        if taken is None:
-            if not leases.no_more() and (message := duty.channel.receive()) is not None:
-                leases.hear([message])
-            continue
-        trial, seed = taken
-        board.begin(duty.words, _LANE, trial, perf_counter_ns())
-        exporter.show(trial, seed)
-        ALONE[0] = taken
-        if not folder:
-            folder = folders.make(parent, trial)
-        verdict = selection.run(trial, seed, folder, duty.output, duty.show_item, duty.leave_if_unwanted)
-        nanoseconds = verdict.pop("ns")
-        if not folders.is_empty(folder):
-            folders.remove(folder)
-            folder = ""
-        if verdict["outcome"] == "passed":
-            changed = reporter.passed_with(verdict["items"])
-            board.clear(duty.words, _LANE)
-            reporter.passed.append(nanoseconds)
-            if changed:
+    _Passes(duty, selection).run()
+
+
+class _Passes:
+    def __init__(self, duty: Duty, selection: Selection) -> None:
+        self._duty = duty
+        self._selection = selection
+        self._exporter = Exporter()
+        self._parent = f"{duty.temporary}/{os.getpid()}"
+        os.mkdir(self._parent, 0o700)  # noqa: PTH102 - pathlib is slower, here and below
+        self._session = f"{self._parent}/session"
+        os.mkdir(self._session, 0o700)  # noqa: PTH102
+        selection.keep_session(self._session)
+        self._folder = ""
+
+    def run(self) -> None:
+        duty = self._duty
+        while not self._selection.spoiled and not duty.leases.no_more():
+            block = duty.leases.next_block()
+            if block is not None:
+                self._run_block(self._exporter.each(*block))
+                duty.reporter.lease_done()
+                duty.reporter.flush()
+            elif (message := duty.channel.receive()) is not None:
+                duty.leases.hear([message])
+        duty.reporter.flush()
+        folders.use(self._session)  # for what the fixtures of the session still do
+
+    def _run_block(self, trials: Iterator[tuple[int, int]]) -> None:
+        duty, selection = self._duty, self._selection
+        words, leases, reporter = duty.words, duty.leases, duty.reporter
+        for running in trials:
+            if words[board.STOP] or selection.spoiled:
+                break
+            if duty.listens:
+                leases.hear(duty.channel.receive_ready())
+                selection.leave_out(leases.left_out)
+            trial, seed = running
+            now = perf_counter_ns()
+            if reporter.passed and reporter.due(now):
                 reporter.flush()
-        else:
+            board.begin(words, _LANE, trial, now)
+            ALONE[0] = running
+            if not self._folder:
+                self._folder = folders.make(self._parent, trial)
+            verdict = selection.run(trial, seed, self._folder, duty.output, duty.show_item, duty.leave_if_unwanted)
+            if not folders.is_empty(self._folder):
+                folders.remove(self._folder)
+                self._folder = ""
+            self._report(trial, verdict)
+
+    def _report(self, trial: int, verdict: dict[str, Any]) -> None:
+        duty, reporter = self._duty, self._duty.reporter
+        nanoseconds = verdict.pop("ns")
+        if verdict["outcome"] != "passed":
             reporter.ended(trial, nanoseconds, **verdict)
             board.clear(duty.words, _LANE)
-    reporter.flush()
-    folders.use(session)  # for what the fixtures of the session still do
+            return
+        changed = reporter.passed_with(verdict["items"])
+        board.clear(duty.words, _LANE)
+        reporter.passed.append(nanoseconds)
+        if changed:
+            reporter.flush()  # should the process die, what it had not reported counts as passed in the same way

@@ -9,6 +9,7 @@ from flakeproof_worker.ending import end_at_once
 from flakeproof_worker.failure import describe
 
 _pytest: Any = importlib.import_module("pytest")  # the user's, which need not be there when this package is checked
+_runner: Any = importlib.import_module("_pytest.runner")
 hookimpl = _pytest.hookimpl
 
 _NOT_WANTED: dict[str, Any] = {
@@ -26,8 +27,6 @@ _NOT_WANTED: dict[str, Any] = {
     "collectonly": False,
     "setuponly": False,
     "setupplan": False,
-    # What a trial writes goes to a file of ours, so that a crash does not take it along and no memory fills.
-    "capture": "no",
     # Reports of pytest's own, which would be about something else than what the user had asked for.
     "xmlpath": None,
     "durations": None,
@@ -51,6 +50,8 @@ class Plugin:
         self.ended: list[Any] = []
         """Reports of the present item that say more than that a phase passed."""
         self._described: dict[int, tuple[Any, BaseException, dict[str, Any]]] = {}
+        self._is_plain = False
+        """Whether nothing in the way an item runs is somebody's own."""
         self.fixture_folders: Callable[[], Any] | None = None
         """Where fixtures of the session keep their temporary files; None for where the trial does."""
 
@@ -94,7 +95,7 @@ class Plugin:
             return True
         if session.items:
             self.began = True
-            _silence(session.config, self)
+            self._silence(session.config)
             try:
                 self._begin(session)
             except BaseException as error:
@@ -103,21 +104,24 @@ class Plugin:
 
     # -- the trials
 
-    @hookimpl(hookwrapper=True)  # type: ignore[untyped-decorator]
-    def pytest_runtest_makereport(self, call: Any) -> Iterator[None]:
-        """Look at the exception while it is there."""
-        outcome: Any = yield
-        if call.excinfo is not None and outcome.excinfo is None:
-            report, error = outcome.get_result(), call.excinfo.value
-            if report.outcome != "skipped":
-                # Not every plugin has a report logged as soon as it is made.
-                self._described[id(report)] = report, error, describe(error)
-
     @hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> bool | None:
+        """Run an item as pytest does, without telling those who only report; not where a plugin has its own way."""
+        if not self._is_plain:
+            return None
+        for report in _runner.runtestprotocol(item, log=False, nextitem=nextitem):
+            if report.outcome != "passed" or hasattr(report, "wasxfail"):
+                self.ended.append(report)
+        return True
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Keep what is not plain."""
         if report.outcome != "passed" or hasattr(report, "wasxfail"):
             self.ended.append(report)
+
+    def pytest_exception_interact(self, call: Any, report: Any) -> None:
+        """Describe an exception while it is there."""
+        self._described[id(report)] = report, call.excinfo.value, describe(call.excinfo.value)
 
     def start_item(self) -> None:
         """Forget the item before."""
@@ -139,19 +143,36 @@ class Plugin:
         with self.fixture_folders():
             yield
 
+    def _silence(self, config: Any) -> None:
+        """Take pytest's and plugins' ears away from what happens in a trial: they keep all of it, and write to a file.
 
-def _silence(config: Any, ours: Plugin) -> None:
-    """Take pytest's and plugins' ears away from what happens in a trial: they keep all of it, and write to a file.
+        Those of the project's own conftest files stay.
+        """
+        manager = config.pluginmanager
+        own = [
+            implementation.plugin
+            for name in _REPORTING
+            for implementation in _implementations(manager, name)
+            if _is_conftest(implementation)
+        ]
+        for name in (*_REPORTING, "pytest_warning_recorded"):
+            for implementation in _implementations(manager, name):
+                if implementation.plugin is not self and not _is_conftest(implementation):
+                    getattr(manager.hook, name)._remove_plugin(implementation.plugin)
+        for name in _REMEMBERING:
+            if (plugin := manager.getplugin(name)) is not None:
+                manager.unregister(plugin)
+        ways = [
+            implementation
+            for implementation in _implementations(manager, "pytest_runtest_protocol")
+            if not (implementation.hookwrapper or getattr(implementation, "wrapper", False))
+        ]
+        self._is_plain = not own and {way.plugin for way in ways} <= {self, _runner}
 
-    Those of the project's own conftest files stay.
-    """
-    manager = config.pluginmanager
-    for name in (*_REPORTING, "pytest_warning_recorded"):
-        caller = getattr(manager.hook, name)
-        for implementation in list(caller.get_hookimpls()):
-            plugin = implementation.plugin
-            if plugin is not ours and not re.search(r"(^|[/.])conftest(\.py)?$", implementation.plugin_name):
-                caller._remove_plugin(plugin)
-    for name in _REMEMBERING:
-        if (plugin := manager.getplugin(name)) is not None:
-            manager.unregister(plugin)
+
+def _implementations(manager: Any, name: str) -> list[Any]:
+    return list(getattr(manager.hook, name).get_hookimpls())
+
+
+def _is_conftest(implementation: Any) -> bool:
+    return re.search(r"(^|[/.])conftest(\.py)?$", implementation.plugin_name) is not None

@@ -40,6 +40,9 @@ class Selection:
         self._index_of = {item: index for index, item in enumerate(self._items)}
         self._left_out: set[str] = set()
         self._after: Any = None
+        self._used, self._base = "", Path()
+        self._proxies: dict[Any, Any] = {}
+        self._remember_proxies()
         self._factory = getattr(session.config, "_tmp_path_factory", None)
         self._left: BaseException | None = None
         """What has made an item leave pytest altogether."""
@@ -82,14 +85,14 @@ class Selection:
         option = self._session.config.option
         if isinstance(getattr(option, "randomly_seed", None), int):
             option.randomly_seed = seed
-        chosen = [item for item in self._items if self._id_of[item] not in self._left_out]
-        if self._shuffle:
-            random.Random(seed).shuffle(chosen)
+        chosen = self._chosen(seed)
         unlike: dict[str, str] = dict.fromkeys(self._left_out, "left out")
         failures: list[dict[str, Any]] = []
         reasons: list[str] = []
         start = perf_counter_ns()
-        with self._base_folder(Path(folder, "pytest"), None):
+        if self._used != folder:
+            self._used, self._base = folder, Path(folder, "pytest")
+        with self._base_folder(self._base, None):
             for position, item in enumerate(chosen):
                 following = chosen[position + 1] if position + 1 < len(chosen) else self._after
                 show(self._index_of[item])
@@ -110,6 +113,27 @@ class Selection:
         elif reasons and all(unlike.get(self._id_of[item]) == "skipped" for item in chosen):
             verdict |= {"outcome": "skipped", "reason": reasons[0]}
         return verdict
+
+    def _chosen(self, seed: int) -> list[Any]:
+        if not self._left_out and not self._shuffle:
+            return self._items
+        chosen = [item for item in self._items if self._id_of[item] not in self._left_out]
+        if self._shuffle:
+            random.Random(seed).shuffle(chosen)
+        return chosen
+
+    def _remember_proxies(self) -> None:
+        """Spare pytest to find out again and again which conftest files apply: they have all been loaded."""
+        find: Callable[[Any], Any] = self._session.gethookproxy
+        known = self._proxies
+
+        def remembered(path: Any) -> Any:
+            proxy = known.get(path)
+            if proxy is None:
+                proxy = known[path] = find(path)
+            return proxy
+
+        self._session.gethookproxy = remembered
 
     def _run_item(self, item: Any, following: Any, leave: Callable[[], None]) -> None:
         self._renew[item]()
