@@ -1,4 +1,6 @@
-"""Failures found in what programs have written: copied from real runs of Go 1.26, Rust, node 20 and Python."""
+"""Failures found in what programs have written: copied from real runs, shortened."""
+
+import time
 
 import pytest
 
@@ -19,6 +21,35 @@ GO_VERBOSE = """\
     a_test.go:4: boom
 --- FAIL: TestSub (0.00s)
     --- FAIL: TestSub/inner_case (0.00s)
+FAIL
+"""
+GO_AT_ONCE = """\
+=== RUN   TestA
+=== PAUSE TestA
+=== RUN   TestB
+=== PAUSE TestB
+=== CONT  TestA
+    a_test.go:7: a first
+=== CONT  TestB
+    a_test.go:8: b says
+=== NAME  TestA
+    a_test.go:7: boom
+        over two lines
+=== NAME  TestB
+    a_test.go:8: b goes on
+--- FAIL: TestA (0.00s)
+--- PASS: TestB (0.00s)
+FAIL
+"""
+TESTIFY = """\
+--- FAIL: TestSuite (0.00s)
+    --- FAIL: TestSuite/TestWrite (0.00s)
+        a_test.go:4:\x20
+            \tError Trace:\t/home/me/sample/a_test.go:4
+            \tError:      \tReceived unexpected error:
+            \t            \twrite tcp 127.0.0.1:1->127.0.0.1:2: write: bad file descriptor
+            \tTest:       \tTestSuite/TestWrite
+            \tMessages:   \tthe write of 3
 FAIL
 """
 GO_PANIC = """\
@@ -57,6 +88,20 @@ Previous write at 0x00c0000941d8 by goroutine 9:
     testing.go:1712: race detected during execution of test
 FAIL
 """
+GO_RACE_ON_MAP = """\
+==================
+WARNING: DATA RACE
+Write at 0x00c00011e540 by goroutine 8:
+  runtime.mapassign_fast64()
+      /usr/local/go/src/internal/runtime/maps/runtime_fast64.go:91 +0x0
+  sample.(*Registry).add()
+      /home/me/sample/a.go:12 +0x47
+
+Previous read at 0x00c00011e540 by goroutine 7:
+  sample.(*Registry).size()
+      /home/me/sample/a.go:20 +0x30
+==================
+"""
 RUST = """\
 test it_panics ... FAILED
 
@@ -73,7 +118,24 @@ stack backtrace:
 
 test result: FAILED. 1 passed; 2 failed; 0 ignored
 """
+RUST_THREAD = """\
+---- counts_in_background stdout ----
+
+thread '<unnamed>' (1203) panicked at src/lib.rs:7:9:
+attempt to add with overflow
+note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+
+thread 'counts_in_background' (1202) panicked at tests/a.rs:9:23:
+called `Result::unwrap()` on an `Err` value: Any { .. }
+"""
 RUST_OLD = "thread 'main' panicked at 'index out of bounds: the len is 3', src/main.rs:4:5\nnote: run with …\n"
+RUST_OLD_LINES = """\
+---- it_adds stdout ----
+thread 'it_adds' panicked at 'assertion failed: `(left == right)`
+  left: `2`,
+ right: `3`: sums', tests/a.rs:4:5
+note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+"""
 TAP = """\
 TAP version 13
 # Subtest: suite
@@ -94,9 +156,110 @@ not ok 1 - suite
   error: '1 subtest failed'
   ...
 """
+TAP_STACK = """\
+not ok 1 - files arrive in order
+  ---
+  duration_ms: 7.1
+  location: '/home/me/order.test.js:8:1'
+  error: |-
+    Expected values to be strictly equal:
+    + 'second, first'
+    - 'first, second'
+  code: 'ERR_ASSERTION'
+  stack: |-
+    TestContext.<anonymous> (file:///home/me/order.test.js:12:12)
+    async Test.run (node:internal/test_runner/test:797:9)
+  ...
+"""
+BATS = """\
+1..3
+ok 1 starts
+not ok 2 is ready # TODO not yet
+not ok 3 stops in time
+# (in test file service.bats, line 12)
+#   `[ "$status" -eq 0 ]' failed
+"""
+SPEC = """\
+▶ suite
+  ✔ fine (0.739468ms)
+  ✖ adds (1.682907ms)
+    AssertionError [ERR_ASSERTION]: Expected values to be strictly equal:
+
+    2 !== 3
+
+        at TestContext.<anonymous> (file:///home/me/a.test.mjs:6:53)
+        at Test.runInAsyncScope (node:async_hooks:206:9) {
+      generatedMessage: true,
+      code: 'ERR_ASSERTION'
+    }
+
+✖ suite (5.852915ms)
+ℹ tests 2
+ℹ fail 1
+
+✖ failing tests:
+
+test at a.test.mjs:6:3
+✖ adds (1.682907ms)
+  AssertionError [ERR_ASSERTION]: Expected values to be strictly equal:
+
+  2 !== 3
+
+      at TestContext.<anonymous> (file:///home/me/a.test.mjs:6:53)
+      at Test.runInAsyncScope (node:async_hooks:206:9) {
+    generatedMessage: true,
+    code: 'ERR_ASSERTION'
+  }
+"""
+SPEC_TIMEOUT = "✖ slow (31.324973ms)\n  'test timed out after 30ms'\n\nℹ tests 1\n\n" + (
+    "✖ failing tests:\n\ntest at a.test.mjs:11:1\n✖ slow (31.324973ms)\n  'test timed out after 30ms'\n"
+)
+MOCHA = """\
+  suite
+    1) adds
+    ✔ fine
+
+
+  1 passing (4ms)
+  1 failing
+
+  1) suite
+       adds:
+
+      AssertionError [ERR_ASSERTION]: Expected values to be strictly equal:
+
+2 !== 3
+
+      + expected - actual
+
+      -2
+      +3
+
+      at Context.<anonymous> (test/a.cjs:2:51)
+      at process.processImmediate (node:internal/timers:483:21)
+"""
+VITEST = """\
+ ❯ sum.test.mjs (4 tests | 1 failed) 61ms
+     × adds 7ms
+
+ FAIL  sum.test.mjs > suite > adds
+AssertionError: expected 2 to be 3 // Object.is equality
+
+- Expected
++ Received
+
+ ❯ sum.test.mjs:3:56
+"""
 JEST = """\
 \x1b[31mFAIL\x1b[39m ./sum.test.js
   ✕ adds (5 ms)
+
+  ● Console
+
+    console.log
+      hello
+
+      at Object.log (sum.test.js:2:32)
 
   ● suite › adds
 
@@ -127,6 +290,50 @@ FooTest > bar() FAILED
 1 test completed, 1 failed
 """
 MAVEN = "[INFO] Results:\n[ERROR] Failures: \n[ERROR]   FooTest.bar:42 expected: <1> but was: <2>\n[INFO] \n"
+SUREFIRE = """\
+[ERROR] Tests run: 2, Failures: 1, Errors: 1, Skipped: 0, Time elapsed: 0.1 s <<< FAILURE! -- in shop.BillTest
+[ERROR] shop.BillTest.adds -- Time elapsed: 0.081 s <<< FAILURE!
+org.opentest4j.AssertionFailedError: the sum ==> expected: <1> but was: <2>
+\tat org.junit.jupiter.api.AssertEquals.assertEquals(AssertEquals.java:150)
+\tat shop.BillTest.adds(BillTest.java:5)
+\tat java.base/java.util.ArrayList.forEach(ArrayList.java:1511)
+
+[INFO] Results:
+[ERROR] Failures:
+[ERROR]   BillTest.adds:5 the sum ==> expected: <1> but was: <2>
+[ERROR] Errors:
+[ERROR]   BillTest.throwsIt:7->helper:8 IllegalState closed on port 41234
+"""
+JUNIT_4 = """\
+JUnit version 4.13.2
+.E
+Time: 0.013
+There was 1 failure:
+1) adds(shop.OldTest)
+java.lang.AssertionError: the sum expected:<1> but was:<2>
+\tat org.junit.Assert.fail(Assert.java:89)
+\tat shop.OldTest.adds(OldTest.java:4)
+
+FAILURES!!!
+"""
+JUNIT_5 = """\
+Thanks for using JUnit! Support its development at https://junit.org/sponsoring
+
+╷
+├─ JUnit Jupiter ✔
+│  └─ BillTest ✔
+│     └─ adds() ✘ the sum ==> expected: <1> but was: <2>
+
+Failures (1):
+  JUnit Jupiter:BillTest:adds()
+    MethodSource [className = 'shop.BillTest', methodName = 'adds', methodParameterTypes = '']
+    => org.opentest4j.AssertionFailedError: the sum ==> expected: <1> but was: <2>
+       org.junit.jupiter.api.AssertEquals.assertEquals(AssertEquals.java:150)
+       shop.BillTest.adds(BillTest.java:5)
+       java.base/java.util.ArrayList.forEach(ArrayList.java:1511)
+
+Test run finished after 241 ms
+"""
 JAVA = 'Exception in thread "main" java.lang.IllegalStateException: closed\n\tat com.x.Main.run(Main.java:12)\n'
 PYTEST = """\
     def test_it():
@@ -160,6 +367,13 @@ ASSERT = "a.out: a.c:5: main: Assertion `x == 1' failed.\n"
     [
         (GO, "TestPlain: write failed (local=127.0.0.1:52568): bad file descriptor", "a_test.go:3"),
         (GO_VERBOSE, "TestSub/inner_case: boom", "a_test.go:4"),
+        (GO_AT_ONCE, "TestA: boom over two lines", "a_test.go:7"),
+        (
+            TESTIFY,
+            "TestSuite/TestWrite: the write of 3: Received unexpected error: "
+            "write tcp 127.0.0.1:1->127.0.0.1:2: write: bad file descriptor",
+            "a_test.go:4",
+        ),
         (GO_PANIC, "TestPanic: panic: assignment to entry in nil map", "/home/me/sample/a_test.go:5"),
         (GO_TIMEOUT, "TestDeadlock: test timed out after 3s", ""),
         (
@@ -167,13 +381,53 @@ ASSERT = "a.out: a.c:5: main: Assertion `x == 1' failed.\n"
             "DATA RACE: read in sample.TestRace.func1() against write in sample.reset()",
             "/home/me/sample/a_test.go:6",
         ),
+        (
+            GO_RACE_ON_MAP,
+            "DATA RACE: read in sample.(*Registry).size() against write in sample.(*Registry).add()",
+            "/home/me/sample/a.go:12",
+        ),
+        (RUST_THREAD, "counts_in_background: attempt to add with overflow", "src/lib.rs:7"),
         (RUST, "it_panics: assertion `left == right` failed: sums of 7", "src/lib.rs:1"),
         (RUST_OLD, "main: index out of bounds: the len is 3", "src/main.rs:4"),
+        (
+            RUST_OLD_LINES,
+            "it_adds: assertion failed: `(left == right)` left: `2`, right: `3`: sums",
+            "tests/a.rs:4",
+        ),
         (TAP, "adds: Expected values to be strictly equal: 2 !== 3", "/home/me/a.test.js:2"),
+        (
+            TAP_STACK,
+            "files arrive in order: Expected values to be strictly equal: + 'second, first' - 'first, second'",
+            "/home/me/order.test.js:12",
+        ),
+        (BATS, 'stops in time: (in test file service.bats, line 12) `[ "$status" -eq 0 ]\' failed', ""),
+        (
+            SPEC,
+            "adds: AssertionError [ERR_ASSERTION]: Expected values to be strictly equal: 2 !== 3",
+            "/home/me/a.test.mjs:6",
+        ),
+        (SPEC_TIMEOUT, "slow: test timed out after 30ms", "a.test.mjs:11"),
+        (
+            MOCHA,
+            "suite adds: AssertionError [ERR_ASSERTION]: Expected values to be strictly equal: 2 !== 3",
+            "test/a.cjs:2",
+        ),
+        (
+            VITEST,
+            "sum.test.mjs > suite > adds: AssertionError: expected 2 to be 3 // Object.is equality",
+            "sum.test.mjs:3",
+        ),
         (JEST, "suite › adds: expect(received).toBe(expected) // Object.is equality", "sum.test.js:4"),
         (NODE, "TypeError: x is not y", "/home/me/a.js:1"),
         (GRADLE, "FooTest > bar(): org.opentest4j.AssertionFailedError: expected: <1> but was: <2>", None),
         (MAVEN, "FooTest.bar: expected: <1> but was: <2>", "line 42"),
+        (SUREFIRE, "BillTest.adds: the sum ==> expected: <1> but was: <2>", "BillTest.java:5"),
+        (JUNIT_4, "shop.OldTest.adds: java.lang.AssertionError: the sum expected:<1> but was:<2>", "OldTest.java:4"),
+        (
+            JUNIT_5,
+            "BillTest:adds(): org.opentest4j.AssertionFailedError: the sum ==> expected: <1> but was: <2>",
+            "BillTest.java:5",
+        ),
         (JAVA, "java.lang.IllegalStateException: closed", "Main.java:12"),
         (PYTEST, "test_it.py::test_it: assert 1 == 2", "test_it.py:2"),
         (PYTHON, "OSError: [Errno 9] Bad file descriptor", "/home/me/a.py:2"),
@@ -208,3 +462,44 @@ def test_the_same_bug_has_one_signature() -> None:
     assert second is not None
     assert first.title != second.title
     assert signature.normalised(first.title) == signature.normalised(second.title)
+
+
+def test_a_race_has_one_signature() -> None:
+    """Whichever of the two accesses is reported as the first."""
+    first, second = GO_RACE_ON_MAP.split("\n\n")
+    head, write = first.split("Write at")
+    read, end = second.removeprefix("Previous read at").split("=====", 1)
+    found = find(f"{head}Read at{read}\nPrevious write at{write}\n====={end}")
+    assert found is not None
+    assert found.title == "DATA RACE: read in sample.(*Registry).size() against write in sample.(*Registry).add()"
+    assert found.place == "/home/me/sample/a.go:20"
+
+
+def test_the_preview_of_tap_begins_with_the_error() -> None:
+    """How long the test took, and where it begins, are no part of the failure."""
+    found = find(TAP_STACK)
+    assert found is not None
+    assert found.preview[:3] == [
+        "not ok 1 - files arrive in order",
+        "  error: |-",
+        "    Expected values to be strictly equal:",
+    ]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "",
+        "    ",
+        "    at ",
+        "not ok 1 x\n  ---\n  stack: |-\n    ",
+        "  1 failing\n  1) ",
+        "Failures (1):\n x\n y\n    => ",
+    ],
+)
+def test_a_long_line_takes_no_time(start: str) -> None:
+    """No pattern looks at a line again and again: it is a matter of milliseconds, and not of half a minute."""
+    before = time.process_time()
+    for unit in (" ", "a", "(", "/a", " /a:1", "/a:1:1 ", "a.b.", "1) a(b", "': "):
+        find(start + unit * (32_000 // len(unit)) + "!\n")
+    assert time.process_time() - before < 10

@@ -1,8 +1,8 @@
 """What a failed program says in its output: the failure itself, not the banner around it.
 
-Recognised are the reports of Go, Rust, node:test (TAP), Jest and Vitest, JUnit under Maven and Gradle, pytest, uncaught
-errors of Python, JavaScript and Java, the sanitizers of C compilers, and assert(3). For anything else the last line has
-to do.
+Recognised are the reports of Go (with testify), Rust, node:test, TAP, Jest, Vitest, Mocha, JUnit (its own, Maven's,
+Gradle's) and pytest, uncaught errors of Python, JavaScript and Java, the sanitizers of C compilers, and assert(3). For
+anything else the last line has to do.
 """
 
 import re
@@ -61,12 +61,23 @@ def _until(lines: Sequence[str], start: int, end: Callable[[str], object]) -> li
     return list(lines[start:stop])
 
 
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _deeper(lines: Sequence[str], indent: int) -> list[str]:
+    """The first of `lines` that are empty or further to the right than `indent`."""
+    return _until(lines, 0, lambda line: line and _indent(line) <= indent)
+
+
 # -- Go
 
 _RACE_ACCESS = re.compile(r"(?:Previous )?(\w+) at 0x[0-9a-f]+ by (?:goroutine \d+|main goroutine)", re.IGNORECASE)
 _GO_FRAME = re.compile(r"\s+(\S+\.go:\d+)(?: \+0x[0-9a-f]+)?$")
 _GO_FAIL = re.compile(r"\s*--- FAIL: (\S+) \(")
-_GO_MESSAGE = re.compile(r"\s+(\S+\.go:\d+): (.*)")
+_GO_SAID_BY = re.compile(r"=== (?:RUN|PAUSE|CONT|NAME) +(\S+)$")
+_GO_MESSAGE = re.compile(r"\s+(\S+\.go:\d+):(?: (.*))?$")
+_TESTIFY = re.compile(r"\s+(Error Trace|Error|Test|Messages):\s*(.*)")
 _GO_PANIC = re.compile(r"(?:panic|fatal error): (.*?)(?: \[recovered.*\])?$")
 _GO_TIMEOUT = re.compile(r"test timed out after ")
 _GO_RUNNING = re.compile(r"\s+(\S+) \(\d[^)]*\)$")
@@ -81,11 +92,13 @@ def _go_race(lines: Sequence[str]) -> Finding | None:
     accesses: list[str] = []
     places: list[str] = []
     for index, match in _matches(_RACE_ACCESS, report):
-        function = report[index + 1].strip() if index + 1 < len(report) else "?"
-        frame = _GO_FRAME.match(report[index + 2]) if index + 2 < len(report) else None
-        accesses.append(f"{match[1].lower()} in {function}")
-        places += [frame[1]] if frame else []
-    return _finding("DATA RACE", " against ".join(accesses), places[0] if places else "", report)
+        stack = _until(report, index + 1, lambda line: not line)
+        frames = [(frame[1], stack[at - 1].strip()) for at, frame in _matches(_GO_FRAME, stack) if at]
+        own = [frame for frame in frames if not _GO_OWN.search(frame[0])] or frames or [("", "?")]
+        accesses.append(f"{match[1].lower()} in {own[0][1]}")
+        places.append(own[0][0])
+    # Which of the two comes first differs from run to run; the race is the same.
+    return _finding("DATA RACE", " against ".join(sorted(accesses)), next(iter(places), ""), report)
 
 
 def _go_panic(lines: Sequence[str]) -> Finding | None:
@@ -114,38 +127,81 @@ def _go_test(lines: Sequence[str]) -> Finding | None:
             index, match = deeper, inner
     block = _until(lines, index + 1, lambda line: not line.startswith(" ") or _GO_FAIL.match(line))
     if not any(_GO_MESSAGE.match(line) for line in block):  # with -v what is said comes before
-        before = lines[: failed[0][0]][::-1]
-        block = _until(before, 0, lambda line: line.startswith(("=== RUN", "--- ")))[::-1]
+        block = _go_said(match[1], lines[:index])
     messages = list(_matches(_GO_MESSAGE, block))
     if not messages:
         return _finding(match[1], "failed", "", [lines[index], *block])
     last, message = messages[-1]  # what ends a test comes last; before it are its logs
     more = _until(block, last + 1, lambda line: _GO_MESSAGE.match(line) or not line.startswith("        "))
-    return _finding(match[1], " ".join([message[2], *more]), message[1], [lines[index], *block])
+    text = _testify(more) or " ".join([message[2] or "", *more])
+    return _finding(match[1], text, message[1], [lines[index], *block])
+
+
+def _go_said(name: str, lines: Sequence[str]) -> list[str]:
+    """What the test `name` has said with -v, from its first message on: tests that run at once take turns."""
+    said: list[str] = []
+    speaker = ""
+    for line in lines:
+        if turn := _GO_SAID_BY.match(line):
+            speaker = turn[1]
+        elif speaker == name and (said or _GO_MESSAGE.match(line)):
+            said.append(line)
+    return said
+
+
+def _testify(lines: Sequence[str]) -> str:
+    """The error in a report of testify, and what the test adds to it; "" if it is none."""
+    parts: dict[str, list[str]] = {}
+    part: list[str] = []
+    for line in lines:
+        if label := _TESTIFY.match(line):
+            part = parts[label[1]] = [label[2]]
+        else:
+            part.append(line)
+    told = [" ".join(parts[name]) for name in ("Messages", "Error") if name in parts]
+    return ": ".join(told) if "Error" in parts else ""
 
 
 # -- Rust
 
 _RUST = re.compile(r"thread '([^']*)'(?: \(\d+\))? panicked at (?:'(.*)', )?([^' ]+?):(\d+):\d+:?$")
 
+_RUST_BEGUN = re.compile(r"thread '[^']*' panicked at '(?!.*', [^' ]+:\d+:\d+$)")
+_RUST_PLACE_LAST = re.compile(r".*', [^' ]+:\d+:\d+$")
+_RUST_TEST = re.compile(r"---- (\S+) stdout ----$")
+
 
 def _rust(lines: Sequence[str]) -> Finding | None:
+    if begun := _first(_RUST_BEGUN, lines):  # before Rust 1.73 the place stands behind the message, however long it is
+        end = next((at for at, _ in _matches(_RUST_PLACE_LAST, lines[begun[0] :])), 0) + begun[0]
+        joined = " ".join(line.strip() for line in lines[begun[0] : end + 1])
+        if match := _RUST.match(joined):
+            place = f"{match[3]}:{match[4]}"
+            return _finding(match[1], match[2], place, lines[begun[0] : end + 1])
     found = _first(_RUST, lines)
     if found is None:
         return None
     start, match = found
     rest = _until(lines, start + 1, lambda line: not line or line.startswith(("stack backtrace", "note: ")))
     message = match[2] or (rest[0] if rest else "")
-    return _finding(match[1], message, f"{match[3]}:{match[4]}", [lines[start], *rest])
+    tests = [test[1] for _, test in _matches(_RUST_TEST, lines[:start])]
+    name = tests[-1] if tests and match[1] == "<unnamed>" else match[1]  # a thread that a test has started
+    return _finding(name, message, f"{match[3]}:{match[4]}", [lines[start], *rest])
 
 
 # -- JavaScript
 
-_TAP = re.compile(r"\s*not ok \d+ - (.*)")
+_TAP = re.compile(r"\s*not ok \d+ (?:- )?(?!.*# (?:TODO|SKIP)\b)(.*)", re.IGNORECASE)
 _TAP_FIELD = re.compile(r"\s*(error|location): (.*)")
-_JEST = re.compile(r"\s*● (.+)")
+_TAP_ASIDE = re.compile(r"\s*(?:---$|(?:duration_ms|type|failureType|location): )")
+_TAP_FRAME = re.compile(r"\s+(?:\S.* )?\(?((?:file://|/)[^\s()]+:\d+):\d+\)?$")
+_SPEC = re.compile(r"\s*✖ (.+) \(\d[\d.]*ms\)$")
+_SPEC_PLACE = re.compile(r"test at (\S+:\d+):\d+$")
+_JEST = re.compile(r"\s*● (?!Console$)(.+)")
 _VITEST = re.compile(r"\s*FAIL\s+(\S+ > .+)")
-_JS_PLACE = re.compile(r"\s*(?:at .*?\(?|❯ (?:.* )?)((?:file://)?[^\s()]+:\d+):\d+\)?$")
+_MOCHA = re.compile(r"\s+\d+\) (.*)")
+_MOCHA_END = re.compile(r"\s+(?:at |\+ expected - actual|\d+\) )")
+_JS_PLACE = re.compile(r"\s*(?:at .*?\(?|❯ (?:.* )?)((?:file://)?[^\s()]+:\d+):\d+\)?(?: \{)?$")
 _JS_ERROR = re.compile(r"\s*(?:Uncaught )?((?:[A-Z]\w*)?(?:Error|Exception)(?: \[\w+\])?(?:: .*)?)$")
 
 
@@ -154,14 +210,38 @@ def _tap(lines: Sequence[str]) -> Finding | None:
     if found is None:
         return None
     start, match = found
+    if lines[start + 1 : start + 2] == [] or lines[start + 1].strip() != "---":  # without fields: bats, prove
+        notes = _until(lines, start + 1, lambda line: not line.startswith("#"))
+        return _finding(match[1], " ".join(note.lstrip("# ") for note in notes) or "failed", "", [lines[start], *notes])
     block = _until(lines, start, lambda line: line.strip() == "...")
     values = {field[1]: (index, field[2]) for index, field in reversed(list(_matches(_TAP_FIELD, block)))}
     index, message = values.get("error", (0, "failed"))
     if message.startswith("|"):
-        indent = len(block[index]) - len(block[index].lstrip())
-        message = " ".join(_until(block, index + 1, lambda line: line and len(line) - len(line.lstrip()) <= indent))
-    place = values.get("location", (0, ""))[1].strip("'").rpartition(":")[0]
-    return _finding(match[1], message.strip("'"), place, block)
+        message = " ".join(_deeper(block[index + 1 :], _indent(block[index])))
+    else:
+        message = _unquoted(message)
+    stack = next((index for index, line in enumerate(block) if line.lstrip().startswith("stack: ")), len(block))
+    place = _own_place(_TAP_FRAME, block[stack:]) or _unquoted(values.get("location", (0, ""))[1]).rpartition(":")[0]
+    return _finding(match[1], message, place, [line for line in block if not _TAP_ASIDE.match(line)])
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == "'" else text
+
+
+def _node_spec(lines: Sequence[str]) -> Finding | None:
+    """The reporter of node:test for people, which newer versions use everywhere."""
+    # The tree comes first, in newer versions without the errors; what follows is all about failures.
+    begin = next((index for index, line in enumerate(lines) if line == "✖ failing tests:"), 0)
+    for index, match in _matches(_SPEC, lines[begin:]):
+        block = _until(lines, begin + index + 1, lambda line: _SPEC.match(line) or _SPEC_PLACE.match(line))
+        block = _deeper(block, _indent(lines[begin + index]))
+        message = " ".join(_until(block, 0, lambda line: line.lstrip().startswith(("at ", "{")))).strip()
+        if message:  # the test itself, not what it is part of
+            told = _SPEC_PLACE.match(lines[begin + index - 1])
+            place = _js_place(block) or (told[1] if told else "")
+            return _finding(match[1], _unquoted(message), place, [lines[begin + index], *block])
+    return None
 
 
 def _jest(lines: Sequence[str]) -> Finding | None:
@@ -174,8 +254,27 @@ def _jest(lines: Sequence[str]) -> Finding | None:
     return _finding(match[1], message, _js_place(block), [lines[start], *block])
 
 
+def _mocha(lines: Sequence[str]) -> Finding | None:
+    start = next((index for index, line in enumerate(lines) if re.match(r"\s+\d+ failing$", line)), len(lines))
+    found = _first(_MOCHA, lines[start:])
+    if found is None:
+        return None
+    first = start + found[0]
+    end = next((index for index in range(first, len(lines)) if lines[index].endswith(":")), first)
+    name = " ".join([found[1][1], *(line.strip() for line in lines[first + 1 : end + 1])]).rstrip(":")
+    block = _until(lines, end + 1, _MOCHA.match)
+    return _finding(
+        name, " ".join(_until(block, 0, _MOCHA_END.match)), _js_place(block), [*lines[first : end + 1], *block]
+    )
+
+
 def _js_place(lines: Sequence[str]) -> str:
-    places = (match[1] for _, match in _matches(_JS_PLACE, lines))
+    return _own_place(_JS_PLACE, lines)
+
+
+def _own_place(pattern: re.Pattern[str], lines: Sequence[str]) -> str:
+    """The first place that is neither node's nor a package's."""
+    places = (match[1].removeprefix("file://") for _, match in _matches(pattern, lines))
     return next((place for place in places if "node_modules" not in place and not place.startswith("node:")), "")
 
 
@@ -188,16 +287,53 @@ def _js_error(lines: Sequence[str]) -> Finding | None:
 
 # -- Java
 
-_MAVEN = re.compile(r"\[ERROR\]\s+([\w.$]+\.\w+):(\d+)(?:->\S+)* (.+)")
+_MAVEN = re.compile(r"\[ERROR\] {2,}([\w.$]+\.\w+)(?::(\d+)(?:->\S+)*| (?=»)) (.+)")
+_MAVEN_DETAIL = re.compile(r"\[ERROR\] (\S+) .*<<< (?:FAILURE|ERROR)!")
 _GRADLE = re.compile(r"(\S+ > .+) FAILED$")
+_JUNIT_4 = re.compile(r"\d+\) (\w+)\(([\w.$]+)\)$")
+_JUNIT_5 = re.compile(r"\s+=> (.+)")
 _JAVA_ERROR = re.compile(r'\s*(?:Exception in thread "[^"]*" )?((?:[\w$]+\.)+[\w$]*(?:Error|Exception|Failure)\b.*)')
-_JAVA_PLACE = re.compile(r"\s+at .*?\(?([\w$]+\.(?:java|kt|scala):\d+)\)?$")
+_JAVA_PLACE = re.compile(r"\s+(?:at )?(\S*?)\(?([\w$]+\.(?:java|kt|scala):\d+)\)?$")
+_JAVA_OWN = re.compile(
+    r"(?:[\w.]+/)?(?:java|javax|jdk|sun|kotlin|scala|org\.(?:junit|opentest4j|hamcrest|assertj|mockito|testng))\."
+)
 
 
 def _junit(lines: Sequence[str]) -> Finding | None:
     if found := _first(_MAVEN, lines):
         index, match = found
-        return _finding(match[1], match[3], f"line {match[2]}", [lines[index]])
+        details = (at for at, told in _matches(_MAVEN_DETAIL, lines) if f".{told[1]}".endswith(f".{match[1]}"))
+        start = next(details, index)
+        block = _until(lines, start, lambda line: not line or line.startswith("[INFO]"))
+        place = _java_place(block) or (f"line {match[2]}" if match[2] else "")
+        return _finding(match[1], match[3].removeprefix("» "), place, block if start < index else [lines[index]])
+    for recognise in (_junit_4, _junit_5, _gradle):
+        if (told := recognise(lines)) is not None:
+            return told
+    return None
+
+
+def _junit_4(lines: Sequence[str]) -> Finding | None:
+    for index, match in _matches(_JUNIT_4, lines):
+        block = _until(lines, index + 1, lambda line: not line or _JUNIT_4.match(line))
+        if place := _java_place(block):
+            return _finding(f"{match[2]}.{match[1]}", block[0], place, [lines[index], *block])
+    return None
+
+
+def _junit_5(lines: Sequence[str]) -> Finding | None:
+    """The console launcher of the JUnit platform."""
+    start = next((index for index, line in enumerate(lines) if re.match(r"Failures \(\d+\):$", line)), len(lines))
+    found = _first(_JUNIT_5, lines[start:])
+    if found is None:
+        return None
+    index = start + found[0]
+    name = lines[max(start + 1, index - 2)].strip().removeprefix("JUnit Jupiter:").removeprefix("JUnit Vintage:")
+    block = _until(lines, index, lambda line: not line.startswith("    "))
+    return _finding(name, found[1][1], _java_place(block), block)
+
+
+def _gradle(lines: Sequence[str]) -> Finding | None:
     found = _first(_GRADLE, lines)
     if found is None:
         return None
@@ -215,7 +351,10 @@ def _java_error(lines: Sequence[str]) -> Finding | None:
 
 
 def _java_place(lines: Sequence[str]) -> str:
-    return next((match[1] for _, match in _matches(_JAVA_PLACE, lines)), "")
+    """The first place that is not a library's; else the first."""
+    places = [(match[1], match[2]) for _, match in _matches(_JAVA_PLACE, lines)]
+    own = [place for place in places if not _JAVA_OWN.match(place[0])]
+    return (own or places or [("", "")])[0][1]
 
 
 # -- Python
@@ -268,7 +407,7 @@ def _assert(lines: Sequence[str]) -> Finding | None:
 
 
 _KINDS: tuple[Callable[[Sequence[str]], Finding | None], ...] = (
-    *(_go_race, _go_panic, _go_test, _rust, _tap, _jest, _junit, _pytest),
+    *(_go_race, _go_panic, _go_test, _rust, _tap, _node_spec, _jest, _mocha, _junit, _pytest),
     *(_sanitizer, _assert, _python, _java_error, _js_error),
 )
 """The more special first: a report of a test framework says more than the error that it quotes."""

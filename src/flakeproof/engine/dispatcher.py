@@ -14,6 +14,7 @@ from flakeproof.engine import failures
 from flakeproof.engine.ledger import Pool
 from flakeproof.engine.leftovers import marker_of, reap_orphans
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Remark, Unloadable
+from flakeproof.engine.overdue import Overdue
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.watch import Watch
 from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
@@ -87,6 +88,7 @@ class Dispatcher:
         self._stop: Stop | None = None
         self._stop_ns = 0
         self._insist = False
+        self._overdue = Overdue(spec.timeout)
         # Fixtures of a pytest session may have something larger to take down.
         farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
         self._farewell_ns = int(farewell * 1e9)
@@ -345,6 +347,7 @@ class Dispatcher:
 
     def _passed(self, process: WorkerProcess, count: int, durations: list[tuple[int, int]]) -> None:
         if count:
+            self._overdue.ended(durations)
             self._ended += count
             self._last_end_ns = monotonic_ns()
             items = process.latest_items
@@ -399,6 +402,9 @@ class Dispatcher:
         """Look at every board and at the clock."""
         for process in self._processes.values():
             self._watches[process.number].look(process, now)
+            item = process.running_item if process.lane_kind == "passes" else ""
+            for line in self._overdue.look(process.in_flight(), now, item):
+                self._emit(Noted(message=line))
             process.say_the_rest()
             process.trim_output(_OUTPUT_LIMIT)
             if process.bye_ns and now - process.bye_ns > self._farewell_ns:

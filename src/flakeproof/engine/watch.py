@@ -7,7 +7,7 @@ from flakeproof.engine.process import WorkerProcess
 
 _DUMP_NS = 150_000_000
 """How long a process gets to write its stacks before it is asked to end."""
-_ENDS_ITS_TRIALS = {"tasks", "forks", "commands"}
+_ENDS_ITS_TRIALS = {"tasks", "forks", "fresh", "commands"}
 """Lanes that can end one trial by themselves; a thread cannot be ended, so its process has to go."""
 _SLACK_NS = 1_000_000_000
 """How much longer than the grace time such lanes get for it."""

@@ -5,9 +5,10 @@ import selectors
 import signal
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from time import perf_counter_ns
+from typing import Any
 
 from flakeproof_worker import board, folders
 from flakeproof_worker.duty import Duty
@@ -41,6 +42,8 @@ class Child:
     next_step: int = 0
     expired: int = 0
     """When its time was found to be over; 0 before."""
+    running: dict[str, Any] = field(default_factory=dict)
+    """What a report says of the part of the trial that was running then."""
 
 
 class Children(ABC):
@@ -140,9 +143,10 @@ class Children(ABC):
             else:
                 self._reap(key.data)
         for trial in duty.leases.expired:
-            for child in self.running.values():
+            for lane, child in self.running.items():
                 if child.trial == trial and child.ending is _Ending.NOT_ASKED:
                     child.next_step = child.expired = perf_counter_ns()
+                    child.running = self.running_in(lane)  # now: a signal can end what hangs
         duty.leases.expired.clear()
         for lane, child in self.running.items():
             if child.next_step and child.next_step <= perf_counter_ns():
@@ -183,8 +187,7 @@ class Children(ABC):
         if child.expired:
             output = Output(self.outputs[lane]).take()
             nanoseconds = child.expired - child.started
-            more = self.running_in(lane)
-            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output, **more)
+            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output, **child.running)
         else:
             self.report(lane, child, status, elapsed)
         board.clear(self.duty.words, lane)

@@ -96,9 +96,9 @@ class Selection:
             for position, item in enumerate(chosen):
                 following = chosen[position + 1] if position + 1 < len(chosen) else self._after
                 show(self._index_of[item])
-                output.discard()
                 self._run_item(item, following, leave)
                 self._judge(item, output, unlike, failures, reasons)
+                output.discard()  # here, so that one that has closed descriptors of ours is still the one in hand
                 if self.spoiled:
                     break
         elapsed = perf_counter_ns() - start

@@ -1,0 +1,3 @@
+module flakeproof/planted
+
+go 1.19
