@@ -10,7 +10,8 @@ from flakeproof import config as configuration
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent
 from flakeproof.planning import Plan, plan
-from flakeproof.runspec import build
+from flakeproof.reports.files import report_files
+from flakeproof.runspec import build, names_of
 from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, store_of
 from flakeproof.summary import Summary
@@ -52,6 +53,9 @@ def run(
     ignore: str | None = None,
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
+    junit_xml: str | os.PathLike[str] | None = None,
+    json: str | os.PathLike[str] | None = None,
+    markdown: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
     settings: Mapping[str, str] | None = None,
     on_event: Callable[[AnyEvent], None] | None = None,
@@ -63,7 +67,8 @@ def run(
     as a list of its words, to which alone `skip_code` to `env` apply. The options are those of the command line; times
     are seconds or a text like "90s", rates a number between 0 and 1 or a text like "2%", and "none" as `timeout` is
     no limit. FLAKEPROOF_* and [tool.flakeproof] apply where nothing is given. `settings` are a scenario's, e.g.
-    `{"server": "leaky"}`. `on_event` hears every event of the run.
+    `{"server": "leaky"}`. `on_event` hears every event of the run. `junit_xml`, `json` and `markdown`
+    are files for reports ("-" is stdout); one that can no longer be written at the end is a RuntimeWarning.
 
     Failures of the target are no exception here: look at the summary (`ok`, `failed`, `verdict`). Raises UsageError
     for bad values and CannotRunError if the target cannot be run (both FlakeproofError); KeyboardInterrupt and
@@ -82,7 +87,7 @@ def run(
         "max-failures": max_failures,
         "seed": seed,
         "ci-rate": ci_rate,
-        "python": None if python is None else os.fspath(python),
+        "python": _path(python),
         "loop": loop,
         "pytest-args": pytest_args,
         "shuffle": shuffle,
@@ -91,19 +96,39 @@ def run(
         "skip-code": skip_code,
         "failure": failure,
         "ignore": ignore,
-        "cwd": None if cwd is None else os.fspath(cwd),
-        "store": None if store is None else os.fspath(store),
+        "cwd": _path(cwd),
+        "junit-xml": _path(junit_xml),
+        "json": _path(json),
+        "markdown": _path(markdown),
+        "store": _path(store),
     }
     folder = Path.cwd()
-    config = configuration.load(options, os.environ, folder, shown=lambda name: f"{name.replace('-', '_')}=")
-    spec = build(_wanted(target, env), config, settings or {}, folder)
+    wanted = _wanted(target, env)
+    config = configuration.load(options, os.environ, folder, _argument, names_of(wanted))
+    spec = build(wanted, config, settings or {}, folder)
+    files = report_files(config)
     sinks = [on_event] if on_event is not None else []
-    summary = conduct(spec, store_of(config), lambda _: sinks, _warn, config.get("keep-runs") or KEPT_RUNS)
+    files.prepare()
+    try:
+        summary = conduct(spec, store_of(config), lambda _: sinks, _warn, config.get("keep-runs") or KEPT_RUNS)
+    except BaseException:
+        files.withdraw()
+        raise
+    for problem in files.write(summary):
+        warnings.warn(problem, RuntimeWarning, stacklevel=2)
     if summary.stopped == INTERRUPTED:
         raise KeyboardInterrupt(signal.SIGINT)
     if summary.stopped == TERMINATED:
         raise SystemExit(int(ExitCode.TERMINATED))
     return summary
+
+
+def _argument(name: str) -> str:
+    return f"{name.replace('-', '_')}="
+
+
+def _path(given: str | os.PathLike[str] | None) -> str | None:
+    return None if given is None else os.fspath(given)
 
 
 def _warn(text: str) -> None:

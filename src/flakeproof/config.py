@@ -2,18 +2,20 @@
 
 import difflib
 import math
-import os
 import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flakeproof import project as project_file
 from flakeproof.errors import UsageError
 from flakeproof.model import Isolation
 from flakeproof.presets import PRESETS
+from flakeproof.project import TABLE
 from flakeproof.text import parse_duration, parse_rate, parse_whole, shortened
+
+Parser = Callable[[Any], Any]
 
 MOST_TRIALS = 10**12
 MOST_WORKERS = 10_000
@@ -77,7 +79,7 @@ def _regular_expression(value: Any) -> str:
     return str(value)
 
 
-_PARSERS: Mapping[str, Callable[[Any], Any]] = {
+_PARSERS: Mapping[str, Parser] = {
     "preset": _one_of(*PRESETS),
     "count": _whole(1, MOST_TRIALS),
     "duration": _time(none_allowed=False),
@@ -90,6 +92,9 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "max-failures": _whole(1, MOST_TRIALS),
     "seed": _whole(0, 2**63 - 1),
     "ci-rate": lambda value: parse_rate(str(value)),
+    "junit-xml": _text,
+    "json": _text,
+    "markdown": _text,
     "python": _text,
     "loop": _text,
     "store": _text,
@@ -106,11 +111,13 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "settle": lambda value: _text(str(value)),
     "io": _text,
 }
-_PATHS = {"store", "python", "cwd"}
-"""Settings that may be a path: one in pyproject.toml is relative to that file, others to the current folder."""
+NAMES = tuple(_PARSERS)
+"""Of all settings."""
 _NOT_SETTINGS = {"trial", "seed-of-trial", "run", "short", "require-all", "bootstrap-python"}
 """FLAKEPROOF_* names that mean something else than a setting."""
-_PROJECT, _ENVIRONMENT, _ASKED = range(3)
+_NOT_IN_TRIALS = ("seed", "junit-xml", "json", "markdown")
+"""Inside of a trial FLAKEPROOF_SEED is that of the trial, and the reports are those of the run around it."""
+_PROJECT, _PRESET, _OVERRIDE, _ENVIRONMENT, _ASKED = range(5)
 _DEFAULT = -1
 
 
@@ -124,6 +131,8 @@ class Config:
     layers: Mapping[str, int]
     folder: Path
     """Root of the project: where pyproject.toml is, else the current folder."""
+    preset: str | None = None
+    """The preset that was chosen; where it is one of the project's own, the value `preset` is what it is based on."""
 
     def get(self, name: str) -> Any:
         """The value of a setting, None if nobody has set it."""
@@ -142,30 +151,60 @@ class Config:
         return self.layer(name) == _ASKED
 
 
+@dataclass(frozen=True)
+class _Layer:
+    """Settings of one source."""
+
+    weight: int
+    wording: Callable[[str], str]
+    """From the name of a setting to how a user would write it there."""
+    values: Mapping[str, Any]
+    also: Sequence[str] = ()
+    """What else may stand there, for hints."""
+
+
 def load(
     asked: Mapping[str, Any],
     environment: Mapping[str, str],
     folder: Path,
     shown: Callable[[str], str] = "--{}".format,
+    targets: Sequence[str] = (),
 ) -> Config:
     """Settings for a command run in `folder`; `asked` holds those of the command, None for not given.
 
-    `shown` writes the name of such a setting for messages. Raises UsageError that names the value and its source.
+    `shown` writes the name of such a setting for messages; `targets` are the names of what is run, for the settings
+    that the project has for some of them. Raises UsageError that names the value and its source.
     """
-    root = project_root(folder)
-    values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    layers: dict[str, int] = {}
-    given: list[tuple[int, Callable[[str], str], Mapping[str, Any]]] = [
-        (_PROJECT, "tool.flakeproof.{} in pyproject.toml".format, _from_project(root)),
-        (_ENVIRONMENT, lambda name: f"the environment variable {_variable(name)}", _from_environment(environment)),
-        (_ASKED, shown, {name: value for name, value in asked.items() if value is not None}),
+    project = project_file.read(project_root(folder))
+    parsers = {**_PARSERS, "preset": _one_of(*PRESETS, *project.presets)}
+    presets = {name: _of_preset(name, values) for name, values in project.presets.items()}
+    overrides = [(override, _of_override(override)) for override in project.overrides]
+    for layer in (*presets.values(), *(layer for _, layer in overrides)):
+        _merged([layer], parsers)  # a mistake is told at once, not first on the day it would matter
+    layers = [
+        _Layer(_PROJECT, f"{TABLE}.{{}} in pyproject.toml".format, project.settings, ("presets", "overrides")),
+        *(layer for override, layer in reversed(overrides) if override.fits(targets)),
+        _Layer(
+            _ENVIRONMENT,
+            lambda name: f"the environment variable {_variable(name)}",
+            _from_environment(environment),
+        ),
+        _Layer(_ASKED, shown, {name: value for name, value in asked.items() if value is not None}),
     ]
-    for layer, wording, found in given:
-        for name, value in found.items():
-            values[name] = _parse(name, value, wording)
-            sources[name], layers[name] = wording(name), layer
-    return Config(values, sources, layers, root)
+    found = _merged(layers, parsers)
+    chosen = found["preset"][0] if "preset" in found else None
+    if chosen in presets:
+        chain = project.bases(chosen)
+        own = [presets[name] for name in reversed(chain) if name in presets]
+        found = _merged(sorted([*layers, *own], key=lambda layer: layer.weight), parsers)
+        found["preset"] = (chain[-1] if chain[-1] in PRESETS else None, *found["preset"][1:])
+    return Config(
+        values={name: value for name, (value, _, _) in found.items() if name != "preset" or value is not None},
+        sources={name: source for name, (_, source, _) in found.items()},
+        layers={name: weight for name, (_, _, weight) in found.items()},
+        folder=project.root,
+        preset=chosen,
+    )
 
 
 def project_root(folder: Path) -> Path:
@@ -176,35 +215,34 @@ def project_root(folder: Path) -> Path:
     return folder
 
 
-def _parse(name: str, value: Any, wording: Callable[[str], str]) -> Any:
-    parser = _PARSERS.get(name)
+def _merged(layers: Sequence[_Layer], parsers: Mapping[str, Parser]) -> dict[str, tuple[Any, str, int]]:
+    """Value, source and weight of each setting; later layers win. Raises UsageError."""
+    return {
+        name: (_parse(name, value, layer, parsers), layer.wording(name), layer.weight)
+        for layer in layers
+        for name, value in layer.values.items()
+    }
+
+
+def _of_preset(preset: str, values: Mapping[str, Any]) -> _Layer:
+    wording = f"{TABLE}.presets.{preset}.{{}} in pyproject.toml".format
+    return _Layer(_PRESET, wording, {name: value for name, value in values.items() if name != "base"}, ("base",))
+
+
+def _of_override(override: project_file.Override) -> _Layer:
+    return _Layer(_OVERRIDE, lambda name: f"{override.place}.{name} in pyproject.toml", override.settings, ("test",))
+
+
+def _parse(name: str, value: Any, layer: _Layer, parsers: Mapping[str, Parser]) -> Any:
+    parser = parsers.get(name)
     if parser is None:
-        close = difflib.get_close_matches(name, _PARSERS, n=1)
-        hint = f"did you mean {wording(close[0])}?" if close else f"known settings: {', '.join(_PARSERS)}"
-        raise UsageError(f"{wording(name)} is not a setting of flakeproof", hint)
+        close = difflib.get_close_matches(name, [*parsers, *layer.also], n=1)
+        hint = f"did you mean {layer.wording(close[0])}?" if close else f"known settings: {', '.join(parsers)}"
+        raise UsageError(f"{layer.wording(name)} is not a setting of flakeproof", hint)
     try:
         return parser(value)
     except ValueError as error:
-        raise UsageError(f"{wording(name)}: {error}") from None
-
-
-def _from_project(root: Path) -> dict[str, Any]:
-    path = root / "pyproject.toml"
-    try:
-        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", "mend it, or run from another folder") from None
-    table = tools.get("flakeproof", {}) if isinstance(tools, dict) else {}
-    if not isinstance(table, dict):
-        raise UsageError(f"tool.flakeproof in {path} is not a table")
-    found = {name.replace("_", "-"): value for name, value in table.items()}
-    for name in _PATHS & found.keys():
-        value = found[name]
-        if isinstance(value, str) and value and (name != "python" or os.sep in value):
-            found[name] = str(root / value)
-    return found
+        raise UsageError(f"{layer.wording(name)}: {error}") from None
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -214,8 +252,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
         if name.startswith("FLAKEPROOF_") and value  # an empty one is as good as none
     }
     if "trial" in found:
-        # We are inside of a trial: FLAKEPROOF_SEED is that trial's, not a setting.
-        found.pop("seed", None)
+        for name in _NOT_IN_TRIALS:
+            found.pop(name, None)
     return {name: value for name, value in found.items() if name not in _NOT_SETTINGS}
 
 

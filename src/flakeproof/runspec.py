@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -29,16 +30,15 @@ def build(wanted: str | CommandLine | PytestLine, config: Config, extra: Mapping
     """
     scenario = scenario_of(wanted) if isinstance(wanted, str) else None
     target = _target(wanted, scenario, config, extra, folder)
-    preset_name = config.get("preset")
-    preset = presets.PRESETS[preset_name or presets.DEFAULT]
-    count, duration = _length(config, preset.count)
+    preset = presets.PRESETS[config.get("preset") or presets.DEFAULT]
+    count, duration = length(config, preset.count)
     isolation = _isolation(target, config)
     workers, processes = _places(config, scenario, preset.workers, one_each=one_at_a_time(target, isolation))
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     seed = config.get("seed")
     return RunSpec(
         target=target,
-        preset=preset_name or (presets.DEFAULT if count == preset.count else None),
+        preset=config.preset or (presets.DEFAULT if count == preset.count else None),
         count=count,
         duration=duration,
         workers=workers,
@@ -51,6 +51,15 @@ def build(wanted: str | CommandLine | PytestLine, config: Config, extra: Mapping
         seed=secrets.randbits(32) if seed is None else seed,
         ci_rate=config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None,
     )
+
+
+def names_of(wanted: str | CommandLine | PytestLine) -> list[str]:
+    """How what is wanted is called in settings for some targets only."""
+    if isinstance(wanted, PytestLine):
+        return list(wanted.arguments) or ["pytest"]
+    if isinstance(wanted, CommandLine):
+        return [" ".join(wanted.words) if wanted.shell else shlex.join(wanted.words)]
+    return [wanted]
 
 
 def _target(
@@ -118,7 +127,7 @@ def one_at_a_time(target: Target, isolation: Isolation) -> bool:
     return isinstance(target, PytestTarget) and isolation is Isolation.SHARED
 
 
-def _length(config: Config, preset_count: int) -> tuple[int | None, float | None]:
+def length(config: Config, preset_count: int) -> tuple[int | None, float | None]:
     """How many trials, and for how long."""
     count, duration = config.get("count"), config.get("duration")
     if duration is None:

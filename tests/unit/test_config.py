@@ -171,6 +171,14 @@ def test_the_seed_of_a_trial_is_no_setting(tmp_path: Path) -> None:
     assert _spec(tmp_path, {"seed": "9"}, {"FLAKEPROOF_TRIAL": "3", "FLAKEPROOF_SEED": "x"}, "").seed == 9
 
 
+def test_a_run_inside_of_a_trial_leaves_the_reports_of_the_run_around_it_alone(tmp_path: Path) -> None:
+    """They are still to be written."""
+    environment = {"FLAKEPROOF_JSON": "run.json", "FLAKEPROOF_JUNIT_XML": "run.xml", "FLAKEPROOF_MARKDOWN": "run.md"}
+
+    assert {"json", "junit-xml", "markdown"} == config.load({}, environment, tmp_path).values.keys()
+    assert not config.load({}, {**environment, "FLAKEPROOF_TRIAL": "3"}, tmp_path).values
+
+
 def test_paths_in_the_project_belong_to_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store of pyproject.toml is the same from each of its folders; one on the command line is where one is."""
     (tmp_path / "pyproject.toml").write_text("[tool.flakeproof]\nstore = 'records'\n")

@@ -10,6 +10,7 @@ import typer
 
 import flakeproof
 from flakeproof.cli.clean import clean
+from flakeproof.cli.config import config
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
 from flakeproof.cli.run import run
@@ -30,6 +31,7 @@ for command, title in (
     (stress, "Do that with the test of the original stress kit, in its modes."),
     (plan, "Tell how many tests it takes to see a flake."),
     (replay, "Run one test of an earlier run again, and show all of it."),
+    (config, "Print every setting and where its value comes from."),
     (clean, "Remove the records of runs."),
 ):
     app.command(short_help=title)(command)

@@ -22,7 +22,7 @@ Preset = Annotated[
     str | None,
     _text(
         "--preset",
-        help="ci (2,000 tests), fast (1,000), parallel (250,000), full (100,000).",
+        help="ci (2,000 tests), fast (1,000), parallel (250,000), full (100,000), or one of your own.",
         panel=_HOW_MUCH,
         metavar="NAME",
     ),
@@ -141,9 +141,17 @@ CiRate = Annotated[
         metavar="RATE",
     ),
 ]
+JUnitXml = Annotated[
+    str | None,
+    _text("--junit-xml", help="Write JUnit XML, one case per test; - is stdout.", panel=_REPORTS, metavar="FILE"),
+]
 Json = Annotated[
     str | None,
     _text("--json", help="Write the summary as JSON; - is stdout.", panel=_REPORTS, metavar="FILE"),
+]
+Markdown = Annotated[
+    str | None,
+    _text("--markdown", help="Write Markdown for a pull request; - is stdout.", panel=_REPORTS, metavar="FILE"),
 ]
 StoreFolder = Annotated[
     str | None, _text("--store", help="Where runs are recorded. [.flakeproof]", panel=_REPORTS, metavar="DIR")

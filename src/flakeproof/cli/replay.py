@@ -18,7 +18,9 @@ def replay(
         str,
         typer.Argument(help="Number of the test, as printed with its failure.", metavar="TEST", show_default=False),
     ],
+    junit_xml: options.JUnitXml = None,
     json: options.Json = None,
+    markdown: options.Markdown = None,
     store: options.StoreFolder = None,
 ) -> None:
     """Run one test of an earlier run again, under the same seed and settings, and show all of it.
@@ -30,4 +32,5 @@ def replay(
     """
     from flakeproof.cli.replaying import replay_trial
 
-    raise typer.Exit(replay_trial(run, trial, store, json))
+    given = {"junit-xml": junit_xml, "json": json, "markdown": markdown, "store": store}
+    raise typer.Exit(replay_trial(run, trial, given))

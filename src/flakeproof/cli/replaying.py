@@ -1,5 +1,6 @@
 """Run one trial of a recorded run again."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ from flakeproof.errors import UsageError
 from flakeproof.events import TrialFailed
 from flakeproof.model import Failure, RunSpec
 from flakeproof.reports.details import failure_details
+from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import SPEC_NAME, read_events
@@ -16,9 +18,11 @@ from flakeproof.summary import Summary
 from flakeproof.text import parse_whole
 
 
-def replay_trial(run: str, trial: str, store: str | None, json_to: str | None) -> int:
-    """Run it; return the exit code. Raises UsageError or NothingToRunError."""
-    config = settings({"store": store})
+def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
+    """Run it; `given` are the options. Return the exit code. Raises UsageError or NothingToRunError."""
+    config = settings(given)
+    # The reports that a project has of each run are not to be overwritten by those of one trial.
+    files = report_files(config, only_asked=True)
     folder = store_of(config).find(run)
     spec = _spec_of(folder)
     number = _number(trial, spec)
@@ -34,7 +38,7 @@ def replay_trial(run: str, trial: str, store: str | None, json_to: str | None) -
         max_failures=None,
         ci_rate=None,
     )
-    session = Session(again, config, json_to=json_to)
+    session = Session(again, config, files)
     # A replay is recorded, but `latest` goes on to mean the run that it belongs to.
     summary = session.run(heading=f"Test {number} of run {folder.name} again:", becomes_latest=False)
     session.print("")

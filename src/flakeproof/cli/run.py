@@ -46,7 +46,9 @@ def run(
     settle: options.Settle = None,
     set_: options.Set = None,
     ci_rate: options.CiRate = None,
+    junit_xml: options.JUnitXml = None,
     json: options.Json = None,
+    markdown: options.Markdown = None,
     store: options.StoreFolder = None,
 ) -> None:
     """Run a target many times and tell how often it fails.
@@ -57,15 +59,16 @@ def run(
     from pathlib import Path
 
     from flakeproof.cli.session import Session, pairs, settings, target_of
-    from flakeproof.runspec import build
+    from flakeproof.reports.files import report_files
+    from flakeproof.runspec import build, names_of
 
-    for name in ("context", "target", "keyword", "marker", "env", "shell", "set_", "json"):
+    for name in ("context", "target", "keyword", "marker", "env", "shell", "set_"):
         given.pop(name)
-    config = settings(given)
     selected = {"-k": keyword, "-m": marker}
     wanted = target_of(target or [], context.obj, selected, pytest_args is not None, env, shell=shell)
+    config = settings(given, names_of(wanted))
     spec = build(wanted, config, pairs("--set", set_), Path.cwd())
-    session = Session(spec, config, json_to=json)
+    session = Session(spec, config, report_files(config))
     summary = session.run()
     session.print_results(summary)
     raise typer.Exit(session.finish(summary))

@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +13,18 @@ from flakeproof.config import Config
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent, TrialFailed
 from flakeproof.model import RunSpec
-from flakeproof.reports import lines
-from flakeproof.reports.document import Document
+from flakeproof.reports import github, lines, markdown
+from flakeproof.reports.files import ReportFiles
 from flakeproof.reports.plain import PlainConsole
 from flakeproof.reports.terminal import wants_live
-from flakeproof.reports.writer import Style, Writer, silence, standard
+from flakeproof.reports.writer import Style, Writer, standard
 from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
-from flakeproof.summary import Summary, to_json
+from flakeproof.summary import Summary
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine, names_tests
 from flakeproof.text import number, short_duration, shown_path
+from flakeproof.verdict import INTERRUPTED, TERMINATED
 
 if TYPE_CHECKING:
     from flakeproof.reports.live import LiveConsole
@@ -32,10 +34,10 @@ _COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
 _EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
 
 
-def settings(options: Mapping[str, Any]) -> Config:
-    """The settings of this command; a flag that was not given is not a setting."""
+def settings(options: Mapping[str, Any], targets: Sequence[str] = ()) -> Config:
+    """The settings of this command for `targets`; a flag that was not given is not a setting."""
     given = {name.replace("_", "-"): value for name, value in options.items() if value is not False}
-    return configuration.load(given, os.environ, Path.cwd())
+    return configuration.load(given, os.environ, Path.cwd(), targets=targets)
 
 
 def target_of(
@@ -86,11 +88,11 @@ def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[
 class Session:
     """One run in front of the user."""
 
-    def __init__(self, spec: RunSpec, config: Config, *, json_to: str | None = None) -> None:
-        """`json_to` is a file for the summary, `-` for stdout."""
+    def __init__(self, spec: RunSpec, config: Config, files: ReportFiles) -> None:
+        """`files` are the reports to leave."""
         self._spec = spec
         self._config = config
-        self._document = None if json_to is None else Document("--json", json_to)
+        self._files = files
         self._writer = standard()
         self._console: PlainConsole | LiveConsole | None = None
         self._repeated: list[str] | None = None
@@ -100,22 +102,23 @@ class Session:
 
         With `repeats_failures` their lines are kept for `print_results`. Raises UsageError or CannotRunError.
         """
-        if self._document is not None:
-            self._document.prepare()
+        self._files.prepare()
         if repeats_failures:
             self._repeated = []
         try:
-            return conduct(
+            summary = conduct(
                 self._spec,
                 store_of(self._config),
                 lambda folder: self._sinks(folder, heading),
-                lambda text: self._writer.note(f"warning: {text}", Style.WARNING),
+                self._warn,
                 self._config.get("keep-runs") or KEPT_RUNS,
                 becomes_latest=becomes_latest,
             )
+            if summary.stopped in (INTERRUPTED, TERMINATED):
+                _ignore_signals()
+            return summary
         except BaseException:
-            if self._document is not None:
-                self._document.withdraw()
+            self._files.withdraw()
             raise
         finally:
             if self._console is not None:
@@ -143,21 +146,26 @@ class Session:
     def finish(self, summary: Summary) -> int:
         """Write the reports and return the exit code."""
         code = summary.exit_code
-        if self._document is not None:
-            try:
-                self._document.write(to_json(summary))
-            except OSError as error:
-                self._writer.note(f"warning: the JSON report was not written: {error.strerror}", Style.WARNING)
-                if self._document.is_stdout:
-                    silence(sys.stdout)
-                # What was asked for is not there; that must not look like success.
-                code = code or ExitCode.BROKEN
+        if github.is_wanted(os.environ):
+            self._tell_github(summary)
+        for problem in self._files.write(summary):
+            self._warn(problem)
+            # What was asked for is not there; that must not look like success.
+            code = code or ExitCode.BROKEN
         self._writer.close()
         return int(code)
 
+    def _tell_github(self, summary: Summary) -> None:
+        for line in github.annotations(summary, os.environ):
+            self.print(line)
+        if (problem := github.append_summary(markdown.render(summary), os.environ)) is not None:
+            self._warn(f"the job summary was not written: {problem}")
+
+    def _warn(self, text: str) -> None:
+        self._writer.note(f"warning: {text}", Style.WARNING)
+
     def _sinks(self, folder: Path, heading: str) -> list[Any]:
-        to_stderr = self._document is not None and self._document.is_stdout
-        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=to_stderr)
+        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout)
         if heading:
             self._writer.note(heading, Style.TITLE)
         self._writer.note(announcement(self._spec))
@@ -167,6 +175,12 @@ class Session:
     def _repeat(self, event: AnyEvent) -> None:
         if self._repeated is not None and isinstance(event, TrialFailed) and len(self._repeated) < _REPEATED:
             self._repeated.append(lines.failure(event.number, event.failure))
+
+
+def _ignore_signals() -> None:
+    """The run was ended by a signal: a second one, from an impatient hand or CI, must not cost the reports."""
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_IGN)
 
 
 def announcement(spec: RunSpec) -> str:

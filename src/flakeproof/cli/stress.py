@@ -31,7 +31,9 @@ def stress(
     settle: options.Settle = None,
     set_: options.Set = None,
     ci_rate: options.CiRate = None,
+    junit_xml: options.JUnitXml = None,
     json: options.Json = None,
+    markdown: options.Markdown = None,
     store: options.StoreFolder = None,
 ) -> None:
     """Stress-test the scenario tcprtt (or any target) in one of the original kit's modes.
@@ -42,6 +44,6 @@ def stress(
     given = dict(locals())
     from flakeproof.cli.stressing import stress_mode
 
-    for name in ("mode", "set_", "json"):
+    for name in ("mode", "set_"):
         given.pop(name)
-    raise typer.Exit(stress_mode(mode, given, set_, json))
+    raise typer.Exit(stress_mode(mode, given, set_))

@@ -11,6 +11,7 @@ from flakeproof.config import Config
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.model import RunSpec
 from flakeproof.presets import PRESETS
+from flakeproof.reports.files import NAMES, ReportFiles, report_files
 from flakeproof.runspec import build
 from flakeproof.text import expected, rate
 
@@ -36,19 +37,20 @@ _WORST_FIRST = (
 )
 
 
-def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None, json_to: str | None) -> int:
+def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None) -> int:
     """Run `mode` and return its exit code, for `all` the worst one. Raises UsageError."""
     targets = _targets(mode)
-    if len(targets) > 1 and json_to is not None:
-        raise UsageError(f"--json {json_to} holds one summary, `{mode}` makes {len(targets)}", "name one mode")
-    runs: list[tuple[str | None, RunSpec, Config]] = []
+    runs: list[tuple[str | None, RunSpec, Config, ReportFiles]] = []
     for target, preset in targets:  # all of them first: a wrong option is found before anything runs
-        config = settings({**given, "preset": preset} if preset else given)
-        runs.append((preset, build(target, config, pairs("--set", set_), Path.cwd()), config))
+        config = settings({**given, "preset": preset} if preset else given, [target])
+        if len(targets) > 1:
+            _refuse_reports(config, mode, len(targets))
+        spec = build(target, config, pairs("--set", set_), Path.cwd())
+        runs.append((preset, spec, config, report_files(config)))
     ended: list[tuple[str, int]] = []
-    for preset, spec, config in runs:
+    for preset, spec, config, files in runs:
         title = f"--- {preset}: {PRESETS[preset].title} ---\n" if preset and len(runs) > 1 else ""
-        session = Session(spec, config, json_to=json_to)
+        session = Session(spec, config, files)
         summary = session.run(heading=title + server_in_place(spec), repeats_failures=True)
         session.print_results(summary)
         ended.append((preset or spec.target.name, session.finish(summary)))
@@ -61,6 +63,15 @@ def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None, jso
         words += [f"{preset} has not run" for preset, *_ in runs[len(ended) :]]
         print(f"\nAll modes: {', '.join(words)}", file=sys.stderr)
     return next(int(code) for code in _WORST_FIRST if code in {code for _, code in ended})
+
+
+def _refuse_reports(config: Config, mode: str, runs: int) -> None:
+    for name in NAMES:
+        if config.get(name) is not None:
+            raise UsageError(
+                f"{config.source(name)} {config.get(name)} holds one run, `{mode}` makes {runs}",
+                "name one mode, or leave the report out",
+            )
 
 
 def server_in_place(spec: RunSpec) -> str:

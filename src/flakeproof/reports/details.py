@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from flakeproof.diagnose.signature import own_frames
 from flakeproof.model import Failure
 
 _EXCERPT = 40
+_PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?(?:\s|$)")
 _NOT_THEIRS = re.compile(r'\s*File "(?:[^"]*/flakeproof_worker/[^"]*|<frozen [^"]*>)", line \d+')
 
 
@@ -21,6 +23,22 @@ def failure_details(failure: Failure) -> Iterator[str]:
     if output := list(_output(failure)):
         yield "Output of the test:"
         yield from output
+
+
+def explanation(failure: Failure) -> Iterator[str]:
+    """Lines that tell what went wrong, without the output: the traceback, else stacks, else what a command said."""
+    if exception := failure.details.get("exception"):
+        yield from _exception(exception)
+    yield from _theirs(failure.details.get("stacks") or "")
+    yield from failure.details.get("preview") or []
+
+
+def place(failure: Failure) -> tuple[str, int] | None:
+    """File and line of the failure: of their innermost frame, or what a command's output names; None if unknown."""
+    if frames := own_frames(failure.details.get("exception", {}).get("frames", [])):
+        return frames[-1][0], frames[-1][1]
+    found = _PLACE.match(failure.details.get("place") or "")
+    return (found[1], int(found[2])) if found else None
 
 
 def excerpt(failure: Failure) -> Iterator[str]:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flakeproof.errors import UsageError
+from flakeproof.reports.writer import silence
 
 STDOUT = "-"
 
@@ -39,7 +40,7 @@ class Document:
             with self._path.open("ab"):
                 pass
             if not existed:
-                self._path.unlink()
+                self._path.resolve().unlink()  # where it leads to, if it is a link to nothing
         except OSError as error:
             self.withdraw()
             raise UsageError(f"{self._option} {self._name}: {error.strerror}", remedy) from None
@@ -53,7 +54,11 @@ class Document:
     def write(self, data: bytes) -> None:
         """Write the document. Raises OSError."""
         if self.is_stdout:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            try:
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+            except OSError:
+                silence(sys.stdout)  # what is left in the buffer must not fail again at exit
+                raise
         else:
             self._path.write_bytes(data)

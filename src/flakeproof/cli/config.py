@@ -1,0 +1,60 @@
+"""`flakeproof config`."""
+
+from typing import Annotated
+
+import typer
+
+from flakeproof.cli import options
+
+
+def config(
+    target: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="What would be run: adds the settings that the project has for it.",
+            metavar="TARGET",
+            show_default=False,
+        ),
+    ] = None,
+    preset: options.Preset = None,
+    count: options.Count = None,
+    duration: options.Duration = None,
+    failfast: options.Failfast = False,
+    max_failures: options.MaxFailures = None,
+    workers: options.Workers = None,
+    processes: options.Processes = None,
+    isolation: options.Isolation = None,
+    timeout: options.Timeout = None,
+    grace: options.Grace = None,
+    seed: options.Seed = None,
+    python: options.Python = None,
+    loop: options.Loop = None,
+    pytest_args: options.PytestArguments = None,
+    shuffle: options.Shuffle = False,
+    private_home: options.PrivateHome = False,
+    drop_failed: options.DropFailed = False,
+    skip_code: options.SkipCode = None,
+    failure: options.Failure = None,
+    ignore: options.Ignore = None,
+    cwd: options.WorkingFolder = None,
+    server: options.Server = None,
+    settle: options.Settle = None,
+    ci_rate: options.CiRate = None,
+    junit_xml: options.JUnitXml = None,
+    json: Annotated[
+        str | None,
+        typer.Option("--json", help="Write the settings as JSON; - is stdout.", metavar="FILE", show_default=False),
+    ] = None,
+    markdown: options.Markdown = None,
+    store: options.StoreFolder = None,
+) -> None:
+    """Print every setting, its value, and where that comes from.
+
+    With the options of `run`: what they would change.
+    """
+    given = dict(locals())
+    from flakeproof.cli.configuring import show_settings
+
+    for name in ("target", "json"):
+        given.pop(name)
+    raise typer.Exit(show_settings(target or [], given, json))
