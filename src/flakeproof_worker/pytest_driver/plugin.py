@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from flakeproof_worker.ending import end_at_once
@@ -75,8 +76,13 @@ class Plugin:
             config.option.randomly_seed = self._run_seed % 2**32  # the same order in every process
         yield
 
+    @hookimpl(trylast=True)  # type: ignore[untyped-decorator]
     def pytest_configure(self, config: Any) -> None:
-        """Make our marker known where our own plugin is not installed: here a marked test runs like any other."""
+        """Keep out of the project's memory of what failed last, and know our marker where our plugin does not exist."""
+        for name in _REMEMBERING:
+            if (plugin := config.pluginmanager.getplugin(name)) is not None:
+                with suppress(ValueError):  # it does not write anything
+                    config.hook.pytest_sessionfinish._remove_plugin(plugin)
         config.addinivalue_line("markers", "stress(count=1000, max_rate=0, workers=None): see flakeproof")
 
     @hookimpl(hookwrapper=True)  # type: ignore[untyped-decorator]
@@ -163,9 +169,6 @@ class Plugin:
             for implementation in _implementations(manager, name):
                 if implementation.plugin is not self and not _is_conftest(implementation):
                     getattr(manager.hook, name)._remove_plugin(implementation.plugin)
-        for name in _REMEMBERING:
-            if (plugin := manager.getplugin(name)) is not None:
-                manager.unregister(plugin)
         ways = [
             implementation
             for implementation in _implementations(manager, "pytest_runtest_protocol")
