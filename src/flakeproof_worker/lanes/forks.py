@@ -30,6 +30,8 @@ class _Forks(Children):
         self._verdicts = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
         selection = duty.loaded.selection
         self.needs_folder = selection is not None
+        if selection is not None:
+            selection.warm_up()
         self._randomness = GlobalRandom() if selection is None else None
         # fork(2) gives a child another state of `random`: a seed that was set at import would be lost.
         keeps_random = selection is not None and not selection.draws_random

@@ -26,7 +26,8 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
     watch = _SeedWatch()
 
     def start(session: Any) -> None:
-        begin(Selection(session, plugin, target, draws_random=not watch.stop()))
+        items, hooks = list(session.items), session.config.hook
+        begin(Selection(session, plugin, target, items, hooks, draws_random=not watch.stop()))
 
     plugin = Plugin(run_seed, start)
     # Last of the options, so that it wins over the project's: what a trial writes goes to a file of ours, and neither

@@ -25,15 +25,29 @@ _REASON_LIMIT = 500
 class Selection:
     """The items of this process."""
 
-    def __init__(self, session: Any, plugin: Plugin, target: dict[str, Any], *, draws_random: bool) -> None:
-        """`draws_random` is False where the tests have seeded the global `random` themselves at import."""
+    def __init__(
+        self,
+        session: Any,
+        plugin: Plugin,
+        target: dict[str, Any],
+        items: list[Any],
+        hooks: Any,
+        *,
+        draws_random: bool,
+    ) -> None:
+        """`hooks` are those of pytest that run `items`.
+
+        `draws_random` is False where the tests have seeded the global `random` themselves at import.
+        """
         self._session = session
+        self._hooks = hooks
+        self._target = target
         self._plugin = plugin
         self._shuffle: bool = target["shuffle"]
         self._private_home: bool = target["private_home"]
         self.draws_random = draws_random
         self._folder = os.getcwd()  # noqa: PTH109 - once for every trial
-        self._items: list[Any] = list(session.items)
+        self._items = items
         self.ids = _distinct([item.nodeid for item in self._items])
         self._renew = {item: renewal_of(item) for item in self._items}
         self._id_of = dict(zip(self._items, self.ids, strict=True))
@@ -52,6 +66,12 @@ class Selection:
     def leave_out(self, ids: list[str]) -> None:
         """Do not run these any more."""
         self._left_out.update(ids)
+
+    def warm_up(self) -> None:
+        """Make what runs the items fast, before processes are forked off; the items themselves do not run."""
+        from flakeproof_worker.pytest_driver.warmup import warm_up
+
+        warm_up(self._session, self._plugin, self._target)
 
     def keep_session(self, folder: str) -> None:
         """From trial to trial keep the fixtures of the session, which may put temporary files into `folder`."""
@@ -142,7 +162,7 @@ class Selection:
         session = self._session
         session.shouldstop = session.shouldfail = False
         try:
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            self._hooks.pytest_runtest_protocol(item=item, nextitem=following)
         except _LEAVING as error:
             leave()
             what = "pytest.exit" if not isinstance(error, KeyboardInterrupt) else "KeyboardInterrupt"
