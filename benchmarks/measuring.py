@@ -35,14 +35,19 @@ def run_go(binary: Path, count: int, workers: int, settle: str) -> tuple[float, 
     return json.loads(done.stdout)["rate"], time.perf_counter() - start
 
 
-def run_flakeproof(*arguments: str, command: Sequence[str] = ()) -> tuple[dict[str, Any], float]:
-    """Summary of `flakeproof run ARGUMENTS [-- COMMAND]`, and seconds from start to exit. Its record goes away."""
+def run_flakeproof(
+    *arguments: str, command: Sequence[str] = (), project: Path = HERE.parent
+) -> tuple[dict[str, Any], float]:
+    """Summary of `flakeproof run ARGUMENTS [-- COMMAND]`, run in `project`, and seconds from start to exit.
+
+    Its record goes away.
+    """
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "flakeproof", "run", *arguments, "--json", "-", "--store", folder]
         words += ["--", *command] if command else []
         environment = {**os.environ, "CI": "true"}
         start = time.perf_counter()
-        done = subprocess.run(words, cwd=HERE.parent, env=environment, capture_output=True, check=False)
+        done = subprocess.run(words, cwd=project, env=environment, capture_output=True, check=False)
         seconds = time.perf_counter() - start
     if done.returncode not in (0, 1):
         sys.exit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr.decode()}")

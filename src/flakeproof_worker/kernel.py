@@ -9,11 +9,12 @@ _PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
 
 
+# Found once: a fork would have to copy all the memory that finding it writes to.
+_prctl_function = ctypes.CDLL(None).prctl if sys.platform.startswith("linux") else None
+
+
 def _prctl(option: int, argument: int) -> bool:
-    if not sys.platform.startswith("linux"):
-        return False
-    status: int = ctypes.CDLL(None, use_errno=True).prctl(option, argument, 0, 0, 0)
-    return status == 0
+    return _prctl_function is not None and _prctl_function(option, argument, 0, 0, 0) == 0
 
 
 def die_with(parent: int) -> None:

@@ -15,6 +15,7 @@ from flakeproof_worker.duty import check_result, ending_of
 from flakeproof_worker.loaded import Loaded
 from flakeproof_worker.output import Output
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 Leave = Callable[..., None]
 """Ends a copy of this process that came out of the target; given the exception that it came with, or nothing."""
 
@@ -44,7 +45,7 @@ class Once:
 
     def write(self, verdict: dict[str, Any]) -> None:
         """Write the verdict down."""
-        os.write(self.verdict, json.dumps(verdict, ensure_ascii=False).encode(errors="replace"))
+        os.write(self.verdict, _encode(verdict).encode(errors="replace"))
 
     def _show(self, index: int) -> None:
         os.write(self.verdict, b"%d\n" % index)

@@ -1,5 +1,6 @@
 """Each trial in a fork of this warm process, several at once: what a trial leaves behind dies with it."""
 
+import gc
 import os
 import sys
 from typing import Any, NoReturn
@@ -32,6 +33,8 @@ class _Forks(Children):
         self.needs_folder = selection is not None
         if selection is not None:
             selection.warm_up()
+            gc.collect()
+            gc.freeze()
         self._randomness = GlobalRandom() if selection is None else None
         # fork(2) gives a child another state of `random`: a seed that was set at import would be lost.
         keeps_random = selection is not None and not selection.draws_random
