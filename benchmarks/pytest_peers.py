@@ -37,7 +37,7 @@ class Peers:
 
     def pytest(self, *arguments: str) -> float:
         """Seconds of one pytest, from start to exit."""
-        command = [self.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+        command = [str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
         start = time.perf_counter()
         subprocess.run(command, cwd=self.folder, stdout=subprocess.DEVNULL, check=True)
         return time.perf_counter() - start

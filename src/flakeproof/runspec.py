@@ -1,7 +1,6 @@
 """From settings and a target to the specification of a run: every default is decided here."""
 
 import os
-import secrets
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -48,7 +47,7 @@ def build(wanted: str | CommandLine | PytestLine, config: Config, extra: Mapping
         grace=config.get("grace") or _DEFAULT_GRACE,
         max_failures=_max_failures(config),
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
-        seed=secrets.randbits(32) if seed is None else seed,
+        seed=int.from_bytes(os.urandom(4)) if seed is None else seed,
         ci_rate=config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None,
     )
 

@@ -3,7 +3,6 @@
 The file has lines: the index of each item before it runs, where there are several, and at the end the verdict.
 """
 
-import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -55,6 +54,8 @@ def _call(loaded: Loaded, leave: Leave) -> dict[str, Any]:
     start = perf_counter_ns()
     try:
         if loaded.is_async:
+            import asyncio  # only a program that uses it anyway pays for it
+
             with asyncio.Runner(loop_factory=loaded.new_loop) as runner:
                 runner.run(loaded.function())
         else:

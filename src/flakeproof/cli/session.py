@@ -13,7 +13,7 @@ from flakeproof.config import Config
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent, TrialFailed
 from flakeproof.model import RunSpec
-from flakeproof.reports import github, lines, markdown
+from flakeproof.reports import lines
 from flakeproof.reports.files import ReportFiles
 from flakeproof.reports.plain import PlainConsole
 from flakeproof.reports.terminal import wants_live
@@ -146,7 +146,7 @@ class Session:
     def finish(self, summary: Summary) -> int:
         """Write the reports and return the exit code."""
         code = summary.exit_code
-        if github.is_wanted(os.environ):
+        if "GITHUB_ACTIONS" in os.environ:
             self._tell_github(summary)
         for problem in self._files.write(summary):
             self._warn(problem)
@@ -156,6 +156,10 @@ class Session:
         return int(code)
 
     def _tell_github(self, summary: Summary) -> None:
+        from flakeproof.reports import github, markdown
+
+        if not github.is_wanted(os.environ):
+            return
         for line in github.annotations(summary, os.environ):
             self.print(line)
         if (problem := github.append_summary(markdown.render(summary), os.environ)) is not None:

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from flakeproof.diagnose import signature
-from flakeproof.diagnose.output import find, last_line
 from flakeproof.engine.messages import Ended
 from flakeproof.model import Failure, Outcome
 from flakeproof.text import one_line
@@ -81,6 +80,8 @@ def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
 
 def of_command(message: Ended, seed: int, process: int) -> Failure:
     """A command that ended badly: its exit status or signal or its time limit, and what it says itself."""
+    from flakeproof.diagnose.output import find, last_line  # many patterns, for commands only
+
     name = _signal_name(message.signal)
     found = find(message.output)
     said = found.title if found else last_line(message.output)

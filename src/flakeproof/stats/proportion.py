@@ -9,7 +9,6 @@ that is what :mod:`flakeproof.stats.sequential` is for.
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from flakeproof.stats.special import beta_isf, beta_ppf
 
@@ -63,6 +62,8 @@ def wilson(failures: int, trials: int, confidence: float = 0.95) -> Interval:
     check_confidence(confidence)
     if trials == 0:
         return Interval(0.0, 1.0, confidence, "wilson")
+    from statistics import NormalDist  # takes longer to import than all of this package
+
     z = NormalDist().inv_cdf((1 - confidence) / 2)
     passes = trials - failures
     root = math.sqrt(z * z * (failures * passes / trials + z * z / 4))

@@ -11,7 +11,6 @@ Binomial Probabilities" (2000), for measuring the density from its own mean.
 """
 
 import math
-from statistics import NormalDist
 from typing import NamedTuple
 
 _LOG_HALF = math.log(0.5)
@@ -218,6 +217,8 @@ def _quantile_below_half(log_lower: float, log_upper: float, a: float, b: float)
     high = _LOG_HALF
     low = min(high, (log_lower + math.log(a) + log_beta(a, b) + _LOG_HALF) / a)
     match_lower = log_lower <= log_upper
+    from statistics import NormalDist  # takes longer to import than all of this package
+
     z = NormalDist().inv_cdf(max(_TINY, math.exp(min(log_lower, log_upper))))
     logit = math.log(a) - math.log(b) + (z if match_lower else -z) * math.sqrt(1 / a + 1 / b)
     log_x = min(high, max(low, logit if logit < -_LARGE_LOGIT else -math.log1p(math.exp(-logit))))
