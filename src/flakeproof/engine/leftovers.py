@@ -1,5 +1,6 @@
 """Nothing is left after a run: no process, also of those that trials have started and cut loose, and no file."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from flakeproof_worker.kernel import adopt_orphans
 
 _PATIENCE = 2.0
 """Seconds for killed processes to disappear."""
+_PREFIX = "flakeproof-"
+_CLAIM = ".running"
 _ROUNDS = 50
 """A process that is being killed may still fork, so the rest is looked for again; but not for ever."""
 
@@ -52,10 +55,14 @@ def nothing_left_running(run_id: str) -> Iterator[None]:
 def temporary_root() -> Iterator[str]:
     """A folder in which trials get theirs; its name is short, because sockets may be put there (108 bytes, unix(7)).
 
-    Raises CannotRunError if it cannot be made.
+    It goes at the end; should this process be killed before, the next run removes it. Raises CannotRunError if it
+    cannot be made.
     """
+    _remove_deserted()
     try:
-        path = tempfile.mkdtemp(prefix="flakeproof-")
+        path = tempfile.mkdtemp(prefix=_PREFIX)
+        claim = os.open(f"{path}/{_CLAIM}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(claim, fcntl.LOCK_EX)  # held as long as we live, whatever becomes of us
     except OSError as error:
         raise CannotRunError(
             f"cannot make a temporary folder in {tempfile.gettempdir()}: {error.strerror}", "make room, or set TMPDIR"
@@ -64,6 +71,19 @@ def temporary_root() -> Iterator[str]:
         yield path
     finally:
         folders.remove(path)
+        os.close(claim)
+
+
+def _remove_deserted() -> None:
+    """Remove the folders of runs that were killed before they could do so."""
+    for claim in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_CLAIM}"):
+        with suppress(OSError):  # somebody else's, or gone already
+            descriptor = os.open(claim, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                folders.remove(str(claim.parent))
+            finally:
+                os.close(descriptor)
 
 
 def reap_orphans() -> None:

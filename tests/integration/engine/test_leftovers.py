@@ -1,5 +1,6 @@
 """Nothing is left running after a run, however it ends."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -108,3 +109,43 @@ def test_the_death_of_the_coordinator_ends_every_worker(lane: Lane, mark: str, t
     _, alive = psutil.wait_procs(workers, timeout=20)
     assert alive == []
     assert marked(mark) == []
+
+
+def test_temporary_files_of_a_killed_run_go_with_the_next(tmp_path: Path) -> None:
+    """A run that is killed can remove nothing; the next one does, and leaves alone what another one is using."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary), "CI": "1"}
+
+    def start(command: str) -> subprocess.Popen[str]:
+        words = [sys.executable, "-m", "flakeproof", "run", "-c", "1", "--store", str(tmp_path / "store"), "--"]
+        return subprocess.Popen(
+            [*words, "sh", "-c", command], env=environment, cwd=tmp_path, stdin=-1, stdout=-1, stderr=-1, text=True
+        )
+
+    def folders() -> set[Path]:
+        return set(temporary.glob("flakeproof-*"))
+
+    wait = "touch $TMPDIR/file; echo started > {0}; read line < {0}"
+    with ThreadPoolExecutor() as pool:
+        pipes = [tmp_path / name for name in ("first", "second")]
+        runs = []
+        for pipe in pipes:
+            os.mkfifo(pipe)
+            runs.append(start(wait.format(pipe)))
+            assert pool.submit(pipe.read_text).result(timeout=30) == "started\n"
+        first, second = runs
+        assert len(folders()) == 2
+        first.kill()
+        first.communicate()
+        assert len(folders()) == 2
+        before = folders()
+        third = start("true")
+        third.communicate(timeout=30)
+        assert third.returncode == 0
+        (left,) = folders()
+        assert left in before
+        pipes[1].write_text("go on\n")
+        second.communicate(timeout=30)
+        assert second.returncode == 0
+    assert folders() == set()
