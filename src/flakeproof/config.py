@@ -58,6 +58,13 @@ def _one_of(*values: str) -> Callable[[Any], str]:
     return parse
 
 
+def _share(value: Any) -> float:
+    share = parse_rate(str(value))
+    if not 0 < share < 1:
+        raise ValueError(f"{value!r} is not between 0 and 1 (exclusive)")
+    return share
+
+
 def _flag(value: Any) -> bool:
     text = str(value).lower()
     if text in _TRUE | _FALSE:
@@ -95,6 +102,11 @@ _PARSERS: Mapping[str, Parser] = {
     "junit-xml": _text,
     "json": _text,
     "markdown": _text,
+    "until-confident": _flag,
+    "rate": _share,
+    "error": _share,
+    "max-rate": _share,
+    "confidence": _share,
     "python": _text,
     "loop": _text,
     "store": _text,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flakeproof.model import Failure, ItemOutcome, Outcome, RunSpec
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -96,6 +96,12 @@ class Noted(Event, frozen=True, kw_only=True, tag="noted"):
     message: str
 
 
+class Answered(Event, frozen=True, kw_only=True, tag="answered"):
+    """The run's question is answered. What trials in flight then still find does not change the answer."""
+
+    finding: Finding
+
+
 class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
     """The run is over."""
 
@@ -106,7 +112,16 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
 
 
 AnyEvent = (
-    RunStarted | ItemsCollected | TrialsPassed | TrialFailed | TrialSkipped | TrialLost | Progressed | Noted | RunEnded
+    RunStarted
+    | ItemsCollected
+    | TrialsPassed
+    | TrialFailed
+    | TrialSkipped
+    | TrialLost
+    | Progressed
+    | Noted
+    | Answered
+    | RunEnded
 )
 
 AnyRecord = AnyEvent | TrialsCounted

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flakeproof.events import (
+    Answered,
     AnyRecord,
     ItemsCollected,
     RunEnded,
@@ -15,7 +16,7 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import Failure, ItemOutcome, Outcome, RunSpec
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec
 
 _SIGNATURES_KEPT = 200
 _OTHER = "(further signatures)"
@@ -50,6 +51,8 @@ class History:
     """In the order of collection; also what failed for several of them, such as the teardown of a class."""
     durations: Counter[int] = field(default_factory=Counter)
     """Passed trials per duration bucket (`flakeproof_worker.durations`)."""
+    finding: Finding | None = None
+    """The answer to the run's question, once there is one."""
     elapsed: float = 0.0
     stopped: str | None = None
     ended: bool = False
@@ -87,6 +90,8 @@ class History:
                     self._count_items(event.items, event.count - event.cut_short)
                 if group := self.groups.get(event.signature, self.groups.get(_OTHER)):
                     group.count += event.count
+            case Answered():
+                self.finding = event.finding
             case RunEnded():
                 self.elapsed, self.stopped, self.ended = event.elapsed, event.stopped, True
 

@@ -125,6 +125,43 @@ class PytestTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag=
 Target = CallableTarget | CommandTarget | PytestTarget
 
 
+class Question(Record, frozen=True, kw_only=True):
+    """What a run is to find out: whether the target fails at a rate below, or above, this one."""
+
+    rate: float
+    """Between 0 and 1."""
+    error: float
+    """Probability that the answer may be wrong with, whichever it is."""
+    tolerates: bool = False
+    """Whether failures are accepted as long as the rate is below: that of a gate."""
+
+
+class Answer(StrEnum):
+    """What is known about the rate of a question."""
+
+    BELOW = "below"
+    ABOVE = "above"
+    UNDECIDED = "undecided"
+
+
+class Finding(Record, frozen=True, kw_only=True):
+    """A question and how far it is answered."""
+
+    rate: float
+    error: float
+    answer: Answer
+    below: float
+    """Evidence that the rate is below (that of the test with the least): so many times as likely. 1 is none."""
+    above: float
+    """Evidence that it is above (of the test with the most), shared out among the tests."""
+    wanted: float
+    """Evidence that decides."""
+    item: str
+    """The test that the answer hangs on, where there are several."""
+    further: int | None
+    """Trials that would still be needed at the rates seen so far; None if they would never do."""
+
+
 class RunSpec(Record, frozen=True, kw_only=True):
     """A whole run: the target and every setting that decides what happens."""
 
@@ -154,11 +191,14 @@ class RunSpec(Record, frozen=True, kw_only=True):
     seed: int
     ci_rate: float | None = None
     """Failure rate seen elsewhere, for the number of failures to expect."""
+    question: Question | None = None
+    """The run ends as soon as this is answered."""
 
     @property
     def is_fixed_count(self) -> bool:
         """Whether the number of trials is fixed beforehand and does not depend on what is seen."""
-        return self.count is not None and self.duration is None and self.max_failures is None
+        open_end = self.duration is not None or self.max_failures is not None or self.question is not None
+        return self.count is not None and not open_end
 
 
 class Failure(Record, frozen=True, kw_only=True):

@@ -8,8 +8,9 @@ from pathlib import Path
 from flakeproof import presets
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
-from flakeproof.model import CommandTarget, Isolation, PytestTarget, RunSpec, Target
+from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Target
 from flakeproof.scenarios.catalogue import Scenario
+from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
@@ -20,17 +21,33 @@ _FOR_TESTS = ("pytest-args", "shuffle", "private-home", "drop-failed")
 _SCENARIO_SETTINGS = ("server", "settle", "io")
 _DEFAULT_TIMEOUT = 300.0
 _DEFAULT_GRACE = 2.0
+_DEFAULT_ERROR = 0.05
+_PATIENCE = 10
+"""A question may take so many times the trials that would answer it if none failed, or those of the preset."""
 
 
-def build(wanted: str | CommandLine | PytestLine, config: Config, extra: Mapping[str, str], folder: Path) -> RunSpec:
+def build(
+    wanted: str | CommandLine | PytestLine,
+    config: Config,
+    extra: Mapping[str, str],
+    folder: Path,
+    *,
+    is_gate: bool = False,
+) -> RunSpec:
     """The run of the target `wanted` under `config`; `extra` holds settings of a scenario given by name.
+
+    A gate ends as soon as it is known on which side of the rate that is allowed the target is.
 
     Raises UsageError, and CannotRunError for a command that cannot be started.
     """
     scenario = scenario_of(wanted) if isinstance(wanted, str) else None
     target = _target(wanted, scenario, config, extra, folder)
     preset = presets.PRESETS[config.get("preset") or presets.DEFAULT]
+    ci_rate = config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None
+    question = _gate(config) if is_gate else _question(config, ci_rate)
     count, duration = length(config, preset.count)
+    if question is not None and not {"count", "duration", "preset"} & config.values.keys():
+        count = max(preset.count, _PATIENCE * trials_without_failure(question.rate, question.error))
     isolation = _isolation(target, config)
     workers, processes = _places(config, scenario, preset.workers, one_each=one_at_a_time(target, isolation))
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
@@ -48,8 +65,31 @@ def build(wanted: str | CommandLine | PytestLine, config: Config, extra: Mapping
         max_failures=_max_failures(config),
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
         seed=int.from_bytes(os.urandom(4)) if seed is None else seed,
-        ci_rate=config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None,
+        ci_rate=ci_rate,
+        question=question,
     )
+
+
+def _gate(config: Config) -> Question:
+    rate = config.get("max-rate")
+    if rate is None:
+        raise UsageError("a gate has to know the rate that is allowed", "write it like --max-rate 0.1%")
+    error = 1 - (config.get("confidence") or 1 - _DEFAULT_ERROR)
+    return Question(rate=rate, error=error, tolerates=True)
+
+
+def _question(config: Config, ci_rate: float | None) -> Question | None:
+    if not config.get("until-confident"):
+        for name in ("rate", "error"):
+            if config.is_asked_for(name):
+                raise UsageError(f"{config.source(name)} is for --until-confident", "add it")
+        return None
+    rate = config.get("rate") or ci_rate
+    if rate is None:
+        raise UsageError(
+            f"{config.source('until-confident')}: confident of what?", "name the rate to be above or below: --rate 2%"
+        )
+    return Question(rate=rate, error=config.get("error") or _DEFAULT_ERROR)
 
 
 def names_of(wanted: str | CommandLine | PytestLine) -> list[str]:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from flakeproof.decision import find
 from flakeproof.engine.execute import Sink, execute
 from flakeproof.history import History
-from flakeproof.model import RunSpec
+from flakeproof.model import Answer, Finding, RunSpec
 from flakeproof.store.folder import Store
 from flakeproof.store.log import LogWriter
 from flakeproof.summary import Summary, summarize
@@ -29,7 +30,13 @@ def conduct(
     try:
         log = LogWriter(folder.path, warn)
         try:
-            execute(spec, folder.path.name, folder.path, [history.add, log, *sinks(folder.path)])
+            execute(
+                spec,
+                folder.path.name,
+                folder.path,
+                [history.add, log, *sinks(folder.path)],
+                lambda: _answer(spec, history),
+            )
         finally:
             log.close()
     except BaseException:
@@ -41,3 +48,11 @@ def conduct(
     folder.close()
     store.prune(keep_runs)
     return summarize(history, str(folder.path))
+
+
+def _answer(spec: RunSpec, history: History) -> Finding | None:
+    """The answer to the run's question, once there is one."""
+    if spec.question is None:
+        return None
+    finding = find(spec.question, history)
+    return None if finding.answer is Answer.UNDECIDED else finding

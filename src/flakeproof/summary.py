@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from flakeproof import verdict as verdicts
+from flakeproof.decision import find
 from flakeproof.errors import ExitCode
 from flakeproof.history import Group, History, ItemHistory
-from flakeproof.model import Failure, ItemOutcome, Outcome, Record
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, Record
 from flakeproof.stats import detection, proportion, sequential
 from flakeproof.verdict import Verdict
 from flakeproof_worker.durations import quantile
@@ -88,10 +89,12 @@ class Summary(Record, frozen=True, kw_only=True):
     trials_per_second: float | None
     stopped: str | None
     ci_rate: float | None
+    finding: Finding | None = None
+    """The answer to the run's question, if it had one."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed, and something ran."""
+        """Whether nothing failed and something ran, or a question was answered well."""
         return self.exit_code == ExitCode.GOOD
 
 
@@ -105,13 +108,17 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     decided = passed + failed
     complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
     items = [_item(name, item, confidence, complete=complete) for name, item in history.items.items()]
+    code = verdicts.exit_code(failed, passed, lost, history.stopped)
+    finding = history.finding or (find(spec.question, history) if spec.question is not None else None)
+    if spec.question is not None and finding is not None:
+        code = verdicts.exit_code_of_answer(finding.answer, code, tolerates=spec.question.tolerates)
     return Summary(
         run_id=history.run_id,
         folder=folder,
         target=spec.target.name,
         seed=spec.seed,
         verdict=verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed, passed, lost)),
-        exit_code=int(verdicts.exit_code(failed, passed, lost, history.stopped)),
+        exit_code=int(code),
         planned=spec.count,
         total=history.total,
         passed=passed,
@@ -126,6 +133,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,
         stopped=history.stopped,
         ci_rate=spec.ci_rate,
+        finding=finding,
     )
 
 

@@ -184,6 +184,13 @@ def expected(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0") if value >= 0.1 else f"{value:.1g}" if value >= 1e-4 else "<0.0001"
 
 
+def odds(evidence: float) -> str:
+    """`20 to 1`, `1 to 3.2`; a great one as a power of ten."""
+    if evidence < 1:
+        return f"1 to {1 / evidence:.2g}" if evidence > 1e-4 else "none"
+    return f"{evidence:,.3g} to 1" if evidence < 1e4 else f"10^{math.floor(math.log10(evidence))} to 1"
+
+
 def plural(count: int, what: str) -> str:
     """`1 test`, `2 tests`."""
     return f"{number(count)} {what}{'' if count == 1 else 's'}"

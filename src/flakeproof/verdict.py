@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from flakeproof.errors import ExitCode
+from flakeproof.model import Answer
 
 INTERRUPTED, TERMINATED = "interrupted", "terminated"
 """Reasons for the end of a run that come from outside."""
@@ -38,6 +39,26 @@ def of_run(failed: int, passed: int, lost: int) -> Verdict:
     if failed:
         return Verdict.FLAKY if passed else Verdict.BROKEN
     return Verdict.STABLE if passed and not lost else Verdict.INCONCLUSIVE
+
+
+def exit_code_of_answer(answer: Answer, code: ExitCode, *, tolerates: bool) -> ExitCode:
+    """The exit code of a run with a question, whose other results alone would give `code`.
+
+    | answer | a gate, which tolerates failures below the rate | any other run |
+    |---|---|---|
+    | below | 0 | 1 with failures, else 0 |
+    | above | 1 | 1 |
+    | undecided | 4 | 1 with failures, else 4 |
+
+    Nothing run (5), no result (3) and signals (130, 143) come first.
+    """
+    if code not in (ExitCode.GOOD, ExitCode.FAILURES):
+        return code
+    if answer is Answer.ABOVE:
+        return ExitCode.FAILURES
+    if code is ExitCode.FAILURES and not tolerates:
+        return code
+    return ExitCode.GOOD if answer is Answer.BELOW else ExitCode.INCONCLUSIVE
 
 
 def of_items(items: Sequence[Verdict], whole: Verdict) -> Verdict:

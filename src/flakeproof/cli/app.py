@@ -11,6 +11,7 @@ import typer
 import flakeproof
 from flakeproof.cli.clean import clean
 from flakeproof.cli.config import config
+from flakeproof.cli.gate import gate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
 from flakeproof.cli.run import run
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for command, title in (
     (run, "Run a target many times and tell how often it fails."),
+    (gate, "Tell whether a target fails less often than allowed; for CI."),
     (stress, "Do that with the test of the original stress kit, in its modes."),
     (plan, "Tell how many tests it takes to see a flake."),
     (replay, "Run one test of an earlier run again, and show all of it."),
@@ -93,7 +95,7 @@ def _run() -> int:
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
     """What is for us, and the command after `--`, if there is one: Typer would not tell it from a target."""
     place = words.index("--") if "--" in words else 0
-    if "run" not in words[:place]:
+    if not {"run", "gate"} & set(words[:place]):
         return words, None
     return words[:place], words[place + 1 :]
 

@@ -38,6 +38,30 @@ Failfast = Annotated[
 MaxFailures = Annotated[
     str | None, _text("--max-failures", help="Stop after so many failures.", panel=_HOW_MUCH, metavar="N")
 ]
+UntilConfident = Annotated[
+    bool,
+    typer.Option(
+        "--until-confident",
+        help="Stop as soon as it is known whether the failure rate is below --rate.",
+        rich_help_panel=_HOW_MUCH,
+    ),
+]
+Rate = Annotated[
+    str | None,
+    _text("--rate", help="That rate: 2%, 0.02 or 3/200. [the CI rate]", panel=_HOW_MUCH, metavar="RATE"),
+]
+Error = Annotated[
+    str | None,
+    _text("--error", help="Probability that the answer may be wrong with. [5%]", panel=_HOW_MUCH, metavar="P"),
+]
+MaxRate = Annotated[
+    str | None,
+    _text("--max-rate", help="Failure rate that is allowed: 0.1%, 0.001 or 1/1000.", panel=_HOW_MUCH, metavar="RATE"),
+]
+Confidence = Annotated[
+    str | None,
+    _text("--confidence", help="Probability that the answer is to be right with. [95%]", panel=_HOW_MUCH, metavar="P"),
+]
 Workers = Annotated[str | None, _text("-w", "--workers", help="Tests in flight at once.", panel=_HOW, metavar="N")]
 Processes = Annotated[
     str | None, _text("--processes", help="Processes that the workers share out.", panel=_HOW, metavar="N")

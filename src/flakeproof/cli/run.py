@@ -22,6 +22,9 @@ def run(
     duration: options.Duration = None,
     failfast: options.Failfast = False,
     max_failures: options.MaxFailures = None,
+    until_confident: options.UntilConfident = False,
+    rate: options.Rate = None,
+    error: options.Error = None,
     workers: options.Workers = None,
     processes: options.Processes = None,
     isolation: options.Isolation = None,
@@ -53,22 +56,10 @@ def run(
 ) -> None:
     """Run a target many times and tell how often it fails.
 
-    Exit status: 0 nothing failed, 1 failures, 2 usage, 3 could not run, 5 nothing has run, 130 and 143 interrupted.
+    Exit status: 0 nothing failed, 1 failures, 2 usage, 3 could not run, 4 not decided, 5 nothing has run, 130 and 143
+    interrupted.
     """
     given = dict(locals())
-    from pathlib import Path
+    from flakeproof.cli.running import run_target
 
-    from flakeproof.cli.session import Session, pairs, settings, target_of
-    from flakeproof.reports.files import report_files
-    from flakeproof.runspec import build, names_of
-
-    for name in ("context", "target", "keyword", "marker", "env", "shell", "set_"):
-        given.pop(name)
-    selected = {"-k": keyword, "-m": marker}
-    wanted = target_of(target or [], context.obj, selected, pytest_args is not None, env, shell=shell)
-    config = settings(given, names_of(wanted))
-    spec = build(wanted, config, pairs("--set", set_), Path.cwd())
-    session = Session(spec, config, report_files(config))
-    summary = session.run()
-    session.print_results(summary)
-    raise typer.Exit(session.finish(summary))
+    raise typer.Exit(run_target(given))

@@ -23,7 +23,7 @@ from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.summary import Summary
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine, names_tests
-from flakeproof.text import number, short_duration, shown_path
+from flakeproof.text import number, rate, short_duration, shown_path
 from flakeproof.verdict import INTERRUPTED, TERMINATED
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Session:
             for line in self._repeated:
                 self.print(f"  {line}", Style.BAD)
         self.print("")
-        self.print(lines.closing(summary), Style.GOOD if summary.ok else Style.BAD if summary.failed else Style.WARNING)
+        self.print(lines.closing(summary), _style_of(summary))
         self._writer.note(f"Output and events of this run are in {shown_path(summary.folder)}", Style.DIM)
 
     def print(self, line: str, style: Style = Style.PLAIN) -> None:
@@ -187,6 +187,12 @@ def _ignore_signals() -> None:
         signal.signal(ending, signal.SIG_IGN)
 
 
+def _style_of(summary: Summary) -> Style:
+    if summary.ok:
+        return Style.GOOD
+    return Style.BAD if summary.failed and summary.exit_code != ExitCode.INCONCLUSIVE else Style.WARNING
+
+
 def announcement(spec: RunSpec) -> str:
     """One line that says what is run, and how."""
     target = spec.target
@@ -197,6 +203,8 @@ def announcement(spec: RunSpec) -> str:
     plan = "tests" if spec.count is None else f"{spec.count:,} test{'s' if spec.count != 1 else ''}"
     if spec.duration is not None:
         plan += f" for {spec.duration:g}s" if spec.count is None else f" or {spec.duration:g}s"
+    if spec.question is not None:
+        plan = f"at most {plan}, until it is known whether the failure rate is below {rate(spec.question.rate)}"
     return (
         f"{target.name}{f' ({values})' if values else ''}: {plan}, {spec.workers} at once "
         f"in {spec.processes} process{'es' if spec.processes != 1 else ''}, "

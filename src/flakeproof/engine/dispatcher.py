@@ -19,6 +19,7 @@ from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.watch import Watch
 from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
 from flakeproof.events import (
+    Answered,
     AnyEvent,
     ItemsCollected,
     Noted,
@@ -29,7 +30,7 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import CommandTarget, Failure, ItemOutcome, Outcome, PytestTarget, RunSpec
+from flakeproof.model import CommandTarget, Failure, Finding, ItemOutcome, Outcome, PytestTarget, RunSpec
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.seeds import trial_seed
 
@@ -54,6 +55,7 @@ class Stop(Enum):
     MAX_FAILURES = "stopped after the failures allowed"
     INTERRUPTED = "interrupted"
     TERMINATED = "terminated"
+    ANSWERED = "the question is answered"
     ALL_FAILED = "every test has failed once"
     GIVEN_UP = "no worker process could be started any more"
 
@@ -62,9 +64,20 @@ class Dispatcher:
     """Runs `spec` and tells `emit` what happens."""
 
     def __init__(
-        self, spec: RunSpec, scratch: str, temporary: str, run_id: str, emit: Callable[[AnyEvent], None]
+        self,
+        spec: RunSpec,
+        scratch: str,
+        temporary: str,
+        run_id: str,
+        emit: Callable[[AnyEvent], None],
+        answer: Callable[[], Finding | None],
     ) -> None:
-        """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'."""
+        """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
+
+        `answer` gives the answer to the run's question, by what has been emitted, once there is one.
+        """
+        self._answer = answer
+        self._asked = 0
         self._spec = spec
         self._scratch = scratch
         self._temporary = temporary
@@ -395,6 +408,11 @@ class Dispatcher:
         duration = self._spec.duration
         if duration is not None and self._elapsed(now) >= duration and self._stop is None:
             self._stop = Stop.DURATION
+        if self._stop is None and self._spec.question is not None and self._ended > self._asked:
+            self._asked = self._ended
+            if (finding := self._answer()) is not None:
+                self._emit(Answered(finding=finding))
+                self._stop = Stop.ANSWERED
         if self._stop is not None:
             self._wind_down(now)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flakeproof.diagnose.signature import own_frames
 from flakeproof.events import Progressed
-from flakeproof.model import Failure, Outcome
+from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports import items
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.store.folder import NAME
@@ -16,12 +16,16 @@ from flakeproof.text import (
     duration,
     expected,
     number,
+    odds,
     one_line,
     percent,
     short_duration,
     shown_path,
     speed,
     whole_duration,
+)
+from flakeproof.text import (
+    rate as shown_rate,
 )
 from flakeproof.verdict import TIME_OVER, Verdict
 
@@ -95,11 +99,36 @@ def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
 
 def cut_short(summary: Summary) -> bool:
     """Whether the run ended before its plan was fulfilled; a time alone is a plan that is fulfilled when it is over."""
+    if summary.finding is not None and summary.finding.answer is not Answer.UNDECIDED:
+        return False
     return summary.stopped is not None and (summary.planned is not None or summary.stopped != TIME_OVER)
+
+
+def answered(finding: Finding) -> str:
+    """The answer to the run's question, with the evidence for it."""
+    rate, error = shown_rate(finding.rate), shown_rate(finding.error)
+    wanted = f"{odds(finding.wanted)} is wanted for an error of {error}"
+    which = f" of {finding.item}" if finding.item else ""
+    match finding.answer:
+        case Answer.BELOW:
+            return f"The failure rate{which} is below {rate} (evidence {odds(finding.below)}; {wanted})"
+        case Answer.ABOVE:
+            return f"The failure rate{which} is above {rate} (evidence {odds(finding.above)}; {wanted})"
+    needs = (
+        f"at the rate seen so far about {number(finding.further)} more tests would tell"
+        if finding.further is not None
+        else "the rate seen so far is so close to it that no number of tests would tell"
+    )
+    return (
+        f"Not decided whether the failure rate{which} is below {rate} "
+        f"(evidence for below {odds(finding.below)}, for above {odds(finding.above)}; {wanted}): {needs}"
+    )
 
 
 def closing(summary: Summary) -> str:
     """The last line: what it means."""
+    if summary.finding is not None and summary.passed + summary.failed:
+        return answered(summary.finding)
     if summary.total == 0:
         return "No test has run: this run proves nothing"
     if summary.failed and items.several(summary):

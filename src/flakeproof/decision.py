@@ -1,0 +1,68 @@
+"""Whether a run's question is answered: a pure function of what was counted, which holds whenever it is asked.
+
+| evidence for a rate below | evidence for a rate above | answer |
+|---|---|---|
+| at least 1 / error for each test | any | below |
+| any | at least (tests / error) for one of them | above |
+| less | less | undecided |
+
+All tests have to be below, so each may be wrong with the whole error; one above is enough, so each has a share of it.
+"""
+
+import math
+from collections.abc import Iterable
+
+from flakeproof.history import History
+from flakeproof.model import Answer, Finding, ItemOutcome, Outcome, Question
+from flakeproof.stats.threshold import further_trials, log_evidence_above, log_evidence_below
+
+_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
+
+
+def find(question: Question, history: History) -> Finding:
+    """The answer to `question`, as far as `history` gives it."""
+    subjects = list(_subjects(history))
+    wanted = -math.log(question.error)
+    # Without a subject nothing is known of the one there is going to be.
+    below = [(log_evidence_below(failed, total, question.rate), item) for item, failed, total in subjects] or [
+        (0.0, "")
+    ]
+    share = math.log(max(1, len(subjects)))
+    above = [(log_evidence_above(failed, total, question.rate) - share, item) for item, failed, total in subjects]
+    least, most = min(below, default=(0.0, "")), max(above, default=(0.0, ""))
+    answer = Answer.ABOVE if most[0] >= wanted else Answer.BELOW if least[0] >= wanted else Answer.UNDECIDED
+    return Finding(
+        rate=question.rate,
+        error=question.error,
+        answer=answer,
+        below=_number(least[0]),
+        above=_number(most[0]),
+        wanted=1 / question.error,
+        item=most[1] if answer is Answer.ABOVE else least[1],
+        further=_further(subjects, question) if answer is Answer.UNDECIDED else 0,
+    )
+
+
+def _subjects(history: History) -> Iterable[tuple[str, int, int]]:
+    """Name, failures and trials of what has a rate: each of several tests, else the target."""
+    if len(history.items) <= 1:
+        failed = history.failed
+        yield "", failed, failed + history.outcomes[Outcome.PASSED]
+        return
+    for name, item in history.items.items():
+        failed = item.outcomes[ItemOutcome.FAILED]
+        total = failed + sum(
+            item.outcomes[how] for how in (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
+        )
+        if total:
+            yield name, failed, total
+
+
+def _further(subjects: list[tuple[str, int, int]], question: Question) -> int | None:
+    needs = [further_trials(failed, total, question.rate, question.error) for _, failed, total in subjects]
+    known = [need for need in needs if need is not None]
+    return max(known, default=0) if len(known) == len(needs) else None
+
+
+def _number(logarithm: float) -> float:
+    return math.exp(min(logarithm, 700.0))  # the largest that a float holds

@@ -1,0 +1,104 @@
+"""When a run's question is answered, and what that makes of the exit code."""
+
+import itertools
+
+import pytest
+
+from flakeproof.decision import find
+from flakeproof.errors import ExitCode
+from flakeproof.events import ItemsCollected, TrialFailed, TrialsPassed
+from flakeproof.history import History
+from flakeproof.model import Answer, Failure, ItemOutcome, Outcome, Question
+from flakeproof.verdict import exit_code_of_answer
+
+QUESTION = Question(rate=0.02, error=0.05)
+
+
+def history(passed: int, failed: int = 0, *, items: int = 1, failing: str = "item 0") -> History:
+    """So many trials that passed and failed, of so many items, of which one fails."""
+    found = History()
+    if items > 1:
+        found.add(ItemsCollected(items=[f"item {number}" for number in range(items)]))
+    if passed:
+        found.add(TrialsPassed(process=0, count=passed, durations=[]))
+    failure = Failure(
+        trial=1,
+        seed=1,
+        outcome=Outcome.FAILED,
+        message="no",
+        item=failing if items > 1 else "",
+        signature="no",
+        duration=0.1,
+        process=0,
+    )
+    for number in range(failed):
+        found.add(
+            TrialFailed(number=number + 1, failure=failure, items={failing: ItemOutcome.FAILED} if items > 1 else {})
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "answer"),
+    [
+        (0, 0, Answer.UNDECIDED),
+        (100, 0, Answer.UNDECIDED),
+        (200, 0, Answer.BELOW),
+        (2000, 20, Answer.BELOW),
+        (1960, 40, Answer.UNDECIDED),
+        (90, 10, Answer.ABOVE),
+        (0, 3, Answer.ABOVE),
+    ],
+)
+def test_one_target(passed: int, failed: int, answer: Answer) -> None:
+    """The answer follows the counts."""
+    found = find(QUESTION, history(passed, failed))
+    assert found.answer is answer
+    assert (found.further == 0) == (answer is not Answer.UNDECIDED)
+
+
+def test_every_test_has_to_be_below() -> None:
+    """One that is not yet known to be is the one that the answer hangs on."""
+    found = find(QUESTION, history(2000, 40, items=5, failing="item 3"))
+    assert (found.answer, found.item) == (Answer.UNDECIDED, "item 3")
+    assert find(QUESTION, history(2000, 0, items=5)).answer is Answer.BELOW
+
+
+def test_one_test_above_is_enough_but_has_to_be_it_beyond_doubt() -> None:
+    """With many tests one of them fails by chance: what would do for one does not for a hundred."""
+    assert find(QUESTION, history(42, 6)).answer is Answer.ABOVE
+    assert find(QUESTION, history(42, 6, items=100)).answer is Answer.UNDECIDED
+    found = find(QUESTION, history(42, 12, items=100))
+    assert (found.answer, found.item) == (Answer.ABOVE, "item 0")
+
+
+_TABLE = {
+    (Answer.BELOW, True, True): 0,
+    (Answer.BELOW, True, False): 0,
+    (Answer.BELOW, False, True): 1,
+    (Answer.BELOW, False, False): 0,
+    (Answer.ABOVE, True, True): 1,
+    (Answer.ABOVE, True, False): 1,
+    (Answer.ABOVE, False, True): 1,
+    (Answer.ABOVE, False, False): 1,
+    (Answer.UNDECIDED, True, True): 4,
+    (Answer.UNDECIDED, True, False): 4,
+    (Answer.UNDECIDED, False, True): 1,
+    (Answer.UNDECIDED, False, False): 4,
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "tolerates", "failed"), list(itertools.product(Answer, (True, False), (True, False)))
+)
+def test_every_case_of_the_table_of_exit_codes(answer: Answer, tolerates: bool, failed: bool) -> None:
+    """As documented."""
+    code = ExitCode.FAILURES if failed else ExitCode.GOOD
+    assert exit_code_of_answer(answer, code, tolerates=tolerates) == _TABLE[answer, tolerates, failed]
+
+
+@pytest.mark.parametrize("code", [ExitCode.BROKEN, ExitCode.NOTHING, ExitCode.INTERRUPTED, ExitCode.TERMINATED])
+@pytest.mark.parametrize("answer", Answer)
+def test_what_comes_first(answer: Answer, code: ExitCode) -> None:
+    """No answer makes up for a run that did not come to one."""
+    assert exit_code_of_answer(answer, code, tolerates=True) == code
