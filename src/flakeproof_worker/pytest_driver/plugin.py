@@ -35,7 +35,7 @@ _NOT_WANTED: dict[str, Any] = {
 _REPORTING = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish")
 _REMEMBERING = ("lfplugin", "nfplugin", "stepwiseplugin")
 """Plugins that keep in the project which tests have failed."""
-_RERUNNING = ("pytest_rerunfailures", "flaky.flaky_pytest_plugin")
+_RERUNNING = ("pytest_rerunfailures", "flaky.flaky_pytest_plugin", "pytest_retry.retry_plugin")
 """Modules of plugins that run an item again when it has failed: here the first attempt counts, whatever a mark says."""
 
 
@@ -192,9 +192,10 @@ class Plugin:
             for implementation in _implementations(manager, name):
                 if implementation.plugin is not self and not _is_conftest(implementation):
                     getattr(manager.hook, name)._remove_plugin(implementation.plugin)
-        for implementation in _implementations(manager, "pytest_runtest_protocol"):
-            if implementation.function.__module__ in _RERUNNING:
-                manager.hook.pytest_runtest_protocol._remove_plugin(implementation.plugin)
+        for name in ("pytest_runtest_protocol", "pytest_runtest_makereport"):
+            for implementation in _implementations(manager, name):
+                if implementation.function.__module__ in _RERUNNING:
+                    getattr(manager.hook, name)._remove_plugin(implementation.plugin)
         ways = [
             implementation
             for implementation in _implementations(manager, "pytest_runtest_protocol")

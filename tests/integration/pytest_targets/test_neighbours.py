@@ -100,3 +100,27 @@ def test_plugins_beside_us(
     assert len(set((suite.folder / "numbers").read_text().split())) == 4  # a seed for each trial
     left = {path.name for path in suite.folder.iterdir() if path.name != "__pycache__"}
     assert left == {"pyproject.toml", "test_it.py", "attempts", "numbers"}
+
+
+@pytest.mark.parametrize(
+    ("requirement", "mark"),
+    [("flaky==3.8.1", "@pytest.mark.flaky(max_runs=3)"), ("pytest-retry==1.7.0", "@pytest.mark.flaky(retries=3)")],
+)
+def test_nothing_is_tried_again(
+    suite: Suite, environment_with: Callable[..., str], requirement: str, mark: str
+) -> None:
+    """Other plugins that do so have no say either."""
+    suite.python = environment_with("pytest==8.4.2", requirement)
+    suite.write(
+        test_it=f"""
+        import os, pytest
+        {mark}
+        def test_it():
+            with open("attempts", "a") as file:
+                file.write("x")
+            assert int(os.environ["FLAKEPROOF_TRIAL"]) % 2
+        """
+    )
+    seen = suite.run("test_it.py", isolation="shared", count=4)
+    assert (seen.summary.passed, seen.summary.failed, len(seen.failures)) == (2, 2, 2)
+    assert (suite.folder / "attempts").read_text() == "xxxx"
