@@ -1,9 +1,13 @@
 """Options of the test suite: `--long` adds what takes longer; flakeproof's own `--short` leaves out stress tests."""
 
 import os
+import sys
+from collections.abc import Callable
+from functools import cache
 
 import hypothesis
 import pytest
+from tests.tools import environment
 
 # A busy machine is no finding, and the same examples are tried every time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
@@ -24,3 +28,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="left out in short mode"))
             elif not long:
                 item.add_marker(pytest.mark.skip(reason="takes long; add --long"))
+
+
+@pytest.fixture(scope="session")
+def environment_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Makes virtual environments: called with requirements (and `python`), it returns the interpreter of one.
+
+    It is always the same for the same requirements; `name` makes it another.
+    """
+
+    @cache
+    def made(*requirements: str, python: str = sys.executable, name: str = "environment") -> str:
+        return environment(tmp_path_factory.mktemp(name) / "venv", *requirements, python=python)
+
+    return made

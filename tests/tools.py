@@ -1,7 +1,10 @@
-"""Programs that some tests need and not every machine has."""
+"""Programs and environments that some tests need and not every machine has."""
 
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,3 +28,51 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get("FLAKEPROOF_REQUIRE_ALL") == "1":
         pytest.fail(f"{reason}, and FLAKEPROOF_REQUIRE_ALL is set", pytrace=False)
     pytest.skip(reason)
+
+
+def environment(folder: Path, *requirements: str, python: str = sys.executable) -> str:
+    """Make a virtual environment with `requirements` in `folder`; path of its interpreter.
+
+    Without a network the test is skipped, as for a program that is missing.
+    """
+    made = str(folder / "bin" / "python")
+    pip = [sys.executable, "-m", "pip", "--python", made, "install", "--quiet", "--disable-pip-version-check"]
+    for words in ([python, "-m", "venv", "--without-pip", str(folder)], [*pip, *requirements]):
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        if "ResolutionImpossible" in done.stderr:
+            pytest.fail(f"these do not go together: {done.stderr}", pytrace=False)
+        if done.returncode:
+            missing(f"no environment with {', '.join(requirements)}: {done.stderr.strip()[-500:]}")
+    return made
+
+
+def other_python(suits: Callable[[tuple[int, int]], bool]) -> str:
+    """Path of a Python whose version is not ours and suits; skips the test where there is none.
+
+    That is so with FLAKEPROOF_REQUIRE_ALL, too: a machine need not have several.
+    """
+    names = [f"python3.{minor}" for minor in range(8, 20)]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    candidates = [found for name in names if (found := shutil.which(name))]
+    candidates += [str(path) for path in sorted(pyenv.glob("3.*/bin/python"))]
+    for candidate in candidates:
+        code = "import sys; print(*sys.version_info[:2])"
+        done = subprocess.run([candidate, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode:  # one of pyenv's that leads nowhere
+            continue
+        major, minor = map(int, done.stdout.split())
+        if (major, minor) != sys.version_info[:2] and suits((major, minor)):
+            return candidate
+    pytest.skip("this machine has no other Python that suits")
+
+
+NEIGHBOURS = (
+    "pytest-asyncio==1.5.0",
+    "pytest-cov==7.1.0",
+    "pytest-randomly==5.1.0",
+    "pytest-repeat==0.9.4",
+    "pytest-rerunfailures==16.7",
+    "pytest-timeout==2.4.0",
+    "pytest-xdist==3.8.0",
+)
+"""Plugins of pytest's that change where, how often and in which order tests run."""

@@ -10,7 +10,11 @@ from typing import Any
 
 
 class UnloadableError(Exception):
-    """The target cannot be run. `kind` is "unknown" (a wrong name or signature) or "broken" (its import failed)."""
+    """The target cannot be run.
+
+    `kind` is "unknown" (a wrong name or signature), "broken" (its import failed), "nothing" (no tests), "missing" (no
+    pytest) or "old" (its version).
+    """
 
     def __init__(self, kind: str, message: str, details: str = "") -> None:
         super().__init__(message)

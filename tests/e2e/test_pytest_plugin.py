@@ -142,11 +142,43 @@ def test_wrong_use(run_pytest: Pytest, arguments: list[str], message: str) -> No
 
 
 def test_a_marker_that_is_wrong(run_pytest: Pytest, project: Path) -> None:
-    """A word that the marker does not know is named."""
-    (project / "test_it.py").write_text("import pytest\n@pytest.mark.stress(runs=40)\ndef test_it(): pass\n")
+    """A word that the marker does not know is named; other tests run."""
+    (project / "test_it.py").write_text(
+        "import pytest\n@pytest.mark.stress(runs=40)\ndef test_it(): pass\ndef test_other(): pass\n"
+    )
     done = run_pytest()
-    assert done.returncode != 0
-    assert "stress has no 'runs'" in done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "flakeproof: test_it.py::test_it: stress has no 'runs'" in done.stdout
+    assert "1 failed, 1 passed" in done.stdout
+
+
+def test_stop_at_the_first_failure(run_pytest: Pytest, project: Path) -> None:
+    """-x on the command line is about the runs; what was running then comes to its end."""
+    (project / "test_it.py").write_text("import os\ndef test_it(): assert int(os.environ['FLAKEPROOF_TRIAL']) < 3\n")
+    done = run_pytest("--flakeproof", "100000", "-x", "--flakeproof-workers", "1")
+    assert re.search(r"test_it.py::test_it: \d of \d failed", done.stdout)
+    assert re.search(r"stopped after the first failure: \d of 100000 runs", done.stdout)
+
+
+def test_x_in_the_configuration(run_pytest: Pytest, project: Path) -> None:
+    """There it is for other occasions: all runs are wanted."""
+    (project / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = "-x"\n')
+    (project / "test_it.py").write_text("def test_it(): assert False\n")
+    done = run_pytest("--flakeproof", "9")
+    assert "test_it.py::test_it: 9 of 9 failed" in done.stdout
+    assert "stopping after" not in done.stdout
+
+
+def test_words_that_look_like_arguments(run_pytest: Pytest, project: Path) -> None:
+    """The value of an option stays, also where an argument is the same."""
+    (project / "net").mkdir()
+    (project / "net" / "test_it.py").write_text(
+        "import pytest\n@pytest.mark.stress(count=3)\ndef test_it(): pass\n@pytest.mark.stress(3)\ndef test_b(): pass\n"
+    )
+    done = run_pytest("net", "-k", "net", "--deselect", "net/test_it.py::test_b")
+    assert done.returncode == 0, done.stdout
+    assert "net/test_it.py::test_it: 0 of 3 failed" in done.stdout
+    assert "1 passed, 1 deselected" in done.stdout
 
 
 def test_it_costs_nothing_when_not_used(run_pytest: Pytest, project: Path) -> None:

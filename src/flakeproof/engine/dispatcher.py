@@ -269,6 +269,8 @@ class Dispatcher:
             )
         if message.kind == "missing":
             return CannotRunError(message.message, "install it there, or name another interpreter with --python")
+        if message.kind == "old":
+            return CannotRunError(message.message, "use a newer one: name its interpreter with --python")
         if message.kind != "unknown":
             return CannotRunError(message.message, details=message.details)
         remedy = f"searched from {target.folder}, with {target.python} (another interpreter: --python)"

@@ -54,7 +54,9 @@ def _check_pytest() -> None:
         raise UnloadableError("missing", f"pytest is not installed for {sys.executable}")
     version = importlib.import_module("pytest").__version__
     if int(version.partition(".")[0]) < _OLDEST:
-        raise UnloadableError("missing", f"{sys.executable} has pytest {version}; {_OLDEST} is the oldest that works")
+        raise UnloadableError(
+            "old", f"{sys.executable} has pytest {version}; flakeproof drives pytest {_OLDEST} or later"
+        )
 
 
 def _explanation(plugin: Any, status: int, text: str) -> UnloadableError:

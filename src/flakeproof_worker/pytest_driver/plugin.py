@@ -35,6 +35,26 @@ _NOT_WANTED: dict[str, Any] = {
 _REPORTING = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish")
 _REMEMBERING = ("lfplugin", "nfplugin", "stepwiseplugin")
 """Plugins that keep in the project which tests have failed."""
+_RERUNNING = ("pytest_rerunfailures", "flaky.flaky_pytest_plugin", "pytest_retry.retry_plugin")
+"""Modules of plugins that run an item again when it has failed: here the first attempt counts, whatever a mark says."""
+
+
+class _KeepsNothing:
+    """Has what plugins keep for the next run of pytest go nowhere: they do so when they are configured."""
+
+    def __init__(self) -> None:
+        self._cache: Any = None
+
+    def pytest_configure(self, config: Any) -> None:
+        """Called before that of other plugins, being the last registered, and after the one that makes the cache."""
+        self._cache = getattr(config, "cache", None)
+        if self._cache is not None:
+            self._cache.set = lambda key, value: None
+
+    def end(self) -> None:
+        """Let tests use the cache as they like."""
+        if self._cache is not None:
+            del self._cache.set
 
 
 class Plugin:
@@ -51,6 +71,7 @@ class Plugin:
         self.ended: list[Any] = []
         """Reports of the present item that say more than that a phase passed."""
         self._described: dict[int, tuple[Any, BaseException, dict[str, Any]]] = {}
+        self._keeps_nothing = _KeepsNothing()
         self._is_plain = False
         """Whether nothing in the way an item runs is somebody's own."""
         self.fixture_folders: Callable[[], Any] | None = None
@@ -74,11 +95,13 @@ class Plugin:
                 setattr(config.option, name, value)
         if getattr(config.option, "randomly_seed", None) in ("default", "last"):
             config.option.randomly_seed = self._run_seed % 2**32  # the same order in every process
+        config.pluginmanager.register(self._keeps_nothing)
         yield
 
     @hookimpl(trylast=True)  # type: ignore[untyped-decorator]
     def pytest_configure(self, config: Any) -> None:
         """Keep out of the project's memory of what failed last, and know our marker where our plugin does not exist."""
+        self._keeps_nothing.end()
         for name in _REMEMBERING:
             if (plugin := config.pluginmanager.getplugin(name)) is not None:
                 with suppress(ValueError):  # it does not write anything
@@ -168,6 +191,10 @@ class Plugin:
         for name in (*_REPORTING, "pytest_warning_recorded"):
             for implementation in _implementations(manager, name):
                 if implementation.plugin is not self and not _is_conftest(implementation):
+                    getattr(manager.hook, name)._remove_plugin(implementation.plugin)
+        for name in ("pytest_runtest_protocol", "pytest_runtest_makereport"):
+            for implementation in _implementations(manager, name):
+                if implementation.function.__module__ in _RERUNNING:
                     getattr(manager.hook, name)._remove_plugin(implementation.plugin)
         ways = [
             implementation

@@ -3,6 +3,7 @@
 import importlib
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,6 +106,7 @@ class Selection:
         option = self._session.config.option
         if isinstance(getattr(option, "randomly_seed", None), int):
             option.randomly_seed = seed
+            _forget_random_states()
         chosen = self._chosen(seed)
         unlike: dict[str, str] = dict.fromkeys(self._left_out, "left out")
         failures: list[dict[str, Any]] = []
@@ -237,6 +239,15 @@ class Selection:
             yield
         finally:
             factory._given_basetemp, factory._basetemp = before
+
+
+def _forget_random_states() -> None:
+    """Versions of pytest-randomly before 4 keep the state of `random` for every seed there has been."""
+    module = sys.modules.get("pytest_randomly")
+    for name in ("random_states", "np_random_states", "numpy_random_states"):
+        states = getattr(module, name, None)
+        if isinstance(states, dict):
+            states.clear()
 
 
 def _distinct(ids: list[str]) -> list[str]:

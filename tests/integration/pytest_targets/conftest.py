@@ -62,6 +62,8 @@ class Suite:
 
     def __init__(self, folder: Path, store: Path) -> None:
         self.folder = folder
+        self.python = sys.executable
+        """The interpreter that has the tests."""
         self._store = store
 
     def write(self, **files: str) -> "Suite":
@@ -80,7 +82,7 @@ class Suite:
             isolation=isolation,
             on_event=seen.append,
             store=self._store,
-            **{"seed": 1, "count": 1, "workers": 1, "grace": 0.3, "python": sys.executable, **settings},
+            **{"seed": 1, "count": 1, "workers": 1, "grace": 0.3, "python": self.python, **settings},
         )
         found = Seen(summary, seen)
         _check_books(found)
@@ -90,7 +92,7 @@ class Suite:
         """How plain pytest says each test ends: passed, failed or skipped."""
         report = self.folder.parent / "plain.xml"
         subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *arguments],
+            [self.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *arguments],
             cwd=self.folder,
             env={name: value for name, value in os.environ.items() if name in _KEPT},
             stdin=subprocess.DEVNULL,

@@ -106,9 +106,8 @@ EVERYTHING = r'''
 '''
 
 
-@every_isolation
-def test_outcomes_are_those_of_pytest(suite: Suite, isolation: str) -> None:
-    """One after the other, functions, classes, unittest, doctests, marks, fixtures and ids of every kind."""
+def check_outcomes(suite: Suite, isolation: str) -> None:
+    """Tests of every kind end in each trial as plain pytest says."""
     suite.write(test_everything=EVERYTHING)
     plain = suite.pytest("--doctest-modules")
     seen = suite.run(
@@ -130,6 +129,12 @@ def test_outcomes_are_those_of_pytest(suite: Suite, isolation: str) -> None:
     assert endings == plain
     assert len(plain) == 31
     assert seen.summary.failed == count
+
+
+@every_isolation
+def test_outcomes_are_those_of_pytest(suite: Suite, isolation: str) -> None:
+    """One after the other, functions, classes, unittest, doctests, marks, fixtures and ids of every kind."""
+    check_outcomes(suite, isolation)
 
 
 @every_isolation
