@@ -12,6 +12,7 @@ All tests have to be below, so each may be wrong with the whole error; one above
 import math
 from collections.abc import Iterable
 
+from flakeproof.events import AnyEvent
 from flakeproof.history import History
 from flakeproof.model import Answer, Finding, ItemOutcome, Outcome, Question
 from flakeproof.stats.threshold import further_trials, log_evidence_above, log_evidence_below
@@ -41,6 +42,23 @@ def find(question: Question, history: History) -> Finding:
         item=most[1] if answer is Answer.ABOVE else least[1],
         further=_further(subjects, question) if answer is Answer.UNDECIDED else 0,
     )
+
+
+class Asking:
+    """Finds the answer to `question` while a run goes on."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._history = History()
+
+    def add(self, event: AnyEvent) -> None:
+        """Take in how trials ended: all that have ended in a process, and not only those of one outcome."""
+        self._history.add(event)
+
+    def answer(self) -> Finding | None:
+        """The answer, once there is one."""
+        finding = find(self._question, self._history)
+        return None if finding.answer is Answer.UNDECIDED else finding
 
 
 def _subjects(history: History) -> Iterable[tuple[str, int, int]]:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flakeproof.decision import find
+from flakeproof.decision import Asking
 from flakeproof.engine.execute import Sink, execute
 from flakeproof.history import History
-from flakeproof.model import Answer, Finding, RunSpec
+from flakeproof.model import RunSpec
 from flakeproof.store.folder import Store
 from flakeproof.store.log import LogWriter
 from flakeproof.summary import Summary, summarize
@@ -35,7 +35,7 @@ def conduct(
                 folder.path.name,
                 folder.path,
                 [history.add, log, *sinks(folder.path)],
-                lambda: _answer(spec, history),
+                Asking(spec.question) if spec.question is not None else None,
             )
         finally:
             log.close()
@@ -48,11 +48,3 @@ def conduct(
     folder.close()
     store.prune(keep_runs)
     return summarize(history, str(folder.path))
-
-
-def _answer(spec: RunSpec, history: History) -> Finding | None:
-    """The answer to the run's question, once there is one."""
-    if spec.question is None:
-        return None
-    finding = find(spec.question, history)
-    return None if finding.answer is Answer.UNDECIDED else finding

@@ -5,7 +5,7 @@ import selectors
 import signal
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -60,6 +60,16 @@ class Stop(Enum):
     GIVEN_UP = "no worker process could be started any more"
 
 
+class Inquiry(Protocol):
+    """Finds the answer to a run's question."""
+
+    def add(self, event: AnyEvent) -> None:
+        """Take in how trials ended."""
+
+    def answer(self) -> Finding | None:
+        """The answer, once there is one."""
+
+
 class Dispatcher:
     """Runs `spec` and tells `emit` what happens."""
 
@@ -70,14 +80,15 @@ class Dispatcher:
         temporary: str,
         run_id: str,
         emit: Callable[[AnyEvent], None],
-        answer: Callable[[], Finding | None],
+        inquiry: Inquiry | None,
     ) -> None:
         """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
 
-        `answer` gives the answer to the run's question, by what has been emitted, once there is one.
+        `inquiry` is whether the run's question is answered, None if it has none.
         """
-        self._answer = answer
-        self._asked = 0
+        self._inquiry = inquiry
+        self._unsettled: dict[int, list[AnyEvent]] = {}
+        """Of each process what it has reported since it last told of all that had ended in it."""
         self._spec = spec
         self._scratch = scratch
         self._temporary = temporary
@@ -220,6 +231,7 @@ class Dispatcher:
                 process.account.passed(message.count)
                 process.latest_items = message.items
                 self._passed(process, message.count, message.durations)
+                self._settle(process.number)
             case Remark():
                 self._emit(Noted(message=message.message))
             case Ended():
@@ -234,7 +246,7 @@ class Dispatcher:
         if not self._items:
             self._items = items
             if items:
-                self._emit(ItemsCollected(items=items))
+                self._tell(process.number, ItemsCollected(items=items))
         elif set(items) != set(self._items):
             first, second = (
                 sorted(set(one) - set(other)) for one, other in ((self._items, items), (items, self._items))
@@ -301,6 +313,7 @@ class Dispatcher:
                 code = status if status >= 0 else None
                 seconds = (now - flying[trial]) / 1e9
                 self._died(failures.crashed(trial, seed, process.number, seconds, number, code, output, item=item))
+        self._settle(process.number)
         self._pool.put_back(put_back)
         if self._stop is None and self._pool.left != 0:
             self._replace(process, status, output)
@@ -366,7 +379,8 @@ class Dispatcher:
             self._ended += count
             self._last_end_ns = monotonic_ns()
             items = process.latest_items
-            self._emit(TrialsPassed(process=process.number, count=count, durations=durations, items=items))
+            event = TrialsPassed(process=process.number, count=count, durations=durations, items=items)
+            self._tell(process.number, event)
 
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
@@ -378,9 +392,10 @@ class Dispatcher:
         self._ended += 1
         self._last_end_ns = monotonic_ns()
         if message.outcome is Outcome.SKIPPED:
-            self._emit(TrialSkipped(trial=message.trial, reason=message.reason, items=message.items))
+            event: AnyEvent = TrialSkipped(trial=message.trial, reason=message.reason, items=message.items)
         else:
-            self._emit(TrialLost(trial=message.trial, reason=message.reason))
+            event = TrialLost(trial=message.trial, reason=message.reason)
+        self._tell(process.number, event)
 
     def _died(self, failure: Failure) -> None:
         """A trial that did not come to its end."""
@@ -393,7 +408,8 @@ class Dispatcher:
         self._ended += 1
         self._failed += 1
         self._last_end_ns = monotonic_ns()
-        self._emit(TrialFailed(number=self._failed, failure=failure, further=further, items=items, cut_short=cut_short))
+        event = TrialFailed(number=self._failed, failure=failure, further=further, items=items, cut_short=cut_short)
+        self._tell(failure.process, event)
         if self._spec.drop_failed:
             self._drop(items)
         limit = self._spec.max_failures
@@ -406,15 +422,30 @@ class Dispatcher:
         """Seconds since the first process was ready."""
         return (now - self._started_ns) / 1e9 if self._started_ns else 0.0
 
+    def _settle(self, process: int) -> None:
+        """Ask whether the question is answered, by all that has ended in `process`, not only by what was told at once.
+
+        Failures are told at once, and passes in batches: who counted what is known at any moment would see too many
+        failures, and would take each of its looks after one.
+        """
+        if self._inquiry is None:
+            return
+        for event in self._unsettled.pop(process, ()):
+            self._inquiry.add(event)
+        if self._stop is None and (finding := self._inquiry.answer()) is not None:
+            self._emit(Answered(finding=finding))
+            self._stop = Stop.ANSWERED
+
+    def _tell(self, process: int, event: AnyEvent) -> None:
+        """Tell how trials of `process` ended."""
+        self._emit(event)
+        if self._inquiry is not None:
+            self._unsettled.setdefault(process, []).append(event)
+
     def _end_in_time(self, now: int) -> None:
         duration = self._spec.duration
         if duration is not None and self._elapsed(now) >= duration and self._stop is None:
             self._stop = Stop.DURATION
-        if self._stop is None and self._spec.question is not None and self._ended > self._asked:
-            self._asked = self._ended
-            if (finding := self._answer()) is not None:
-                self._emit(Answered(finding=finding))
-                self._stop = Stop.ANSWERED
         if self._stop is not None:
             self._wind_down(now)
 

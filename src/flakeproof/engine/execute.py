@@ -11,21 +11,19 @@ from typing import Any
 import flakeproof
 from flakeproof.clock import now
 from flakeproof.engine import limits
-from flakeproof.engine.dispatcher import Dispatcher, Stop
+from flakeproof.engine.dispatcher import Dispatcher, Inquiry, Stop
 from flakeproof.engine.leftovers import nothing_left_running, temporary_root
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.events import AnyEvent, Noted, RunStarted
-from flakeproof.model import Finding, PytestTarget, RunSpec
+from flakeproof.model import PytestTarget, RunSpec
 
 Sink = Callable[[AnyEvent], None]
 
 
-def execute(
-    spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], answer: Callable[[], Finding | None]
-) -> None:
+def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inquiry: Inquiry | None) -> None:
     """Run `spec`; its files without a name live in `folder`; every event goes to every sink.
 
-    `answer` is asked from time to time for the answer to the run's question, by what has been told to the sinks.
+    `inquiry` is asked whether the run's question is answered.
 
     Raises UsageError or CannotRunError when nothing could be run.
     """
@@ -36,7 +34,7 @@ def execute(
             sink(event)
 
     with temporary_root() as temporary:
-        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, answer)
+        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, inquiry)
         emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
         before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
         with _signals_stop(dispatcher), nothing_left_running(run_id):
