@@ -1,5 +1,6 @@
 """The scenario `tcprtt`: clean with the server after the fix, flaky with the one before it, by a real race."""
 
+import builtins
 import os
 import re
 import subprocess
@@ -61,13 +62,8 @@ def test_leaky_server_fails_by_the_race(tmp_path: Path) -> None:
     assert summary.passed > summary.failed
     for group in summary.signatures:
         assert MESSAGE.fullmatch(group.example.message) or "[Errno" in group.example.message
-        assert group.example.details["exception"]["type"] in {
-            "flakeproof.scenarios.tcprtt.StepError",
-            "OSError",
-            "ConnectionRefusedError",
-            "ConnectionResetError",
-            "TimeoutError",
-        }
+        kind = group.example.details["exception"]["type"]
+        assert kind == "flakeproof.scenarios.tcprtt.StepError" or issubclass(getattr(builtins, kind), OSError), kind
 
 
 @pytest.mark.long
