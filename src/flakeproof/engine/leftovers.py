@@ -6,13 +6,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from flakeproof.errors import CannotRunError
 from flakeproof_worker import folders
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.kernel import adopt_orphans
+
+if TYPE_CHECKING:
+    import psutil
 
 _PATIENCE = 2.0
 """Seconds for killed processes to disappear."""
@@ -35,19 +37,20 @@ def nothing_left_running(run_id: str) -> Iterator[None]:
     While inside, orphans become our children (a subreaper, prctl(2)), so that a daemon that a trial has started by
     double fork and setsid is found, too.
     """
-    me = psutil.Process()
-    before = set(me.children(recursive=True))
+    before = _descendants()
     adopt_orphans(True)
     try:
         yield
     finally:
         for _ in range(_ROUNDS):
             # Parents last: what a dying parent leaves behind is still in the list.
-            found = [child for child in reversed(me.children(recursive=True)) if child not in before]
+            found = [child for child in reversed(_descendants()) if child not in before]
             killed = [child for child in found if _is_of(run_id, child) and _end(child)]
             if not killed:
                 break
-            psutil.wait_procs(killed, timeout=_PATIENCE)
+            from psutil import wait_procs
+
+            wait_procs(killed, timeout=_PATIENCE)
         adopt_orphans(False)
 
 
@@ -106,6 +109,15 @@ def _any_zombie() -> bool:
         return False
 
 
+def _descendants() -> "list[psutil.Process]":
+    """All processes below this one, parents first; where there is no child, without a look at the whole machine."""
+    if not _children():
+        return []
+    import psutil  # takes its time, and hardly ever is anything left
+
+    return psutil.Process().children(recursive=True)
+
+
 def _children() -> list[int]:
     """Our children, zombies included, without a look at every process of the machine where the kernel can tell."""
     try:
@@ -113,12 +125,16 @@ def _children() -> list[int]:
     except OSError:
         lists = []
     if not lists:
+        import psutil
+
         return [child.pid for child in psutil.Process().children()]
     return [int(pid) for text in lists for pid in text.split()]
 
 
-def _is_of(run_id: str, process: psutil.Process) -> bool:
+def _is_of(run_id: str, process: "psutil.Process") -> bool:
     """Whether `process` belongs to the run, and not to the program around us or to another run in it."""
+    import psutil
+
     try:
         if os.getsid(process.pid) == os.getsid(0):
             return False
@@ -128,8 +144,10 @@ def _is_of(run_id: str, process: psutil.Process) -> bool:
     return marker is None or run_id in marker.split("/")
 
 
-def _end(process: psutil.Process) -> bool:
+def _end(process: "psutil.Process") -> bool:
     """Kill `process`, reap it if it is dead; whether it was still running."""
+    import psutil
+
     with suppress(psutil.Error):
         if process.status() == psutil.STATUS_ZOMBIE:
             process.wait(timeout=0)

@@ -119,7 +119,8 @@ class Selection:
                 following = chosen[position + 1] if position + 1 < len(chosen) else self._after
                 show(self._index_of[item])
                 self._run_item(item, following, leave)
-                self._judge(item, output, unlike, failures, reasons)
+                if self._plugin.ended or self._left is not None:
+                    self._judge(item, output, unlike, failures, reasons)
                 output.discard()  # here, so that one that has closed descriptors of ours is still the one in hand
                 if self.spoiled:
                     break
