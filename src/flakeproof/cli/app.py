@@ -57,7 +57,8 @@ def _root(
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     _mend_streams()
-    sys.exit(_finish(_run()))
+    code = _finish(_run())
+    os._exit(code)  # all is written; taking modules apart one by one would only take time
 
 
 def _run() -> int:

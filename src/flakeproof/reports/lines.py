@@ -111,7 +111,8 @@ def answered(finding: Finding) -> str:
     which = f" of {finding.item}" if finding.item else ""
     match finding.answer:
         case Answer.BELOW:
-            return f"The failure rate{which} is below {rate} (evidence {odds(finding.below)}; {wanted})"
+            every = " of every test" if finding.item else ""
+            return f"The failure rate{every} is below {rate} (evidence {odds(finding.below)}; {wanted})"
         case Answer.ABOVE:
             return f"The failure rate{which} is above {rate} (evidence {odds(finding.above)}; {wanted})"
     needs = (
