@@ -1,5 +1,6 @@
 """What suites of real projects do; see docs/pytest.md."""
 
+import pytest
 from tests.integration.pytest_targets.conftest import Suite, every_isolation
 
 INNER = r'''
@@ -62,3 +63,34 @@ def test_subtests_of_unittest(suite: Suite, isolation: str) -> None:
     seen = suite.run("test_it.py", isolation=isolation, count=2)
     assert seen.item("test_parts").failed == 2
     assert seen.item("test_fine").passed == 2
+
+
+STREAMS = """
+    import io, sys
+    import pytest
+
+    @pytest.fixture
+    def replaced():
+        sys.stdout = io.StringIO()
+
+    def test_leaves_a_stream(monkeypatch, capsys):
+        # capsys goes first, so that what monkeypatch puts back is a stream of its, which is closed.
+        monkeypatch.setattr(sys, "stdout", io.StringIO())
+
+    def test_writes(): print("written")
+
+    def test_asks(replaced): assert isinstance(sys.stdout, io.StringIO)
+"""
+
+
+@every_isolation
+@pytest.mark.parametrize("options", [(), ("-s",)], ids=["captured", "not captured"])
+def test_streams_that_are_left_replaced(suite: Suite, isolation: str, options: tuple[str, ...]) -> None:
+    """pytest's capture puts them in place before each phase, if it is not switched off; so it is here."""
+    suite.write(test_it=STREAMS)
+    plain = suite.pytest(*options)
+    found = {
+        item.item: item.failed for item in suite.run("test_it.py", isolation=isolation, options=options).summary.items
+    }
+    expected = {"test_it.py::" + name.rpartition("::")[2]: int(ending == "failed") for name, ending in plain.items()}
+    assert found == expected
