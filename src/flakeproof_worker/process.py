@@ -82,7 +82,10 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
         python = sys.version.split()[0]
         channel.send({"type": "ready", "lanes": lane_kind, "python": python, "load_ns": load_ns, "items": items})
         gc.collect()
-        gc.freeze()  # what is loaded now lives as long as the process; a fork shares its pages for longer, too
+        if loaded.selection is None:
+            # What is loaded now lives as long as the process; a fork shares its pages for longer, too. Not with pytest:
+            # what is frozen has no referrers for `gc`, and libraries that tests import later look at those.
+            gc.freeze()
         run(duty)
         channel.send({"type": "bye"})
         said_bye = True

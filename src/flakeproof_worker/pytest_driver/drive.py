@@ -30,9 +30,7 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
         begin(Selection(session, plugin, target, items, hooks, draws_random=not watch.stop()))
 
     plugin = Plugin(run_seed, start)
-    # Last of the options, so that it wins over the project's: what a trial writes goes to a file of ours, and neither
-    # does a crash take it along nor does memory fill. (It cannot be changed later: capturing starts at once.)
-    words = [*target["options"], "--capture=no", *target["arguments"]]
+    words = [*target["options"], *target["arguments"]]
     sys.argv = ["pytest", *words]
     try:
         status = int(importlib.import_module("pytest").main(words, plugins=[plugin]))

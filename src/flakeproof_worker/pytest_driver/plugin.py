@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -28,6 +29,8 @@ _NOT_WANTED: dict[str, Any] = {
     "collectonly": False,
     "setuponly": False,
     "setupplan": False,
+    # Already done when it is first read: see `pytest_load_initial_conftests`.
+    "capture": "no",
     # Reports of pytest's own, which would be about something else than what the user had asked for.
     "xmlpath": None,
     "durations": None,
@@ -76,13 +79,21 @@ class Plugin:
         """Whether nothing in the way an item runs is somebody's own."""
         self.fixture_folders: Callable[[], Any] | None = None
         """Where fixtures of the session keep their temporary files; None for where the trial does."""
+        self._streams: tuple[Any, Any] | None = sys.stdout, sys.stderr
+        """What pytest's capture would put in place before each phase; None if it is not asked to."""
 
     # -- the start
 
-    @hookimpl(hookwrapper=True)  # type: ignore[untyped-decorator]
+    @hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
     def pytest_load_initial_conftests(self, early_config: Any) -> Iterator[None]:
-        """Measure no coverage: it slows trials down and leaves files."""
+        """Capture nothing, and measure no coverage, which slows trials down and leaves files.
+
+        What a trial writes goes to a file of ours, so that neither does a crash take it along nor does memory fill.
+        """
         known = early_config.known_args_namespace
+        if known.capture == "no":
+            self._streams = None
+        known.capture = "no"  # before pytest reads it: it starts to capture at once
         if hasattr(known, "cov_source"):
             known.cov_source, known.no_cov = [], True
         yield
@@ -155,6 +166,28 @@ class Plugin:
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
         """Describe an exception while it is there."""
         self._described[id(report)] = report, call.excinfo.value, describe(call.excinfo.value)
+
+    @hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
+    def pytest_runtest_setup(self) -> Iterator[None]:
+        """Put the streams back, as pytest's capture would, before each phase: suites rely on it unawares."""
+        self._put_streams_back()
+        yield
+
+    @hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
+    def pytest_runtest_call(self) -> Iterator[None]:
+        """The same."""
+        self._put_streams_back()
+        yield
+
+    @hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
+    def pytest_runtest_teardown(self) -> Iterator[None]:
+        """The same."""
+        self._put_streams_back()
+        yield
+
+    def _put_streams_back(self) -> None:
+        if self._streams is not None:
+            sys.stdout, sys.stderr = self._streams
 
     def start_item(self) -> None:
         """Forget the item before."""
