@@ -34,7 +34,6 @@ class _Forks(Children):
         if selection is not None:
             selection.warm_up()
             gc.collect()
-            gc.freeze()
         self._randomness = GlobalRandom() if selection is None else None
         # fork(2) gives a child another state of `random`: a seed that was set at import would be lost.
         keeps_random = selection is not None and not selection.draws_random
