@@ -47,6 +47,7 @@ def test_the_global_random_is_seeded(isolation: str, run: Runner) -> None:
             assert found["random"] == random.Random(trial_seed(7, number)).random()
 
 
+@pytest.mark.long
 def test_a_million_trials_leak_nothing(run: Runner) -> None:
     """Showing each trial its number and seed costs a process no memory."""
     seen = run("seeded:resident", workers=1, count=1_000_000)

@@ -599,6 +599,7 @@ def test_out_of_descriptors(wait_until: WaitUntil) -> None:
     assert [getattr(error, "errno", None) for error in caught.value.exceptions] == [errno.EMFILE]
 
 
+@pytest.mark.long
 def test_ten_thousand_cycles() -> None:
     """Servers can be started and stopped for ever: the fixture counts what is left."""
     threads = threading.active_count()
