@@ -163,7 +163,7 @@ def compare(bench: Bench) -> bool:
     names = first.of.keys() | second.of.keys()
     known = {name: first.of.get(name, {"absent"}) | second.of.get(name, {"absent"}) for name in names}
     remarks = [f"plain: {name} ends as {', '.join(sorted(known[name]))}" for name in known if len(known[name]) > 1]
-    remarks += [f"plain: {sum('failed' in ends for ends in known.values())} fail"]
+    failing = sum("failed" in outcomes for outcomes in known.values())
     cells, good = [], True
     for isolation in ISOLATIONS:
         found = bench.flakeproof(isolation)
@@ -183,7 +183,14 @@ def compare(bench: Bench) -> bool:
     version = subprocess.check_output(
         [bench.python, "-c", "import pytest; print(pytest.__version__)"], text=True, cwd=bench.folder
     ).strip()
-    row = [f"{project.name} {project.version}", version, str(len(known)), f"{first.seconds:.1f} s", *cells]
+    row = [
+        f"{project.name} {project.version}",
+        version,
+        str(len(known)),
+        str(failing),
+        f"{first.seconds:.1f} s",
+        *cells,
+    ]
     row.append(project.habit)
     print(f"| {' | '.join(row)} |", flush=True)
     for remark in remarks:
@@ -203,7 +210,10 @@ def main() -> int:
     ]
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.keep or Path(temporary)).absolute()
-        print(f"| project | pytest | tests | plain | {' | '.join(ISOLATIONS)} | habit |\n|{'---|' * 8}", flush=True)
+        print(
+            f"| project | pytest | tests | failing | plain | {' | '.join(ISOLATIONS)} | habit |\n|{'---|' * 9}",
+            flush=True,
+        )
         results = [compare(Bench(project, folder / project.name)) for project in projects]
     return 0 if all(results) else 1
 
