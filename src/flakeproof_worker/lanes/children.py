@@ -61,6 +61,8 @@ class Children(ABC):
         self.outputs = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
         """For each lane, what its trial writes."""
         self.running: dict[int, Child] = {}
+        self._spare: dict[int, str] = {}
+        """For each lane, the folder of its last trial if that has left nothing there."""
         self.selector = selectors.DefaultSelector()
         self.selector.register(duty.channel.fileno(), selectors.EVENT_READ)
 
@@ -117,7 +119,7 @@ class Children(ABC):
         folder = ""
         try:
             if self.needs_folder:
-                folder = folders.make(duty.temporary, trial)
+                folder = self._spare.pop(lane, "") or folders.make(duty.temporary, trial)
             pid = self.start(lane, trial, seed, folder)
         except OSError as error:
             if folder:
@@ -182,7 +184,9 @@ class Children(ABC):
         _, status = os.waitpid(child.pid, 0)
         elapsed = perf_counter_ns() - child.started
         self.clear_up(child)
-        if child.folder:
+        if child.folder and folders.is_empty(child.folder):
+            self._spare[lane] = child.folder  # the next trial cannot tell it from a new one, which costs more
+        elif child.folder:
             folders.remove(child.folder)
         if child.expired:
             output = Output(self.outputs[lane]).take()
