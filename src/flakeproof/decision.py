@@ -12,24 +12,30 @@ All tests have to be below, so each may be wrong with the whole error; one above
 import math
 from collections.abc import Iterable
 
+import msgspec
+
 from flakeproof.events import AnyEvent
 from flakeproof.history import History
-from flakeproof.model import Answer, Finding, ItemOutcome, Outcome, Question
+from flakeproof.model import Answer, Finding, Outcome, Question
 from flakeproof.stats.threshold import further_trials, log_evidence_above, log_evidence_below
-
-_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
 
 
 def find(question: Question, history: History) -> Finding:
-    """The answer to `question`, as far as `history` gives it."""
+    """The answer to `question`, as far as `history` gives it, and what it would still take."""
     subjects = list(_subjects(history))
+    finding = _weigh(question, subjects)
+    if finding.answer is not Answer.UNDECIDED:
+        return finding
+    return msgspec.structs.replace(finding, further=_further(subjects, question))
+
+
+def _weigh(question: Question, subjects: list[tuple[str, int, int]]) -> Finding:
+    """The answer alone: the further trials are left at 0."""
     wanted = -math.log(question.error)
-    # Without a subject nothing is known of the one there is going to be.
-    below = [(log_evidence_below(failed, total, question.rate), item) for item, failed, total in subjects] or [
-        (0.0, "")
-    ]
+    below = [(log_evidence_below(failed, total, question.rate), item) for item, failed, total in subjects]
     share = math.log(max(1, len(subjects)))
     above = [(log_evidence_above(failed, total, question.rate) - share, item) for item, failed, total in subjects]
+    # Without a subject nothing is known of the one there is going to be.
     least, most = min(below, default=(0.0, "")), max(above, default=(0.0, ""))
     answer = Answer.ABOVE if most[0] >= wanted else Answer.BELOW if least[0] >= wanted else Answer.UNDECIDED
     return Finding(
@@ -40,7 +46,7 @@ def find(question: Question, history: History) -> Finding:
         above=_number(most[0]),
         wanted=1 / question.error,
         item=most[1] if answer is Answer.ABOVE else least[1],
-        further=_further(subjects, question) if answer is Answer.UNDECIDED else 0,
+        further=0,
     )
 
 
@@ -57,7 +63,8 @@ class Asking:
 
     def answer(self) -> Finding | None:
         """The answer, once there is one."""
-        finding = find(self._question, self._history)
+        # Asked with every batch: what it would still take is for the end.
+        finding = _weigh(self._question, list(_subjects(self._history)))
         return None if finding.answer is Answer.UNDECIDED else finding
 
 
@@ -68,12 +75,8 @@ def _subjects(history: History) -> Iterable[tuple[str, int, int]]:
         yield "", failed, failed + history.outcomes[Outcome.PASSED]
         return
     for name, item in history.items.items():
-        failed = item.outcomes[ItemOutcome.FAILED]
-        total = failed + sum(
-            item.outcomes[how] for how in (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
-        )
-        if total:
-            yield name, failed, total
+        if total := item.failed + item.passed:
+            yield name, item.failed, total
 
 
 def _further(subjects: list[tuple[str, int, int]], question: Question) -> int | None:

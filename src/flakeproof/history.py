@@ -19,6 +19,7 @@ from flakeproof.events import (
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec
 
 _SIGNATURES_KEPT = 200
+_ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
 _OTHER = "(further signatures)"
 
 
@@ -37,6 +38,16 @@ class ItemHistory:
 
     outcomes: Counter[ItemOutcome] = field(default_factory=Counter)
     groups: dict[str, Group] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> int:
+        """Trials in which it failed."""
+        return self.outcomes[ItemOutcome.FAILED]
+
+    @property
+    def passed(self) -> int:
+        """Trials in which it passed, or was expected to fail."""
+        return sum(self.outcomes[outcome] for outcome in _ITEM_PASSES)
 
 
 @dataclass

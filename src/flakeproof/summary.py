@@ -144,12 +144,8 @@ def _signatures(groups: Mapping[str, Group]) -> list[SignatureSummary]:
     ]
 
 
-_ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
-
-
 def _item(name: str, item: ItemHistory, confidence: float, *, complete: bool) -> ItemSummary:
-    failed = item.outcomes[ItemOutcome.FAILED]
-    passed = sum(item.outcomes[outcome] for outcome in _ITEM_PASSES)
+    failed, passed = item.failed, item.passed
     # An item that is left out once it has failed has decided about its own end.
     complete = complete and not item.outcomes[ItemOutcome.LEFT_OUT]
     decided = passed + failed

@@ -13,7 +13,7 @@ from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures
 from flakeproof.engine.ledger import Pool
 from flakeproof.engine.leftovers import marker_of, reap_orphans
-from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Remark, Unloadable
+from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
 from flakeproof.engine.overdue import Overdue
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.watch import Watch
@@ -232,8 +232,6 @@ class Dispatcher:
                 process.latest_items = message.items
                 self._passed(process, message.count, message.durations)
                 self._settle(process.number)
-            case Remark():
-                self._emit(Noted(message=message.message))
             case Ended():
                 process.account.ended(message.trial)
                 self._ended_alone(process, message)

@@ -68,17 +68,11 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     """More about a failure that has no frames."""
 
 
-class Remark(msgspec.Struct, tag_field="type", tag="remark"):
-    """Something that the user should know and that changes no number."""
-
-    message: str
-
-
 class Bye(msgspec.Struct, tag_field="type", tag="bye"):
     """Every trial that was taken has been reported; the process is about to exit."""
 
 
-WorkerMessage = Ready | Unloadable | Passed | Ended | Remark | Bye
+WorkerMessage = Ready | Unloadable | Passed | Ended | Bye
 
 decode = msgspec.json.Decoder(WorkerMessage).decode
 """Bytes of one line to a message; raises msgspec.DecodeError."""
