@@ -1,7 +1,8 @@
 """Repeats of one trivial pytest test per second, against pytest-repeat, pytest-xdist and starting pytest each time.
 
 Usage: pytest_peers.py [ROUNDS]. Every figure is from start to exit of the command, in alternating rounds; the peers get
-an environment of their own (the network is needed once).
+an environment of their own (the network is needed once). In a process of ours the same plugins are loaded as in the
+peer's, but for the one that repeats.
 """
 
 import statistics
@@ -15,9 +16,10 @@ from pathlib import Path
 from benchmarks.measuring import in_turns, paired_ratio, run_flakeproof
 
 PEERS = ("pytest==9.0.0", "pytest-repeat==0.9.4", "pytest-xdist==3.8.0")
-REPEATS = 10_000
-FORKS = 1_000
+REPEATS = 50_000
+FORKS = 5_000
 STARTS = 10
+PLAIN = ("-p", "no:xdist", "-p", "no:repeat")
 _TEST = "def test_nothing():\n    pass\n"
 
 
@@ -42,11 +44,11 @@ class Peers:
         subprocess.run(command, cwd=self.folder, stdout=subprocess.DEVNULL, check=True)
         return time.perf_counter() - start
 
-    def flakeproof(self, count: int, processes: int, isolation: str) -> float:
-        """Seconds of one flakeproof, from start to exit."""
+    def flakeproof(self, count: int, processes: int, isolation: str, *plugins: str) -> float:
+        """Seconds of one flakeproof, from start to exit; `plugins` are arguments for pytest."""
         _, seconds = run_flakeproof(
             *("test_it.py::test_nothing", "-c", str(count), "-w", str(processes)),
-            *("--isolation", isolation, "--python", str(self.python)),
+            *("--isolation", isolation, "--python", str(self.python), "--pytest-args", " ".join(plugins)),
             project=self.folder,
         )
         return seconds
@@ -72,29 +74,29 @@ def main() -> None:
             "shared, one process, tests/s against pytest-repeat",
             rounds,
             2.5,
-            lambda: REPEATS / peers.flakeproof(REPEATS, 1, "shared"),
+            lambda: REPEATS / peers.flakeproof(REPEATS, 1, "shared", *PLAIN),
             lambda: REPEATS / peers.pytest("-p", "no:xdist", "--count", str(REPEATS)),
         )
         compare(
             "shared, two processes, tests/s against pytest-xdist -n2 with pytest-repeat",
             rounds,
             5,
-            lambda: REPEATS / peers.flakeproof(REPEATS, 2, "shared"),
+            lambda: REPEATS / peers.flakeproof(REPEATS, 2, "shared", *PLAIN),
             lambda: REPEATS / peers.pytest("-n2", "--count", str(REPEATS)),
         )
         compare(
             "fork, two processes, tests/s against starting pytest for each",
             rounds,
             100,
-            lambda: FORKS / peers.flakeproof(FORKS, 2, "fork"),
-            lambda: STARTS / sum(peers.pytest("-p", "no:xdist", "-p", "no:repeat") for _ in range(STARTS)),
+            lambda: FORKS / peers.flakeproof(FORKS, 2, "fork", *PLAIN),
+            lambda: STARTS / sum(peers.pytest(*PLAIN) for _ in range(STARTS)),
         )
         compare(
             "one test, starts/s against plain pytest",
             rounds * 2,
             1 / 1.5,
-            lambda: 1 / peers.flakeproof(1, 1, "fork"),
-            lambda: 1 / peers.pytest("-p", "no:xdist", "-p", "no:repeat", "test_it.py::test_nothing"),
+            lambda: 1 / peers.flakeproof(1, 1, "fork", *PLAIN),
+            lambda: 1 / peers.pytest(*PLAIN, "test_it.py::test_nothing"),
         )
 
 

@@ -81,8 +81,8 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
         items = loaded.selection.ids if loaded.selection is not None else []
         python = sys.version.split()[0]
         channel.send({"type": "ready", "lanes": lane_kind, "python": python, "load_ns": load_ns, "items": items})
-        gc.collect()
         if loaded.selection is None:
+            gc.collect()
             # What is loaded now lives as long as the process; a fork shares its pages for longer, too. Not with pytest:
             # what is frozen has no referrers for `gc`, and libraries that tests import later look at those.
             gc.freeze()

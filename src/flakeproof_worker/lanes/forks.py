@@ -31,16 +31,18 @@ class _Forks(Children):
         self._verdicts = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
         selection = duty.loaded.selection
         self.needs_folder = selection is not None
-        if selection is not None:
-            selection.warm_up()
-            gc.collect()
         self._randomness = GlobalRandom() if selection is None else None
+        self._forked = 0
         # fork(2) gives a child another state of `random`: a seed that was set at import would be lost.
         keeps_random = selection is not None and not selection.draws_random
         self._random_state: Any = sys.modules["random"].getstate() if keeps_random else None
 
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
         os.ftruncate(self._verdicts[lane], 0)
+        self._forked += 1
+        if self._forked == 2 and (selection := self.duty.loaded.selection) is not None:
+            selection.warm_up()  # not for a single trial, which would wait for it
+            gc.collect()
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:

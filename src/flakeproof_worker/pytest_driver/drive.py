@@ -1,5 +1,6 @@
 """Start pytest in this process, have it collect, and hand the selection over; say exactly why when there is none."""
 
+import gc
 import importlib
 import importlib.util
 import random
@@ -19,9 +20,13 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
 
     `written` returns what this process has written so far. Raises UnloadableError if it does not come to running.
     """
-    _check_pytest()
-    from flakeproof_worker.pytest_driver.plugin import Plugin
-    from flakeproof_worker.pytest_driver.selection import Selection
+    gc.disable()  # nothing of pytest's modules is garbage, and looking for some costs an eighth of the import
+    try:
+        _check_pytest()
+        from flakeproof_worker.pytest_driver.plugin import Plugin
+        from flakeproof_worker.pytest_driver.selection import Selection
+    finally:
+        gc.enable()
 
     watch = _SeedWatch()
 

@@ -60,6 +60,22 @@ class _KeepsNothing:
             del self._cache.set
 
 
+class _CaptureInPhase:
+    """What is left of pytest's capture around each phase of an item when nothing but a fixture of the test captures."""
+
+    def __init__(self, capture: Any, streams: tuple[Any, Any] | None) -> None:
+        self._capture = capture
+        self._streams = streams
+
+    def __enter__(self) -> None:
+        if self._streams is not None:  # as capturing would: suites rely on it unawares
+            sys.stdout, sys.stderr = self._streams
+        self._capture.activate_fixture()
+
+    def __exit__(self, *error: object) -> None:
+        self._capture.deactivate_fixture()
+
+
 class Plugin:
     """Registered with pytest as `flakeproof`."""
 
@@ -80,7 +96,7 @@ class Plugin:
         self.fixture_folders: Callable[[], Any] | None = None
         """Where fixtures of the session keep their temporary files; None for where the trial does."""
         self._streams: tuple[Any, Any] | None = sys.stdout, sys.stderr
-        """What pytest's capture would put in place before each phase; None if it is not asked to."""
+        """What pytest's capture would have put in place before each phase; None if it was not asked to."""
 
     # -- the start
 
@@ -117,6 +133,9 @@ class Plugin:
             if (plugin := config.pluginmanager.getplugin(name)) is not None:
                 with suppress(ValueError):  # it does not write anything
                     config.hook.pytest_sessionfinish._remove_plugin(plugin)
+        if (capture := config.pluginmanager.getplugin("capturemanager")) is not None:
+            in_phase = _CaptureInPhase(capture, self._streams)
+            capture.item_capture = lambda when, item: in_phase
         config.addinivalue_line("markers", "stress(count=1000, max_rate=0, workers=None): see flakeproof")
 
     @hookimpl(hookwrapper=True)  # type: ignore[untyped-decorator]
@@ -140,6 +159,7 @@ class Plugin:
         if session.items:
             self.began = True
             self._silence(session.config)
+            _collect_no_garbage_at_the_end(session.config)
             try:
                 self._begin(session)
             except BaseException as error:
@@ -166,28 +186,6 @@ class Plugin:
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
         """Describe an exception while it is there."""
         self._described[id(report)] = report, call.excinfo.value, describe(call.excinfo.value)
-
-    @hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
-    def pytest_runtest_setup(self) -> Iterator[None]:
-        """Put the streams back, as pytest's capture would, before each phase: suites rely on it unawares."""
-        self._put_streams_back()
-        yield
-
-    @hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
-    def pytest_runtest_call(self) -> Iterator[None]:
-        """The same."""
-        self._put_streams_back()
-        yield
-
-    @hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
-    def pytest_runtest_teardown(self) -> Iterator[None]:
-        """The same."""
-        self._put_streams_back()
-        yield
-
-    def _put_streams_back(self) -> None:
-        if self._streams is not None:
-            sys.stdout, sys.stderr = self._streams
 
     def start_item(self) -> None:
         """Forget the item before."""
@@ -235,6 +233,13 @@ class Plugin:
             if not (implementation.hookwrapper or getattr(implementation, "wrapper", False))
         ]
         self._is_plain = not own and {way.plugin for way in ways} <= {self, _runner}
+
+
+def _collect_no_garbage_at_the_end(config: Any) -> None:
+    """Spare pytest up to five collections when it ends: nobody hears any more what comes of them."""
+    key = getattr(sys.modules.get("_pytest.unraisableexception"), "gc_collect_iterations_key", None)
+    if key is not None:
+        config.stash[key] = 0
 
 
 def _implementations(manager: Any, name: str) -> list[Any]:
