@@ -75,12 +75,13 @@ class Duty:
         """Report how a trial ended that raised `error`."""
         self.reporter.ended(trial, nanoseconds, **ending_of(error), output=output)
 
-    def report_batch(self, now: int) -> None:
+    def report_batch(self, now: int, *, idle: bool = False) -> None:
         """Send the batch if leases have been taken to their end, or if it has been held back for long enough.
 
-        `now` is the monotonic time in nanoseconds.
+        `now` is the monotonic time in nanoseconds. An `idle` process, which has no trial in flight and none to take,
+        holds nothing back: somebody may wait for it before there are more.
         """
-        if self.leases.exhausted or self.reporter.due(now):
+        if idle or self.leases.exhausted or self.reporter.due(now):
             self.reporter.lease_done(self.leases.exhausted)
             self.leases.exhausted = 0
             self.reporter.flush()

@@ -13,7 +13,7 @@ def test_a_pool_gives_out_every_trial_once(first: int, count: int, sizes: list[i
     pool = Pool(first, count)
     given_out: list[int] = []
     turn = 0
-    while (block := pool.take(sizes[turn % len(sizes)])) is not None:
+    while (block := pool.take(0, sizes[turn % len(sizes)])) is not None:
         given_out += range(block[0], block[0] + block[1])
         assert pool.left == count - len(given_out)
         turn += 1
@@ -25,20 +25,20 @@ def test_a_pool_gives_out_every_trial_once(first: int, count: int, sizes: list[i
 def test_what_comes_back_goes_out_again_first(data: st.DataObject) -> None:
     """Returned blocks are given out before new trials, each once."""
     pool = Pool(1, 100)
-    block = pool.take(data.draw(st.integers(2, 50)))
+    block = pool.take(0, data.draw(st.integers(2, 50)))
     assert block is not None
     keep = data.draw(st.integers(0, block[1] - 1))
     back = (block[0] + keep, block[1] - keep)
-    pool.put_back([back])
+    pool.put_back(0, [back])
     assert pool.left == 100 - keep
-    again = pool.take(1000)
+    again = pool.take(0, 1000)
     assert again == back
 
 
 def test_a_pool_without_a_count_never_runs_dry() -> None:
     """When only the duration ends the run, there is always another trial."""
     pool = Pool(5, None)
-    assert [pool.take(3), pool.take(2), pool.left] == [(5, 3), (8, 2), None]
+    assert [pool.take(0, 3), pool.take(0, 2), pool.left] == [(5, 3), (8, 2), None]
 
 
 @settings(deadline=None)

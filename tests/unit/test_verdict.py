@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from flakeproof.engine.dispatcher import Stop
+from flakeproof.engine.stop import Stop
 from flakeproof.errors import ExitCode
 from flakeproof.verdict import INTERRUPTED, TERMINATED, TIME_OVER, Verdict, exit_code, of_run
 

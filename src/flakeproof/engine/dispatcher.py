@@ -4,20 +4,23 @@ import os
 import selectors
 import signal
 from collections.abc import Callable, Iterable
-from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures
-from flakeproof.engine.ledger import Pool
+from flakeproof.engine.inquiry import Inquiry, Settlement
+from flakeproof.engine.ledger import Work
 from flakeproof.engine.leftovers import marker_of, reap_orphans
+from flakeproof.engine.limits import lanes_per_process
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
 from flakeproof.engine.overdue import Overdue
 from flakeproof.engine.process import WorkerProcess
+from flakeproof.engine.stop import Stop
+from flakeproof.engine.unloadable import unloadable
 from flakeproof.engine.watch import Watch
-from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
+from flakeproof.errors import CannotRunError
 from flakeproof.events import (
     Answered,
     AnyEvent,
@@ -30,7 +33,7 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import CommandTarget, Failure, Finding, ItemOutcome, Outcome, PytestTarget, RunSpec
+from flakeproof.model import CommandTarget, Failure, ItemOutcome, Outcome, PytestTarget, RunSpec
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.seeds import trial_seed
 
@@ -47,29 +50,6 @@ _REAP_NS = 1_000_000_000
 _OUTPUT_LIMIT = 64 * 1024 * 1024
 
 
-class Stop(Enum):
-    """Why a run ends before its plan is fulfilled, in words for the summary."""
-
-    DURATION = "the time given is over"
-    FAILFAST = "stopped after the first failure"
-    MAX_FAILURES = "stopped after the failures allowed"
-    INTERRUPTED = "interrupted"
-    TERMINATED = "terminated"
-    ANSWERED = "the question is answered"
-    ALL_FAILED = "every test has failed once"
-    GIVEN_UP = "no worker process could be started any more"
-
-
-class Inquiry(Protocol):
-    """Finds the answer to a run's question."""
-
-    def add(self, event: AnyEvent) -> None:
-        """Take in how trials ended."""
-
-    def answer(self) -> Finding | None:
-        """The answer, once there is one."""
-
-
 class Dispatcher:
     """Runs `spec` and tells `emit` what happens."""
 
@@ -80,15 +60,15 @@ class Dispatcher:
         temporary: str,
         run_id: str,
         emit: Callable[[AnyEvent], None],
-        inquiry: Inquiry | None,
+        work: Work,
+        inquiry: Inquiry | None = None,
     ) -> None:
         """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
 
-        `inquiry` is whether the run's question is answered, None if it has none.
+        `work` has the trials to run; `inquiry` is whether the run's question is answered, None if it has none.
         """
-        self._inquiry = inquiry
-        self._unsettled: dict[int, list[AnyEvent]] = {}
-        """Of each process what it has reported since it last told of all that had ended in it."""
+        self._work = work
+        self._settlement = Settlement(inquiry)
         self._spec = spec
         self._scratch = scratch
         self._temporary = temporary
@@ -96,7 +76,6 @@ class Dispatcher:
         self._dropped: set[str] = set()
         self._run_id = run_id
         self._emit = emit
-        self._pool = Pool(spec.first, spec.count)
         self._selector = selectors.DefaultSelector()
         self._processes: dict[int, WorkerProcess] = {}
         self._watches: dict[int, Watch] = {}
@@ -130,22 +109,49 @@ class Dispatcher:
         Raises UsageError or CannotRunError if the target cannot be run; no process is left in any case.
         """
         try:
-            for lanes in self._lanes_per_process():
-                if self._stop is None:
-                    self._start(lanes)
-            while self._processes:
-                self._handle(self._selector.select(_TICK))
-                now = monotonic_ns()
-                self._end_in_time(now)
-                if now >= self._next_look_ns:
-                    self._next_look_ns = now + int(_TICK * 1e9)
-                    self._tick(now)
-            if self._stop is None and self._pool.left != 0:
-                self._give_up("the limits of this machine do not allow it")
+            self.start()
+            while self.is_running:
+                self.step(_TICK)
         finally:
-            for process in list(self._processes.values()):
-                self._remove(process)
-            self._selector.close()
+            self.close()
+
+    def start(self) -> None:
+        """Start the processes; they run with `step`, and `close` must follow. Raises CannotRunError."""
+        for place, lanes in enumerate(lanes_per_process(self._spec)):
+            if self._stop is None:
+                self._start(place, lanes)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is any process."""
+        return bool(self._processes)
+
+    def fileno(self) -> int:
+        """Descriptor on which something is ready when `step` has to be called, which is also due at each tick."""
+        return self._selector.fileno()
+
+    def step(self, timeout: float) -> None:
+        """Wait for at most `timeout` seconds until something happens, and see to it. Raises like `run`."""
+        self._handle(self._selector.select(timeout))
+        now = monotonic_ns()
+        self._end_in_time(now)
+        if now >= self._next_look_ns:
+            self._next_look_ns = now + int(_TICK * 1e9)
+            self._tick(now)
+        if not self._processes and self._stop is None and self._work.left != 0:
+            self._give_up("the limits of this machine do not allow it")
+
+    def close(self) -> None:
+        """End every process."""
+        for process in list(self._processes.values()):
+            self._remove(process)
+        self._selector.close()
+
+    def wake(self, place: int) -> None:
+        """Look for work for the process at `place`: there is some that was not there before."""
+        for process in self._processes.values():
+            if process.place == place and process.ready and self._stop is None:
+                self._top_up(process)
 
     def end(self) -> RunEnded:
         """How long it took, and why it ended; to be told when all is done."""
@@ -154,14 +160,7 @@ class Dispatcher:
 
     # -- processes
 
-    def _lanes_per_process(self) -> list[int]:
-        spec = self._spec
-        workers = spec.workers if spec.count is None else min(spec.workers, spec.count)
-        processes = min(spec.processes, workers)
-        share, rest = divmod(workers, processes)
-        return [share + (index < rest) for index in range(processes)]
-
-    def _start(self, lanes: int) -> None:
+    def _start(self, place: int, lanes: int) -> None:
         spec, number = self._spec, self._next_number
         self._next_number += 1
         target = spec.target
@@ -182,7 +181,7 @@ class Dispatcher:
             # Recorded by way of the seed, different in each process: what hangs on hash order can show itself.
             environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
         try:
-            process = WorkerProcess(number, target.python, target.folder, order, environment)
+            process = WorkerProcess(number, place, target.python, target.folder, order, environment)
         except OSError as error:
             raise CannotRunError(
                 f"cannot start a worker process with {target.python}: {error}",
@@ -224,14 +223,14 @@ class Dispatcher:
                     process.stop()
             case Unloadable():
                 if self._started_ns is None:
-                    raise self._cannot_load(message)
+                    raise unloadable(message, self._spec.target)
                 process.unloadable = message.message
             case Passed():
                 process.account.exhausted(message.leases)
                 process.account.passed(message.count)
                 process.latest_items = message.items
                 self._passed(process, message.count, message.durations)
-                self._settle(process.number)
+                self._settle(process)
             case Ended():
                 process.account.ended(message.trial)
                 self._ended_alone(process, message)
@@ -244,7 +243,8 @@ class Dispatcher:
         if not self._items:
             self._items = items
             if items:
-                self._tell(process.number, ItemsCollected(items=items))
+                self._emit(ItemsCollected(items=items))
+                self._settlement.told(process.number, ItemsCollected(items=items))
         elif set(items) != set(self._items):
             first, second = (
                 sorted(set(one) - set(other)) for one, other in ((self._items, items), (items, self._items))
@@ -270,22 +270,6 @@ class Dispatcher:
         if len(self._dropped) == len(self._items) and self._stop is None:
             self._stop = Stop.ALL_FAILED
 
-    def _cannot_load(self, message: Unloadable) -> FlakeproofError:
-        """What to tell the user about a target that cannot be loaded."""
-        target = self._spec.target
-        if message.kind == "nothing":
-            return NothingToRunError(
-                message.message, f"run from {target.folder}, with {target.python}", message.details
-            )
-        if message.kind == "missing":
-            return CannotRunError(message.message, "install it there, or name another interpreter with --python")
-        if message.kind == "old":
-            return CannotRunError(message.message, "use a newer one: name its interpreter with --python")
-        if message.kind != "unknown":
-            return CannotRunError(message.message, details=message.details)
-        remedy = f"searched from {target.folder}, with {target.python} (another interpreter: --python)"
-        return UsageError(message.message, remedy, message.details)
-
     def _bury(self, process: WorkerProcess) -> None:
         """Account for every trial of a process that has exited; replace it if there is work left."""
         flying = process.in_flight()
@@ -302,7 +286,9 @@ class Dispatcher:
         for trial in remains.in_flight:
             seed = trial_seed(self._spec.seed, trial)
             if trial in watch.blamed:
-                self._died(failures.timed_out(trial, seed, process.number, watch.blamed[trial], output, item=item))
+                self._died(
+                    process, failures.timed_out(trial, seed, process.number, watch.blamed[trial], output, item=item)
+                )
             elif watch.ending:
                 # It ran beside a trial that hung; it has no result and gets another chance, as does an unstarted one.
                 put_back.append((trial, 1))
@@ -310,10 +296,12 @@ class Dispatcher:
                 number = -status if status < 0 else None
                 code = status if status >= 0 else None
                 seconds = (now - flying[trial]) / 1e9
-                self._died(failures.crashed(trial, seed, process.number, seconds, number, code, output, item=item))
-        self._settle(process.number)
-        self._pool.put_back(put_back)
-        if self._stop is None and self._pool.left != 0:
+                self._died(
+                    process, failures.crashed(trial, seed, process.number, seconds, number, code, output, item=item)
+                )
+        self._settle(process)
+        self._work.put_back(process.place, put_back)
+        if self._stop is None and self._work.left != 0:
             self._replace(process, status, output)
 
     def _count_fruitless(self, process: WorkerProcess) -> None:
@@ -334,7 +322,7 @@ class Dispatcher:
             self._give_up(process.unloadable or f"a worker process ended ({_status_text(status)})")
             return
         try:
-            self._start(process.lanes)
+            self._start(process.place, process.lanes)
         except CannotRunError as error:
             if self._processes:
                 return  # the others have to do
@@ -343,7 +331,7 @@ class Dispatcher:
     def _give_up(self, why: str) -> None:
         """End a run in which no process can be started any more, but keep what has been seen."""
         self._stop = Stop.GIVEN_UP
-        block = self._pool.take(1)
+        block = self._work.take(0, 1)
         if block is not None:
             self._ended += 1
             self._emit(TrialLost(trial=block[0], reason=f"it could not be started: {why}"))
@@ -355,9 +343,10 @@ class Dispatcher:
         # What is given ahead waits behind what is slow, or hangs. Only short trials are worth it.
         most = _LEASES_AHEAD if wanted > process.lanes else 1
         while process.account.leases < most:
-            block = self._pool.take(self._fair_share(max(wanted, process.lanes)))
+            block = self._work.take(process.place, self._fair_share(max(wanted, process.lanes)))
             if block is None:
-                process.finish()  # should another process die, a replacement takes what it gives back
+                if self._work.is_over:
+                    process.finish()  # should another process die, a replacement takes what it gives back
                 return
             process.give(block)
 
@@ -368,7 +357,7 @@ class Dispatcher:
         return min(_LARGEST_LEASE, int(completed / elapsed * _LEASE_SECONDS)) if elapsed > 0 else 0
 
     def _fair_share(self, wanted: int) -> int:
-        left = self._pool.left
+        left = self._work.left
         return wanted if left is None else min(wanted, max(1, left // (2 * len(self._processes))))
 
     def _passed(self, process: WorkerProcess, count: int, durations: list[tuple[int, int]]) -> None:
@@ -378,14 +367,14 @@ class Dispatcher:
             self._last_end_ns = monotonic_ns()
             items = process.latest_items
             event = TrialsPassed(process=process.number, count=count, durations=durations, items=items)
-            self._tell(process.number, event)
+            self._tell(process, event)
 
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
             failure = failures.from_report(message, seed, process.number, process.lane_kind)
             further = failures.further(message, failure)
-            self._failure(failure, further, message.items, cut_short=message.cut_short)
+            self._failure(process, failure, further, message.items, cut_short=message.cut_short)
             return
         self._ended += 1
         self._last_end_ns = monotonic_ns()
@@ -393,21 +382,27 @@ class Dispatcher:
             event: AnyEvent = TrialSkipped(trial=message.trial, reason=message.reason, items=message.items)
         else:
             event = TrialLost(trial=message.trial, reason=message.reason)
-        self._tell(process.number, event)
+        self._tell(process, event)
 
-    def _died(self, failure: Failure) -> None:
+    def _died(self, process: WorkerProcess, failure: Failure) -> None:
         """A trial that did not come to its end."""
         items = {failure.item: ItemOutcome.FAILED} if failure.item else {}
-        self._failure(failure, [], items, cut_short=bool(self._items))
+        self._failure(process, failure, [], items, cut_short=bool(self._items))
 
     def _failure(
-        self, failure: Failure, further: list[Failure], items: dict[str, ItemOutcome], *, cut_short: bool
+        self,
+        process: WorkerProcess,
+        failure: Failure,
+        further: list[Failure],
+        items: dict[str, ItemOutcome],
+        *,
+        cut_short: bool,
     ) -> None:
         self._ended += 1
         self._failed += 1
         self._last_end_ns = monotonic_ns()
         event = TrialFailed(number=self._failed, failure=failure, further=further, items=items, cut_short=cut_short)
-        self._tell(failure.process, event)
+        self._tell(process, event)
         if self._spec.drop_failed:
             self._drop(items)
         limit = self._spec.max_failures
@@ -420,25 +415,18 @@ class Dispatcher:
         """Seconds since the first process was ready."""
         return (now - self._started_ns) / 1e9 if self._started_ns else 0.0
 
-    def _settle(self, process: int) -> None:
-        """Ask whether the question is answered, by all that has ended in `process`, not only by what was told at once.
-
-        Failures are told at once, and passes in batches: who counted what is known at any moment would see too many
-        failures, and would take each of its looks after one.
-        """
-        if self._inquiry is None:
-            return
-        for event in self._unsettled.pop(process, ()):
-            self._inquiry.add(event)
-        if self._stop is None and (finding := self._inquiry.answer()) is not None:
+    def _settle(self, process: WorkerProcess) -> None:
+        """All that has ended in `process` is known."""
+        finding = self._settlement.settle(process.number)
+        if finding is not None and self._stop is None:
             self._emit(Answered(finding=finding))
             self._stop = Stop.ANSWERED
 
-    def _tell(self, process: int, event: AnyEvent) -> None:
+    def _tell(self, process: WorkerProcess, event: AnyEvent) -> None:
         """Tell how trials of `process` ended."""
         self._emit(event)
-        if self._inquiry is not None:
-            self._unsettled.setdefault(process, []).append(event)
+        self._settlement.told(process.number, event)
+        self._work.ended(process.place, event)
 
     def _end_in_time(self, now: int) -> None:
         duration = self._spec.duration

@@ -11,9 +11,12 @@ from typing import Any
 import flakeproof
 from flakeproof.clock import now
 from flakeproof.engine import limits
-from flakeproof.engine.dispatcher import Dispatcher, Inquiry, Stop
+from flakeproof.engine.dispatcher import Dispatcher
+from flakeproof.engine.inquiry import Inquiry
+from flakeproof.engine.ledger import Pool
 from flakeproof.engine.leftovers import nothing_left_running, temporary_root
 from flakeproof.engine.project_files import difference, snapshot
+from flakeproof.engine.stop import Stop
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
 
@@ -34,7 +37,8 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
             sink(event)
 
     with temporary_root() as temporary:
-        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, inquiry)
+        work = Pool(spec.first, spec.count)
+        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
         emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
         before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
         with _signals_stop(dispatcher), nothing_left_running(run_id):

@@ -2,9 +2,33 @@
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
+
+from flakeproof.events import AnyEvent
 
 Block = tuple[int, int]
 """A run of trials: number of the first, and how many."""
+
+
+class Work(Protocol):
+    """The trials that a run consists of, and who may have them when."""
+
+    @property
+    def left(self) -> int | None:
+        """Trials that no process has; None if there is no end to them."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more will come, but for those that are put back."""
+
+    def take(self, place: int, wanted: int) -> Block | None:
+        """A block of at most `wanted` trials for the process at `place`; None if there is none now."""
+
+    def put_back(self, place: int, blocks: list[Block]) -> None:
+        """Return trials that the process at `place` had not started."""
+
+    def ended(self, place: int, event: AnyEvent) -> None:
+        """Hear how trials of the process at `place` have ended."""
 
 
 class Pool:
@@ -20,8 +44,11 @@ class Pool:
         """Trials in the pool; None when it never runs dry."""
         return None if self._left is None else self._left + sum(count for _, count in self._returned)
 
-    def take(self, wanted: int) -> Block | None:
-        """A block of at most `wanted` trials (at least 1); None when the pool is empty."""
+    is_over = True
+    """An empty pool does not fill by itself."""
+
+    def take(self, place: int, wanted: int) -> Block | None:
+        """A block of at most `wanted` trials (at least 1), the same for every place; None when the pool is empty."""
         if self._returned:
             first, count = self._returned.popleft()
             if count > wanted:
@@ -36,9 +63,12 @@ class Pool:
             self._left -= size
         return first, size
 
-    def put_back(self, blocks: list[Block]) -> None:
+    def put_back(self, place: int, blocks: list[Block]) -> None:
         """Return trials that were not started."""
         self._returned.extend(blocks)
+
+    def ended(self, place: int, event: AnyEvent) -> None:
+        """Nothing depends on it."""
 
 
 class Account:

@@ -1,4 +1,4 @@
-"""What a run needs of the machine, checked before it starts: descriptors and ephemeral ports."""
+"""How a run is spread over processes, and whether the machine has the descriptors and ports that it needs."""
 
 import resource
 from pathlib import Path
@@ -38,6 +38,14 @@ def check(spec: RunSpec) -> None:
             f"{spec.workers} workers need {ports} ephemeral ports, the system has {available}",
             "ask for fewer --workers or widen net.ipv4.ip_local_port_range",
         )
+
+
+def lanes_per_process(spec: RunSpec) -> list[int]:
+    """How many workers each of the processes of a run holds."""
+    workers = spec.workers if spec.count is None else min(spec.workers, spec.count)
+    processes = min(spec.processes, workers)
+    share, rest = divmod(workers, processes)
+    return [share + (index < rest) for index in range(processes)]
 
 
 def _ephemeral_ports() -> int | None:

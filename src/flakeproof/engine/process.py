@@ -28,12 +28,16 @@ _CHUNKS_AT_ONCE = 8
 class WorkerProcess:
     """A running worker process and what we know of it."""
 
-    def __init__(self, number: int, python: str, folder: str, order: dict[str, Any], environment: dict[str, str]):
+    def __init__(
+        self, number: int, place: int, python: str, folder: str, order: dict[str, Any], environment: dict[str, str]
+    ) -> None:
         """Start it. `order` is what the process is told first (`flakeproof_worker.process`).
 
         Raises OSError when the interpreter cannot be started.
         """
         self.number = number
+        self.place = place
+        """Which of the run's processes it is, or stands in for."""
         self.lanes: int = order["lanes"]
         self.account = Account(self.lanes)
         self.ready = False

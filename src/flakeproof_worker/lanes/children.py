@@ -107,7 +107,7 @@ class Children(ABC):
             if lane in self.running:
                 continue
             trial = duty.leases.take()
-            duty.report_batch(perf_counter_ns())
+            duty.report_batch(perf_counter_ns(), idle=trial is None and not self.running)
             if trial is None:
                 return
             self._begin(lane, *trial)

@@ -119,7 +119,7 @@ class _Lanes:
         taken = duty.leases.take()
         now = perf_counter_ns()
         if taken is None:
-            duty.report_batch(now)
+            duty.report_batch(now, idle=not self._running)
             if not self._running and duty.leases.no_more():
                 self._ended = True
                 self._loop.stop()

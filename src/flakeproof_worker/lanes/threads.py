@@ -21,6 +21,8 @@ class _Lanes:
         self._duty = duty
         self._changed = threading.Condition()
         self._running = 0
+        self._busy = 0
+        """Lanes with a trial in flight."""
 
     def run(self) -> None:
         threads = [
@@ -57,8 +59,9 @@ class _Lanes:
                 trial = duty.leases.take()
                 now = perf_counter_ns()
                 if trial is not None:
+                    self._busy += 1
                     board.begin(duty.words, lane, trial[0], now)
-                duty.report_batch(now)
+                duty.report_batch(now, idle=not self._busy)
                 if trial is not None:
                     return trial
                 if duty.leases.no_more():
@@ -77,6 +80,7 @@ class _Lanes:
             end = perf_counter_ns()
             duty.leave_if_unwanted(error)
             with self._changed:
+                self._busy -= 1
                 duty.report_exception(trial, error, end - start)
                 board.clear(duty.words, lane)
         else:
@@ -84,5 +88,6 @@ class _Lanes:
             duty.leave_if_unwanted()
             # Under the lock: another lane may be sending the batch.
             with self._changed:
+                self._busy -= 1
                 duty.reporter.passed.append(end - start)
                 board.clear(duty.words, lane)

@@ -1,0 +1,16 @@
+"""Why a run ends before its plan is fulfilled."""
+
+from enum import Enum
+
+
+class Stop(Enum):
+    """Why a run ends before its plan is fulfilled, in words for the summary."""
+
+    DURATION = "the time given is over"
+    FAILFAST = "stopped after the first failure"
+    MAX_FAILURES = "stopped after the failures allowed"
+    INTERRUPTED = "interrupted"
+    TERMINATED = "terminated"
+    ANSWERED = "the question is answered"
+    ALL_FAILED = "every test has failed once"
+    GIVEN_UP = "no worker process could be started any more"

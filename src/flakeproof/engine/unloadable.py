@@ -1,0 +1,19 @@
+"""A target that cannot be loaded, in the words of errors."""
+
+from flakeproof.engine.messages import Unloadable
+from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
+from flakeproof.model import TargetSpec
+
+
+def unloadable(message: Unloadable, target: TargetSpec) -> FlakeproofError:
+    """What to tell the user about `target`, of which a worker process says that it cannot load it."""
+    if message.kind == "nothing":
+        return NothingToRunError(message.message, f"run from {target.folder}, with {target.python}", message.details)
+    if message.kind == "missing":
+        return CannotRunError(message.message, "install it there, or name another interpreter with --python")
+    if message.kind == "old":
+        return CannotRunError(message.message, "use a newer one: name its interpreter with --python")
+    if message.kind != "unknown":
+        return CannotRunError(message.message, details=message.details)
+    remedy = f"searched from {target.folder}, with {target.python} (another interpreter: --python)"
+    return UsageError(message.message, remedy, message.details)
