@@ -10,7 +10,7 @@ from flakeproof import config as configuration
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent
 from flakeproof.planning import Plan, plan
-from flakeproof.reports.files import report_files
+from flakeproof.reports.files import of_run, report_files
 from flakeproof.runspec import build, names_of
 from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, store_of
@@ -120,7 +120,7 @@ def run(
     except BaseException:
         files.withdraw()
         raise
-    for problem in files.write(summary):
+    for problem in files.write(of_run(summary)):
         warnings.warn(problem, RuntimeWarning, stacklevel=2)
     if summary.stopped == INTERRUPTED:
         raise KeyboardInterrupt(signal.SIGINT)

@@ -1,5 +1,7 @@
 """Errors that a user sees, and the exit codes that go with them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -52,3 +54,14 @@ class NothingToRunError(FlakeproofError):
     """There is nothing to run or to look at."""
 
     exit_code = ExitCode.NOTHING
+
+
+@contextmanager
+def about(arm: str) -> Iterator[None]:
+    """Say of an error which arm of a comparison it is about."""
+    try:
+        yield
+    except FlakeproofError as error:
+        error.message = f"{arm}: {error.message}"
+        error.remedy = error.remedy or "the target has to run in both arms"
+        raise

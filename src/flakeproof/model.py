@@ -63,6 +63,8 @@ class TargetSpec(Record, frozen=True, kw_only=True):
     """Path of the interpreter of the worker processes."""
     folder: str
     """Working directory."""
+    environment: dict[str, str] = {}
+    """Variables set on top of flakeproof's own environment."""
     descriptors_per_trial: int = 1
     """File descriptors that one trial holds at most."""
     ports_per_trial: int = 0
@@ -99,8 +101,6 @@ class CommandTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag
     """Path of what is executed."""
     argv: list[str]
     """Its arguments, its own name first; `{trial}` and `{seed}` stand for those of the trial."""
-    environment: dict[str, str] = {}
-    """Variables set on top of flakeproof's own environment."""
     skip_code: int | None = None
     """Exit status that means "skipped"."""
     failure: str | None = None

@@ -33,10 +33,12 @@ def build(
     folder: Path,
     *,
     is_gate: bool = False,
+    provokes: bool = False,
 ) -> RunSpec:
     """The run of the target `wanted` under `config`; `extra` holds settings of a scenario given by name.
 
-    A gate ends as soon as it is known on which side of the rate that is allowed the target is.
+    A gate ends as soon as it is known on which side of the rate that is allowed the target is. What `provokes` wants a
+    scenario to fail often rather than as often as in CI.
 
     Raises UsageError, and CannotRunError for a command that cannot be started.
     """
@@ -49,7 +51,9 @@ def build(
     if question is not None and not {"count", "duration", "preset"} & config.values.keys():
         count = max(preset.count, _PATIENCE * trials_without_failure(question.rate, question.error))
     isolation = _isolation(target, config)
-    workers, processes = _places(config, scenario, preset.workers, one_each=one_at_a_time(target, isolation))
+    workers, processes = _places(
+        config, scenario, preset.workers, one_each=one_at_a_time(target, isolation), provokes=provokes
+    )
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     seed = config.get("seed")
     return RunSpec(
@@ -194,7 +198,7 @@ def _scenario_settings(config: Config, scenario: Scenario | None) -> dict[str, s
 
 
 def _places(
-    config: Config, scenario: Scenario | None, preset_workers: int | None, *, one_each: bool
+    config: Config, scenario: Scenario | None, preset_workers: int | None, *, one_each: bool, provokes: bool
 ) -> tuple[int, int]:
     """How many workers, in how many processes; with `one_each` no process holds more than one."""
     cores = len(os.sched_getaffinity(0))
@@ -211,7 +215,9 @@ def _places(
         else:
             processes = workers
     if workers is None:
-        fitting = scenario.workers if scenario else cores
+        fitting = cores
+        if scenario is not None:
+            fitting = scenario.provoking_workers if provokes else scenario.workers
         workers = max(preset_workers or fitting, processes or 1)
     if one_each:
         if config.is_asked_for("processes") and processes is not None and processes < workers:

@@ -10,6 +10,8 @@ import typer
 
 import flakeproof
 from flakeproof.cli.clean import clean
+from flakeproof.cli.command_words import split_command
+from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
 from flakeproof.cli.gate import gate
 from flakeproof.cli.plan import plan
@@ -30,6 +32,7 @@ app = typer.Typer(
 for command, title in (
     (run, "Run a target many times and tell how often it fails."),
     (gate, "Tell whether a target fails less often than allowed; for CI."),
+    (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
     (stress, "Do that with the test of the original stress kit, in its modes."),
     (plan, "Tell how many tests it takes to see a flake."),
     (replay, "Run one test of an earlier run again, and show all of it."),
@@ -94,11 +97,9 @@ def _run() -> int:
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
-    """What is for us, and the command after `--`, if there is one: Typer would not tell it from a target."""
+    """What is for us, and the command after `--`, if there is one."""
     place = words.index("--") if "--" in words else 0
-    if not {"run", "gate"} & set(words[:place]):
-        return words, None
-    return words[:place], words[place + 1 :]
+    return split_command(words) if {"run", "gate", "verify"} & set(words[:place]) else (words, None)
 
 
 def _check_folder() -> None:

@@ -54,6 +54,34 @@ Error = Annotated[
     str | None,
     _text("--error", help="Probability that the answer may be wrong with. [5%]", panel=_HOW_MUCH, metavar="P"),
 ]
+SpentCount = Annotated[
+    str | None, _text("-c", "--count", help="Tests to spend, both arms together.", panel=_HOW_MUCH, metavar="N")
+]
+SpentTime = Annotated[
+    str | None, _text("--duration", help="Time to spend. [10m, if no --count]", panel=_HOW_MUCH, metavar="90s")
+]
+VerdictError = Annotated[
+    str | None,
+    _text("--error", help="Probability that the verdict may be wrong with. [1%]", panel=_HOW_MUCH, metavar="P"),
+]
+Reduction = Annotated[
+    str | None,
+    _text(
+        "--reduction",
+        help="What makes failing less than so many times rarer is no fix. [10]",
+        panel=_HOW_MUCH,
+        metavar="N",
+    ),
+]
+Resume = Annotated[
+    str | None,
+    _text(
+        "--resume",
+        help="Go on with the evidence of an earlier comparison: its run, or `latest`.",
+        panel=_HOW_MUCH,
+        metavar="RUN",
+    ),
+]
 MaxRate = Annotated[
     str | None,
     _text("--max-rate", help="Failure rate that is allowed: 0.1%, 0.001 or 1/1000.", panel=_HOW_MUCH, metavar="RATE"),

@@ -14,7 +14,7 @@ from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent, TrialFailed
 from flakeproof.model import RunSpec
 from flakeproof.reports import lines
-from flakeproof.reports.files import ReportFiles
+from flakeproof.reports.files import ReportFiles, of_run
 from flakeproof.reports.plain import PlainConsole
 from flakeproof.reports.terminal import wants_live
 from flakeproof.reports.writer import Style, Writer, standard
@@ -115,7 +115,7 @@ class Session:
                 becomes_latest=becomes_latest,
             )
             if summary.stopped in (INTERRUPTED, TERMINATED):
-                _ignore_signals()
+                ignore_signals()
             return summary
         except BaseException:
             self._files.withdraw()
@@ -148,7 +148,7 @@ class Session:
         code = summary.exit_code
         if "GITHUB_ACTIONS" in os.environ:
             self._tell_github(summary)
-        for problem in self._files.write(summary):
+        for problem in self._files.write(of_run(summary)):
             self._warn(problem)
             # What was asked for is not there; that must not look like success.
             code = code or ExitCode.BROKEN
@@ -181,7 +181,7 @@ class Session:
             self._repeated.append(lines.failure(event.number, event.failure))
 
 
-def _ignore_signals() -> None:
+def ignore_signals() -> None:
     """The run was ended by a signal: a second one, from an impatient hand or CI, must not cost the reports."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.SIG_IGN)

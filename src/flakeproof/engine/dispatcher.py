@@ -126,6 +126,11 @@ class Dispatcher:
         """Whether there is any process."""
         return bool(self._processes)
 
+    @property
+    def has_started(self) -> bool:
+        """Whether a process has loaded the target."""
+        return self._started_ns is not None
+
     def fileno(self) -> int:
         """Descriptor on which something is ready when `step` has to be called, which is also due at each tick."""
         return self._selector.fileno()
@@ -180,6 +185,7 @@ class Dispatcher:
         if not isinstance(target, CommandTarget):
             # Recorded by way of the seed, different in each process: what hangs on hash order can show itself.
             environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
+            environment |= target.environment
         try:
             process = WorkerProcess(number, place, target.python, target.folder, order, environment)
         except OSError as error:

@@ -41,7 +41,7 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
         dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
         emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
         before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
-        with _signals_stop(dispatcher), nothing_left_running(run_id):
+        with signals_stop(dispatcher.stop), nothing_left_running(run_id):
             dispatcher.run()
     if before is not None and (changes := difference(before, snapshot(spec.target.folder))):
         emit(Noted(message=changes))
@@ -49,15 +49,15 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
 
 
 @contextmanager
-def _signals_stop(dispatcher: Dispatcher) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the run in order; outside of the main thread signals are not ours."""
+def signals_stop(end: Callable[[Stop], None]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM call `end` with the reason; outside of the main thread signals are not ours."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     reasons = {signal.SIGINT: Stop.INTERRUPTED, signal.SIGTERM: Stop.TERMINATED}
 
     def stop(number: int, frame: FrameType | None) -> None:
-        dispatcher.stop(reasons[signal.Signals(number)])
+        end(reasons[signal.Signals(number)])
 
     before: dict[int, Any] = {number: signal.signal(number, stop) for number in reasons}
     try:

@@ -13,4 +13,5 @@ class Stop(Enum):
     TERMINATED = "terminated"
     ANSWERED = "the question is answered"
     ALL_FAILED = "every test has failed once"
+    SPENT = "the tests that may be spent have been"
     GIVEN_UP = "no worker process could be started any more"

@@ -1,6 +1,6 @@
 """The reports that are documents: which ones a run is to leave; checked before it, written after it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,30 +9,27 @@ from flakeproof.errors import UsageError
 from flakeproof.reports.document import STDOUT, Document
 from flakeproof.summary import Summary, to_json
 
-
-def _json(summary: Summary) -> bytes:
-    return to_json(summary)
-
-
-def _junit(summary: Summary) -> bytes:
-    from flakeproof.reports.junit import render  # imports a parser of XML
-
-    return render(summary)
-
-
-def _markdown(summary: Summary) -> bytes:
-    from flakeproof.reports.markdown import render
-
-    return render(summary)
-
-
-_FORMATS: Mapping[str, tuple[str, Callable[[Summary], bytes]]] = {
-    "junit-xml": ("JUnit", _junit),
-    "json": ("JSON", _json),
-    "markdown": ("Markdown", _markdown),
-}
-NAMES = tuple(_FORMATS)
+_TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown"}
+NAMES = tuple(_TITLES)
 """Of the settings that each name the file of a report."""
+Renderers = Mapping[str, Callable[[], bytes]]
+"""By the name of the setting, what makes the document."""
+
+
+def of_run(summary: Summary) -> Renderers:
+    """The documents about a run."""
+
+    def junit() -> bytes:
+        from flakeproof.reports.junit import render  # imports a parser of XML
+
+        return render(summary)
+
+    def markdown() -> bytes:
+        from flakeproof.reports.markdown import render
+
+        return render(summary)
+
+    return {"junit-xml": junit, "json": lambda: to_json(summary), "markdown": markdown}
 
 
 class ReportFiles:
@@ -61,26 +58,25 @@ class ReportFiles:
         for document in reversed(list(self._wanted.values())):
             document.withdraw()
 
-    def write(self, summary: Summary) -> list[str]:
+    def write(self, renderers: Renderers) -> list[str]:
         """Write all of them; return what to tell of those that could not be written."""
         missing: list[str] = []
         for name, document in self._wanted.items():
-            title, render = _FORMATS[name]
             try:
-                document.write(render(summary))
+                document.write(renderers[name]())
             except OSError as error:
-                missing.append(f"the {title} report was not written: {error.strerror or error}")
+                missing.append(f"the {_TITLES[name]} report was not written: {error.strerror or error}")
         return missing
 
 
-def report_files(config: Config, *, only_asked: bool = False) -> ReportFiles:
-    """Those that `config` names; with `only_asked` not those that the project or the environment wants of each run.
+def report_files(config: Config, *, only_asked: bool = False, names: Sequence[str] = NAMES) -> ReportFiles:
+    """Those of `names` in `config`; with `only_asked` not those that the project or the environment wants of each run.
 
     Raises UsageError for two in one place.
     """
     wanted: dict[str, Document] = {}
     taken: dict[object, str] = {}
-    for name in NAMES:
+    for name in names:
         target: str | None = config.get(name)
         if target is None or (only_asked and not config.is_asked_for(name)):
             continue

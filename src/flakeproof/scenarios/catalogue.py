@@ -51,6 +51,8 @@ class Scenario:
     workers: int
     workers_per_process: int
     """How many a process needs for the flake to show: it lives among trials that share a process."""
+    provoking_workers: int
+    """How many make it show often: for comparisons, which want failures and no rate."""
     ci_rate: float
     """Failure rate that its flake was first seen with."""
     descriptors_per_trial: int
@@ -89,6 +91,7 @@ TCPRTT = Scenario(
     },
     workers=4,
     workers_per_process=2,
+    provoking_workers=8,
     ci_rate=0.02,
     descriptors_per_trial=8,
     ports_per_trial=2,

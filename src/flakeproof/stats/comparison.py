@@ -53,6 +53,41 @@ def log_evidence_of_futility(base: int, fix: int, reduction: float) -> float:
     )
 
 
+def further_pairs(base: int, fix: int, pairs: int, error: float, reduction: float) -> int | None:
+    """How many more pairs decide, should they go on to be lost as they were so far; None if that cannot be told.
+
+    `pairs` are all that have ended, `base` and `fix` those lost. 0 when it is decided. Raises ValueError.
+    """
+    _check(base, fix)
+    wanted = -math.log(error)
+
+    def is_decided(times: int) -> bool:
+        lost, fix_lost = base * times // _STEPS, fix * times // _STEPS
+        effect = log_evidence_of_effect(lost, fix_lost)
+        return max(effect, log_evidence_of_futility(lost, fix_lost, reduction)) >= wanted
+
+    if not base + fix:
+        return None
+    if is_decided(_STEPS):
+        return 0
+    high = 2 * _STEPS
+    while not is_decided(high):
+        if high > _FARTHEST * _STEPS:
+            return None
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_decided(middle) else (middle, high)
+    return math.ceil(pairs * (high / _STEPS - 1))
+
+
+_STEPS = 64
+"""Into so many parts what has been seen so far is divided, to find how many times it takes."""
+_FARTHEST = 100_000
+"""Times what has been seen so far, beyond which nothing is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class OddsRatio:
     """The odds of failing with the fix over those without, as far as the pairs tell."""

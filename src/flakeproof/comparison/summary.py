@@ -1,0 +1,207 @@
+"""The result of a comparison: what reports show and what `flakeproof.compare` returns."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from flakeproof.comparison.history import ArmCount, ComparisonHistory
+from flakeproof.comparison.model import Arm, ComparisonSpec
+from flakeproof.comparison.verdict import FixVerdict, Weighed, decide, exit_code, weigh
+from flakeproof.errors import ExitCode
+from flakeproof.history import History
+from flakeproof.model import Failure, Record
+from flakeproof.stats import sequential
+from flakeproof.stats.comparison import further_pairs, odds_ratio
+from flakeproof.summary import RateInterval
+
+SCHEMA_VERSION = 1
+_LARGEST = 700.0
+"""The largest logarithm of a number that a float holds."""
+
+
+class ArmSummary(Record, frozen=True, kw_only=True):
+    """One arm, in the pairs that ended."""
+
+    name: str
+    target: str
+    run_id: str
+    revision: str
+    passed: int
+    failed: int
+    other: int
+    """Skipped or lost."""
+    rate: float | None
+    interval: RateInterval | None
+
+
+class Evidence(Record, frozen=True, kw_only=True):
+    """How much speaks for a claim: so many times as likely. What reaches `wanted` is proven."""
+
+    effect: float
+    """That the fix fails less often."""
+    futility: float
+    """That the reduction is less than the one wanted."""
+    wanted: float
+
+
+class KindSummary(Record, frozen=True, kw_only=True):
+    """One kind of failure in both arms."""
+
+    signature: str
+    verdict: FixVerdict
+    base: int
+    """Trials of the base in which it was seen."""
+    fix: int
+    evidence: Evidence
+    example: Failure | None
+    """None where the record of the arm does not have one."""
+
+
+class ComparisonSummary(Record, frozen=True, kw_only=True):
+    """What came out of a comparison."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    folder: str
+    """Where its record is."""
+    verdict: FixVerdict
+    exit_code: int
+    seed: int
+    error: float
+    """Probability that the verdict may be wrong with."""
+    reduction: float
+    company: int
+    """Trials side by side in a place; with more than 1 the unit of evidence is a pair of blocks, else of trials."""
+    base: ArmSummary
+    fix: ArmSummary
+    pairs: int
+    base_lost: int
+    """Pairs in which the base failed more often."""
+    fix_lost: int
+    ties: int
+    """Pairs in which both failed equally often, but not never."""
+    void: int
+    """Pairs in which a trial had no result."""
+    evidence: Evidence
+    odds_ratio_low: float
+    """Odds of failing with the fix over those of the base, as far as the pairs tell."""
+    odds_ratio_high: float | None
+    """None where they give no limit."""
+    odds_ratio_confidence: float
+    kinds: list[KindSummary]
+    further_pairs: int | None
+    """Pairs that it would still take at the rates seen so far; 0 with a verdict, None if no number would do."""
+    elapsed: float
+    """Seconds."""
+    stopped: str | None
+    """Why it ended without a verdict."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the fix is proven."""
+        return self.exit_code == ExitCode.GOOD
+
+
+def summarize_comparison(
+    history: ComparisonHistory, folder: str, arms: Sequence[History], confidence: float = 0.95
+) -> ComparisonSummary:
+    """Summary of a comparison; `arms` have what happened in each, for examples of failures."""
+    spec = history.spec
+    if spec is None:
+        raise ValueError("the history has no start of a comparison")
+    decision = decide(spec, history)
+    base_lost, fix_lost = history.pairs["base"], history.pairs["fix"]
+    odds = odds_ratio(base_lost, fix_lost, confidence)
+    further: int | None = 0
+    if decision.verdict is FixVerdict.INCONCLUSIVE:
+        further = further_pairs(base_lost, fix_lost, history.total, spec.error, spec.reduction)
+    return ComparisonSummary(
+        run_id=history.run_id,
+        folder=folder,
+        verdict=decision.verdict,
+        exit_code=int(exit_code(decision.verdict, history.stopped)),
+        seed=spec.seed,
+        error=spec.error,
+        reduction=spec.reduction,
+        company=spec.company,
+        base=_arm(spec.arms[0], history.base, history.runs[0], confidence),
+        fix=_arm(spec.arms[1], history.fix, history.runs[1], confidence),
+        pairs=history.total,
+        base_lost=base_lost,
+        fix_lost=fix_lost,
+        ties=history.pairs["tie"],
+        void=history.pairs["void"],
+        evidence=_evidence(decision.whole),
+        odds_ratio_low=odds.low,
+        odds_ratio_high=odds.high if odds.high < math.inf else None,
+        odds_ratio_confidence=odds.confidence,
+        kinds=_kinds(spec, history, decision.gone, arms),
+        further_pairs=further,
+        elapsed=history.elapsed,
+        stopped=history.stopped,
+    )
+
+
+def comparison_to_json(summary: ComparisonSummary) -> bytes:
+    """One JSON document, indented, with `schema_version`."""
+    return msgspec.json.format(msgspec.json.encode(summary)) + b"\n"
+
+
+def _arm(arm: Arm, count: ArmCount, run_id: str, confidence: float) -> ArmSummary:
+    decided = count.passed + count.failed
+    interval = None
+    if decided:
+        found = sequential.robbins(count.failed, decided, confidence)
+        interval = RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
+    return ArmSummary(
+        name=arm.name,
+        target=arm.spec.target.name,
+        run_id=run_id,
+        revision=arm.revision,
+        passed=count.passed,
+        failed=count.failed,
+        other=count.other,
+        rate=count.failed / decided if decided else None,
+        interval=interval,
+    )
+
+
+def _kinds(
+    spec: ComparisonSpec, history: ComparisonHistory, gone: Sequence[str], arms: Sequence[History]
+) -> list[KindSummary]:
+    found = []
+    for order, (signature, count) in enumerate(history.signatures.items(), 1):
+        weighed = weigh(count.base, count.fix, spec, order)
+        found.append(
+            KindSummary(
+                signature=signature,
+                verdict=_verdict_of_kind(signature in gone, weighed, count.fix_trials),
+                base=count.base_trials,
+                fix=count.fix_trials,
+                evidence=_evidence(weighed),
+                example=_example(signature, arms),
+            )
+        )
+    return sorted(found, key=lambda kind: -(kind.base + kind.fix))
+
+
+def _verdict_of_kind(is_gone: bool, weighed: Weighed, left: int) -> FixVerdict:
+    if is_gone:
+        return FixVerdict.FIXED
+    if weighed.is_effect and left:
+        return FixVerdict.REDUCED
+    return FixVerdict.NOT_FIXED if weighed.is_futile else FixVerdict.INCONCLUSIVE
+
+
+def _example(signature: str, arms: Sequence[History]) -> Failure | None:
+    groups = [arm.groups[signature] for arm in arms if signature in arm.groups]
+    return groups[0].example if groups else None
+
+
+def _evidence(weighed: Weighed) -> Evidence:
+    return Evidence(effect=_number(weighed.effect), futility=_number(weighed.futility), wanted=_number(weighed.wanted))
+
+
+def _number(logarithm: float) -> float:
+    return math.exp(min(logarithm, _LARGEST))
