@@ -65,10 +65,11 @@ def test_it_cannot_be_started(tmp_path: Path) -> None:
 
 
 BUILDING = """
+import sys
 from pathlib import Path
 from flakeproof.revisions.build import build
 print("started", flush=True)
-build("base", "trap '' TERM; sleep 61 & sleep 62; sleep 63", Path.cwd(), {"BUILD_MARK": str(Path.cwd())})
+build("base", sys.argv[1] + "sleep 61 & sleep 62; sleep 63", Path.cwd(), {"BUILD_MARK": str(Path.cwd())})
 """
 
 
@@ -84,11 +85,14 @@ def marked(mark: Path) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143)])
-def test_it_hangs_and_is_interrupted(tmp_path: Path, number: signal.Signals, status: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "prefix"), [(signal.SIGINT, -signal.SIGINT, ""), (signal.SIGTERM, 143, "trap '' TERM; ")]
+)
+def test_it_hangs_and_is_interrupted(tmp_path: Path, number: signal.Signals, status: int, prefix: str) -> None:
     """Nothing of it is left, even where it will not hear of SIGTERM."""
     environment = {name: value for name, value in os.environ.items() if name != "BUILD_MARK"}
-    with subprocess.Popen([sys.executable, "-c", BUILDING], cwd=tmp_path, env=environment, stdout=-1) as process:
+    words = [sys.executable, "-c", BUILDING, prefix]
+    with subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=-1, stderr=-1) as process:
         deadline = time.monotonic() + 30
         while len(marked(tmp_path)) < 3 and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.integration.revisions.conftest import commit, git, new, state, write
 
@@ -54,6 +56,29 @@ def test_from_the_top_and_from_a_worktree(project: Path, parent: Path, tmp_path:
         with checked_out(find(place), "HEAD", parent) as folder:
             assert (folder / "lib.py").is_file()
             assert git(folder, "rev-parse", "--abbrev-ref", "HEAD") == "HEAD\n"
+    assert state(project) == before
+
+
+def test_a_worktree_of_a_bare_repository(project: Path, parent: Path, tmp_path: Path) -> None:
+    """Some have all their working trees beside a repository without one."""
+    git(tmp_path, "clone", "--quiet", "--bare", str(project), "bare")
+    git(tmp_path / "bare", "worktree", "add", "--quiet", str(tmp_path / "work"), "main")
+    repository = find(tmp_path / "work" / "tests")
+    with checked_out(repository, repository.resolve("main"), parent) as folder:
+        assert (folder / "test_lib.py").is_file()
+    assert len(git(tmp_path / "bare", "worktree", "list").splitlines()) == 2
+
+
+def test_a_part_of_the_files(project: Path, parent: Path) -> None:
+    """Where the user has chosen some folders only (a sparse checkout), both sides have the same ones."""
+    write(project / "large", large="")
+    commit(project)
+    git(project, "sparse-checkout", "set", "tests")
+    before = state(project)
+    repository = find(project / "tests")
+    assert repository.is_same("HEAD", None)
+    with checked_out(repository, "HEAD", parent) as folder:
+        assert sorted(path.name for path in folder.parent.iterdir()) == [".git", "lib.py", "tests"]
     assert state(project) == before
 
 
@@ -249,6 +274,27 @@ def test_a_signal(nested: Path, tmp_path: Path, number: signal.Signals, status: 
     assert (folder.exists(), seen) == (False, status)
     assert state(nested) == before
     assert list(nested.rglob("worktrees")) == []
+
+
+def test_a_signal_while_git_is_at_work(project: Path, tmp_path: Path) -> None:
+    """Git ends with what it has started, and what it has made by then goes."""
+    (project / ".gitattributes").write_text("*.py filter=slow\n")
+    commit(project)
+    seconds = f"64.{os.getpid()}"  # nobody else sleeps as long
+    git(project, "config", "filter.slow.smudge", f"touch '{tmp_path}/begun'; sleep {seconds}")
+    before = state(project)
+    words, environment = [sys.executable, "-c", HOLDING], {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(words, cwd=project, env=environment, stdout=-1, stderr=-1) as process:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert process.returncode == 143
+    assert list(tmp_path.glob("flakeproof-*")) == []
+    assert state(project) == before
+    running = [other.info["cmdline"] for other in psutil.process_iter(["cmdline"])]
+    assert ["sleep", seconds] not in running
 
 
 def test_a_killed_process(nested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
