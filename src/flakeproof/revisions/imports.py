@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import unquote
 
 from flakeproof.errors import CannotRunError
 from flakeproof.revisions.git import without_repository
@@ -56,6 +57,23 @@ for name in sys.argv[1:]:
 print("flakeproof:" + json.dumps({"origins": origins}))
 """
 
+_COPIES = """
+import json
+try:
+    from importlib.metadata import distributions
+except ImportError:  # before Python 3.8
+    distributions = list
+copies = {}
+for distribution in distributions():
+    try:
+        direct = json.loads(distribution.read_text("direct_url.json") or "{}")
+        if not direct.get("dir_info", {}).get("editable"):
+            copies[distribution.metadata["Name"]] = direct["url"]
+    except Exception:
+        pass
+print("flakeproof:" + json.dumps({"copies": copies}))
+"""
+
 
 def paths_for(python: str, root: Path, checkout: Path, folder: Path | None = None) -> list[str]:
     """Folders of `checkout` that must come first on the path of `python`, so that it imports the code that is there.
@@ -89,6 +107,17 @@ def paths_for(python: str, root: Path, checkout: Path, folder: Path | None = Non
     moved = [os.path.normpath(os.path.join(other, os.path.relpath(path, top))) for path in found]  # noqa: PTH118
     _check(python, at, top, other, moved, sorted(names))
     return moved
+
+
+def copies_of(python: str, root: Path) -> list[str]:
+    """What `python` has installed from `root` as a copy: every revision's tests may import that, and not their own.
+
+    Raises CannotRunError.
+    """
+    top = os.path.realpath(root)
+    copies = _ask(python, root, os.environ, _COPIES)["copies"].items()
+    places = {name: unquote(url.removeprefix("file://")) for name, url in copies if url.startswith("file:///")}
+    return sorted(name for name, place in places.items() if _is_in(os.path.realpath(place), top))
 
 
 def first_on(paths: Iterable[str], environment: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """An interpreter that has the project installed in place imports the checkout's code when it is asked to."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flakeproof.errors import CannotRunError
-from flakeproof.revisions.imports import first_on, paths_for
+from flakeproof.revisions.imports import copies_of, first_on, paths_for
 
 FINDER = """
 import sys
@@ -197,6 +198,22 @@ def test_setuptools(root: Path, checkout: Path, layout: str, environment_with: E
     paths = paths_for(python, root, checkout)
     assert paths == [str(checkout / layout)]
     assert origin(Path(python), paths, module, checkout) == "checkout"
+
+
+def test_an_installed_copy(venv: Path, root: Path) -> None:
+    """A copy of the project, or of a part of it, is told apart from what is installed in place or from elsewhere."""
+    for name, url, how in (
+        ("copied", root.as_uri(), {"dir_info": {}}),
+        ("wheel", (root / "a part" / "wheel.whl").as_uri(), {"archive_info": {}}),
+        ("editable", root.as_uri(), {"dir_info": {"editable": True}}),
+        ("other", root.parent.as_uri(), {"dir_info": {}}),
+        ("remote", "https://example.org/remote.git", {"vcs_info": {}}),
+    ):
+        folder = site(venv) / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (folder / "direct_url.json").write_text(json.dumps({"url": url, **how}))
+    assert copies_of(str(venv / "bin" / "python"), root) == ["copied", "wheel"]
 
 
 def test_no_interpreter(tmp_path: Path) -> None:
