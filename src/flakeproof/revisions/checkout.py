@@ -84,6 +84,8 @@ class _Checkout:
     def _clones(self, git: Git, work_tree: Path, name: str) -> list[Git]:
         """Where objects of a submodule can be: what the user works in, and what is kept of one that is gone there."""
         found = [Git(work_tree)] if (work_tree / ".git").exists() else []
+        if not found and work_tree.is_dir() and not any(work_tree.iterdir()):
+            return []  # the user does without it, and so do both sides
         kept = _common_folder(git) / "modules" / name
         if (kept / "HEAD").is_file():
             # It says where its files are, which need not exist any more.

@@ -227,6 +227,9 @@ def test_a_submodule_that_is_not_used(nested: Path, parent: Path, tmp_path: Path
     git(tmp_path, "clone", "--quiet", str(nested), "clone")
     with checked_out(find(tmp_path / "clone"), "HEAD", parent) as folder:
         assert list((folder / "parts" / "inner").iterdir()) == []
+    git(nested, "submodule", "--quiet", "deinit", "--force", "--all")
+    with checked_out(find(nested), "HEAD", parent) as folder:
+        assert list((folder / "parts" / "inner").iterdir()) == []
 
 
 def test_a_commit_of_a_submodule_is_missing(nested: Path, parent: Path) -> None:
