@@ -50,6 +50,18 @@ class CannotRunError(FlakeproofError):
     exit_code = ExitCode.BROKEN
 
 
+class BuildFailedError(CannotRunError):
+    """A build did not succeed, so that what it would have made cannot be judged."""
+
+    def __init__(self, arm: str, command: str, status: int, details: str = "") -> None:
+        """`arm` was built with `command`, which ended with exit `status` (negative: the signal that ended it)."""
+        ending = f"exit status {status}" if status >= 0 else f"killed by signal {-status}"
+        super().__init__(f"the build of the {arm} failed ({ending}): {command}", "mend it, or the command", details)
+        self.arm = arm
+        self.command = command
+        self.status = status
+
+
 class NothingToRunError(FlakeproofError):
     """There is nothing to run or to look at."""
 

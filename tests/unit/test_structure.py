@@ -76,6 +76,7 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
         ("flakeproof/diagnose", ["cli", "engine", "reports"]),
         ("flakeproof/targets", ["cli", "engine", "reports"]),
         ("flakeproof/scenarios", ["cli", "engine", "reports"]),
+        ("flakeproof/revisions", ["cli", "engine", "reports", "store", "session", "runspec", "targets"]),
     ],
 )
 def test_imports_point_one_way(folder: str, forbidden: list[str]) -> None:
