@@ -18,6 +18,7 @@ from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
 from flakeproof.cli.run import run
 from flakeproof.cli.stress import stress
+from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
 
 # Plain help: importing what draws the boxes takes as long as everything else together.
@@ -32,6 +33,7 @@ app = typer.Typer(
 for command, title in (
     (run, "Run a target many times and tell how often it fails."),
     (gate, "Tell whether a target fails less often than allowed; for CI."),
+    (verify, "Tell whether a change in git mends a flaky test."),
     (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
     (stress, "Do that with the test of the original stress kit, in its modes."),
     (plan, "Tell how many tests it takes to see a flake."),

@@ -1,6 +1,7 @@
 """`flakeproof compare`: options of `run`, which hold for both arms, and what is for the comparison."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -50,7 +51,7 @@ def compare(**given: Any) -> None:
     raise typer.Exit(compare_arms(given))
 
 
-def of_comparison(own: list[tuple[str, object]], *, with_target: bool) -> list[inspect.Parameter]:
+def of_comparison(own: Sequence[tuple[str, object]], *, with_target: bool) -> list[inspect.Parameter]:
     """Parameters of a command that compares: `own`, those of the comparison, those of `run` that hold for both arms."""
     taken = inspect.signature(run, eval_str=True).parameters
     kept = [one for name, one in taken.items() if name not in NOT_FOR_ARMS and (with_target or name != "target")]

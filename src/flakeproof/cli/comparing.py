@@ -92,8 +92,10 @@ def arm_spec(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], f
     )
 
 
-def run_comparison(arms: tuple[Arm, Arm], given: Mapping[str, Any], whole: Config, seed: int) -> int:
-    """Compare, print, report; return the exit code."""
+def run_comparison(
+    arms: tuple[Arm, Arm], given: Mapping[str, Any], whole: Config, seed: int, remarks: Sequence[str] = ()
+) -> int:
+    """Compare, print with `remarks` first, report; return the exit code."""
     lanes = [lanes_per_process(arm.spec) for arm in arms]
     if lanes[0] != lanes[1]:
         raise UsageError(
@@ -115,7 +117,7 @@ def run_comparison(arms: tuple[Arm, Arm], given: Mapping[str, Any], whole: Confi
     carried: list[AnyComparisonEvent] = []
     if given["resume"] is not None:
         spec, carried = _resumed(given["resume"], spec, whole)
-    return ComparisonSession(spec, whole, report_files(whole, names=_REPORTS), carried).run()
+    return ComparisonSession(spec, whole, report_files(whole, names=_REPORTS), carried, remarks).run()
 
 
 def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[ComparisonSpec, list[AnyComparisonEvent]]:

@@ -34,9 +34,15 @@ class ComparisonSession:
     """Runs it with everything printed that comes along."""
 
     def __init__(
-        self, spec: ComparisonSpec, config: Config, files: ReportFiles, carried: Sequence[AnyComparisonEvent]
+        self,
+        spec: ComparisonSpec,
+        config: Config,
+        files: ReportFiles,
+        carried: Sequence[AnyComparisonEvent],
+        remarks: Sequence[str],
     ) -> None:
-        """`files` are the reports to leave, `carried` the pairs of an earlier comparison."""
+        """`files` are the reports to leave, `carried` the pairs of an earlier comparison, `remarks` come first."""
+        self._remarks = remarks
         self._spec = spec
         self._config = config
         self._files = files
@@ -68,6 +74,8 @@ class ComparisonSession:
         self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout)
         for line in announcement(self._spec):
             self._writer.note(line)
+        for remark in self._remarks:
+            self._writer.note(remark, Style.WARNING)
         return [_Progress(self._note, referee)]
 
     def _arm_sinks(self, name: str) -> list[Sink]:

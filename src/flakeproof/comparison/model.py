@@ -13,6 +13,8 @@ class Arm(Record, frozen=True, kw_only=True):
     """How its trials are run: those of all arms alike, each with a seed of its own."""
     revision: str = ""
     """The commit that its code is from, where it is not from the working tree."""
+    content: str = ""
+    """Digest of the changes in the working tree that it is from."""
 
 
 class ComparisonSpec(Record, frozen=True, kw_only=True):
@@ -41,7 +43,7 @@ class ComparisonSpec(Record, frozen=True, kw_only=True):
     def same(self) -> dict[str, Any]:
         """What has to be the same for another comparison to go on where this one ended."""
         return {
-            "arms": [(arm.name, arm.spec.target.name, arm.revision) for arm in self.arms],
+            "arms": [(arm.name, arm.spec.target.name, arm.revision, arm.content) for arm in self.arms],
             "settings": [dict(arm.spec.target.settings) for arm in self.arms],
             "workers": self.company,
             "isolation": [arm.spec.isolation.value for arm in self.arms],

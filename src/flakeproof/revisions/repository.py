@@ -1,6 +1,9 @@
 """The git repository that the user works in: its revisions, and what in the working tree is in none of them."""
 
+import hashlib
+import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -58,6 +61,17 @@ class Repository:
             and not self.untracked()
             and not any(self._submodule_changed(path) for path in self._submodules())
         )
+
+    def fingerprint(self) -> str:
+        """A digest of what the working tree adds to HEAD: another one when any of it changes. Raises CannotRunError."""
+        digest = hashlib.sha256()
+        for words in (("rev-parse", "HEAD"), ("diff", "HEAD", "--binary", "--submodule=diff")):
+            digest.update(os.fsencode(self.git.do("read what has changed", *words).output))
+        for path in self.untracked():
+            digest.update(os.fsencode(f"\0{path}\0"))
+            with suppress(OSError):
+                digest.update((self.root / path).read_bytes())
+        return digest.hexdigest()[:16]
 
     def untracked(self) -> list[str]:
         """Files, relative to the top, that git does not know and is not told to ignore; no bytecode of Python's.

@@ -1,0 +1,128 @@
+"""Compare a revision with a fix as `flakeproof verify` does."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flakeproof.cli.comparing import arm_spec, run_comparison, seed_of, whole_config
+from flakeproof.cli.running import wanted_by
+from flakeproof.comparison.model import Arm
+from flakeproof.engine.leftovers import temporary_root
+from flakeproof.errors import UsageError, about
+from flakeproof.revisions import imports
+from flakeproof.revisions.build import build
+from flakeproof.revisions.checkout import checked_out
+from flakeproof.revisions.git import without_repository
+from flakeproof.revisions.repository import Repository, find
+from flakeproof.targets import interpreter
+from flakeproof.targets.command import CommandLine
+from flakeproof.targets.resolve import scenario_of
+from flakeproof.targets.tests import PytestLine
+from flakeproof.text import plural
+from flakeproof_worker.seeds import trial_seed
+
+_NAMED = 3
+_PYTHON_PATH = "PYTHONPATH"
+
+
+def verify_fix(given: Mapping[str, Any]) -> int:
+    """Compare; return the exit code. Raises FlakeproofError."""
+    wanted = wanted_by(given, given["context"].obj)
+    if isinstance(wanted, str) and scenario_of(wanted) is not None:
+        raise UsageError(
+            f"{wanted} ships with flakeproof and is in no repository", "compare two settings of it: compare"
+        )
+    home = Path.cwd()
+    repository = find(home)
+    _refuse_absolute(wanted, given, repository)
+    base = repository.resolve(given["base"] or "HEAD")
+    fix = repository.resolve(given["fix"]) if given["fix"] is not None else None
+    if repository.is_same(base, fix):
+        what = f"revision {fix[:12]}" if fix is not None else "the working tree"
+        raise UsageError(
+            f"{what} has the same content as the base {base[:12]}",
+            "name the revision before the fix: --base HEAD~1",
+        )
+    whole = whole_config(given)
+    seed = seed_of(whole)
+    for name in os.environ.keys() - without_repository(os.environ).keys():
+        del os.environ[name]  # of a hook: what runs in a checkout must not find the user's repository
+    with temporary_root() as temporary, about("base"), checked_out(repository, base, Path(temporary)) as base_folder:
+        with _folder_of_fix(repository, fix, Path(temporary)) as fix_folder:
+            python = interpreter.find(given["python"], home, os.environ)
+            arms = []
+            for number, (name, folder, commit) in enumerate((("base", base_folder, base), ("fix", fix_folder, fix)), 1):
+                environment = {} if commit is None else _environment(repository, folder, python)
+                if given["build"] is not None:
+                    build(name, given["build"], folder, environment)
+                    environment = {} if commit is None else _environment(repository, folder, python)
+                arms.append(_arm(name, wanted, given, folder, trial_seed(seed, number), python, environment, commit))
+            fingerprint = repository.fingerprint() if fix is None else ""
+            pair = arms[0], msgspec.structs.replace(arms[1], content=fingerprint)
+            return run_comparison(pair, given, whole, seed, _remarks(repository, fix, python))
+
+
+@contextmanager
+def _folder_of_fix(repository: Repository, commit: str | None, parent: Path) -> Iterator[Path]:
+    """Where the fix is: a checkout, or the user's own folder."""
+    if commit is None:
+        yield repository.root / repository.folder
+        return
+    with checked_out(repository, commit, parent) as folder:
+        yield folder
+
+
+def _arm(
+    name: str,
+    wanted: str | CommandLine | PytestLine,
+    given: Mapping[str, Any],
+    folder: Path,
+    seed: int,
+    python: str,
+    environment: Mapping[str, str],
+    commit: str | None,
+) -> Arm:
+    own = dict(given) if isinstance(wanted, CommandLine) else {**given, "python": python}
+    with about(name):
+        spec = arm_spec(wanted, own, folder, seed)
+    variables = {**spec.target.environment, **environment}
+    target = msgspec.structs.replace(spec.target, environment=variables)
+    return Arm(name=name, spec=msgspec.structs.replace(spec, target=target), revision=commit or "")
+
+
+def _environment(repository: Repository, folder: Path, python: str) -> dict[str, str]:
+    """What makes `python` import from the checkout around `folder` what it would import from the working tree."""
+    here = repository.root / repository.folder
+    paths = imports.paths_for(python, repository.root, repository.top(folder), here)
+    return {_PYTHON_PATH: imports.first_on(paths, os.environ)} if paths else {}
+
+
+def _refuse_absolute(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], repository: Repository) -> None:
+    """Raise UsageError for a path that would lead into the working tree from both arms."""
+    words = (
+        wanted.arguments if isinstance(wanted, PytestLine) else wanted.words if isinstance(wanted, CommandLine) else ()
+    )
+    for word in (*words, *([given["cwd"]] if given["cwd"] else ())):
+        path = Path(word.partition("::")[0])
+        if path.is_absolute() and path.is_relative_to(repository.root):
+            raise UsageError(f"{word} is in the working tree from both arms", "write it relative to the current folder")
+
+
+def _remarks(repository: Repository, fix: str | None, python: str) -> list[str]:
+    """What the user should know before the comparison."""
+    remarks = []
+    if fix is None and (untracked := repository.untracked()):
+        named = ", ".join(untracked[:_NAMED]) + (", …" if len(untracked) > _NAMED else "")
+        remarks.append(f"{plural(len(untracked), 'file')} unknown to git: in the fix only ({named})")
+    if fix is None and (dirty := repository.dirty_submodules()):
+        remarks.append(f"changes in {plural(len(dirty), 'submodule')} are in the fix only: {', '.join(dirty[:_NAMED])}")
+    if copies := imports.copies_of(python, repository.root):
+        remarks.append(
+            f"warning: {', '.join(copies[:_NAMED])} is installed as a copy: both arms import that copy and not their "
+            "own code, unless it is installed in place (pip install -e .)"
+        )
+    return remarks
