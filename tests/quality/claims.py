@@ -174,6 +174,9 @@ def dependence() -> Iterator[Row]:
     yield naive("processes of different rates: pairs formed across two processes", found, error)
     found = sim.share_called_fixed_by_fisher(sim.clustered(FEW, across=True), error)
     yield naive("processes of different rates: Fisher's test on all trials", found, error)
+    for claim, rule in (("below", sim.below_rule), ("above", sim.above_rule)):
+        found = sim.share_of_arms_called(sim.clustered(FEW, across=False), rule(RATE, error, 3000))
+        yield naive(f"processes of different rates: one arm on a threshold is called {claim} it", found, error)
     found = sim.share_called_fixed(sim.changing(SOME, one_after_the_other=False), error)
     yield at_most("the rate halves on the way: pairs in random order", found, error, SOME)
     found = sim.share_called_fixed_by_fisher(sim.changing(FEW, one_after_the_other=True), error)

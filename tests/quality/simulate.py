@@ -220,6 +220,18 @@ def share_called_fixed(worlds: Iterable[Pairs], error: float) -> float:
     return called / total
 
 
+def share_of_arms_called(worlds: Iterable[Pairs], boundaries: Boundaries) -> float:
+    """The share of experiments in which a rule looks at every trial of the base alone, and ever stops."""
+    stopped = total = 0
+    for base, _ in worlds:
+        failures = np.cumsum(base, axis=1, dtype=np.int32)
+        trials = failures.shape[1]
+        stops = (failures <= boundaries.low[:trials]) | (failures >= boundaries.high[:trials])
+        stopped += int(np.sum(stops.any(axis=1)))
+        total += len(base)
+    return stopped / total
+
+
 def share_called_fixed_by_fisher(worlds: Iterable[Pairs], error: float) -> float:
     """The share of experiments in which Fisher's test on all trials, read once at the end, proves an effect."""
     probability = cache(fisher)

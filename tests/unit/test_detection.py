@@ -252,6 +252,15 @@ def test_any_promise_takes_at_least_one_trial() -> None:
 
 
 @deterministic
+@given(st.integers(1, 10**9), confidences)
+def test_zero_failure_bound_agrees_with_mpmath(trials: int, confidence: float) -> None:
+    """It is right to 1e-9 relative, however small."""
+    with mpmath.workdps(40):
+        expected = float(1 - (1 - mpmath.mpf(confidence)) ** (mpmath.mpf(1) / trials))
+    assert zero_failure_bound(trials, confidence) == pytest.approx(expected, rel=1e-9, abs=0)
+
+
+@deterministic
 @given(st.integers(1, 10**7), confidences)
 def test_zero_failure_bound_undoes_trials_needed(trials: int, confidence: float) -> None:
     """At the bound, so many trials would have shown a failure with just that confidence."""
