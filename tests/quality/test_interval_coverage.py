@@ -1,41 +1,15 @@
 """Intervals hold the true rate as often as they say, in exact sums and in simulations with fixed seeds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy import stats as scipy_stats  # type: ignore[import-untyped]
+from tests.quality.simulate import coverage, ever_missed, robbins_rule, walks
 
 from flakeproof.stats.proportion import Interval, clopper_pearson, jeffreys, wilson
 from flakeproof.stats.sequential import intersect, robbins
 
 RATES = (0.001, 0.005, 0.02, 0.05, 0.1, 0.3, 0.5, 0.9, 0.99)
-
-
-def coverage(method: Callable[[int, int, float], Interval], trials: int, rate: float, confidence: float) -> float:
-    """The exact probability that the interval holds the rate, summed over all numbers of failures."""
-    failures = np.arange(trials + 1)
-    weights = scipy_stats.binom.pmf(failures, trials, rate)
-    held = [
-        weight
-        for k, weight in enumerate(weights)
-        if weight > 1e-15 and (interval := method(k, trials, confidence)).low <= rate <= interval.high
-    ]
-    return float(np.sum(held))
-
-
-def limits_of_failures(rate: float, most_trials: int, confidence: float) -> Iterator[tuple[int, int]]:
-    """For 1, 2, ... trials, the fewest and the most failures after which the sequence still holds the rate.
-
-    Both ends of the interval grow with the failures, and neither limit falls as trials are added.
-    """
-    fewest = most = 0
-    for trials in range(1, most_trials + 1):
-        while robbins(fewest, trials, confidence).high < rate:
-            fewest += 1
-        while most < trials and robbins(most + 1, trials, confidence).low <= rate:
-            most += 1
-        yield fewest, most
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -71,38 +45,22 @@ def test_robbins_hardly_ever_misses_though_looked_at_after_every_trial(
     rate: float, most_trials: int, confidence: float
 ) -> None:
     """Looked at after each of thousands of trials, it ever misses the rate no more often than it says."""
-    fewest, most = np.array(list(limits_of_failures(rate, most_trials, confidence))).T
-    generator = np.random.default_rng(30_002)
-    paths, batches = 500, 10
-    missed = 0
-    for _ in range(batches):
-        failures = np.cumsum(generator.random((paths, most_trials)) < rate, axis=1, dtype=np.int32)
-        missed += int(np.any((failures < fewest) | (failures > most), axis=1).sum())
-    share = missed / (paths * batches)
-    assert share <= 1 - confidence
-    assert share >= (1 - confidence) / 10  # it is a sequence of use, not the whole of 0 to 1
+    missed = walks(rate, robbins_rule(rate, confidence, most_trials), experiments=5_000, seed=30_002)
+    assert missed.low + missed.high <= 1 - confidence
+    assert missed.low + missed.high >= (1 - confidence) / 10  # it is a sequence of use, not the whole of 0 to 1
 
 
-def test_the_limits_of_failures_are_those_of_the_interval() -> None:
-    """The precomputed limits, which the simulation above compares with, agree with the interval itself."""
-    for trials, (fewest, most) in enumerate(limits_of_failures(0.1, 150, 0.95), start=1):
+def test_the_boundaries_are_those_of_the_interval() -> None:
+    """The precomputed boundaries, which the simulation above compares with, agree with the interval itself."""
+    boundaries = robbins_rule(0.1, 0.95, 150)
+    for trials, (low, high) in enumerate(zip(*boundaries, strict=True), start=1):
         held = [k for k in range(trials + 1) if (look := robbins(k, trials)).low <= 0.1 <= look.high]
-        assert held == list(range(fewest, most + 1))
+        assert held == list(range(low + 1, min(high, trials + 1)))
 
 
 def test_an_interval_for_one_reading_must_not_be_watched() -> None:
     """Re-read at 50 looks, a 95 % Wilson interval misses the rate at some look in over a quarter of runs."""
-    rate, looks, runs = 0.02, range(100, 5_001, 100), 4_000
-    held = np.ones(runs, dtype=np.bool_)
-    failures = np.zeros(runs, dtype=np.int64)
-    generator = np.random.default_rng(30_003)
-    for trials in looks:
-        failures += generator.binomial(100, rate, runs)
-        possible = [
-            k for k in np.unique(failures).tolist() if (interval := wilson(k, trials)).low <= rate <= interval.high
-        ]
-        held &= np.isin(failures, possible)
-    assert 1 - float(np.mean(held)) > 0.25
+    assert ever_missed(wilson, 0.02, range(100, 5_001, 100), experiments=4_000) > 0.25
 
 
 def test_the_running_intersection_is_as_safe_as_the_sequence() -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
+from tests.quality.simulate import Boundaries, above_rule, below_rule, exactly, pairs_rule, walds_rule, walks
 
 from flakeproof.stats.comparison import log_evidence_of_effect
 from flakeproof.stats.threshold import log_evidence_above, log_evidence_below
@@ -45,3 +46,26 @@ def test_arms_that_are_alike(error: float) -> None:
     wanted = -math.log(error)
     found = ever_crosses(0.5, 400, lambda base, both: log_evidence_of_effect(base, both - base) >= wanted)
     assert 0.1 * error < found <= error
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.5, 0.7])
+def test_boundaries_stop_where_the_rule_does(rate: float) -> None:
+    """Summed along the boundaries of the rules, the probabilities are those of the rules themselves."""
+    wanted = math.log(50)
+    effect = ever_crosses(rate, 120, lambda base, both: log_evidence_of_effect(base, both - base) >= wanted)
+    assert exactly(rate, pairs_rule(0.02, None, 120)).high == pytest.approx(effect, rel=1e-9)
+    below = ever_crosses(rate, 120, lambda failures, trials: log_evidence_below(failures, trials, 0.5) >= wanted)
+    assert exactly(rate, below_rule(0.5, 0.02, 120)).low == pytest.approx(below, rel=1e-9)
+    above = ever_crosses(rate, 120, lambda failures, trials: log_evidence_above(failures, trials, 0.5) >= wanted)
+    assert exactly(rate, above_rule(0.5, 0.02, 120)).high == pytest.approx(above, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("rate", "boundaries"), [(0.02, walds_rule(0.02, 10, 0.01, 3000)), (0.6, pairs_rule(0.01, 2.0, 1500))]
+)
+def test_simulated_walks_end_as_the_exact_ones(rate: float, boundaries: Boundaries) -> None:
+    """Shares and mean steps agree, but for the error of the simulation."""
+    simulated, exact = walks(rate, boundaries, 20_000, seed=20_010), exactly(rate, boundaries)
+    for found, share in ((simulated.low, exact.low), (simulated.high, exact.high)):
+        assert found == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 20_000))
+    assert simulated.steps == pytest.approx(exact.steps, rel=0.03)

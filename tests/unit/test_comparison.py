@@ -4,10 +4,11 @@ import math
 
 import mpmath  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flakeproof.stats.comparison import log_evidence_of_effect, log_evidence_of_futility, odds_ratio
+from flakeproof.stats.sequential import robbins
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 pairs = st.integers(0, 500)
@@ -50,6 +51,25 @@ def test_reference_values_of_the_odds_ratio(base: int, fix: int, low: float, hig
     """Fix over base, 95 %."""
     found = odds_ratio(base, fix)
     assert (found.low, found.high) == pytest.approx((low, high), rel=1e-8)
+
+
+@deterministic
+@given(pairs, st.integers(0, 10**7), st.floats(0.5, 0.999999))
+@example(few=1, many=10**7, confidence=0.999)
+def test_the_odds_ratio_is_turned_round_with_the_arms(few: int, many: int, confidence: float) -> None:
+    """The ratio base / fix is the reciprocal, to nine digits, however many more pairs one arm lost."""
+    one, other = odds_ratio(few, many, confidence), odds_ratio(many, few, confidence)
+    for low, high in ((one.low, other.high), (other.low, one.high)):
+        assert low == pytest.approx(1 / high, rel=1e-9, abs=0) if low > 0 else high == math.inf
+
+
+@deterministic
+@given(pairs.filter(bool), st.integers(1, 10**7))
+def test_the_odds_ratio_is_that_of_the_interval(few: int, many: int) -> None:
+    """Its upper end is (1 - p) / p of the lower end for the share of pairs lost by the base."""
+    share = robbins(few, few + many)
+    found = odds_ratio(few, many)
+    assert found.high == pytest.approx((1 - share.low) / share.low, rel=1e-9, abs=0)
 
 
 def by_definition(base: int, fix: int, upper: object, null: object) -> float:

@@ -72,6 +72,26 @@ def test_miss_probability_reference_value() -> None:
 
 
 @pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [
+        (1, (149, 228, 456, 684)),
+        (2, (299, 459, 917, 1_375)),
+        (10, (1_497, 2_301, 4_601, 6_901)),
+        (100, (14_978, 23_024, 46_048, 69_071)),
+        (1000, (149_786, 230_257, 460_513, 690_769)),
+    ],
+)
+def test_trials_that_show_a_rate_to_be_so_many_times_lower(ratio: int, expected: tuple[int, ...]) -> None:
+    """The trials without a failure that a rate of 2 % divided by the ratio takes are those of the reference table."""
+    assert expected == tuple(trials_needed(0.02 / ratio, 1 - error) for error in (0.05, 1e-2, 1e-4, 1e-6))
+
+
+def test_miss_probability_of_independent_trials_reference_value() -> None:
+    """Fifty trials miss a 2 % flake as often as the reference says."""
+    assert f"{miss_probability(0.02, 50):.10g}" == "0.3641696801"
+
+
+@pytest.mark.parametrize(
     ("failures", "at_95", "at_99"),
     [(1, 149, 228), (2, 236, 330), (3, 313, 418), (5, 456, 577), (10, 782, 935), (20, 1390, 1586)],
 )
@@ -102,6 +122,10 @@ def test_predictive_detection_reference_values(trials: int, expected: str, plug_
         (59, 0.95, ".04950761"),
         (228, 0.99, ".019995499"),
         (1000, 0.95, ".0029912495"),
+        (1000, 0.95, ".00299"),
+        (2000, 0.95, ".00150"),
+        (100_000, 0.95, ".000030"),
+        (250_000, 0.95, ".000012"),
     ],
 )
 def test_zero_failure_bound_reference_values(trials: int, confidence: float, expected: str) -> None:
@@ -225,6 +249,15 @@ def test_any_promise_takes_at_least_one_trial() -> None:
     """A confidence close to 0 and a rate close to 1 still take one trial."""
     assert trials_needed(0.999999, 1e-15) == 1
     assert trials_for_failures(0.999999, 1e-15, 1) == 1
+
+
+@deterministic
+@given(st.integers(1, 10**9), confidences)
+def test_zero_failure_bound_agrees_with_mpmath(trials: int, confidence: float) -> None:
+    """It is right to 1e-9 relative, however small."""
+    with mpmath.workdps(40):
+        expected = float(1 - (1 - mpmath.mpf(confidence)) ** (mpmath.mpf(1) / trials))
+    assert zero_failure_bound(trials, confidence) == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 @deterministic

@@ -70,6 +70,12 @@ def test_log_beta_shift_keeps_its_digits_for_one_step(a: float, b: float) -> Non
     assert log_beta_shift(a, b, 1) == pytest.approx(expected, rel=1e-13, abs=0)
 
 
+def test_reference_value_of_failures_that_come_in_clusters() -> None:
+    """The probability that a worker of 50 trials sees none, at a rate of 2 % and a correlation of 0.1837."""
+    spread = 1 / 0.1837 - 1
+    assert f"{math.exp(log_beta_shift(0.02 * spread, 0.98 * spread, 50)):.10g}" == "0.7920162465"
+
+
 @deterministic
 @given(powers_of_ten(-1, 3), powers_of_ten(-1, 3), st.floats(1e-6, 1 - 1e-6))
 def test_incomplete_beta_agrees_with_mpmath(a: float, b: float, x: float) -> None:

@@ -6,7 +6,9 @@ import mpmath  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats as scipy_stats  # type: ignore[import-untyped]
 
+from flakeproof.stats.search import fewest
 from flakeproof.stats.threshold import (
     further_trials,
     log_evidence_above,
@@ -53,6 +55,37 @@ def test_reference_values_of_walds_test() -> None:
     for failures, first in ((0, 254), (1, 381)):
         values = [log_likelihood_ratio(failures, trials, 0.02, 0.002) for trials in (first - 1, first)]
         assert [value >= math.log(100) for value in values] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "mixture", "wald"),
+    [
+        (0.05, (109, 205, 299), (100, 200, 299)),
+        (0.02, (277, 521, 758), (254, 507, 760)),
+        (0.015, (370, 696, 1_013), (339, 677, 1_015)),
+        (0.005, (1_115, 2_097, 3_053), (1_021, 2_042, 3_062)),
+        (0.001, (5_585, 10_502, 15_293), (5_115, 10_229, 15_343)),
+    ],
+)
+def test_reference_values_of_trials_without_failure(
+    threshold: float, mixture: tuple[int, ...], wald: tuple[int, ...]
+) -> None:
+    """So many decide at errors of 1e-2, 1e-4 and 1e-6, by the mixture and by Wald's test for a tenth of the rate."""
+    errors = (1e-2, 1e-4, 1e-6)
+    assert mixture == tuple(trials_without_failure(threshold, error) for error in errors)
+    assert wald == tuple(
+        fewest(lambda n: log_likelihood_ratio(0, n, threshold, threshold / 10) >= -math.log(error))  # noqa: B023
+        for error in errors
+    )
+
+
+@deterministic
+@given(counts(), thresholds, st.floats(0.001, 0.999))
+def test_walds_statistic_agrees_with_scipy(seen: tuple[int, int], threshold: float, share: float) -> None:
+    """It is the logarithm of the quotient of scipy's binomial probabilities."""
+    alternative = threshold * share
+    expected = scipy_stats.binom.logpmf(*seen, alternative) - scipy_stats.binom.logpmf(*seen, threshold)
+    assert log_likelihood_ratio(*seen, threshold, alternative) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 @deterministic

@@ -3,5 +3,9 @@
 ``detection``   how many trials show a failure, and what trials without one prove;
 ``proportion``  a failure rate and its interval when it is read once, at the end;
 ``sequential``  a failure rate and its interval when it is watched while trials run;
+``threshold``   whether a rate is below a threshold, or above it, watched while trials run;
+``comparison``  whether a fix fails less often, watched while pairs of trials run;
+``difference``  how far apart the rates of two arms are when they are read once, at the end;
+``search``      the least number that is enough;
 ``special``     the beta function and its relatives in logarithms, which the others rest on.
 """

@@ -9,7 +9,6 @@ rates, their drift and their clustering, as long as the order inside the pair is
 import math
 from dataclasses import dataclass
 
-from flakeproof.stats.proportion import Interval
 from flakeproof.stats.sequential import robbins
 from flakeproof.stats.special import log_beta, log_betainc
 
@@ -103,9 +102,10 @@ def odds_ratio(base: int, fix: int, confidence: float = 0.95) -> OddsRatio:
     It assumes that the ratio is the same over the whole session; the evidence of an effect does not. Raises ValueError.
     """
     _check(base, fix)
-    share: Interval = robbins(base, base + fix, confidence)
-    low = (1 - share.high) / share.high if share.high > 0 else math.inf
-    high = (1 - share.low) / share.low if share.low > 0 else math.inf
+    # Each end from the interval in which it is the lower one: 1 - p would lose the digits of a p near 1.
+    lost_by_base, lost_by_fix = (robbins(lost, base + fix, confidence) for lost in (base, fix))
+    low = lost_by_fix.low / lost_by_base.high
+    high = lost_by_fix.high / lost_by_base.low if lost_by_base.low > 0 else math.inf
     return OddsRatio(low, high, confidence)
 
 

@@ -5,9 +5,9 @@ the predictive functions: the plug-in answer k/m promises too much.
 """
 
 import math
-from collections.abc import Callable
 
 from flakeproof.stats.proportion import check_confidence, check_counts
+from flakeproof.stats.search import fewest
 from flakeproof.stats.special import log_beta_shift, log_betaincc
 
 _EXACT = 1 - 1e-12  # lets a number of trials that is an integer but for rounding count as that integer
@@ -52,7 +52,7 @@ def trials_for_failures(rate: float, confidence: float, failures: int) -> int:
     def enough(trials: int) -> bool:
         return log_betaincc(failures, trials - failures + 1, rate) <= allowed
 
-    return _first(enough, failures)
+    return fewest(enough, failures)
 
 
 def predictive_detection(seen_failures: int, seen_trials: int, trials: int) -> float:
@@ -80,7 +80,7 @@ def predictive_trials_needed(seen_failures: int, seen_trials: int, confidence: f
     def enough(trials: int) -> bool:
         return _log_predictive_miss(seen_failures, seen_trials, trials) <= allowed
 
-    return _first(enough, 1) if enough(limit) else None
+    return fewest(enough, 1) if enough(limit) else None
 
 
 def zero_failure_bound(trials: int, confidence: float) -> float:
@@ -120,21 +120,3 @@ def _log_predictive_miss(seen_failures: int, seen_trials: int, trials: int) -> f
     _check_trials(trials)
     passes = seen_trials - seen_failures
     return log_beta_shift(seen_failures + _JEFFREYS, passes + _JEFFREYS, trials)
-
-
-def _first(enough: Callable[[int], bool], start: int) -> int:
-    """The smallest integer from ``start`` on that is enough, where every larger one is enough too."""
-    if enough(start):
-        return start
-    too_few, step = start, 1
-    while not enough(start + step):
-        too_few = start + step
-        step *= 2
-    many = start + step
-    while many - too_few > 1:
-        middle = (too_few + many) // 2
-        if enough(middle):
-            many = middle
-        else:
-            too_few = middle
-    return many

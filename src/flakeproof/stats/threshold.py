@@ -8,12 +8,13 @@ chapter 5). All of it assumes independent trials.
 """
 
 import math
-from collections.abc import Callable
 
 from flakeproof.stats.proportion import check_confidence, check_counts
+from flakeproof.stats.search import fewest
 from flakeproof.stats.special import log_beta, log_betainc, log_betaincc
 
 _PRIOR = 0.5
+_MOST = 10**12
 
 
 def log_evidence_below(failures: int, trials: int, threshold: float) -> float:
@@ -59,7 +60,9 @@ def log_likelihood_ratio(failures: int, trials: int, threshold: float, alternati
 
 def trials_without_failure(threshold: float, error: float) -> int:
     """The fewest trials that, if none fails, make `log_evidence_below` reach log(1 / error). Raises ValueError."""
-    return _fewest(lambda trials: log_evidence_below(0, trials, threshold), error)
+    check_confidence(error)
+    wanted = -math.log(error)
+    return fewest(lambda trials: log_evidence_below(0, trials, threshold) >= wanted)
 
 
 def further_trials(failures: int, trials: int, threshold: float, error: float) -> int | None:
@@ -67,47 +70,22 @@ def further_trials(failures: int, trials: int, threshold: float, error: float) -
 
     0 when it is decided. Raises ValueError.
     """
+    check_counts(failures, trials)
+    _check_rate("threshold", threshold)
     check_confidence(error)
     if trials == 0:
         return trials_without_failure(threshold, error)
+    wanted = -math.log(error)
     rate = failures / trials
-    wanted = -math.log(error)
+    if rate == threshold:
+        return None  # the likelihood is greatest there, so that neither evidence ever exceeds 1
+    evidence = log_evidence_below if rate < threshold else log_evidence_above
 
-    def evidence(total: int) -> float:
-        expected = round(rate * total)
-        if rate < threshold:
-            return log_evidence_below(expected, total, threshold)
-        return log_evidence_above(expected, total, threshold)
+    def enough(total: int) -> bool:
+        return total > _MOST or evidence(round(rate * total), total, threshold) >= wanted
 
-    if evidence(trials) >= wanted:
-        return 0
-    total = trials
-    while evidence(total) < wanted:
-        if total > _MOST:
-            return None
-        total *= 2
-    low, high = total // 2, total
-    while high - low > max(1, high // 1000):
-        middle = (low + high) // 2
-        low, high = (low, middle) if evidence(middle) >= wanted else (middle, high)
-    return high - trials
-
-
-_MOST = 10**12
-
-
-def _fewest(evidence: Callable[[int], float], error: float) -> int:
-    """The least n at which an evidence that grows with n reaches log(1 / error)."""
-    check_confidence(error)
-    wanted = -math.log(error)
-    high = 1
-    while evidence(high) < wanted:
-        high *= 2
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if evidence(middle) >= wanted else (middle, high)
-    return high
+    total = fewest(enough, trials, within=0.001)
+    return None if total > _MOST else total - trials
 
 
 def _check_rate(name: str, value: float) -> None:
