@@ -34,6 +34,8 @@ def conduct_comparison(
     folders: list[RunFolder] = []
     logs: list[LogWriter] = []
     histories = [History() for _ in spec.arms]
+    heard: list[Listener] = []
+    referee = Referee(heard)
     try:
         whole = store.new_run()
         folders.append(whole)
@@ -45,8 +47,7 @@ def conduct_comparison(
             logs.append(log)
             runs.append(ArmRun(folder.path.name, folder.path, [history.add, log, *arm_sinks(arm.name)]))
         record = PairWriter(whole.path, warn)
-        heard: list[Listener] = [record]
-        referee = Referee(heard)
+        heard.append(record)
         heard += listeners(whole.path, referee)
         try:
             execute_comparison(spec, whole.path.name, runs, _Carrying(referee, carried))
@@ -55,7 +56,7 @@ def conduct_comparison(
             for log in logs:
                 log.close()
     except BaseException:
-        if any(history.total for history in histories):
+        if referee.history.total:
             for folder in folders:
                 folder.close()  # what has been seen so far is worth keeping
         else:

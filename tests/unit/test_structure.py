@@ -69,6 +69,8 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
     ("folder", "forbidden"),
     [
         ("flakeproof/engine", ["cli", "reports", "store", "summary", "verdict", "history", "session", "api"]),
+        ("flakeproof/engine", [f"comparison.{name}" for name in ("history", "verdict", "referee", "summary")]),
+        ("flakeproof/comparison", ["cli", "engine", "reports", "store", "session", "comparing", "targets"]),
         ("flakeproof/store", ["cli", "reports", "engine"]),
         ("flakeproof/reports", ["cli", "engine", "session", "api"]),
         ("flakeproof/history", ["cli", "engine", "reports", "summary", "verdict"]),

@@ -1,11 +1,13 @@
 """Run one trial of a recorded run again."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from flakeproof.cli.session import Session, settings
+from flakeproof.comparison.events import ComparisonStarted
 from flakeproof.errors import UsageError
 from flakeproof.events import TrialFailed
 from flakeproof.model import Failure, RunSpec
@@ -14,6 +16,7 @@ from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import SPEC_NAME, read_events
+from flakeproof.store.pairs import read_pairs
 from flakeproof.summary import Summary
 from flakeproof.text import parse_whole
 
@@ -51,6 +54,13 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
 
 
 def _spec_of(folder: Path) -> RunSpec:
+    with suppress(OSError, msgspec.DecodeError):
+        if isinstance(started := next(read_pairs(folder), None), ComparisonStarted):
+            arms = zip(started.spec.arms, started.runs, strict=True)
+            raise UsageError(
+                f"{folder.name} is a comparison, whose arms are runs of their own",
+                "; ".join(f"{arm.name}: flakeproof replay {run} TEST" for arm, run in arms),
+            )
     try:
         return msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
     except (OSError, msgspec.DecodeError) as error:

@@ -1,8 +1,8 @@
 """Compare a revision with a fix as `flakeproof verify` does."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def verify_fix(given: Mapping[str, Any]) -> int:
     wanted = wanted_by(given, given["context"].obj)
     if isinstance(wanted, str) and scenario_of(wanted) is not None:
         raise UsageError(
-            f"{wanted} ships with flakeproof and is in no repository", "compare two settings of it: compare"
+            f"{wanted} ships with flakeproof and is in no repository", "compare two settings of it: flakeproof compare"
         )
     home = Path.cwd()
     repository = find(home)
@@ -51,46 +51,43 @@ def verify_fix(given: Mapping[str, Any]) -> int:
     seed = seed_of(whole)
     for name in os.environ.keys() - without_repository(os.environ).keys():
         del os.environ[name]  # of a hook: what runs in a checkout must not find the user's repository
-    with temporary_root() as temporary, about("base"), checked_out(repository, base, Path(temporary)) as base_folder:
-        with _folder_of_fix(repository, fix, Path(temporary)) as fix_folder:
-            python = interpreter.find(given["python"], home, os.environ)
-            arms = []
-            for number, (name, folder, commit) in enumerate((("base", base_folder, base), ("fix", fix_folder, fix)), 1):
-                environment = {} if commit is None else _environment(repository, folder, python)
-                if given["build"] is not None:
-                    build(name, given["build"], folder, environment)
-                    environment = {} if commit is None else _environment(repository, folder, python)
-                arms.append(_arm(name, wanted, given, folder, trial_seed(seed, number), python, environment, commit))
-            fingerprint = repository.fingerprint() if fix is None else ""
-            pair = arms[0], msgspec.structs.replace(arms[1], content=fingerprint)
-            return run_comparison(pair, given, whole, seed, _remarks(repository, fix, python))
-
-
-@contextmanager
-def _folder_of_fix(repository: Repository, commit: str | None, parent: Path) -> Iterator[Path]:
-    """Where the fix is: a checkout, or the user's own folder."""
-    if commit is None:
-        yield repository.root / repository.folder
-        return
-    with checked_out(repository, commit, parent) as folder:
-        yield folder
+    with ExitStack() as stack:
+        parent = Path(stack.enter_context(temporary_root()))
+        with about("base"):
+            base_folder = stack.enter_context(checked_out(repository, base, parent))
+        fix_folder = home
+        if fix is not None:
+            with about("fix"):
+                fix_folder = stack.enter_context(checked_out(repository, fix, parent))
+        python = interpreter.find(given["python"], home, os.environ)
+        sides = ((base_folder, base), (fix_folder, fix))
+        arms = [
+            _arm(name, wanted, given, repository, folder, commit, trial_seed(seed, number), python)
+            for number, (name, (folder, commit)) in enumerate(zip(("base", "fix"), sides, strict=True), 1)
+        ]
+        content = repository.fingerprint() if fix is None else ""
+        pair = arms[0], msgspec.structs.replace(arms[1], content=content)
+        return run_comparison(pair, given, whole, seed, _remarks(repository, fix, python))
 
 
 def _arm(
     name: str,
     wanted: str | CommandLine | PytestLine,
     given: Mapping[str, Any],
+    repository: Repository,
     folder: Path,
+    commit: str | None,
     seed: int,
     python: str,
-    environment: Mapping[str, str],
-    commit: str | None,
 ) -> Arm:
-    own = dict(given) if isinstance(wanted, CommandLine) else {**given, "python": python}
+    """The arm in `folder`, built; `commit` is None for the working tree."""
+    if given["build"] is not None:
+        build(name, given["build"], folder, {})
     with about(name):
+        environment = {} if commit is None else _environment(repository, folder, python)
+        own = given if isinstance(wanted, CommandLine) else {**given, "python": python}
         spec = arm_spec(wanted, own, folder, seed)
-    variables = {**spec.target.environment, **environment}
-    target = msgspec.structs.replace(spec.target, environment=variables)
+    target = msgspec.structs.replace(spec.target, environment={**spec.target.environment, **environment})
     return Arm(name=name, spec=msgspec.structs.replace(spec, target=target), revision=commit or "")
 
 

@@ -1,4 +1,4 @@
-"""The result of a comparison: what reports show and what `flakeproof.compare` returns."""
+"""The result of a comparison: what its reports show."""
 
 import math
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """The words in which a comparison is told to people, as lines of plain text."""
 
 import math
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from flakeproof.store.folder import NAME
 from flakeproof.text import duration, number, odds, one_line, plural, rate, share, shown_path, whole_duration
 
 _KINDS_SHOWN = 5
+_CHECKOUT = re.compile(r".*/flakeproof-base-[0-9a-f]{16}/")
+"""What comes before a file of a revision, and is gone when this is read."""
 _STANDING = {
     FixVerdict.FIXED: "gone",
     FixVerdict.REDUCED: "reduced",
@@ -96,7 +99,8 @@ def closing(summary: ComparisonSummary, command: str) -> str:
     match summary.verdict:
         case FixVerdict.FIXED:
             broken = "" if summary.base.passed else f"; {summary.base.name} always failed: it was broken, not flaky"
-            return f"Fixed: {base} tests, {fix} ({error}){broken}"
+            most = f", so at most {share(summary.fix.interval.high)}" if summary.fix.interval is not None else ""
+            return f"Fixed: {base} tests, {fix}{most} ({error}){broken}"
         case FixVerdict.REDUCED:
             gone = [kind for kind in summary.kinds if kind.verdict is FixVerdict.FIXED]
             if gone and summary.evidence.effect < summary.evidence.wanted:
@@ -166,7 +170,7 @@ def _kind(kind: KindSummary, summary: ComparisonSummary, command: str) -> Iterat
     if kind.example is None:
         return
     if (found := place(kind.example)) is not None:
-        yield f"      at {shown_path(found[0])}:{found[1]}"
+        yield f"      at {_CHECKOUT.sub('', shown_path(found[0]))}:{found[1]}"
     arm = summary.base if kind.base else summary.fix
     if not arm.revision:
         yield f"      again: {command} replay {run_name(summary, arm.run_id)} {kind.example.trial}"
