@@ -33,6 +33,8 @@ class Bench:
         self._most = most
         self.turns = Turns(places, (1, 1), 1, seed, self._ended)
         self.turns.wake = lambda arm, place: self.woken.append((arm, place))
+        self.renewed: list[int] = []
+        self.turns.renew = self.renewed.append
 
     def _ended(self, pair: PairEnded) -> bool:
         self.pairs.append(pair)
@@ -138,6 +140,19 @@ def test_blocks_stay_while_something_fails() -> None:
         assert count == 8
         bench.turns.arms[arm].ended(0, failed(first))
         bench.turns.arms[arm].ended(0, passed(count - 1))
+
+
+def test_processes_are_replaced_after_a_pair_that_disagrees() -> None:
+    """One that goes on failing is one coin, not many; a pair in which both failed alike decides nothing."""
+    bench = Bench([1])
+    for fails in ((), (0,), (0, 1), (1,)):
+        for _ in range(2):
+            turn = bench.whose(0)
+            assert turn is not None
+            arm, (first, _) = turn
+            bench.turns.arms[arm].ended(0, failed(first) if arm in fails else passed(1))
+    assert len(bench.pairs) == 4
+    assert bench.renewed == [0, 0]
 
 
 def test_nothing_is_given_out_after_the_last_pair() -> None:

@@ -24,6 +24,7 @@ from flakeproof.engine.stop import Stop
 from flakeproof.engine.turns import Turns
 from flakeproof.errors import about
 from flakeproof.events import AnyEvent, RunStarted
+from flakeproof.model import Isolation
 
 _TICK = 0.05
 
@@ -92,6 +93,7 @@ class _Match:
             self._pair_ended,
         )
         self._turns.wake = self._wake
+        self._turns.renew = self._renew
         self._dispatchers = [
             Dispatcher(arm.spec, str(run.folder), temporary, run_id, _telling(run.sinks), work)
             for arm, run, work in zip(spec.arms, runs, self._turns.arms, strict=True)
@@ -162,6 +164,14 @@ class _Match:
 
     def _wake(self, arm: int, place: int) -> None:
         self._dispatchers[arm].wake(place)
+
+    def _renew(self, place: int) -> None:
+        if any(arm.spec.isolation is not Isolation.FRESH for arm in self._spec.arms):
+            for dispatcher in self._dispatchers:
+                dispatcher.renew(place)
+        else:
+            for arm in range(len(self._dispatchers)):
+                self._wake(arm, place)
 
 
 def _telling(sinks: Sequence[Sink]) -> Callable[[AnyEvent], None]:

@@ -154,9 +154,17 @@ class Dispatcher:
 
     def wake(self, place: int) -> None:
         """Look for work for the process at `place`: there is some that was not there before."""
-        for process in self._processes.values():
-            if process.place == place and process.ready and self._stop is None:
+        for process in self._at(place):
+            if process.ready and self._stop is None:
                 self._top_up(process)
+
+    def renew(self, place: int) -> None:
+        """Have the process at `place`, which has nothing to do now, end and another one start."""
+        for process in self._at(place):
+            process.finish()
+
+    def _at(self, place: int) -> list[WorkerProcess]:
+        return [process for process in self._processes.values() if process.place == place]
 
     def end(self) -> RunEnded:
         """How long it took, and why it ended; to be told when all is done."""
@@ -345,6 +353,8 @@ class Dispatcher:
     # -- trials
 
     def _top_up(self, process: WorkerProcess) -> None:
+        if process.is_finishing:
+            return
         wanted = self._trials_per_lease(process)
         # What is given ahead waits behind what is slow, or hangs. Only short trials are worth it.
         most = _LEASES_AHEAD if wanted > process.lanes else 1

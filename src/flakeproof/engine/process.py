@@ -50,7 +50,8 @@ class WorkerProcess:
         """Items that did not simply pass, in the latest trial that passed."""
         self.unloadable = ""
         """Why it could not load the target, if it said so."""
-        self._finishing = False
+        self.is_finishing = False
+        """Whether it has been told that no more leases will come."""
         self._partial = b""
         self._unsent = b""
         board_descriptor = board.create(self.lanes)
@@ -102,8 +103,8 @@ class WorkerProcess:
 
     def finish(self) -> None:
         """Tell the process that no more leases will come."""
-        if not self._finishing:
-            self._finishing = True
+        if not self.is_finishing:
+            self.is_finishing = True
             self._say({"type": "finish"})
 
     def stop(self) -> None:
@@ -176,7 +177,7 @@ class WorkerProcess:
     @property
     def has_work(self) -> bool:
         """Whether it has trials to take, or nothing left to do but to end."""
-        return self._finishing or self.account.leases > 0
+        return self.is_finishing or self.account.leases > 0
 
     def output(self) -> str:
         """Head and tail of what it has written to stdout and stderr since the last trial that cleared it."""

@@ -7,6 +7,10 @@ comes first may have an advantage: in a fixed order that would look like an effe
 A turn is one trial where a process runs one at a time. Where trials run side by side, a failure may need the company
 of others, also of those just before it: there a turn is a block, some rounds of as many trials as run at once. It gets
 longer while nothing fails, before a pair begins and for both arms alike, so that the coin stays a fair one.
+
+After a pair in which one arm failed more often both processes are replaced. What has gone wrong in a process may go on
+to fail there, trial after trial: that is one coin, not many. So each pair of processes decides at most one pair of
+turns, and which of two alike fails first is a fair coin whatever state they carry from trial to trial.
 """
 
 from collections import Counter, deque
@@ -90,6 +94,8 @@ class Turns:
         self.arms = _ArmTurns(self, _BASE), _ArmTurns(self, _FIX)
         self.wake: Callable[[int, int], None] = lambda arm, place: None
         """Told an arm and a place where there is work now."""
+        self.renew: Callable[[int], None] = lambda place: None
+        """Told a place whose processes are to be replaced."""
         for place in self._places:
             self._begin_pair(place)
 
@@ -131,6 +137,9 @@ class Turns:
                 self.is_over = True
                 return
             self._begin_pair(place)
+            if pair.base.failed != pair.fix.failed:
+                self.renew(index)
+                return
         self.wake(place.arm, index)
 
     def _adapt(self, pair: PairEnded) -> None:

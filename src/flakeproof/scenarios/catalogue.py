@@ -91,7 +91,7 @@ TCPRTT = Scenario(
     },
     workers=4,
     workers_per_process=2,
-    provoking_workers=8,
+    provoking_workers=20,
     ci_rate=0.02,
     descriptors_per_trial=8,
     ports_per_trial=2,
