@@ -3,5 +3,9 @@
 ``detection``   how many trials show a failure, and what trials without one prove;
 ``proportion``  a failure rate and its interval when it is read once, at the end;
 ``sequential``  a failure rate and its interval when it is watched while trials run;
+``dispersion``  whether failures cluster in groups of trials, and what dependent trials are worth;
+``order``       whether failures come at random in the order of the trials;
+``unseen``      how many kinds of failure have not been seen yet;
+``tables``      two by two tables, and several tests at once;
 ``special``     the beta function and its relatives in logarithms, which the others rest on.
 """
