@@ -67,8 +67,8 @@ def design_effect(failures: Sequence[int], trials: Sequence[int]) -> Clustering:
     """The intraclass correlation by analysis of variance, and the design effect 1 + (m - 1) ICC that follows.
 
     With mean squares B between and W within groups, ICC = (B - W) / (B + (n0 - 1) W), n0 = (n - sum n_i^2 / n) / (K-1):
-    A. Donner, International Statistical Review 54 (1986) 67-82; m = sum n_i^2 / n: L. Kish, Survey Sampling (1965),
-    section 5.4. Raises ValueError.
+    A. Donner, International Statistical Review 54 (1986) 67-82; m = sum n_i^2 / n: L. Kish, Survey Sampling (1965).
+    Raises ValueError.
     """
     failures, trials = _checked(failures, trials)
     groups, failed, total = len(trials), sum(failures), sum(trials)
