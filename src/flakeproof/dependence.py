@@ -29,7 +29,7 @@ _STOPPED_SHARE = 0.9
 """The part of them that is looked at then."""
 
 
-class Tested(StrEnum):
+class Aspect(StrEnum):
     """What a test of independence looks at."""
 
     PROCESS = "process"
@@ -45,7 +45,7 @@ class Tested(StrEnum):
 class IndependenceTest(Record, frozen=True, kw_only=True):
     """One test of independence."""
 
-    tested: Tested
+    tested: Aspect
     p: float
     """Probability of at least what was seen, if the trials are independent."""
     adjusted: float
@@ -126,9 +126,9 @@ def examine(history: History) -> Dependence | None:
         for (name, p), corrected in zip(tested.items(), adjusted, strict=True)
     ]
     found = {test.tested for test in tests if test.adjusted <= LEVEL}
-    process = _cluster(groups) if Tested.PROCESS in found else None
-    bursts = _bursts(places, reach) if found & {Tested.RUNS, Tested.NEIGHBOURS} else None
-    change = _change(places, reach, spec) if Tested.DRIFT in found else None
+    process = _cluster(groups) if Aspect.PROCESS in found else None
+    bursts = _bursts(places, reach) if found & {Aspect.RUNS, Aspect.NEIGHBOURS} else None
+    change = _change(places, reach, spec) if Aspect.DRIFT in found else None
     effects = [1.0]
     if process is not None:
         effects.append(dispersion.design_effect(*_columns(groups)).design_effect)
@@ -187,15 +187,15 @@ def _in_order(history: History, spec: RunSpec) -> tuple[list[int], int]:
     return [place for place in places if place <= reach], reach
 
 
-def _tests(groups: _Groups, places: list[int], reach: int, spec: RunSpec) -> Iterator[tuple[Tested, float]]:
+def _tests(groups: _Groups, places: list[int], reach: int, spec: RunSpec) -> Iterator[tuple[Aspect, float]]:
     failures, trials = _columns(groups)
     if len(groups) > 1 and _LEAST_FAILURES <= sum(failures) < sum(trials):
-        yield Tested.PROCESS, dispersion.clustering(failures, trials, spec.seed)
+        yield Aspect.PROCESS, dispersion.clustering(failures, trials, spec.seed)
     if _LEAST_FAILURES <= len(places) < reach:
-        yield Tested.RUNS, order.few_runs(order.runs(places, reach), len(places), reach - len(places))
-        yield Tested.NEIGHBOURS, order.following(places, reach).p
+        yield Aspect.RUNS, order.few_runs(order.runs(places, reach), len(places), reach - len(places))
+        yield Aspect.NEIGHBOURS, order.following(places, reach).p
         if spec.max_failures is None and spec.question is None:
-            yield Tested.DRIFT, order.drift(places, reach, spec.seed).p
+            yield Aspect.DRIFT, order.drift(places, reach, spec.seed).p
 
 
 def _columns(groups: _Groups) -> tuple[list[int], list[int]]:

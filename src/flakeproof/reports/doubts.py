@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flakeproof.dependence import Dependence, Tested
+from flakeproof.dependence import Aspect, Dependence
 from flakeproof.model import Isolation
 from flakeproof.summary import Summary, UnseenSummary
 from flakeproof.text import expected, number, percent, probability, share
@@ -36,24 +36,24 @@ def _findings(found: Dependence) -> Iterator[tuple[str, str]]:
         yield (
             f"Failures cluster in process {process.process}",
             f"{number(process.failed)} of its {number(process.trials)} tests failed, {number(process.others_failed)} "
-            f"of the other {number(process.others_trials)} ({_p(found, Tested.PROCESS)})",
+            f"of the other {number(process.others_trials)} ({_p(found, Aspect.PROCESS)})",
         )
     if (bursts := found.bursts) is not None:
         yield (
             "Failures come in bursts",
             f"after a failed test {percent(bursts.failed_after_failed, bursts.after_failed)} fail, after a passed one "
-            f"{percent(bursts.failed_after_passed, bursts.after_passed)} ({_p(found, Tested.RUNS, Tested.NEIGHBOURS)})",
+            f"{percent(bursts.failed_after_passed, bursts.after_passed)} ({_p(found, Aspect.RUNS, Aspect.NEIGHBOURS)})",
         )
     if (change := found.change) is not None:
         yield (
             "The rate changed during the run",
             f"{percent(change.failed_before, change.before)} of the first {number(change.before)} tests failed, "
             f"{percent(change.failed_after, change.after)} of the {number(change.after)} after "
-            f"({_p(found, Tested.DRIFT)})",
+            f"({_p(found, Aspect.DRIFT)})",
         )
 
 
-def _p(found: Dependence, *tested: Tested) -> str:
+def _p(found: Dependence, *tested: Aspect) -> str:
     return probability(min(test.adjusted for test in found.tests if test.tested in tested))
 
 
