@@ -20,7 +20,7 @@ def check_totals():
     time.sleep(0.002)
     trial = current_trial()
     full = full or trial.seed % 400 == 0
-    if trial.seed % 100 == 1 or (full and trial.seed % 3 == 0):
+    if full or trial.seed % 100 == 1:
         raise ValueError("the cache is full")
 """
 _RUN = ("run", "shop:check_totals", "-c", "400", "-w", "4", "--processes", "4", "--seed", "445", "--json", "run.json")

@@ -64,9 +64,8 @@ def _remedy(found: Dependence) -> str:
             "Each test has a process of its own already: it is something outside of it, such as the time,"
             f"{seed} the machine, or what tests leave there"
         )
-    more = ""
-    if found.process is not None:
-        more = (
-            f", or --processes {_MORE_PROCESSES * found.process.processes}: more processes tell more, more tests do not"
-        )
-    return f"Try --isolation fork, which gives each test a process of its own{more}"
+    try_fork = "Try --isolation fork, which gives each test a process of its own"
+    if found.process is None:
+        return f"{try_fork}; what remains then comes from outside, such as the time or the machine"
+    processes = _MORE_PROCESSES * found.process.processes
+    return f"{try_fork}, or --processes {processes}: more processes tell more, more tests do not"
