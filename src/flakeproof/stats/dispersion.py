@@ -89,7 +89,7 @@ def korn_graubard(failures: int, trials: int, effective: float, confidence: floa
     """The interval of Clopper and Pearson for as many trials as the dependent ones are worth, at the rate seen.
 
     E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998) 193-201, without their correction for the degrees of
-    freedom. It is approximate: with 20 groups and an ICC of 0.18, 95 % covered 86.5 % (independence: 45 %). Raises
+    freedom. It is approximate: with 20 groups and an ICC of 0.18, 95 % covers 85 % (as independent: 46 %). Raises
     ValueError.
     """
     check_counts(failures, trials)
