@@ -17,10 +17,12 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec
+from flakeproof.places import Places
 
 _SIGNATURES_KEPT = 200
 _ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
-_OTHER = "(further signatures)"
+OTHER = "(further signatures)"
+"""What all kinds of failure beyond those that are kept are counted as."""
 
 
 @dataclass
@@ -62,6 +64,8 @@ class History:
     """In the order of collection; also what failed for several of them, such as the teardown of a class."""
     durations: Counter[int] = field(default_factory=Counter)
     """Passed trials per duration bucket (`flakeproof_worker.durations`)."""
+    places: Places = field(default_factory=Places)
+    """In which processes and at which trials the failures were."""
     finding: Finding | None = None
     """The answer to the run's question, once there is one."""
     elapsed: float = 0.0
@@ -82,11 +86,13 @@ class History:
                     self.items.setdefault(item, ItemHistory())
             case TrialsPassed():
                 self.outcomes[Outcome.PASSED] += event.count
+                self.places.passed(event.process, event.count)
                 self._count_items({item: {outcome: event.count} for item, outcome in event.items.items()}, event.count)
                 for bucket, count in event.durations:
                     self.durations[bucket] += count
             case TrialFailed():
                 self.outcomes[event.failure.outcome] += 1
+                self.places.failed(event.failure)
                 self._count_items(_once(event.items), int(not event.cut_short))
                 for failure in (event.failure, *event.further):
                     self._group(failure)
@@ -97,9 +103,10 @@ class History:
                 self.outcomes[Outcome.LOST] += 1
             case TrialsCounted():
                 self.outcomes[event.outcome] += event.count
+                self.places.complete &= event.outcome in (Outcome.SKIPPED, Outcome.LOST)
                 if event.outcome is not Outcome.LOST:
                     self._count_items(event.items, event.count - event.cut_short)
-                if group := self.groups.get(event.signature, self.groups.get(_OTHER)):
+                if group := self.groups.get(event.signature, self.groups.get(OTHER)):
                     group.count += event.count
             case Answered():
                 self.finding = event.finding
@@ -146,6 +153,6 @@ def _once(items: Mapping[str, ItemOutcome]) -> dict[str, dict[ItemOutcome, int]]
 def _add(groups: dict[str, Group], failure: Failure) -> None:
     key = failure.signature
     if key not in groups and len(groups) >= _SIGNATURES_KEPT:
-        key = _OTHER
+        key = OTHER
     group = groups.setdefault(key, Group(key, failure))
     group.count += 1

@@ -7,14 +7,17 @@ import msgspec
 
 from flakeproof import verdict as verdicts
 from flakeproof.decision import find
+from flakeproof.dependence import Dependence, examine
 from flakeproof.errors import ExitCode
-from flakeproof.history import Group, History, ItemHistory
+from flakeproof.history import OTHER, Group, History, ItemHistory
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, Record
-from flakeproof.stats import detection, proportion, sequential
+from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
 from flakeproof.verdict import Verdict
 from flakeproof_worker.durations import quantile
 
 SCHEMA_VERSION = 1
+_UNSEEN_FAILURES = 5
+"""Failures that it takes to tell anything of kinds that have not been seen."""
 
 
 class RateInterval(Record, frozen=True, kw_only=True):
@@ -50,6 +53,15 @@ class ItemSummary(Record, frozen=True, kw_only=True):
     signatures: list[SignatureSummary]
 
 
+class UnseenSummary(Record, frozen=True, kw_only=True):
+    """Kinds of failure that have not been seen yet, told from how many have been seen only once."""
+
+    share: float
+    """Of the failures to come, by Good and Turing."""
+    kinds: float
+    """How many kinds there are in all, at least, by Chao."""
+
+
 class DurationSummary(Record, frozen=True, kw_only=True):
     """How long trials that passed took, in seconds; known to 2 %."""
 
@@ -80,6 +92,7 @@ class Summary(Record, frozen=True, kw_only=True):
     rate: float | None
     """Share of failures among passed and failed trials; None when there were none of either."""
     interval: RateInterval | None
+    """The exact one for a number of trials that was fixed beforehand and done, otherwise that of `anytime`."""
     signatures: list[SignatureSummary]
     items: list[ItemSummary]
     """What pytest collected, in its order, then what failed besides; empty for other targets."""
@@ -91,6 +104,12 @@ class Summary(Record, frozen=True, kw_only=True):
     ci_rate: float | None
     finding: Finding | None = None
     """The answer to the run's question, if it had one."""
+    anytime: RateInterval | None = None
+    """The interval of `rate` that holds whenever one looks at it, also while the run goes on."""
+    dependence: Dependence | None = None
+    """Whether the trials were independent; None where that could not be tested. If not, intervals are approximate."""
+    unseen: UnseenSummary | None = None
+    """None where every kind of failure was seen twice, or there are too few failures."""
 
     @property
     def ok(self) -> bool:
@@ -107,7 +126,9 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     lost = history.outcomes[Outcome.LOST]
     decided = passed + failed
     complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
-    items = [_item(name, item, confidence, complete=complete) for name, item in history.items.items()]
+    dependence = examine(history)
+    worth = dependence.effective / dependence.trials if dependence is not None and dependence.dependent else None
+    items = [_item(name, item, confidence, worth, complete=complete) for name, item in history.items.items()]
     code = verdicts.exit_code(failed, passed, lost, history.stopped)
     finding = history.finding or (find(spec.question, history) if spec.question is not None else None)
     if spec.question is not None and finding is not None:
@@ -125,7 +146,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         failed=failed,
         outcomes={outcome.value: history.outcomes[outcome] for outcome in Outcome if history.outcomes[outcome]},
         rate=failed / decided if decided else None,
-        interval=_interval(failed, decided, confidence, complete=complete) if decided else None,
+        interval=_interval(failed, decided, confidence, worth, complete=complete) if decided else None,
         signatures=_signatures(history.groups),
         items=items,
         durations=_durations(history.durations),
@@ -134,6 +155,9 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         stopped=history.stopped,
         ci_rate=spec.ci_rate,
         finding=finding,
+        anytime=_interval(failed, decided, confidence, worth, complete=False) if decided else None,
+        dependence=dependence,
+        unseen=_unseen(history.groups),
     )
 
 
@@ -144,7 +168,14 @@ def _signatures(groups: Mapping[str, Group]) -> list[SignatureSummary]:
     ]
 
 
-def _item(name: str, item: ItemHistory, confidence: float, *, complete: bool) -> ItemSummary:
+def _unseen(groups: Mapping[str, Group]) -> UnseenSummary | None:
+    counts = [group.count for group in groups.values()]
+    if sum(counts) < _UNSEEN_FAILURES or 1 not in counts or OTHER in groups:
+        return None
+    return UnseenSummary(share=unseen.unseen_share(counts), kinds=unseen.kinds_in_all(counts))
+
+
+def _item(name: str, item: ItemHistory, confidence: float, worth: float | None, *, complete: bool) -> ItemSummary:
     failed, passed = item.failed, item.passed
     # An item that is left out once it has failed has decided about its own end.
     complete = complete and not item.outcomes[ItemOutcome.LEFT_OUT]
@@ -156,18 +187,30 @@ def _item(name: str, item: ItemHistory, confidence: float, *, complete: bool) ->
         failed=failed,
         outcomes={outcome.value: item.outcomes[outcome] for outcome in ItemOutcome if item.outcomes[outcome]},
         rate=failed / decided if decided else None,
-        interval=_interval(failed, decided, confidence, complete=complete) if decided else None,
+        interval=_interval(failed, decided, confidence, worth, complete=complete) if decided else None,
         signatures=_signatures(item.groups),
     )
 
 
-def _interval(failed: int, decided: int, confidence: float, *, complete: bool) -> RateInterval:
+def _interval(failed: int, decided: int, confidence: float, worth: float | None, *, complete: bool) -> RateInterval:
+    """`worth` is the part of a trial that one tells as much as, where they depend on each other."""
+    if worth is not None and failed:
+        return _approximate(failed, decided, confidence, worth, complete=complete)
     if complete and failed == 0:
         high = detection.zero_failure_bound(decided, confidence)
         return RateInterval(low=0.0, high=high, confidence=confidence, method="clopper-pearson, one-sided")
     # What decides about its own end may only be read with an interval that holds at every moment.
     found = (proportion.clopper_pearson if complete else sequential.robbins)(failed, decided, confidence)
     return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
+
+
+def _approximate(failed: int, decided: int, confidence: float, worth: float, *, complete: bool) -> RateInterval:
+    """The interval that fewer independent trials would have given, at the rate seen."""
+    if complete:
+        found = dispersion.korn_graubard(failed, decided, decided * worth, confidence)
+    else:
+        found = sequential.robbins(failed * worth, decided * worth, confidence)
+    return RateInterval(low=found.low, high=found.high, confidence=confidence, method=f"approximate, {found.method}")
 
 
 def _durations(buckets: Mapping[int, int]) -> DurationSummary | None:

@@ -191,6 +191,13 @@ def odds(evidence: float) -> str:
     return f"{evidence:,.3g} to 1" if evidence < 1e4 else f"10^{math.floor(math.log10(evidence))} to 1"
 
 
+def probability(value: float) -> str:
+    """`p = 0.0012`, `p < 10^-6`."""
+    if value >= 1e-6:
+        return f"p = {value:.{max(2, 1 - math.floor(math.log10(value)))}f}"
+    return f"p < 10^{math.floor(math.log10(value)) + 1 if value > 1e-300 else -300}"
+
+
 def plural(count: int, what: str) -> str:
     """`1 test`, `2 tests`."""
     return f"{number(count)} {what}{'' if count == 1 else 's'}"

@@ -19,6 +19,7 @@ Failed: 1 \(2\.50%\)
 Duration: \d+\.\ds
 Rate: \d+ tests/second
 Failure rate: 2\.50% \(0\.063% to 13\.16%, 95% Clopper-Pearson\)
+Failure rate, if watched: 2\.50% \(0\.0056% to 18\.79%, 95% Robbins, valid at every moment\)
 A test takes: \S+ \(median\), \S+ \(95th percentile\), \S+ \(longest\)
 
 1 distinct failure:

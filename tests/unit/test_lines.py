@@ -45,7 +45,9 @@ def _summary(
     history.add(RunStarted(run_id="20260101-000000-1", at="", version="", spec=spec))
     history.add(TrialsPassed(process=0, count=passed, durations=[]))
     for number in range(1, failed + 1):
-        history.add(TrialFailed(number=number, failure=_failure(number)))
+        # Spread over the run.
+        trial = 1 + (number - 1) * (passed + failed) // failed
+        history.add(TrialFailed(number=number, failure=_failure(trial)))
     for trial in range(skipped):
         history.add(TrialSkipped(trial=trial, reason=""))
     history.add(RunEnded(elapsed=elapsed, stopped=stopped))
@@ -100,6 +102,7 @@ def test_results_have_the_form_of_the_kit() -> None:
         "Duration: 1m23.4s",
         "Rate: 120 tests/second",
         "Failure rate: 1.77% (1.52% to 2.05%, 95% Clopper-Pearson)",
+        "Failure rate, if watched: 1.77% (1.29% to 2.35%, 95% Robbins, valid at every moment)",
         "",
         "1 distinct failure:",
         f"  177 × {_MESSAGE}",

@@ -133,3 +133,20 @@ def test_what_is_slow_or_rare_is_not_nothing(value: float) -> None:
     """A speed or an expected number is 0 only if it is."""
     for shown in (text.speed(value), text.expected(value)):
         assert (shown == "0") == (value == 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1.0, "p = 1.00"),
+        (0.25, "p = 0.25"),
+        (0.00377, "p = 0.0038"),
+        (1e-6, "p = 0.0000010"),
+        (9.9e-7, "p < 10^-6"),
+        (3e-9, "p < 10^-8"),
+        (0.0, "p < 10^-300"),
+    ],
+)
+def test_probabilities(value: float, shown: str) -> None:
+    """Two digits, or a power of ten that it is below; never 0."""
+    assert text.probability(value) == shown

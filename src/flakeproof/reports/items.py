@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from flakeproof.model import ItemOutcome
-from flakeproof.reports.rates import METHODS, bounds
+from flakeproof.reports.rates import bounds, by, highest
 from flakeproof.summary import ItemSummary, Summary
-from flakeproof.text import number, plural, shortened, upper
+from flakeproof.text import number, plural, shortened
 from flakeproof.verdict import Verdict
 
 _SHOWN = 30
@@ -36,7 +36,7 @@ def table(summary: Summary) -> Iterator[str]:
 
 def _failed(items: list[ItemSummary]) -> Iterator[str]:
     interval = items[0].interval
-    method = f" ({100 * interval.confidence:g}% {METHODS[interval.method]})" if interval is not None else ""
+    method = f" ({by(interval)})" if interval is not None else ""
     rows = [("failed", f"rate{method}", "test")]
     rows += [
         (f"{item.failed}/{item.failed + item.passed}", bounds(item.rate or 0.0, item.interval), _name(item))
@@ -59,8 +59,8 @@ def _others(items: list[ItemSummary]) -> Iterator[str]:
     passed = [item for item in items if item.passed]
     flipping = [item for item in passed if item.outcomes.get(ItemOutcome.SKIPPED)]
     if passed:
-        highest = max(item.interval.high for item in passed if item.interval is not None)
-        yield f"  {plural(len(passed), 'test')} never failed (a rate of at most {upper(highest)} each)"
+        bound = highest(item.interval for item in passed)
+        yield f"  {plural(len(passed), 'test')} never failed (a rate of {bound})"
     for item in flipping[:_SHOWN]:
         skips = item.outcomes[ItemOutcome.SKIPPED]
         yield f"  skipped {number(skips)} times of {number(skips + item.passed)}: {_name(item)}"

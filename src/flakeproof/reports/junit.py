@@ -64,6 +64,12 @@ def _properties(summary: Summary) -> Iterator[tuple[str, object]]:
         yield "flakeproof.rate.high", summary.interval.high
         yield "flakeproof.rate.confidence", summary.interval.confidence
         yield "flakeproof.rate.method", summary.interval.method
+    if summary.anytime is not None and summary.anytime != summary.interval:
+        yield "flakeproof.rate.anytime.low", summary.anytime.low
+        yield "flakeproof.rate.anytime.high", summary.anytime.high
+        yield "flakeproof.rate.anytime.method", summary.anytime.method
+    if summary.dependence is not None and summary.dependence.dependent:
+        yield "flakeproof.trials.effective", summary.dependence.effective
 
 
 def _cases(summary: Summary) -> Iterator[Element]:

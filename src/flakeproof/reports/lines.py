@@ -7,7 +7,7 @@ from pathlib import Path
 from flakeproof.diagnose.signature import own_frames
 from flakeproof.events import Progressed
 from flakeproof.model import Answer, Failure, Finding, Outcome
-from flakeproof.reports import items
+from flakeproof.reports import doubts, items
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.store.folder import NAME
 from flakeproof.store.log import LOG_NAME
@@ -80,6 +80,8 @@ def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
     yield f"Rate: {speed(summary.trials_per_second or 0)} tests/second"
     if summary.interval is not None:
         yield f"Failure rate: {rate_with_interval(summary.rate or 0.0, summary.interval)}"
+        yield from _if_watched(summary)
+    yield from doubts.dependence(summary)
     if summary.durations is not None:
         yield (
             f"A test takes: {short_duration(summary.durations.median)} (median), "
@@ -95,6 +97,12 @@ def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
     if summary.signatures:
         yield ""
         yield from _signatures(summary, command)
+
+
+def _if_watched(summary: Summary) -> Iterator[str]:
+    """The interval that was valid while the run went on, where another one is shown because it is over."""
+    if summary.anytime is not None and summary.anytime != summary.interval:
+        yield f"Failure rate, if watched: {rate_with_interval(summary.rate or 0.0, summary.anytime)}"
 
 
 def cut_short(summary: Summary) -> bool:
@@ -189,6 +197,8 @@ def _signatures(summary: Summary, command: str) -> Iterator[str]:
     if kinds > _KINDS_SHOWN:
         more = kinds - _KINDS_SHOWN
         yield f"  and {number(more)} more kind{'s' if more != 1 else ''}: see {Path(summary.folder) / LOG_NAME}"
+    if summary.unseen is not None:
+        yield doubts.unseen(summary.unseen)
 
 
 def run_name(summary: Summary) -> str:

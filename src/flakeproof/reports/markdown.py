@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 import flakeproof
-from flakeproof.reports import lines
+from flakeproof.reports import doubts, lines
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
-from flakeproof.reports.rates import rate_with_interval
+from flakeproof.reports.rates import highest, rate_with_interval
 from flakeproof.summary import ItemSummary, SignatureSummary, Summary
-from flakeproof.text import duration, number, one_line, shown_path, speed, upper
+from flakeproof.text import duration, number, one_line, shown_path, speed
 from flakeproof.verdict import Verdict
 
 _LIMIT = 65_000
@@ -42,6 +42,8 @@ def render(summary: Summary) -> bytes:
         told.append(
             f"{number(left)} more kind{'s' if left != 1 else ''} of failure left out here: see the JSON report.\n"
         )
+    if summary.unseen is not None:
+        told.append(f"{doubts.unseen(summary.unseen)}.\n")
     return "\n".join([head, *told, foot, ""]).encode()
 
 
@@ -64,6 +66,10 @@ def _head(summary: Summary) -> Iterator[str]:
         yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} tests."
     yield ""
     yield from _table(summary)
+    for doubt in doubts.dependence(summary):
+        yield f"- {doubt}"
+    if summary.dependence is not None and summary.dependence.dependent:
+        yield ""
 
 
 def _table(summary: Summary) -> Iterator[str]:
@@ -85,8 +91,8 @@ def _table(summary: Summary) -> Iterator[str]:
         yield f"{number(len(rows) - _ROWS)} more tests are in the JSON report."
         yield ""
     if len(stable) > _STABLE_ROWS:
-        highest = max(test.interval.high for test in stable if test.interval is not None)
-        yield f"{number(len(stable))} tests passed every time (a rate of at most {upper(highest)} each)."
+        bound = highest(test.interval for test in stable)
+        yield f"{number(len(stable))} tests passed every time (a rate of {bound})."
         yield ""
 
 

@@ -7,5 +7,9 @@
 ``comparison``  whether a fix fails less often, watched while pairs of trials run;
 ``difference``  how far apart the rates of two arms are when they are read once, at the end;
 ``search``      the least number that is enough;
+``dispersion``  whether failures cluster in groups of trials, and what dependent trials are worth;
+``order``       whether failures come at random in the order of the trials;
+``unseen``      how many kinds of failure have not been seen yet;
+``tables``      two by two tables, and several tests at once;
 ``special``     the beta function and its relatives in logarithms, which the others rest on.
 """

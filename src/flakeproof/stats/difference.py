@@ -9,9 +9,8 @@ import math
 from collections.abc import Callable
 
 from flakeproof.stats.proportion import Interval, check_confidence, check_counts, wilson
-from flakeproof.stats.special import log_beta
+from flakeproof.stats.tables import fisher_greater
 
-_NEGLIGIBLE = 1e-17  # a term this small next to the sum changes nothing any more
 _HALVINGS = 100
 
 
@@ -22,12 +21,7 @@ def fisher(base_failures: int, base_trials: int, fix_failures: int, fix_trials: 
     hypergeometric. Raises ValueError.
     """
     _check_arms(base_failures, base_trials, fix_failures, fix_trials)
-    if base_failures * fix_trials >= fix_failures * base_trials:
-        return min(1.0, _tail(base_failures, base_trials, fix_failures, fix_trials))
-    # Summed from the mean outwards, where the terms fall: the fix has more than its share, and the rest is the answer.
-    if base_failures == 0 or fix_failures == fix_trials:
-        return 1.0
-    return 1 - _tail(fix_failures + 1, fix_trials, base_failures - 1, base_trials)
+    return fisher_greater(((base_failures, base_trials - base_failures), (fix_failures, fix_trials - fix_failures)))
 
 
 def newcombe(
@@ -70,26 +64,6 @@ def miettinen_nurminen(
 
     low, high = (_edge(outside, inside=seen, outermost=end) for end in (-1.0, 1.0))
     return Interval(low, high, confidence, "miettinen-nurminen")
-
-
-def _tail(failures: int, trials: int, others: int, other_trials: int) -> float:
-    """The hypergeometric probability that at least so many of all failures fall on the first arm."""
-    together = failures + others
-    term = math.exp(
-        _log_choose(trials, failures) + _log_choose(other_trials, others) - _log_choose(trials + other_trials, together)
-    )
-    total = term
-    for here in range(failures, min(trials, together)):
-        term *= (trials - here) / (here + 1) * ((together - here) / (other_trials - together + here + 1))
-        total += term
-        if term < total * _NEGLIGIBLE:
-            break
-    return total
-
-
-def _log_choose(number: int, chosen: int) -> float:
-    """The logarithm of the binomial coefficient, by C(n, k) = 1 / ((n + 1) B(n - k + 1, k + 1))."""
-    return -math.log(number + 1) - log_beta(number - chosen + 1, chosen + 1)
 
 
 def _likeliest(base_failures: int, base_trials: int, fix_failures: int, fix_trials: int, difference: float) -> float:

@@ -29,7 +29,7 @@ def check_confidence(confidence: float) -> None:
         raise ValueError(f"confidence must be between 0 and 1 (exclusive), got {confidence}")
 
 
-def check_counts(failures: int, trials: int) -> None:
+def check_counts(failures: float, trials: float) -> None:
     """Raise ValueError unless so many failures can have been seen in so many trials."""
     if not 0 <= trials < math.inf:
         raise ValueError(f"trials must be 0 or more, got {trials}")
@@ -37,10 +37,11 @@ def check_counts(failures: int, trials: int) -> None:
         raise ValueError(f"failures must be between 0 and the {trials} trials, got {failures}")
 
 
-def clopper_pearson(failures: int, trials: int, confidence: float = 0.95) -> Interval:
+def clopper_pearson(failures: float, trials: float, confidence: float = 0.95) -> Interval:
     """The interval of Clopper and Pearson, Biometrika 26 (1934) 404-413: covers at least as often as it says.
 
-    The ends are quantiles of Beta(k, n-k+1) and Beta(k+1, n-k); without trials it is [0, 1].
+    The ends are quantiles of Beta(k, n-k+1) and Beta(k+1, n-k); without trials it is [0, 1]. The numbers are whole but
+    for effective ones, of trials that are not independent (:mod:`flakeproof.stats.dispersion`).
     """
     check_counts(failures, trials)
     check_confidence(confidence)

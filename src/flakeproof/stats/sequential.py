@@ -17,12 +17,13 @@ _PRIOR = 0.5  # of the beta mixture, both parameters: Jeffreys' prior
 _LOG_HALF = math.log(0.5)
 
 
-def robbins(failures: int, trials: int, confidence: float = 0.95) -> Interval:
+def robbins(failures: float, trials: float, confidence: float = 0.95) -> Interval:
     """Robbins' beta-binomial confidence sequence after k failures in n trials, mixed over Beta(1/2, 1/2).
 
     It holds the rates p with B(1/2 + k, 1/2 + n - k) / B(1/2, 1/2) < p^k (1-p)^(n-k) / alpha. At the true
     rate the quotient of the left side and p^k (1-p)^(n-k) is a martingale that starts from 1, so by Ville's
     inequality it ever reaches 1 / alpha with probability alpha at most. Without trials it is [0, 1].
+    Effective numbers of trials that are not independent may be fractions; the interval is approximate then.
     """
     check_counts(failures, trials)
     check_confidence(confidence)
@@ -62,7 +63,7 @@ def intersect(previous: Interval, current: Interval) -> Interval | None:
     return Interval(low, high, current.confidence, _METHOD) if low <= high else None
 
 
-def _bisect(failures: int, passes: int, edge: float, *, outside: float, inside: float) -> float:
+def _bisect(failures: float, passes: float, edge: float, *, outside: float, inside: float) -> float:
     """The log p between the two given where the log-likelihood k log p + (n-k) log(1-p) is ``edge``."""
     while True:
         log_p = (outside + inside) / 2

@@ -1,0 +1,70 @@
+"""Where failures happened: in which process, and at which of the trials; in bounded memory."""
+
+from dataclasses import dataclass, field
+from heapq import heappush, heappushpop
+
+from flakeproof.model import Failure, Outcome
+
+PROCESSES_KEPT = 1000
+"""A process that is replaced is another process, so there may be many. The first ones stand for all."""
+FAILURES_KEPT = 10_000
+_FATAL = (Outcome.TIMED_OUT, Outcome.CRASHED)
+
+
+@dataclass
+class ProcessTally:
+    """How the trials of one process ended."""
+
+    passed: int = 0
+    failed: int = 0
+    """With an end of their own."""
+    fatal: int = 0
+    """Timed out and crashed: of these a process that trials share may have ended, too."""
+
+
+@dataclass
+class Places:
+    """Collects them; the order in which it is told makes no difference but beyond what is kept of processes."""
+
+    processes: dict[int, ProcessTally] = field(default_factory=dict)
+    complete: bool = True
+    """Whether it is known of each trial where it was."""
+    _numbers: list[int] = field(default_factory=list)
+    """A heap of the negative numbers of failed trials, of which the lowest numbers are kept."""
+    _is_cut: bool = False
+
+    def passed(self, process: int, count: int) -> None:
+        """Note trials that passed."""
+        if count and (tally := self._of(process)) is not None:
+            tally.passed += count
+
+    def failed(self, failure: Failure) -> None:
+        """Note one that failed."""
+        if (tally := self._of(failure.process)) is not None:
+            if failure.outcome in _FATAL:
+                tally.fatal += 1
+            else:
+                tally.failed += 1
+        if len(self._numbers) < FAILURES_KEPT:
+            heappush(self._numbers, -failure.trial)
+        else:
+            heappushpop(self._numbers, -failure.trial)
+            self._is_cut = True
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of the failed trials, in order; the lowest ones if there are too many."""
+        return sorted(-number for number in self._numbers)
+
+    @property
+    def horizon(self) -> int | None:
+        """The last trial up to which every failure is among `numbers`; None for no end.
+
+        Where the numbers are cut, the last of them is left out: that it failed is why the horizon is there.
+        """
+        return -self._numbers[0] - 1 if self._is_cut else None
+
+    def _of(self, process: int) -> ProcessTally | None:
+        if process not in self.processes and len(self.processes) >= PROCESSES_KEPT:
+            return None
+        return self.processes.setdefault(process, ProcessTally())

@@ -1,0 +1,57 @@
+"""Two by two tables, and several tests at once."""
+
+import math
+from collections.abc import Sequence
+
+from flakeproof.stats.special import log_beta
+
+
+def log_choose(total: int, chosen: int) -> float:
+    """log C(n, k), by the beta function: no digits are lost for millions (DLMF 26.3.1, 5.12.1)."""
+    return -math.log1p(total) - log_beta(chosen + 1, total - chosen + 1)
+
+
+def fisher_greater(table: tuple[tuple[int, int], tuple[int, int]]) -> float:
+    """The one-sided p-value of Fisher's exact test for ((a, b), (c, d)): the probability of a first cell of a or more.
+
+    With the margins given it is hypergeometric: R. A. Fisher, J. Royal Statistical Society 98 (1935) 39-82. Raises
+    ValueError for negative counts.
+    """
+    (a, b), (c, d) = table
+    if min(a, b, c, d) < 0:
+        raise ValueError(f"counts must be 0 or more, got {table}")
+    row, column, total = a + b, a + c, a + b + c + d
+    least, most = max(0, row + column - total), min(row, column)
+    if a <= least:
+        return 1.0
+    # The tail that does not hold the mode, summed outwards: its terms only fall.
+    if a * (total + 2) > (row + 1) * (column + 1):
+        return min(1.0, _tail(a, most, row, column, total))
+    return max(0.0, 1.0 - _tail(row - (a - 1), row - least, row, total - column, total))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p-values of tests that are made together, adjusted so that any false alarm is as rare as each one says.
+
+    S. Holm, Scandinavian J. of Statistics 6 (1979) 65-70; it holds whatever the tests have to do with each other.
+    """
+    adjusted = [1.0] * len(values)
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(len(values)), key=lambda index: values[index])):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def _tail(first: int, last: int, row: int, column: int, total: int) -> float:
+    """The hypergeometric probability of `first` to `last` in the first cell, which is above the mode."""
+    term = math.exp(
+        log_choose(column, first) + log_choose(total - column, row - first) - log_choose(total, row),
+    )
+    found = term
+    for cell in range(first, last):
+        term *= (row - cell) * (column - cell) / ((cell + 1) * (total - row - column + cell + 1))
+        found += term
+        if term < found * 1e-18:
+            break
+    return found
