@@ -6,6 +6,9 @@
 | any | at least (tests / error) for one of them | above |
 | less | less | undecided |
 
+All of that takes trials as independent. Where a run turns out to have had others (`flakeproof.dependence`), its answer
+stands only if it would have been the same with as many trials as they are worth.
+
 All tests have to be below, so each may be wrong with the whole error; one above is enough, so each has a share of it.
 """
 
@@ -27,6 +30,16 @@ def find(question: Question, history: History) -> Finding:
     if finding.answer is not Answer.UNDECIDED:
         return finding
     return msgspec.structs.replace(finding, further=_further(subjects, question))
+
+
+def reconsider(question: Question, finding: Finding, history: History, worth: float) -> Finding:
+    """The `finding` of a run whose trials are worth only so much of independent ones (`worth` is below 1)."""
+    if finding.answer is Answer.UNDECIDED:
+        return finding
+    subjects = [(name, round(failed * worth), round(total * worth)) for name, failed, total in _subjects(history)]
+    if _weigh(question, subjects).answer is finding.answer:
+        return finding
+    return msgspec.structs.replace(finding, answer=Answer.UNDECIDED, further=None, taken_back=True)
 
 
 def _weigh(question: Question, subjects: list[tuple[str, int, int]]) -> Finding:

@@ -160,6 +160,8 @@ class Finding(Record, frozen=True, kw_only=True):
     """The test that the answer hangs on, where there are several."""
     further: int | None
     """Trials that would still be needed at the rates seen so far; None if they would never do."""
+    taken_back: bool = False
+    """Whether there was an answer, which the trials do not bear because they depend on each other."""
 
 
 class RunSpec(Record, frozen=True, kw_only=True):

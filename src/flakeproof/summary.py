@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from flakeproof import verdict as verdicts
-from flakeproof.decision import find
+from flakeproof.decision import find, reconsider
 from flakeproof.dependence import Dependence, examine
 from flakeproof.errors import ExitCode
 from flakeproof.history import OTHER, Group, History, ItemHistory
@@ -132,6 +132,8 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     code = verdicts.exit_code(failed, passed, lost, history.stopped)
     finding = history.finding or (find(spec.question, history) if spec.question is not None else None)
     if spec.question is not None and finding is not None:
+        if worth is not None:
+            finding = reconsider(spec.question, finding, history, worth)
         code = verdicts.exit_code_of_answer(finding.answer, code, tolerates=spec.question.tolerates)
     return Summary(
         run_id=history.run_id,

@@ -19,7 +19,7 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.history import History
-from flakeproof.model import CallableTarget, Failure, Isolation, Outcome, Question, RunSpec
+from flakeproof.model import Answer, CallableTarget, Failure, Isolation, Outcome, Question, RunSpec
 from flakeproof.places import Places
 from flakeproof.reports import lines, markdown
 from flakeproof.reports.junit import render
@@ -290,3 +290,26 @@ def test_kinds_that_have_not_been_seen(counts: list[int], row: str | None) -> No
 
     assert [line for line in shown(summary) if line.startswith("About ")] == ([row] if row else [])
     assert (f"\n{row}.\n" in markdown.render(summary).decode()) is (row is not None)
+
+
+@pytest.mark.parametrize(
+    ("by_process", "rate", "answer", "taken_back"),
+    [
+        (CLUSTERED, 0.004, Answer.UNDECIDED, True),
+        (EVEN, 0.004, Answer.ABOVE, False),
+        ([0, 0, 40, 0, 30, 0, 35, 0], 0.0001, Answer.ABOVE, False),
+        (CLUSTERED, 0.025, Answer.UNDECIDED, False),
+    ],
+    ids=["taken back", "independent", "stands all the same", "never answered"],
+)
+def test_an_answer_that_clustered_trials_do_not_bear_is_taken_back(
+    by_process: list[int], rate: float, answer: Answer, taken_back: bool
+) -> None:
+    """A gate says "not decided" then, with its exit code, unless fewer trials would have said the same."""
+    question = Question(rate=rate, error=0.05, tolerates=True)
+    numbers = SPREAD if sum(by_process) == len(SPREAD) else list(range(2, 2 + 3 * sum(by_process), 3))
+    summary = summarize(history_of(*events_of(by_process, numbers), spec=spec_of(question=question)), "/f")
+    assert summary.finding is not None
+    assert (summary.finding.answer, summary.finding.taken_back) == (answer, taken_back)
+    assert summary.exit_code == (1 if answer is Answer.ABOVE else 4)
+    assert ("the tests depend on each other, and the evidence" in lines.closing(summary)) is taken_back

@@ -123,6 +123,11 @@ def answered(finding: Finding) -> str:
             return f"The failure rate{every} is below {rate} (evidence {odds(finding.below)}; {wanted})"
         case Answer.ABOVE:
             return f"The failure rate{which} is above {rate} (evidence {odds(finding.above)}; {wanted})"
+    if finding.taken_back:
+        return (
+            f"Not decided whether the failure rate{which} is below {rate}: the tests depend on each other, and the "
+            "evidence from them is not what it would be from independent ones (see above for the remedy)"
+        )
     needs = (
         f"at the rate seen so far about {number(finding.further)} more tests would tell"
         if finding.further is not None
