@@ -188,7 +188,9 @@ def odds(evidence: float) -> str:
     """`20 to 1`, `1 to 3.2`; a great one as a power of ten."""
     if evidence < 1:
         return f"1 to {1 / evidence:.2g}" if evidence > 1e-4 else "none"
-    return f"{evidence:,.3g} to 1" if evidence < 1e4 else f"10^{math.floor(math.log10(evidence))} to 1"
+    # The evidence wanted comes out of a logarithm: it may be less than a power of ten by its last digit.
+    power = math.floor(math.log10(evidence * (1 + 1e-9)))
+    return f"{evidence:,.3g} to 1" if power < 4 else f"10^{power} to 1"
 
 
 def probability(value: float) -> str:

@@ -219,6 +219,27 @@ def test_the_seed_of_the_kit(flakeproof: Flakeproof) -> None:
     assert any("Bad file descriptor" in kind["example"]["message"] for kind in summary["kinds"])
 
 
+def test_a_fix_is_confirmed_without_provocation(flakeproof: Flakeproof) -> None:
+    """What holds for both arms only to provoke is left out; what an arm has for itself is what it is."""
+    arms = ("--arm", "leaky:tcprtt --server leaky", "--arm", "fixed:tcprtt --settle 6ms", "--confirm", "5%")
+    done = flakeproof("compare", *arms, "-w", "30", "--set", "io=asyncio", "--json", "-")
+    summary = json.loads(done.stdout)
+    assert (summary["verdict"], done.returncode) == ("fixed", 0), done.stderr
+    assert summary["confirmation"]["finding"]["answer"] == "below"
+    assert "Confirmed without provocation: 0 of " in done.stderr
+    plain = next(line for line in done.stderr.splitlines() if "until it is known whether the failure rate" in line)
+    assert "settle 6ms" in plain
+    assert "4 at once in 2 processes" in plain
+
+
+def test_a_fix_that_is_not_confirmed(flakeproof: Flakeproof) -> None:
+    """The exit code is that of the run without provocation."""
+    done = flakeproof("compare", *both("often", "seldom"), "--seed", "2", "--confirm", "0.1%", "--json", "-")
+    summary = json.loads(done.stdout)
+    assert (summary["verdict"], done.returncode, summary["exit_code"]) == ("fixed", 1, 1)
+    assert "Not confirmed without provocation" in done.stderr
+
+
 def test_commands(flakeproof: Flakeproof) -> None:
     arms = ("--arm", "a:-- sh -c 'test $((FLAKEPROOF_SEED % 5)) != 0'", "--arm", "b:-- true")
     done = flakeproof("compare", *arms, "--seed", "1")
@@ -241,6 +262,7 @@ def test_commands(flakeproof: Flakeproof) -> None:
         (["--arm", "a:broken:f", "--arm", "b:arms:never"], "a: ", 3),
         ([*both("often", "never"), "--error", "2"], "if 2 percent is meant, write 2%", 2),
         ([*both("often", "never"), "--error", "100%"], "not between 0 and 1", 2),
+        ([*both("often", "never"), "--confirm", "5"], "--confirm: '5' is more than 1", 2),
         ([*both("often", "never"), "--reduction", "0.5"], "--reduction '0.5' is not a number above 1", 2),
         ([*both("often", "never"), "--resume", "nix"], "there is no run in", 5),
     ],

@@ -32,6 +32,7 @@ _FOR_BOTH = (
     ("duration", options.SpentTime),
     ("error", options.VerdictError),
     ("reduction", options.Reduction),
+    ("confirm", options.Confirm),
     ("seed", options.Seed),
     ("resume", options.Resume),
     ("json", options.Json),

@@ -28,6 +28,7 @@ from flakeproof.store.folder import store_of
 from flakeproof.store.pairs import read_pairs
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
+from flakeproof.text import parse_rate
 from flakeproof_worker.seeds import trial_seed
 
 _FORM = 'write it like --arm leaky:"tcprtt --server leaky" --arm fixed:tcprtt'
@@ -36,6 +37,8 @@ _DEFAULT_ERROR = 0.01
 _DEFAULT_REDUCTION = 10.0
 _DEFAULT_SECONDS = 600.0
 _NUMBERS_LEFT_OUT = 1000
+_PROVOKING = ("workers", "processes", "isolation", "shuffle", "settle", "set_")
+"""Options that make a failure show; the ones that an arm has for itself are what it is, and stay."""
 _REPORTS = ("json", "markdown")
 _OF_COMPARISON = ("count", "duration", "error", "seed", "json", "markdown", "store")
 
@@ -52,14 +55,28 @@ def compare_arms(given: Mapping[str, Any]) -> int:
     seed = seed_of(whole)
     arms = []
     for number, (name, own, command) in enumerate(parsed, 1):
-        merged = {**own, **{key: value for key, value in given.items() if not own.get(key) and key in own}}
+        merged = _merged(own, given)
         with about(name):
             spec = arm_spec(wanted_by(merged, command), merged, Path.cwd(), trial_seed(seed, number))
         arms.append(Arm(name=name, spec=spec))
     base, fix = arms
     if msgspec.structs.replace(base.spec, seed=0) == msgspec.structs.replace(fix.spec, seed=0):
         raise UsageError("both arms are the same", "let them differ in target or options")
-    return run_comparison((base, fix), given, whole, seed)
+    name, own, command = parsed[1]
+    merged = _merged(own, unprovoked(given))
+    with about(name):
+        plain = plain_spec(wanted_by(merged, command), merged, Path.cwd(), given["confirm"], whole)
+    return run_comparison((base, fix), given, whole, seed, plain)
+
+
+def _merged(own: Mapping[str, Any], both: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of an arm: its `own`, and those for both arms where it has none."""
+    return {name: value or both.get(name, value) for name, value in own.items()}
+
+
+def unprovoked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` without the options that make a failure show."""
+    return {name: None if name in _PROVOKING else value for name, value in given.items()}
 
 
 def whole_config(given: Mapping[str, Any]) -> Config:
@@ -73,10 +90,37 @@ def seed_of(whole: Config) -> int:
     return int.from_bytes(os.urandom(4)) if seed is None else seed
 
 
+def plain_spec(
+    wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], folder: Path, rate: str | None, whole: Config
+) -> RunSpec | None:
+    """A run of the fix that tells whether it fails at `rate`; None if that is not asked for.
+
+    `given` holds no option that provokes. Raises UsageError or CannotRunError.
+    """
+    if rate is None:
+        return None
+    try:
+        wanted_rate = parse_rate(rate)
+        if not 0 < wanted_rate < 1:
+            raise ValueError(f"{rate!r} is not between 0 and 1 (exclusive)")
+    except ValueError as error:
+        raise UsageError(f"--confirm: {error}", "write it like --confirm 2%") from None
+    question = {"until_confident": True, "rate": rate, "error": str(_error(whole))}
+    config = settings({**_arm_options(given), **question}, names_of(wanted))
+    return build(wanted, config, pairs("--set", given["set_"]), folder)
+
+
+def _arm_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options_in(given).items() if name in ARM_SETTINGS}
+
+
+def _error(whole: Config) -> float:
+    return float(whole.get("error") or _DEFAULT_ERROR)
+
+
 def arm_spec(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], folder: Path, seed: int) -> RunSpec:
     """How an arm is run from `folder`, from arguments of `run`. Raises UsageError or CannotRunError."""
-    options = {name: value for name, value in options_in(given).items() if name in ARM_SETTINGS}
-    config = settings(options, names_of(wanted))
+    config = settings(_arm_options(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), folder, provokes=True)
     # How long it goes on is a matter of the comparison.
     return msgspec.structs.replace(
@@ -93,9 +137,14 @@ def arm_spec(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], f
 
 
 def run_comparison(
-    arms: tuple[Arm, Arm], given: Mapping[str, Any], whole: Config, seed: int, remarks: Sequence[str] = ()
+    arms: tuple[Arm, Arm],
+    given: Mapping[str, Any],
+    whole: Config,
+    seed: int,
+    plain: RunSpec | None,
+    remarks: Sequence[str] = (),
 ) -> int:
-    """Compare, print with `remarks` first, report; return the exit code."""
+    """Compare, print with `remarks` first, confirm a fix with the run `plain`, report; return the exit code."""
     lanes = [lanes_per_process(arm.spec) for arm in arms]
     if lanes[0] != lanes[1]:
         raise UsageError(
@@ -106,7 +155,7 @@ def run_comparison(
     count, duration = whole.get("count"), whole.get("duration")
     spec = ComparisonSpec(
         arms=arms,
-        error=whole.get("error") or _DEFAULT_ERROR,
+        error=_error(whole),
         reduction=_reduction(given["reduction"]),
         most_trials=count,
         duration=_DEFAULT_SECONDS if count is None and duration is None else duration,
@@ -117,7 +166,7 @@ def run_comparison(
     carried: list[AnyComparisonEvent] = []
     if given["resume"] is not None:
         spec, carried = _resumed(given["resume"], spec, whole)
-    return ComparisonSession(spec, whole, report_files(whole, names=_REPORTS), carried, remarks).run()
+    return ComparisonSession(spec, whole, report_files(whole, names=_REPORTS), carried, remarks, plain).run()
 
 
 def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[ComparisonSpec, list[AnyComparisonEvent]]:

@@ -4,17 +4,20 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flakeproof.cli.session import command_name, ignore_signals
+import msgspec
+
+from flakeproof.cli.session import Session, command_name, ignore_signals
 from flakeproof.comparing import conduct_comparison
 from flakeproof.comparison.events import AnyComparisonEvent, ComparisonProgressed
 from flakeproof.comparison.model import Arm, ComparisonSpec
 from flakeproof.comparison.referee import Referee
-from flakeproof.comparison.summary import ComparisonSummary, comparison_to_json
+from flakeproof.comparison.summary import ComparisonSummary, Confirmation, comparison_to_json
 from flakeproof.comparison.verdict import FixVerdict
 from flakeproof.config import Config
 from flakeproof.engine.execute import Sink
 from flakeproof.errors import ExitCode
 from flakeproof.events import AnyEvent, Noted, TrialFailed
+from flakeproof.model import RunSpec
 from flakeproof.reports import comparison as lines
 from flakeproof.reports.files import Renderers, ReportFiles
 from flakeproof.reports.telling import Telling
@@ -40,9 +43,14 @@ class ComparisonSession:
         files: ReportFiles,
         carried: Sequence[AnyComparisonEvent],
         remarks: Sequence[str],
+        plain: RunSpec | None,
     ) -> None:
-        """`files` are the reports to leave, `carried` the pairs of an earlier comparison, `remarks` come first."""
+        """`files` are the reports to leave, `carried` the pairs of an earlier comparison, `remarks` come first.
+
+        `plain` is the run that confirms a fix, None if none is to.
+        """
         self._remarks = remarks
+        self._plain = plain
         self._spec = spec
         self._config = config
         self._files = files
@@ -64,11 +72,28 @@ class ComparisonSession:
             )
             if summary.stopped in (INTERRUPTED, TERMINATED):
                 ignore_signals()
+            self._print_results(summary)
+            if self._plain is not None and summary.verdict is FixVerdict.FIXED:
+                summary = self._confirmed(summary, self._plain)
         except BaseException:
             self._files.withdraw()
             raise
-        self._print_results(summary)
         return self._finish(summary)
+
+    def _confirmed(self, summary: ComparisonSummary, plain: RunSpec) -> ComparisonSummary:
+        """`summary` with what a run of the fix as usual says to it."""
+        self._writer.result("")
+        session = Session(plain, self._config, self._files)
+        run = session.run(heading=f"{summary.fix.name}, without provocation:", becomes_latest=False)
+        session.print_results(run)
+        assert run.finding is not None
+        found = Confirmation(
+            run_id=run.run_id, passed=run.passed, failed=run.failed, finding=run.finding, exit_code=run.exit_code
+        )
+        summary = msgspec.structs.replace(summary, confirmation=found, exit_code=summary.exit_code or found.exit_code)
+        self._writer.result("")
+        self._writer.result(lines.confirmed(found), Style.GOOD if not found.exit_code else Style.BAD)
+        return summary
 
     def _listeners(self, folder: Path, referee: Referee) -> list["_Progress"]:
         self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout)

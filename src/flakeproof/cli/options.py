@@ -73,6 +73,15 @@ Reduction = Annotated[
         metavar="N",
     ),
 ]
+Confirm = Annotated[
+    str | None,
+    _text(
+        "--confirm",
+        help="Once it is fixed: run the fix as usual, without -w, --set and the like, until this rate is ruled out.",
+        panel=_HOW_MUCH,
+        metavar="RATE",
+    ),
+]
 Resume = Annotated[
     str | None,
     _text(

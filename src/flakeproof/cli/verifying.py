@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
-from flakeproof.cli.comparing import arm_spec, run_comparison, seed_of, whole_config
+from flakeproof.cli.comparing import arm_spec, plain_spec, run_comparison, seed_of, unprovoked, whole_config
 from flakeproof.cli.running import wanted_by
 from flakeproof.comparison.model import Arm
+from flakeproof.config import Config
 from flakeproof.engine.leftovers import temporary_root
 from flakeproof.errors import UsageError, about
+from flakeproof.model import RunSpec
 from flakeproof.revisions import imports
 from flakeproof.revisions.build import build
 from flakeproof.revisions.checkout import checked_out
@@ -67,7 +69,8 @@ def verify_fix(given: Mapping[str, Any]) -> int:
         ]
         content = repository.fingerprint() if fix is None else ""
         pair = arms[0], msgspec.structs.replace(arms[1], content=content)
-        return run_comparison(pair, given, whole, seed, _remarks(repository, fix, python))
+        plain = _plain(wanted, given, pair[1], fix_folder, whole, python)
+        return run_comparison(pair, given, whole, seed, plain, _remarks(repository, fix, python))
 
 
 def _arm(
@@ -89,6 +92,19 @@ def _arm(
         spec = arm_spec(wanted, own, folder, seed)
     target = msgspec.structs.replace(spec.target, environment={**spec.target.environment, **environment})
     return Arm(name=name, spec=msgspec.structs.replace(spec, target=target), revision=commit or "")
+
+
+def _plain(
+    wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], fix: Arm, folder: Path, whole: Config, python: str
+) -> RunSpec | None:
+    """How the arm of the fix is run once more, without provocation, if that is asked for."""
+    own = unprovoked(given) if isinstance(wanted, CommandLine) else {**unprovoked(given), "python": python}
+    with about(fix.name):
+        spec = plain_spec(wanted, own, folder, given["confirm"], whole)
+    if spec is None:
+        return None
+    target = msgspec.structs.replace(spec.target, environment=fix.spec.target.environment)
+    return msgspec.structs.replace(spec, target=target)
 
 
 def _environment(repository: Repository, folder: Path, python: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from flakeproof.comparison.model import Arm, ComparisonSpec
 from flakeproof.comparison.verdict import FixVerdict, Weighed, decide, exit_code, weigh
 from flakeproof.errors import ExitCode
 from flakeproof.history import History
-from flakeproof.model import Failure, Record
+from flakeproof.model import Failure, Finding, Record
 from flakeproof.stats import sequential
 from flakeproof.stats.comparison import further_pairs, odds_ratio
 from flakeproof.summary import RateInterval
@@ -58,6 +58,17 @@ class KindSummary(Record, frozen=True, kw_only=True):
     """None where the record of the arm does not have one."""
 
 
+class Confirmation(Record, frozen=True, kw_only=True):
+    """The fix alone, run as usual: what provokes a failure may have provoked another one than is mended."""
+
+    run_id: str
+    passed: int
+    failed: int
+    finding: Finding
+    exit_code: int
+    """That of the run: 0 if nothing failed and the rate is known to be below the one asked for."""
+
+
 class ComparisonSummary(Record, frozen=True, kw_only=True):
     """What came out of a comparison."""
 
@@ -96,6 +107,8 @@ class ComparisonSummary(Record, frozen=True, kw_only=True):
     """Seconds."""
     stopped: str | None
     """Why it ended without a verdict."""
+    confirmation: Confirmation | None = None
+    """None if it was not asked for, or there was no fix to confirm."""
 
     @property
     def ok(self) -> bool:

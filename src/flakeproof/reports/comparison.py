@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeproof.comparison.history import ComparisonHistory
-from flakeproof.comparison.summary import ArmSummary, ComparisonSummary, KindSummary
+from flakeproof.comparison.summary import ArmSummary, ComparisonSummary, Confirmation, KindSummary
 from flakeproof.comparison.verdict import FixVerdict, decide
 from flakeproof.reports.details import place
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.stats.comparison import further_pairs
 from flakeproof.store.folder import NAME
-from flakeproof.text import duration, number, odds, one_line, plural, rate, share, shown_path, whole_duration
+from flakeproof.text import duration, number, odds, one_line, plural, rate, shown_path, upper, whole_duration
 
 _KINDS_SHOWN = 5
 _CHECKOUT = re.compile(r".*/flakeproof-base-[0-9a-f]{16}/")
@@ -99,7 +99,7 @@ def closing(summary: ComparisonSummary, command: str) -> str:
     match summary.verdict:
         case FixVerdict.FIXED:
             broken = "" if summary.base.passed else f"; {summary.base.name} always failed: it was broken, not flaky"
-            most = f", so at most {share(summary.fix.interval.high)}" if summary.fix.interval is not None else ""
+            most = f", so at most {upper(summary.fix.interval.high)}" if summary.fix.interval is not None else ""
             return f"Fixed: {base} tests, {fix}{most} ({error}){broken}"
         case FixVerdict.REDUCED:
             gone = [kind for kind in summary.kinds if kind.verdict is FixVerdict.FIXED]
@@ -115,6 +115,14 @@ def closing(summary: ComparisonSummary, command: str) -> str:
                 return f"Not fixed: {base} tests, {fix}: always, so this is broken, not flaky"
             return f"Not fixed: {base} tests, {fix}; no {summary.reduction:g}-fold reduction ({error})"
     return f"Inconclusive{_ended(summary)}: {_why_inconclusive(summary, command)}"
+
+
+def confirmed(found: Confirmation) -> str:
+    """What a run of the fix as usual says to its verdict."""
+    tests = f"{number(found.failed)} of {number(found.passed + found.failed)} tests failed"
+    if not found.exit_code:
+        return f"Confirmed without provocation: {tests}, the rate is below {rate(found.finding.rate)}"
+    return f"Not confirmed without provocation: {tests}"
 
 
 def standing(kind: KindSummary) -> str:
@@ -189,7 +197,7 @@ def _why_inconclusive(summary: ComparisonSummary, command: str) -> str:
         return "no test has a result (all were skipped or lost)"
     if not summary.base.failed and not summary.fix.failed:
         highest = summary.base.interval
-        most = f" (at most {share(highest.high)})" if highest is not None else ""
+        most = f" (at most {upper(highest.high)})" if highest is not None else ""
         return (
             f"{summary.base.name} has not failed in {number(summary.base.passed)} tests{most}, so there is nothing to "
             f"compare; provoke it in both arms (more --workers, --isolation shared, a shorter --settle), or {again}"

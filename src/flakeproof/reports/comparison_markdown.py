@@ -21,6 +21,8 @@ def _head(summary: ComparisonSummary) -> Iterator[str]:
     yield f"### flakeproof: {code(summary.fix.target)}: {summary.verdict.value}"
     yield ""
     yield lines.closing(summary, "flakeproof")
+    if summary.confirmation is not None:
+        yield lines.confirmed(summary.confirmation)
     yield ""
     yield "| arm | target | failed | of | failure rate |"
     yield "|---|---|--:|--:|---|"
