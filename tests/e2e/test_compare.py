@@ -240,6 +240,14 @@ def test_a_fix_that_is_not_confirmed(flakeproof: Flakeproof) -> None:
     assert "Not confirmed without provocation" in done.stderr
 
 
+def test_github(flakeproof: Flakeproof, project: Path) -> None:
+    """The job summary has the verdict."""
+    told = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(project / "summary.md")}
+    done = flakeproof("compare", *both("often", "never"), env=told)
+    assert done.returncode == 0
+    assert "| `base` | `arms:often` | 8 |" in (project / "summary.md").read_text()
+
+
 def test_commands(flakeproof: Flakeproof) -> None:
     arms = ("--arm", "a:-- sh -c 'test $((FLAKEPROOF_SEED % 5)) != 0'", "--arm", "b:-- true")
     done = flakeproof("compare", *arms, "--seed", "1")

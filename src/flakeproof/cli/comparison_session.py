@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from flakeproof.cli.session import Session, command_name, ignore_signals
+from flakeproof.cli.session import Session, command_name, described, ignore_signals
 from flakeproof.comparing import conduct_comparison
 from flakeproof.comparison.events import AnyComparisonEvent, ComparisonProgressed
 from flakeproof.comparison.model import Arm, ComparisonSpec
@@ -195,9 +195,8 @@ def announcement(spec: ComparisonSpec) -> list[str]:
 
 
 def _described(arm: Arm) -> str:
-    values = ", ".join(f"{name} {value}" for name, value in arm.spec.target.settings.items())
     revision = f" at {arm.revision[:12]}" if arm.revision else ""
-    return f"{arm.spec.target.name}{f' ({values})' if values else ''}{revision}"
+    return f"{described(arm.spec.target)}{revision}"
 
 
 def _renderers(summary: ComparisonSummary) -> Renderers:

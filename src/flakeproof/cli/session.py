@@ -12,7 +12,7 @@ from flakeproof import config as configuration
 from flakeproof.config import Config
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent, TrialFailed
-from flakeproof.model import RunSpec
+from flakeproof.model import RunSpec, TargetSpec
 from flakeproof.reports import lines
 from flakeproof.reports.files import ReportFiles, of_run
 from flakeproof.reports.plain import PlainConsole
@@ -193,20 +193,24 @@ def _style_of(summary: Summary) -> Style:
     return Style.BAD if summary.failed and summary.exit_code != ExitCode.INCONCLUSIVE else Style.WARNING
 
 
-def announcement(spec: RunSpec) -> str:
-    """One line that says what is run, and how."""
-    target = spec.target
+def described(target: TargetSpec) -> str:
+    """Its name and settings."""
     values = ", ".join(
         f"{name} {short_duration(value) if isinstance(value, float) else value}"
         for name, value in target.settings.items()
     )
+    return f"{target.name}{f' ({values})' if values else ''}"
+
+
+def announcement(spec: RunSpec) -> str:
+    """One line that says what is run, and how."""
     plan = "tests" if spec.count is None else f"{spec.count:,} test{'s' if spec.count != 1 else ''}"
     if spec.duration is not None:
         plan += f" for {spec.duration:g}s" if spec.count is None else f" or {spec.duration:g}s"
     if spec.question is not None:
         plan = f"at most {plan}, until it is known whether the failure rate is below {rate(spec.question.rate)}"
     return (
-        f"{target.name}{f' ({values})' if values else ''}: {plan}, {spec.workers} at once "
+        f"{described(spec.target)}: {plan}, {spec.workers} at once "
         f"in {spec.processes} process{'es' if spec.processes != 1 else ''}, "
         f"isolation {spec.isolation.value}, seed {spec.seed}"
     )
