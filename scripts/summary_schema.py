@@ -1,8 +1,14 @@
-"""Write docs/summary.schema.json, the schema of `--json`; for .venv/bin/python, after a change of the summary."""
+"""Write the schemas of `--json` into docs/; for .venv/bin/python, after a change of a summary."""
 
 from pathlib import Path
 
-from flakeproof.summary import json_schema
+from flakeproof.comparison import summary as comparison
+from flakeproof.reports.json import schema_of
+from flakeproof.summary import SCHEMA_VERSION, Summary
+
+_DOCS = Path(__file__).parent.parent / "docs"
 
 if __name__ == "__main__":
-    (Path(__file__).parent.parent / "docs" / "summary.schema.json").write_bytes(json_schema())
+    (_DOCS / "summary.schema.json").write_bytes(schema_of(Summary, "run", SCHEMA_VERSION))
+    written = schema_of(comparison.ComparisonSummary, "comparison", comparison.SCHEMA_VERSION)
+    (_DOCS / "comparison.schema.json").write_bytes(written)

@@ -1,9 +1,6 @@
 """The result of a run: what reports show and what `flakeproof.run` returns."""
 
 from collections.abc import Mapping
-from typing import Any
-
-import msgspec
 
 from flakeproof import verdict as verdicts
 from flakeproof.decision import find, reconsider
@@ -221,25 +218,3 @@ def _durations(buckets: Mapping[int, int]) -> DurationSummary | None:
     if shortest is None or median is None or p95 is None or longest is None:
         return None
     return DurationSummary(shortest=shortest, median=median, p95=p95, longest=longest)
-
-
-def to_json(summary: Summary) -> bytes:
-    """One JSON document, indented, with `schema_version`."""
-    return msgspec.json.format(msgspec.json.encode(summary)) + b"\n"
-
-
-def json_schema() -> bytes:
-    """JSON Schema of what `to_json` makes; a reader who keeps to it will also read fields that are added later."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"Summary of a run of flakeproof, schema_version {SCHEMA_VERSION}",
-        **_open(msgspec.json.schema(Summary)),
-    }
-    return msgspec.json.format(msgspec.json.encode(schema)) + b"\n"
-
-
-def _open(schema: Any) -> Any:
-    """`schema` without the ban on fields that it does not name."""
-    if isinstance(schema, dict):
-        return {key: _open(value) for key, value in schema.items() if (key, value) != ("additionalProperties", False)}
-    return [_open(value) for value in schema] if isinstance(schema, list) else schema

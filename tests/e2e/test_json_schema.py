@@ -8,20 +8,41 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flakeproof.summary import SCHEMA_VERSION, json_schema
+from flakeproof.comparison import summary as comparison
+from flakeproof.model import Record
+from flakeproof.reports.json import schema_of
+from flakeproof.summary import SCHEMA_VERSION, Summary
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
-_PAGE = Path(__file__).parent.parent.parent / "docs" / "summary.schema.json"
+_DOCS = Path(__file__).parent.parent.parent / "docs"
+_PAGE = _DOCS / "summary.schema.json"
+_OF_COMPARISONS = _DOCS / "comparison.schema.json"
 
 
-def test_the_schema_in_the_docs_is_up_to_date() -> None:
-    """`.venv/bin/python scripts/summary_schema.py` writes it; what changes for readers is a new version."""
-    schema = json.loads(_PAGE.read_bytes())
+@pytest.mark.parametrize(
+    ("page", "kind", "what", "version"),
+    [
+        (_PAGE, Summary, "run", SCHEMA_VERSION),
+        (_OF_COMPARISONS, comparison.ComparisonSummary, "comparison", comparison.SCHEMA_VERSION),
+    ],
+)
+def test_the_schemas_in_the_docs_are_up_to_date(page: Path, kind: type[Record], what: str, version: int) -> None:
+    """`.venv/bin/python scripts/summary_schema.py` writes them; what changes for readers is a new version."""
+    schema = json.loads(page.read_bytes())
 
-    assert schema == json.loads(json_schema())
-    assert schema["title"].endswith(f"schema_version {SCHEMA_VERSION}")
+    assert schema == json.loads(schema_of(kind, what, version))
+    assert schema["title"].endswith(f"schema_version {version}")
     jsonschema.Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("fix", ["passes", "fails_at_17", "skips"])
+def test_comparisons_keep_to_theirs(flakeproof: Flakeproof, fix: str) -> None:
+    """Whatever the verdict."""
+    arms = ("--arm", "a:targets:fails", "--arm", f"b:targets:{fix}", "-c", "60", "-w", "1", "--confirm", "50%")
+    ended = flakeproof("compare", *arms, "--json", "-")
+
+    jsonschema.validate(json.loads(ended.stdout), json.loads(_OF_COMPARISONS.read_bytes()))
 
 
 @pytest.mark.parametrize("target", ["passes", "fails_at_17", "skips_half", "skips", "interrupts", "not_text"])

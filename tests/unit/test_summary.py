@@ -21,7 +21,8 @@ from flakeproof.events import (
 from flakeproof.history import History
 from flakeproof.model import CallableTarget, Failure, Isolation, Outcome, RunSpec
 from flakeproof.planning import Plan, plan
-from flakeproof.summary import Summary, summarize, to_json
+from flakeproof.reports.json import to_json
+from flakeproof.summary import Summary, summarize
 
 words = st.text(st.characters(codec="utf-8"), max_size=20)
 whole = st.integers(0, 2**53)

@@ -11,7 +11,7 @@ from flakeproof.comparing import conduct_comparison
 from flakeproof.comparison.events import AnyComparisonEvent, ComparisonProgressed
 from flakeproof.comparison.model import Arm, ComparisonSpec
 from flakeproof.comparison.referee import Referee
-from flakeproof.comparison.summary import ComparisonSummary, Confirmation, comparison_to_json
+from flakeproof.comparison.summary import ComparisonSummary, Confirmation
 from flakeproof.comparison.verdict import FixVerdict
 from flakeproof.config import Config
 from flakeproof.engine.execute import Sink
@@ -20,6 +20,7 @@ from flakeproof.events import AnyEvent, Noted, TrialFailed
 from flakeproof.model import RunSpec
 from flakeproof.reports import comparison as lines
 from flakeproof.reports.files import Renderers, ReportFiles
+from flakeproof.reports.json import to_json
 from flakeproof.reports.telling import Telling
 from flakeproof.reports.writer import Style, standard
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
@@ -202,4 +203,4 @@ def _described(arm: Arm) -> str:
 def _renderers(summary: ComparisonSummary) -> Renderers:
     from flakeproof.reports import comparison_markdown
 
-    return {"json": lambda: comparison_to_json(summary), "markdown": lambda: comparison_markdown.render(summary)}
+    return {"json": lambda: to_json(summary), "markdown": lambda: comparison_markdown.render(summary)}

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import msgspec
-
 from flakeproof.comparison.history import ArmCount, ComparisonHistory
 from flakeproof.comparison.model import Arm, ComparisonSpec
 from flakeproof.comparison.verdict import FixVerdict, Weighed, decide, exit_code, weigh
@@ -154,11 +152,6 @@ def summarize_comparison(
         elapsed=history.elapsed,
         stopped=history.stopped,
     )
-
-
-def comparison_to_json(summary: ComparisonSummary) -> bytes:
-    """One JSON document, indented, with `schema_version`."""
-    return msgspec.json.format(msgspec.json.encode(summary)) + b"\n"
 
 
 def _arm(arm: Arm, count: ArmCount, run_id: str, confidence: float) -> ArmSummary:

@@ -7,7 +7,8 @@ from pathlib import Path
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
 from flakeproof.reports.document import STDOUT, Document
-from flakeproof.summary import Summary, to_json
+from flakeproof.reports.json import to_json
+from flakeproof.summary import Summary
 
 _TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown"}
 NAMES = tuple(_TITLES)

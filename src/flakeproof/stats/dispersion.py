@@ -6,7 +6,6 @@ hypergeometric. Failures are too few for normal theory, so p-values are exact or
 """
 
 import math
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -166,6 +165,8 @@ def _exact(failures: Sequence[int], trials: Sequence[int]) -> float | None:
 
 
 def _simulated(failures: Sequence[int], trials: Sequence[int], seed: int) -> float:
+    import random  # takes longer to import than the rest, and few runs need it
+
     chance = random.Random(seed)
     groups, total = range(len(trials)), sum(trials)
     failed = min(sum(failures), MOST_FAILURES)

@@ -8,7 +8,6 @@ by the trials, of which there may be millions.
 import bisect
 import itertools
 import math
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -112,6 +111,8 @@ def drift(places: Sequence[int], trials: int, seed: int = 0) -> Change:
     if not places or len(places) == trials:
         return Change(1.0, trials, len(places))
     _, place = _cusum(places, trials)
+    import random  # takes longer to import than the rest, and few runs need it
+
     chance = random.Random(seed)
     chosen = sorted(chance.sample(list(places), MOST_FAILURES)) if len(places) > MOST_FAILURES else places
     seen, _ = _cusum(chosen, trials)

@@ -10,8 +10,7 @@ from pathlib import Path
 from flakeproof.clock import now
 from flakeproof.config import Config
 from flakeproof.errors import NothingToRunError, UsageError
-from flakeproof.store.log import LOG_NAME, SPEC_NAME
-from flakeproof.store.pairs import PAIRS_NAME
+from flakeproof.store.log import LOG_NAME, PAIRS_NAME, SPEC_NAME
 
 NAME = ".flakeproof"
 OUTPUT_NAME = "output.log"

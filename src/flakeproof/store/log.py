@@ -27,6 +27,8 @@ from flakeproof.store.file import GrowingFile
 
 LOG_NAME = "events.jsonl"
 SPEC_NAME = "spec.json"
+PAIRS_NAME = "pairs.jsonl"
+"""In the folder of a comparison, which has no log of its own; its arms have."""
 SIZE_LIMIT = 32 * 1024 * 1024
 """Bytes after which single trials are not written any more; they are counted, and the counts are written at the end."""
 _FULL_FAILURES = 1000

@@ -12,8 +12,8 @@ from flakeproof.comparison.events import (
     PairsClean,
 )
 from flakeproof.store.file import GrowingFile
+from flakeproof.store.log import PAIRS_NAME
 
-PAIRS_NAME = "pairs.jsonl"
 _MERGED = 100_000
 """Clean pairs that are written as one record at most."""
 
