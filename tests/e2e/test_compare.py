@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,24 @@ def test_what_the_budget_did_not_decide_goes_on(flakeproof: Flakeproof) -> None:
     none = flakeproof("compare", *arms, "--resume", "latest")
     assert none.returncode == 2
     assert "has no record of a comparison" in none.stderr
+
+
+def test_numbers_are_given_once(flakeproof: Flakeproof, project: Path) -> None:
+    """However often it goes on, no trial and no coin comes again, and what never went on leaves no record."""
+    words = ("compare", *both("often", "never"), "--error", "1e-9", "-c", "6", "--json", "-")
+    numbers, name = [], ""
+    for _ in range(3):
+        name = json.loads(flakeproof(*words, *(("--resume", name) if name else ())).stdout)["run_id"]
+        with (project / ".flakeproof" / "runs" / name / "pairs.jsonl").open() as record:
+            started = json.loads(record.readline())["spec"]
+        numbers.append((started["arms"][0]["spec"].get("first", 1), started.get("first_pair", 1)))
+    trials, pairs = zip(*numbers, strict=True)
+    assert all(later >= earlier + 1000 for earlier, later in pairwise(trials))
+    assert all(later > earlier + 3 for earlier, later in pairwise(pairs))
+    before = len(list((project / ".flakeproof" / "runs").iterdir()))
+    (project / "arms.py").write_text("raise ImportError")
+    assert flakeproof(*words, "--resume", name).returncode == 3
+    assert len(list((project / ".flakeproof" / "runs").iterdir())) == before
 
 
 def test_interrupted(project: Path, environment: dict[str, str]) -> None:
