@@ -28,6 +28,7 @@ def always_too(): raise ValueError("broken")
 def skips():
     import unittest
     raise unittest.SkipTest("not here")
+def dies(): os._exit(3)
 def crashes(): os._exit(3) if int(os.environ["FLAKEPROOF_SEED"]) % 5 == 0 else None
 
 def two_bugs():
@@ -141,6 +142,13 @@ def test_crashes_are_failures_of_their_arm(flakeproof: Flakeproof) -> None:
     done = flakeproof("compare", *both("crashes", "never"), "--json", "-")
     summary = json.loads(done.stdout)
     assert (summary["verdict"], summary["base_lost"], summary["fix"]["failed"]) == ("fixed", 8, 0)
+
+
+def test_crashes_in_many_places_at_once(flakeproof: Flakeproof) -> None:
+    """A process that has just replaced one that died is not replaced again, as though it had been of no use."""
+    words = ("-w", "6", "--processes", "6", "--error", "1e-6", "--json", "-")
+    summary = json.loads(flakeproof("compare", *both("dies", "never"), *words).stdout)
+    assert (summary["verdict"], summary["base_lost"], summary["stopped"]) == ("fixed", 22, None)
 
 
 @pytest.mark.parametrize("isolation", ["shared", "fork"])
