@@ -56,7 +56,7 @@ def conduct_comparison(
             for log in logs:
                 log.close()
     except BaseException:
-        if referee.history.total:
+        if referee.history.total > spec.carried:
             for folder in folders:
                 folder.close()  # what has been seen so far is worth keeping
         else:

@@ -31,6 +31,7 @@ class Group:
 
     signature: str
     example: Failure
+    """The one in the first trial, whichever came first: the same each time that the same is run."""
     count: int = 0
 
 
@@ -156,3 +157,9 @@ def _add(groups: dict[str, Group], failure: Failure) -> None:
         key = OTHER
     group = groups.setdefault(key, Group(key, failure))
     group.count += 1
+    group.example = min(group.example, failure, key=_rank)
+
+
+def _rank(failure: Failure) -> tuple[bool, int]:
+    """What shows nothing but its message, because the log has grown large, comes last."""
+    return not (failure.details or failure.output), failure.trial

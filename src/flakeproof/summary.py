@@ -163,7 +163,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
 def _signatures(groups: Mapping[str, Group]) -> list[SignatureSummary]:
     return [
         SignatureSummary(signature=group.signature, count=group.count, example=group.example)
-        for group in sorted(groups.values(), key=lambda group: -group.count)
+        for group in sorted(groups.values(), key=lambda group: (-group.count, group.example.trial))
     ]
 
 

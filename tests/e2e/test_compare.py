@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def always_too(): raise ValueError("broken")
 def skips():
     import unittest
     raise unittest.SkipTest("not here")
+def dies(): os._exit(3)
 def crashes(): os._exit(3) if int(os.environ["FLAKEPROOF_SEED"]) % 5 == 0 else None
 
 def two_bugs():
@@ -142,6 +144,13 @@ def test_crashes_are_failures_of_their_arm(flakeproof: Flakeproof) -> None:
     assert (summary["verdict"], summary["base_lost"], summary["fix"]["failed"]) == ("fixed", 8, 0)
 
 
+def test_crashes_in_many_places_at_once(flakeproof: Flakeproof) -> None:
+    """A process that has just replaced one that died is not replaced again, as though it had been of no use."""
+    words = ("-w", "6", "--processes", "6", "--error", "1e-6", "--json", "-")
+    summary = json.loads(flakeproof("compare", *both("dies", "never"), *words).stdout)
+    assert (summary["verdict"], summary["base_lost"], summary["stopped"]) == ("fixed", 22, None)
+
+
 @pytest.mark.parametrize("isolation", ["shared", "fork"])
 def test_arms_never_share_a_process(flakeproof: Flakeproof, isolation: str) -> None:
     arms = both("leaves_a_mark", "looks_for_the_mark")
@@ -170,6 +179,24 @@ def test_what_the_budget_did_not_decide_goes_on(flakeproof: Flakeproof) -> None:
     none = flakeproof("compare", *arms, "--resume", "latest")
     assert none.returncode == 2
     assert "has no record of a comparison" in none.stderr
+
+
+def test_numbers_are_given_once(flakeproof: Flakeproof, project: Path) -> None:
+    """However often it goes on, no trial and no coin comes again, and what never went on leaves no record."""
+    words = ("compare", *both("often", "never"), "--error", "1e-9", "-c", "6", "--json", "-")
+    numbers, name = [], ""
+    for _ in range(3):
+        name = json.loads(flakeproof(*words, *(("--resume", name) if name else ())).stdout)["run_id"]
+        with (project / ".flakeproof" / "runs" / name / "pairs.jsonl").open() as record:
+            started = json.loads(record.readline())["spec"]
+        numbers.append((started["arms"][0]["spec"].get("first", 1), started.get("first_pair", 1)))
+    trials, pairs = zip(*numbers, strict=True)
+    assert all(later >= earlier + 1000 for earlier, later in pairwise(trials))
+    assert all(later > earlier + 3 for earlier, later in pairwise(pairs))
+    before = len(list((project / ".flakeproof" / "runs").iterdir()))
+    (project / "arms.py").write_text("raise ImportError")
+    assert flakeproof(*words, "--resume", name).returncode == 3
+    assert len(list((project / ".flakeproof" / "runs").iterdir())) == before
 
 
 def test_interrupted(project: Path, environment: dict[str, str]) -> None:

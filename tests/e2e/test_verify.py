@@ -168,9 +168,12 @@ def test_bad_input(flakeproof: Flakeproof, shop: Path, words: list[str], message
 
 def test_nothing_to_compare(flakeproof: Flakeproof, shop: Path, project: Path) -> None:
     """The same content in both arms, no repository, and paths that lead out of the checkout."""
-    absolute = flakeproof("verify", f"{shop}/{NODE}")
-    assert absolute.returncode == 2
-    assert "is in the working tree from both arms" in absolute.stderr
+    alias = shop.parent / "alias"
+    alias.symlink_to(shop)
+    for path in (f"{shop}/{NODE}", f"{alias}/{NODE}", str(alias)):
+        absolute = flakeproof("verify", path)
+        assert absolute.returncode == 2
+        assert "is in the working tree from both arms" in absolute.stderr
     commit(shop)
     same = flakeproof("verify", NODE)
     assert same.returncode == 2

@@ -29,9 +29,9 @@ def _ended(store: Store, *, becomes_latest: bool = True) -> Path:
     return folder.path
 
 
-def _failed(number: int, signature: str = "s", output: str = "") -> TrialFailed:
+def _failed(number: int, signature: str = "s", output: str = "", trial: int | None = None) -> TrialFailed:
     failure = Failure(
-        trial=number,
+        trial=number if trial is None else trial,
         seed=1,
         outcome=Outcome.FAILED,
         message="m",
@@ -192,6 +192,39 @@ def test_a_log_is_capped_and_counts_on(tmp_path: Path, size_limit: int) -> None:
     }
     if size_limit < 10**9:
         assert (tmp_path / "events.jsonl").stat().st_size < size_limit + 200_000
+
+
+@pytest.mark.parametrize("size_limit", [0, 10**9])
+def test_a_log_has_the_examples_of_its_run(tmp_path: Path, size_limit: int) -> None:
+    """Whatever the order of arrival the first trial is the example of its kind, with all that is known about it."""
+    events = [
+        _failed(number, signature=f"kind {number % 3 + number // 1500}", output="x", trial=number * 1234 % 3001)
+        for number in range(1, 3001)
+    ]
+    assert _logged(tmp_path, list(events), size_limit) == []
+
+    live, backwards, read = History(), History(), History()
+    for event, last in zip(events, reversed(events), strict=True):
+        live.add(event)
+        backwards.add(last)
+    for record in read_events(tmp_path):
+        read.add(record)
+
+    for key, group in live.groups.items():
+        assert group.example.trial == min(event.failure.trial for event in events if event.failure.signature == key)
+    for other in (backwards, read):
+        assert {key: group.example for key, group in live.groups.items()} == {
+            key: group.example for key, group in other.groups.items()
+        }
+
+
+def test_an_example_with_details_is_better_than_one_without() -> None:
+    """A log of many kinds has some later failures with nothing but the message."""
+    history = History()
+    for event in (_failed(1, trial=3), _failed(2, trial=9, output="x"), _failed(3, trial=2), _failed(4, trial=8)):
+        history.add(event)
+
+    assert history.groups["s"].example.trial == 9
 
 
 def test_a_log_that_cannot_be_written_says_so_once(tmp_path: Path) -> None:

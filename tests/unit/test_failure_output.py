@@ -5,7 +5,7 @@ import time
 import pytest
 
 from flakeproof.diagnose import signature
-from flakeproof.diagnose.output import find, last_line
+from flakeproof.diagnose.output import Finding, find, last_line
 
 GO = """\
 starting the server
@@ -362,6 +362,13 @@ SUMMARY: AddressSanitizer: heap-use-after-free /home/me/a.c:5 in main
 ASSERT = "a.out: a.c:5: main: Assertion `x == 1' failed.\n"
 
 
+def found_in(output: str) -> Finding:
+    """The failure that is found there."""
+    found = find(output)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize(
     ("output", "title", "place"),
     [
@@ -438,8 +445,7 @@ ASSERT = "a.out: a.c:5: main: Assertion `x == 1' failed.\n"
 def test_failure_is_found(output: str, title: str, place: str | None) -> None:
     """Its title, the place in the user's code, and a preview that shows it; also among other output."""
     for text in (output, f"banner of a program\n\n{output}\ncleaning up\n"):
-        found = find(text)
-        assert found is not None
+        found = found_in(text)
         assert found.title == title
         assert place is None or found.place == place
         assert found.preview
@@ -457,11 +463,9 @@ def test_nothing_is_found_where_nothing_is(output: str) -> None:
 def test_the_same_bug_has_one_signature() -> None:
     """What differs between two occurrences of a failure does not make it another."""
     again = GO.replace("52568", "41000").replace("0.00s", "1.25s").replace("starting the server", "hello")
-    first, second = find(GO), find(again)
-    assert first is not None
-    assert second is not None
-    assert first.title != second.title
-    assert signature.normalised(first.title) == signature.normalised(second.title)
+    first, second = found_in(GO).title, found_in(again).title
+    assert first != second
+    assert signature.normalised(first) == signature.normalised(second)
 
 
 def test_a_race_has_one_signature() -> None:
@@ -469,17 +473,14 @@ def test_a_race_has_one_signature() -> None:
     first, second = GO_RACE_ON_MAP.split("\n\n")
     head, write = first.split("Write at")
     read, end = second.removeprefix("Previous read at").split("=====", 1)
-    found = find(f"{head}Read at{read}\nPrevious write at{write}\n====={end}")
-    assert found is not None
+    found = found_in(f"{head}Read at{read}\nPrevious write at{write}\n====={end}")
     assert found.title == "DATA RACE: read in sample.(*Registry).size() against write in sample.(*Registry).add()"
     assert found.place == "/home/me/sample/a.go:20"
 
 
 def test_the_preview_of_tap_begins_with_the_error() -> None:
     """How long the test took, and where it begins, are no part of the failure."""
-    found = find(TAP_STACK)
-    assert found is not None
-    assert found.preview[:3] == [
+    assert found_in(TAP_STACK).preview[:3] == [
         "not ok 1 - files arrive in order",
         "  error: |-",
         "    Expected values to be strictly equal:",

@@ -189,8 +189,9 @@ def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[Comparison
             "evidence can only be added up where both arms are the same as before",
         )
     # What was under way had numbers, too.
-    first_pair = history.last_pair + 1 + spec.places
-    first = 1 + history.trials + _NUMBERS_LEFT_OUT * spec.places * spec.company
+    places = history.spec.places
+    first_pair = history.last_pair + 1 + places
+    first = history.spec.arms[0].spec.first + history.trials + _NUMBERS_LEFT_OUT * places * spec.company
 
     def again(arm: Arm, before: Arm) -> Arm:
         own = msgspec.structs.replace(arm.spec, first=first, seed=before.spec.seed)
@@ -202,6 +203,7 @@ def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[Comparison
         arms=(again(base, base_before), again(fix, fix_before)),
         seed=history.spec.seed,
         first_pair=first_pair,
+        carried=history.total,
         most_trials=None if spec.most_trials is None else spec.most_trials + history.trials,
     )
     return going_on, events

@@ -121,7 +121,9 @@ def _refuse_absolute(wanted: str | CommandLine | PytestLine, given: Mapping[str,
     )
     for word in (*words, *([given["cwd"]] if given["cwd"] else ())):
         path = Path(word.partition("::")[0])
-        if path.is_absolute() and path.is_relative_to(repository.root):
+        # As it is written, because an interpreter in a .venv there is a link to elsewhere, and what it leads to.
+        places = path, Path(os.path.realpath(path.parent), path.name), Path(os.path.realpath(path))
+        if path.is_absolute() and any(place.is_relative_to(repository.root) for place in places):
             raise UsageError(f"{word} is in the working tree from both arms", "write it relative to the current folder")
 
 

@@ -44,6 +44,11 @@ class PairEnded(Event, frozen=True, kw_only=True, tag="pair-ended"):
         """Whether everything passed."""
         return not (self.base.failed or self.base.other or self.fix.failed or self.fix.other)
 
+    @property
+    def disagrees(self) -> bool:
+        """Whether one arm failed more often than the other, be it in one way only."""
+        return (self.base.failed, self.base.signatures) != (self.fix.failed, self.fix.signatures)
+
 
 class PairsClean(Event, frozen=True, kw_only=True, tag="pairs-clean"):
     """Pairs in which everything passed; so a log keeps them."""

@@ -38,6 +38,8 @@ class ComparisonSpec(Record, frozen=True, kw_only=True):
     seed: int
     first_pair: int = 1
     """Number of the first pair: those before are of the run that this one continues."""
+    carried: int = 0
+    """Pairs that it takes over from that run."""
 
     @property
     def same(self) -> dict[str, Any]:

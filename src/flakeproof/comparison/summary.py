@@ -53,7 +53,9 @@ class KindSummary(Record, frozen=True, kw_only=True):
     fix: int
     evidence: Evidence
     example: Failure | None
-    """None where the record of the arm does not have one."""
+    """None where no record of an arm has one."""
+    arm: str
+    """Name of the arm that the example is from; empty without one."""
 
 
 class Confirmation(Record, frozen=True, kw_only=True):
@@ -179,6 +181,7 @@ def _kinds(
     found = []
     for order, (signature, count) in enumerate(history.signatures.items(), 1):
         weighed = weigh(count.base, count.fix, spec, order)
+        example, name = _example(signature, spec, arms)
         found.append(
             KindSummary(
                 signature=signature,
@@ -186,7 +189,8 @@ def _kinds(
                 base=count.base_trials,
                 fix=count.fix_trials,
                 evidence=_evidence(weighed),
-                example=_example(signature, arms),
+                example=example,
+                arm=name,
             )
         )
     return sorted(found, key=lambda kind: -(kind.base + kind.fix))
@@ -200,9 +204,12 @@ def _verdict_of_kind(is_gone: bool, weighed: Weighed, left: int) -> FixVerdict:
     return FixVerdict.NOT_FIXED if weighed.is_futile else FixVerdict.INCONCLUSIVE
 
 
-def _example(signature: str, arms: Sequence[History]) -> Failure | None:
-    groups = [arm.groups[signature] for arm in arms if signature in arm.groups]
-    return groups[0].example if groups else None
+def _example(signature: str, spec: ComparisonSpec, arms: Sequence[History]) -> tuple[Failure | None, str]:
+    """An example, and the name of the arm that has it."""
+    for arm, history in zip(spec.arms, arms, strict=True):
+        if (group := history.groups.get(signature)) is not None:
+            return group.example, arm.name
+    return None, ""
 
 
 def _evidence(weighed: Weighed) -> Evidence:

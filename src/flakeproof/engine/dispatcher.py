@@ -159,9 +159,11 @@ class Dispatcher:
                 self._top_up(process)
 
     def renew(self, place: int) -> None:
-        """Have the process at `place`, which has nothing to do now, end and another one start."""
+        """Have the process at `place`, which has nothing to do now, end and another one start, if it is not new."""
         for process in self._at(place):
-            process.finish()
+            if process.taken:
+                process.finish()
+        self.wake(place)
 
     def _at(self, place: int) -> list[WorkerProcess]:
         return [process for process in self._processes.values() if process.place == place]

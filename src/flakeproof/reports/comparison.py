@@ -51,10 +51,11 @@ def remaining(history: ComparisonHistory) -> str:
     spec = history.spec
     assert spec is not None
     lost = history.pairs["base"], history.pairs["fix"]
-    further = further_pairs(*lost, history.total, spec.error, spec.reduction) if history.total else None
+    own = history.total - spec.carried
+    further = further_pairs(*lost, history.total, spec.error, spec.reduction) if own else None
     if not further:
         return ""
-    seconds = further * history.elapsed / history.total
+    seconds = further * history.elapsed / own
     left = None if spec.duration is None else spec.duration - history.elapsed
     budget = f", {whole_duration(max(0.0, left))} left" if left is not None and left < seconds else ""
     return f", ~{whole_duration(seconds)} to a verdict{budget}"
@@ -179,7 +180,7 @@ def _kind(kind: KindSummary, summary: ComparisonSummary, command: str) -> Iterat
         return
     if (found := place(kind.example)) is not None:
         yield f"      at {_CHECKOUT.sub('', shown_path(found[0]))}:{found[1]}"
-    arm = summary.base if kind.base else summary.fix
+    arm = next(arm for arm in _arms(summary) if arm.name == kind.arm)
     if not arm.revision:
         yield f"      again: {command} replay {run_name(summary, arm.run_id)} {kind.example.trial}"
 

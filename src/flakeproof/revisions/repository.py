@@ -65,7 +65,8 @@ class Repository:
     def fingerprint(self) -> str:
         """A digest of what the working tree adds to HEAD: another one when any of it changes. Raises CannotRunError."""
         digest = hashlib.sha256()
-        for words in (("rev-parse", "HEAD"), ("diff", "HEAD", "--binary", "--submodule=diff")):
+        difference = ("diff", "HEAD", "--binary", "--submodule=diff", "--no-ext-diff", "--no-textconv")
+        for words in (("rev-parse", "HEAD"), difference):
             digest.update(os.fsencode(self.git.do("read what has changed", *words).output))
         for path in self.untracked():
             digest.update(os.fsencode(f"\0{path}\0"))

@@ -32,7 +32,7 @@ PAIRS_NAME = "pairs.jsonl"
 SIZE_LIMIT = 32 * 1024 * 1024
 """Bytes after which single trials are not written any more; they are counted, and the counts are written at the end."""
 _FULL_FAILURES = 1000
-"""Failures written with output and frames; later ones are written without."""
+"""Failures written with output and frames; of later ones only those that may become the example of their kind."""
 _SINGLE_SKIPS = 1000
 """Trials without a result that are written one by one, with the reason; later ones are counted."""
 _BATCH = 512
@@ -68,7 +68,8 @@ class LogWriter:
         self._size_limit = size_limit
         self._batches: dict[int, _Batch] = {}
         self._counted: dict[tuple[Outcome, str], _Counted] = {}
-        self._kinds: set[str] = set()
+        self._first: dict[str, int] = {}
+        """For each kind of failure the first trial that it was seen in so far."""
         self._skips = 0
         self._encode = msgspec.json.Encoder().encode
 
@@ -86,10 +87,12 @@ class LogWriter:
             case RunStarted():
                 self._write_spec(event)
             case TrialFailed():
-                if not self._has_room_for(event.failure.signature):
+                is_example = self._is_example(event)
+                if self._file.size > self._size_limit and not is_example:
                     self._count(event.failure.outcome, event.failure.signature, event.items, event.cut_short)
                     return
-                event = _trimmed(event)
+                if event.number > _FULL_FAILURES and not is_example:
+                    event = _trimmed(event)
             case TrialSkipped() | TrialLost():
                 self._skips += 1
                 if self._skips > _SINGLE_SKIPS or self._file.size > self._size_limit:
@@ -113,17 +116,20 @@ class LogWriter:
         self._flush_counts()
         self._file.close()
 
-    def _has_room_for(self, signature: str) -> bool:
-        """Whether one more failure is written: always the first of its kind, so that no kind is without example."""
-        is_new = signature not in self._kinds and len(self._kinds) < _KINDS
-        if is_new:
-            self._kinds.add(signature)
-        return is_new or self._file.size <= self._size_limit
+    def _is_example(self, event: TrialFailed) -> bool:
+        """Whether no trial before it has failed in one of its ways, as far as has been heard: no kind goes without."""
+        found = False
+        for failure in (event.failure, *event.further):
+            known = self._first.get(failure.signature)
+            if failure.trial < known if known is not None else len(self._first) < _KINDS:
+                self._first[failure.signature] = failure.trial
+                found = True
+        return found
 
     def _count(
         self, outcome: Outcome, signature: str, items: Mapping[str, ItemOutcome], cut_short: bool = False
     ) -> None:
-        key = outcome, signature if signature in self._kinds else ""
+        key = outcome, signature if signature in self._first else ""
         counted = self._counted.setdefault(key, _Counted())
         counted.count += 1
         counted.cut_short += cut_short
@@ -178,8 +184,6 @@ class LogWriter:
 
 
 def _trimmed(event: TrialFailed) -> TrialFailed:
-    if event.number <= _FULL_FAILURES:
-        return event
     return msgspec.structs.replace(event, failure=_bare(event.failure), further=[_bare(one) for one in event.further])
 
 

@@ -11,6 +11,7 @@ from flakeproof_worker import folders, kernel
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
+from flakeproof_worker.lanes.spawn import spawn
 from flakeproof_worker.output import Output
 
 _HASH_SEED = "PYTHONHASHSEED"
@@ -18,7 +19,6 @@ _LARGEST_OUTPUT = 64 << 20
 """Bytes that one trial may write before they are thrown away, so that a program that never stops fills no disk."""
 _PATIENCE_NANOSECONDS = 20_000_000
 """How long an environment that is empty is read again."""
-_ALL_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def run(duty: Duty) -> None:
@@ -51,16 +51,7 @@ class _Commands(Children):
         argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
         own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
         environment = {_HASH_SEED: str(seed), **self._environment, **own}
-        output = self.outputs[lane]
-        actions = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, output, 1),
-            (os.POSIX_SPAWN_DUP2, output, 2),
-        ]
-        # Python ignores SIGPIPE, and a child would inherit that.
-        return os.posix_spawn(
-            self._program, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS
-        )
+        return spawn(self._program, argv, environment, self.outputs[lane])
 
     def clear_up(self, child: Child) -> None:
         if self._adopts:

@@ -10,10 +10,9 @@ from flakeproof_worker.current import RUNNING
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.ending import end_at_once
 from flakeproof_worker.environment import SEED, TRIAL
-from flakeproof_worker.lanes.children import Child, Children
-from flakeproof_worker.lanes.verdicts import item_running, report_verdict
+from flakeproof_worker.lanes.verdicts import Judged
 from flakeproof_worker.once import Once
-from flakeproof_worker.output import Output, nameless_file
+from flakeproof_worker.output import Output
 from flakeproof_worker.randomness import GlobalRandom
 
 
@@ -22,13 +21,9 @@ def run(duty: Duty) -> None:
     _Forks(duty).run()
 
 
-class _Forks(Children):
-    writes_stacks = True
-
+class _Forks(Judged):
     def __init__(self, duty: Duty) -> None:
         super().__init__(duty)
-        # A file, not a pipe: the child never waits for a reader, and a grandchild cannot hold it open.
-        self._verdicts = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
         selection = duty.loaded.selection
         self.needs_folder = selection is not None
         self._randomness = GlobalRandom() if selection is None else None
@@ -38,7 +33,7 @@ class _Forks(Children):
         self._random_state: Any = sys.modules["random"].getstate() if keeps_random else None
 
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
-        os.ftruncate(self._verdicts[lane], 0)
+        os.ftruncate(self.verdicts[lane], 0)
         self._forked += 1
         if self._forked == 2 and (selection := self.duty.loaded.selection) is not None:
             selection.warm_up()  # not for a single trial, which would wait for it
@@ -80,12 +75,6 @@ class _Forks(Children):
             os.close(child.pidfd)
         for other in range(self.duty.lanes):
             if other != lane:
-                os.close(self._verdicts[other])
+                os.close(self.verdicts[other])
                 os.close(self.outputs[other])
-        return self._verdicts[lane]
-
-    def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
-        report_verdict(self.duty, self._verdicts[lane], self.outputs[lane], child, status, elapsed)
-
-    def running_in(self, lane: int) -> dict[str, object]:
-        return item_running(self.duty, self._verdicts[lane])
+        return self.verdicts[lane]

@@ -7,9 +7,8 @@ import sys
 from flakeproof_worker import folders
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.environment import SEED, TRIAL
-from flakeproof_worker.lanes.children import Child, Children
-from flakeproof_worker.lanes.verdicts import item_running, report_verdict
-from flakeproof_worker.output import nameless_file
+from flakeproof_worker.lanes.spawn import spawn
+from flakeproof_worker.lanes.verdicts import Judged
 
 _HASH_SEED = "PYTHONHASHSEED"
 _VERDICT = 3
@@ -22,16 +21,11 @@ def run(duty: Duty) -> None:
     _Fresh(duty).run()
 
 
-class _Fresh(Children):
-    writes_stacks = True
+class _Fresh(Judged):
     needs_folder = True
 
-    def __init__(self, duty: Duty) -> None:
-        super().__init__(duty)
-        self._verdicts = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
-
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
-        duty, verdict = self.duty, self._verdicts[lane]
+        duty, verdict = self.duty, self.verdicts[lane]
         order = {
             "parent": os.getpid(),
             "trial": trial,
@@ -45,18 +39,5 @@ class _Fresh(Children):
         environment = {**duty.environment, TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
         if duty.draws_hash_seed:
             environment[_HASH_SEED] = str(seed)
-        output = self.outputs[lane]
-        actions = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, output, 1),
-            (os.POSIX_SPAWN_DUP2, output, 2),
-            (os.POSIX_SPAWN_DUP2, verdict, _VERDICT),
-        ]
         words = [sys.executable, "-u", _WORKER, str(_VERDICT)]
-        return os.posix_spawn(sys.executable, words, environment, file_actions=actions, setsid=True, setsigmask=())
-
-    def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
-        report_verdict(self.duty, self._verdicts[lane], self.outputs[lane], child, status, elapsed)
-
-    def running_in(self, lane: int) -> dict[str, object]:
-        return item_running(self.duty, self._verdicts[lane])
+        return spawn(sys.executable, words, environment, self.outputs[lane], {verdict: _VERDICT})

@@ -1,5 +1,6 @@
 """Start pytest in this process, have it collect, and hand the selection over; say exactly why when there is none."""
 
+import functools
 import gc
 import importlib
 import importlib.util
@@ -31,6 +32,8 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
     watch = _SeedWatch()
 
     def start(session: Any) -> None:
+        # Spare pytest to find out again and again which conftest files apply: they have all been loaded.
+        session.gethookproxy = functools.cache(session.gethookproxy)
         items, hooks = list(session.items), session.config.hook
         begin(Selection(session, plugin, target, items, hooks, draws_random=not watch.stop()))
 

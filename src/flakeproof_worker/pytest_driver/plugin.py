@@ -174,8 +174,7 @@ class Plugin:
         if not self._is_plain:
             return None
         for report in _runner.runtestprotocol(item, log=False, nextitem=nextitem):
-            if report.outcome != "passed" or hasattr(report, "wasxfail"):
-                self.ended.append(report)
+            self.pytest_runtest_logreport(report)
         return True
 
     def pytest_runtest_logreport(self, report: Any) -> None:

@@ -56,8 +56,6 @@ class Selection:
         self._left_out: set[str] = set()
         self._after: Any = None
         self._used, self._base = "", Path()
-        self._proxies: dict[Any, Any] = {}
-        self._remember_proxies()
         self._factory = getattr(session.config, "_tmp_path_factory", None)
         self._left: BaseException | None = None
         """What has made an item leave pytest altogether."""
@@ -144,19 +142,6 @@ class Selection:
         if self._shuffle:
             random.Random(seed).shuffle(chosen)
         return chosen
-
-    def _remember_proxies(self) -> None:
-        """Spare pytest to find out again and again which conftest files apply: they have all been loaded."""
-        find: Callable[[Any], Any] = self._session.gethookproxy
-        known = self._proxies
-
-        def remembered(path: Any) -> Any:
-            proxy = known.get(path)
-            if proxy is None:
-                proxy = known[path] = find(path)
-            return proxy
-
-        self._session.gethookproxy = remembered
 
     def _run_item(self, item: Any, following: Any, leave: Callable[[], None]) -> None:
         self._renew[item]()

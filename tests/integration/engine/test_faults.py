@@ -1,5 +1,7 @@
 """Whatever a trial does to its process, every trial has one outcome and the totals are right."""
 
+import signal
+
 import pytest
 from tests.integration.engine.conftest import ASYNC, LANES, SYNC, Lane, Runner, lanes
 
@@ -39,6 +41,16 @@ def test_signals_to_itself_are_crashes(target: str, name: str, lane: Lane, run: 
     assert set(TENTHS) <= set(seen.trials("crashed"))
     assert {failure.details["signal"] for failure in seen.failures} == {name}
     assert name in seen.failures[0].message
+
+
+def test_in_a_new_interpreter_signals_have_their_usual_effect(run: Runner) -> None:
+    """Also when flakeproof itself was told to ignore them, as by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        seen = run("hung_up", isolation="fresh", workers=1, count=2)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert [failure.details["signal"] for failure in seen.failures] == ["SIGHUP", "SIGHUP"]
 
 
 @lanes(LANES)

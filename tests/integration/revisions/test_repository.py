@@ -146,6 +146,19 @@ def test_what_is_no_difference(project: Path) -> None:
     assert state(project) == before
 
 
+@pytest.mark.parametrize("setting", ["diff.external", "diff.upper.textconv"])
+def test_a_fingerprint_is_of_what_is_there(project: Path, setting: str) -> None:
+    """Not of what the user's own tools show of it."""
+    git(project, "config", setting, "true")
+    (project / ".gitattributes").write_text("*.py diff=upper\n")
+    repository = find(project)
+    found = {repository.fingerprint()}
+    for value in ("fix", "other"):
+        write(project, lib=f"value = '{value}'\n")
+        found.add(repository.fingerprint())
+    assert len(found) == 3
+
+
 def test_names_that_are_no_utf8(project: Path) -> None:
     """A name comes out as Python writes it."""
     name = "caf\udce9 \n.txt"

@@ -33,6 +33,11 @@ def napping() -> None:
     time.sleep(0.002)
 
 
+def hung_up() -> None:
+    """Be ended by SIGHUP, unless it is ignored here."""
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
 def failing() -> None:
     """Fail every time."""
     raise AssertionError(f"value {number()}")
