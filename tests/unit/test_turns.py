@@ -142,17 +142,20 @@ def test_blocks_stay_while_something_fails() -> None:
         bench.turns.arms[arm].ended(0, passed(count - 1))
 
 
-def test_processes_are_replaced_after_a_pair_that_disagrees() -> None:
-    """One that goes on failing is one coin, not many; a pair in which both failed alike decides nothing."""
+@pytest.mark.parametrize(
+    ("failures", "renewed"),
+    [({}, []), ({0: "s"}, [0]), ({0: "s", 1: "s"}, []), ({1: "s"}, [0]), ({0: "s", 1: "t"}, [0])],
+)
+def test_processes_are_replaced_after_a_pair_that_disagrees(failures: dict[int, str], renewed: list[int]) -> None:
+    """One that goes on failing is one coin, not many; also where both failed, and each in a way of its own."""
     bench = Bench([1])
-    for fails in ((), (0,), (0, 1), (1,)):
-        for _ in range(2):
-            turn = bench.whose(0)
-            assert turn is not None
-            arm, (first, _) = turn
-            bench.turns.arms[arm].ended(0, failed(first) if arm in fails else passed(1))
-    assert len(bench.pairs) == 4
-    assert bench.renewed == [0, 0]
+    for _ in range(2):
+        turn = bench.whose(0)
+        assert turn is not None
+        arm, (first, _) = turn
+        bench.turns.arms[arm].ended(0, failed(first, failures[arm]) if arm in failures else passed(1))
+    assert len(bench.pairs) == 1
+    assert bench.renewed == renewed
 
 
 def test_nothing_is_given_out_after_the_last_pair() -> None:

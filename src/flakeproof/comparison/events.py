@@ -44,6 +44,11 @@ class PairEnded(Event, frozen=True, kw_only=True, tag="pair-ended"):
         """Whether everything passed."""
         return not (self.base.failed or self.base.other or self.fix.failed or self.fix.other)
 
+    @property
+    def disagrees(self) -> bool:
+        """Whether it may speak against one arm: by its failures, or by those of one kind."""
+        return self.base.failed != self.fix.failed or self.base.signatures != self.fix.signatures
+
 
 class PairsClean(Event, frozen=True, kw_only=True, tag="pairs-clean"):
     """Pairs in which everything passed; so a log keeps them."""

@@ -8,9 +8,9 @@ A turn is one trial where a process runs one at a time. Where trials run side by
 of others, also of those just before it: there a turn is a block, some rounds of as many trials as run at once. It gets
 longer while nothing fails, before a pair begins and for both arms alike, so that the coin stays a fair one.
 
-After a pair in which one arm failed more often both processes are replaced. What has gone wrong in a process may go on
-to fail there, trial after trial: that is one coin, not many. So each pair of processes decides at most one pair of
-turns, and which of two alike fails first is a fair coin whatever state they carry from trial to trial.
+After a pair in which one arm failed more often, or in another way, both processes are replaced. What has gone wrong in
+a process may go on to fail there, trial after trial: that is one coin, not many. So each pair of processes decides at
+most one pair of turns, and which of two alike fails first is a fair coin whatever state they carry from trial to trial.
 """
 
 from collections import Counter, deque
@@ -137,7 +137,7 @@ class Turns:
                 self.is_over = True
                 return
             self._begin_pair(place)
-            if pair.base.failed != pair.fix.failed:
+            if pair.disagrees:
                 self.renew(index)
                 return
         self.wake(place.arm, index)
