@@ -31,14 +31,19 @@ def skips():
 def dies(): os._exit(3)
 def crashes(): os._exit(3) if int(os.environ["FLAKEPROOF_SEED"]) % 5 == 0 else None
 
-def two_bugs():
-    seeded(0.2)
-    if int(os.environ["FLAKEPROOF_SEED"]) % 7 == 1:
+def another(calls=2):
+    # Deep enough that the failure is the same one whoever called.
+    if calls:
+        another(calls - 1)
+    elif int(os.environ["FLAKEPROOF_SEED"]) % 7 == 1:
         raise KeyError("another bug")
 
+def two_bugs():
+    seeded(0.2)
+    another()
+
 def one_bug():
-    if int(os.environ["FLAKEPROOF_SEED"]) % 7 == 1:
-        raise KeyError("another bug")
+    another()
 
 def leaves_a_mark():
     # What an arm leaves behind in its process must not reach the other arm.

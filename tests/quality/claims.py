@@ -57,9 +57,9 @@ def exactly_at_most(claim: str, share: float, nominal: float) -> Row:
     return Row(claim, "exact", f"≤ {percent(nominal)}", measured(share), share <= nominal)
 
 
-def naive(claim: str, share: float, nominal: float, *, times: float = FAR_MORE) -> Row:
+def naive(claim: str, share: float, nominal: float, *, times: float = FAR_MORE, experiments: int = FEW) -> Row:
     """The share of wrong answers of a rule that is not ours: so many times the nominal one, or more."""
-    how, found = f"{FEW:,} simulated", f"**{simulated(share, FEW)}**"
+    how, found = f"{experiments:,} simulated", f"**{simulated(share, experiments)}**"
     return Row(f"*wrong:* {claim}", how, f"says {percent(nominal)}", found, share >= times * nominal)
 
 
@@ -189,6 +189,20 @@ def dependence() -> Iterator[Row]:
     yield at_most("a failure makes the next one likely: pairs in random order", found, error, SOME)
 
 
+def replacement() -> Iterator[Row]:
+    """Arms that are alike, each in a process that may be spoiled for the rest of its life."""
+    worlds = {
+        "processes turn bad, after 20 trials in the mean": (0.0, 0.05),
+        "hash order: half of the processes fail": (0.5, 0.0),
+    }
+    for world, (at_birth, later) in worlds.items():
+        for error in (0.05, 0.01):
+            found = sim.share_called_fixed(sim.spoiled(SOME, replaced=True, at_birth=at_birth, later=later), error)
+            yield at_most(f"{world}: both are replaced after a pair that disagrees", found, error, SOME)
+            found = sim.share_called_fixed(sim.spoiled(SOME, replaced=False, at_birth=at_birth, later=later), error)
+            yield naive(f"{world}: none is replaced", found, error, times=4, experiments=SOME)
+
+
 def blocks() -> Iterator[Row]:
     """Arms that are alike and alternate in blocks of 50 concurrent trials, where one leak fails many of a block."""
     for error in (0.05, 0.01):
@@ -211,6 +225,7 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "Trials to a verdict, one arm": effort_of_one_arm,
     "Trials to a verdict, both arms together": effort_of_pairs,
     "Trials that are not independent, arms that are alike": dependence,
+    "Processes that go on failing, arms that are alike": replacement,
     "Arms that alternate in blocks of concurrent trials": blocks,
 }
 """Every claim, by the heading of its table."""

@@ -334,6 +334,29 @@ def carrying_over(experiments: int, pairs: int = 2000) -> Iterator[Pairs]:
     return in_batches(experiments, 2 * pairs, world)
 
 
+def spoiled(
+    experiments: int, *, replaced: bool, at_birth: float, later: float, pairs: int = 400, fails: float = 0.6
+) -> Iterator[Pairs]:
+    """Processes that are spoiled from the beginning, or from a trial on, and fail in 60 % then; one runs each arm.
+
+    After a pair that disagrees both are replaced, or they never are.
+    """
+    generator = np.random.default_rng(40_007)
+
+    def world(size: int) -> Pairs:
+        failed = np.zeros((pairs, 2, size), dtype=np.bool_)
+        bad = generator.random((2, size)) < at_birth
+        for pair in range(pairs):
+            bad |= generator.random((2, size), dtype=np.float32) < later
+            failed[pair] = bad & (generator.random((2, size), dtype=np.float32) < fails)
+            if replaced:
+                disagree = failed[pair, 0] != failed[pair, 1]
+                bad = np.where(disagree, generator.random((2, size)) < at_birth, bad)
+        return Pairs(failed[:, 0].T, failed[:, 1].T)
+
+    return in_batches(experiments, 2 * pairs, world)
+
+
 def bursting(experiments: int, *, blocks: int = 60, trials: int = 50) -> Iterator[Pairs]:
     """Arms that are alike, in blocks of concurrent trials, the two blocks of a pair in random order.
 

@@ -130,6 +130,21 @@ def test_one_bug_mended_is_not_hidden_by_another_that_is_not() -> None:
     assert decision.gone == ("a",)
 
 
+def test_a_bug_under_another_name_is_not_gone() -> None:
+    """A fix that renames a function and mends nothing has failures of another kind, as often as before."""
+    history = history_of(*[(A, PASS), (PASS, B)] * 20)
+    assert history.spec is not None
+    decision = decide(history.spec, history)
+    assert decision.verdict is FixVerdict.NOT_FIXED
+    assert (decision.gone, decision.over) == ((), True)
+
+
+def test_a_bug_is_gone_though_something_new_fails_now_and_then() -> None:
+    history = history_of(*[(A, PASS)] * 20, (PASS, B))
+    assert history.spec is not None
+    assert decide(history.spec, history).gone == ("a",)
+
+
 def test_the_end_waits_for_a_bug_that_is_half_proven_gone() -> None:
     history = history_of(*[(A, PASS)] * 7, *[(B, PASS), (PASS, B)] * 40)
     assert history.spec is not None

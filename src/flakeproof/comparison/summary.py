@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from flakeproof.comparison.history import ArmCount, ComparisonHistory
 from flakeproof.comparison.model import Arm, ComparisonSpec
-from flakeproof.comparison.verdict import FixVerdict, Weighed, decide, exit_code, weigh
+from flakeproof.comparison.verdict import FixVerdict, Weighed, decide, exit_code, weigh_kinds
 from flakeproof.errors import ExitCode
 from flakeproof.history import History
 from flakeproof.model import Failure, Finding, Record
@@ -179,8 +179,7 @@ def _kinds(
     spec: ComparisonSpec, history: ComparisonHistory, gone: Sequence[str], arms: Sequence[History]
 ) -> list[KindSummary]:
     found = []
-    for order, (signature, count) in enumerate(history.signatures.items(), 1):
-        weighed = weigh(count.base, count.fix, spec, order)
+    for signature, count, weighed in weigh_kinds(spec, history):
         example, name = _example(signature, spec, arms)
         found.append(
             KindSummary(

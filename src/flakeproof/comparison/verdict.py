@@ -9,8 +9,10 @@
 | less | less | any | not proven | inconclusive |
 
 Each kind of failure has evidence of its own. The k-th kind that was seen is gone at k (k + 1) / error, so that all
-those errors together stay below the one allowed. The end at "not fixed" waits for kinds that are half proven gone (on
-the scale of logarithms, and with none left in the fix), so that one bug does not hide that another is mended.
+those errors together stay below the one allowed. What only the fix has shown may be a kind of the base under another
+name, because a fix renames what it touches: it counts against each of them. The end at "not fixed" waits for kinds that
+are half proven gone (on the scale of logarithms, and with none left in the fix), so that one bug does not hide that
+another is mended.
 """
 
 import math
@@ -71,10 +73,7 @@ class Decision:
 def decide(spec: ComparisonSpec, history: ComparisonHistory) -> Decision:
     """The verdict so far."""
     whole = weigh(history.pairs["base"], history.pairs["fix"], spec, 0)
-    kinds = [
-        (name, count, weigh(count.base, count.fix, spec, order))
-        for order, (name, count) in enumerate(history.signatures.items(), 1)
-    ]
+    kinds = weigh_kinds(spec, history)
     gone = tuple(name for name, count, weighed in kinds if weighed.is_effect and not count.fix_trials)
     both_broken = _fails_always(history, spec.error)
     verdict = table(
@@ -103,6 +102,17 @@ def weigh(base: int, fix: int, spec: ComparisonSpec, order: int) -> Weighed:
     """The evidence of `base` and `fix` pairs lost; `order` is the how manieth kind it is, 0 for all together."""
     wanted = -math.log(spec.error) + (math.log(order * (order + 1)) if order else 0.0)
     return Weighed(log_evidence_of_effect(base, fix), log_evidence_of_futility(base, fix, spec.reduction), wanted)
+
+
+def weigh_kinds(spec: ComparisonSpec, history: ComparisonHistory) -> list[tuple[str, SignatureCount, Weighed]]:
+    """The evidence of each kind of failure, in the order in which they were first seen."""
+    news = sum(count.fix for count in history.signatures.values() if not count.base_trials)
+    found = []
+    for order, (name, count) in enumerate(history.signatures.items(), 1):
+        own = weigh(count.base, count.fix, spec, order)
+        against = weigh(count.base, count.fix + news, spec, order) if count.base_trials else own
+        found.append((name, count, Weighed(against.effect, own.futility, own.wanted)))
+    return found
 
 
 def exit_code(verdict: FixVerdict, stopped: str | None) -> ExitCode:
