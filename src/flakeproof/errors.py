@@ -75,5 +75,6 @@ def about(arm: str) -> Iterator[None]:
         yield
     except FlakeproofError as error:
         error.message = f"{arm}: {error.message}"
-        error.remedy = error.remedy or "the target has to run in both arms"
+        if not isinstance(error, UsageError):
+            error.remedy = error.remedy or "the target has to run in both arms"
         raise

@@ -62,6 +62,7 @@ def verify_fix(given: Mapping[str, Any]) -> int:
             with about("fix"):
                 fix_folder = stack.enter_context(checked_out(repository, fix, parent))
         python = interpreter.find(given["python"], home, os.environ)
+        remarks = _remarks(repository, fix, python)  # before a build makes files
         sides = ((base_folder, base), (fix_folder, fix))
         arms = [
             _arm(name, wanted, given, repository, folder, commit, trial_seed(seed, number), python)
@@ -70,7 +71,7 @@ def verify_fix(given: Mapping[str, Any]) -> int:
         content = repository.fingerprint() if fix is None else ""
         pair = arms[0], msgspec.structs.replace(arms[1], content=content)
         plain = _plain(wanted, given, pair[1], fix_folder, whole, python)
-        return run_comparison(pair, given, whole, seed, plain, _remarks(repository, fix, python))
+        return run_comparison(pair, given, whole, seed, plain, remarks)
 
 
 def _arm(
