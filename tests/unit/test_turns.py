@@ -51,7 +51,7 @@ class Bench:
 def test_arms_alternate_in_random_order() -> None:
     bench = Bench([1])
     order = []
-    for _ in range(400):
+    for _ in range(398):
         turn = bench.whose(0)
         assert turn is not None
         arm, (_, count) = turn
@@ -59,12 +59,12 @@ def test_arms_alternate_in_random_order() -> None:
         assert bench.whose(0) is None, "the other arm waits until this trial has ended"
         order.append(arm)
         bench.turns.arms[arm].ended(0, passed(1))
-    assert len(bench.pairs) == 200
+    assert len(bench.pairs) == 199
     assert all(sorted(pair) == [0, 1] for pair in zip(order[::2], order[1::2], strict=True))
     first = Counter(order[::2])
     assert 70 < first[0] < 130
     assert [pair.fix_first for pair in bench.pairs] == [bool(arm) for arm in order[::2]]
-    assert len(bench.woken) == 400
+    assert len(bench.woken) == 398
 
 
 def test_another_seed_is_another_order() -> None:
@@ -160,6 +160,19 @@ def test_processes_are_replaced_after_a_pair_that_disagrees(
         bench.turns.arms[arm].ended(0, failed(first, signature) if signature else passed(1))
     assert len(bench.pairs) == 1
     assert bench.renewed == renewed
+
+
+def test_processes_that_come_to_no_decision_are_replaced_ever_more_seldom() -> None:
+    """Some never fail, by their hash seed; others only after many trials."""
+    bench = Bench([1])
+    after: list[int] = []
+    for _ in range(2 * 3200):
+        turn = bench.whose(0)
+        assert turn is not None
+        bench.turns.arms[turn[0]].ended(0, passed(1))
+        if len(bench.renewed) > len(after):
+            after.append(len(bench.pairs))
+    assert after == [200, 600, 1400, 3000]
 
 
 def test_nothing_is_given_out_after_the_last_pair() -> None:

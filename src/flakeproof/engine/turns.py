@@ -11,7 +11,8 @@ longer while nothing fails, before a pair begins and for both arms alike, so tha
 After a pair in which one arm failed more often, or in other ways, both processes are replaced. What has gone wrong in
 a process may go on to fail there, trial after trial: that is one coin, not many. So each pair of processes decides at
 most one pair of turns, for all failures and for each kind, and which of two alike fails first is a fair coin whatever
-state they carry from trial to trial.
+state they carry from trial to trial. Processes in which nothing comes to a decision are replaced, too, after ever more
+pairs: some never fail, by their hash seed, and others only after long.
 """
 
 from collections import Counter, deque
@@ -27,6 +28,8 @@ _BASE, _FIX = 0, 1
 _ROUNDS = 4
 """Of a block at first: the first trials of a block have had nobody before them, and those are but a quarter."""
 _MOST_ROUNDS = 64
+_PATIENCE = 200
+"""Pairs that processes have at first to come to one that disagrees; then twice as many, and so on."""
 _CLEAN_PAIRS = 12
 """After so many pairs in a row without a failure blocks become twice as long."""
 
@@ -56,6 +59,9 @@ class _Place:
     size: int = 0
     """Trials of a turn."""
     pair: int = 0
+    left: int = _PATIENCE
+    """Pairs after which its processes are replaced in any case."""
+    patience: int = _PATIENCE
     fix_first: bool = False
     turn: int = 0
     """0 for the first of the two, 1 for the second."""
@@ -138,10 +144,22 @@ class Turns:
                 self.is_over = True
                 return
             self._begin_pair(place)
-            if pair.disagrees:
+            if self._is_worn_out(place, pair):
                 self.renew(index)
                 return
         self.wake(place.arm, index)
+
+    def _is_worn_out(self, place: _Place, pair: PairEnded) -> bool:
+        """Whether the processes of `place` are to be replaced after `pair`."""
+        place.left -= 1
+        if pair.disagrees:
+            place.left = place.patience
+            return True
+        if place.left > 0:
+            return False
+        place.patience *= 2
+        place.left = place.patience
+        return True
 
     def _adapt(self, pair: PairEnded) -> None:
         """Have the pairs to come be longer if nothing has failed for long."""
