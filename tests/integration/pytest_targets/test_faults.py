@@ -35,7 +35,9 @@ def three_tests(body: str) -> str:
         ("os.closerange(0, 256)", "crashed", "has closed descriptors that are not its own"),
         ("sys.stdout.close(); sys.stderr.close(); raise ValueError('closed')", "failed", "ValueError: closed"),
         ("threading.Event().wait()", "timed out", "timed out after"),
-        ("ctypes.PyDLL(None).pause()", "timed out", "timed out after"),  # with the interpreter's lock
+        pytest.param(  # with the interpreter's lock
+            "ctypes.PyDLL(None).pause()", "timed out", "timed out after", marks=pytest.mark.long
+        ),
     ],
     ids=["exit", "kill", "segfault", "descriptors", "streams", "hang", "hang in C"],
 )

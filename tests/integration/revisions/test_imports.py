@@ -186,6 +186,7 @@ def test_what_no_path_can_change(venv: Path, root: Path, checkout: Path, name: s
     paths_for(str(venv / "bin" / "python"), root, checkout)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layout", ["src", "."])
 def test_setuptools(root: Path, checkout: Path, layout: str, environment_with: Environments) -> None:
     """What pip and setuptools really install, a .pth file or a finder."""
