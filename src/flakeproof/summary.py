@@ -31,6 +31,9 @@ class SignatureSummary(Record, frozen=True, kw_only=True):
 
     signature: str
     count: int
+    rate: float | None = None
+    """Share of the trials that passed or failed; None when there were none."""
+    interval: RateInterval | None = None
     example: Failure
 
 
@@ -146,7 +149,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         outcomes={outcome.value: history.outcomes[outcome] for outcome in Outcome if history.outcomes[outcome]},
         rate=failed / decided if decided else None,
         interval=_interval(failed, decided, confidence, worth, complete=complete) if decided else None,
-        signatures=_signatures(history.groups),
+        signatures=_signatures(history.groups, decided, confidence, worth, complete=complete),
         items=items,
         durations=_durations(history.durations),
         elapsed=history.elapsed,
@@ -160,11 +163,22 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     )
 
 
-def _signatures(groups: Mapping[str, Group]) -> list[SignatureSummary]:
-    return [
-        SignatureSummary(signature=group.signature, count=group.count, example=group.example)
-        for group in sorted(groups.values(), key=lambda group: (-group.count, group.example.trial))
-    ]
+def _signatures(
+    groups: Mapping[str, Group], decided: int, confidence: float, worth: float | None, *, complete: bool
+) -> list[SignatureSummary]:
+    found = []
+    for group in sorted(groups.values(), key=lambda group: (-group.count, group.example.trial)):
+        trials = min(group.count, decided)  # several tests may have failed in the same way in one pass over them
+        found.append(
+            SignatureSummary(
+                signature=group.signature,
+                count=group.count,
+                rate=trials / decided if decided else None,
+                interval=_interval(trials, decided, confidence, worth, complete=complete) if decided else None,
+                example=group.example,
+            )
+        )
+    return found
 
 
 def _unseen(groups: Mapping[str, Group]) -> UnseenSummary | None:
@@ -187,7 +201,7 @@ def _item(name: str, item: ItemHistory, confidence: float, worth: float | None, 
         outcomes={outcome.value: item.outcomes[outcome] for outcome in ItemOutcome if item.outcomes[outcome]},
         rate=failed / decided if decided else None,
         interval=_interval(failed, decided, confidence, worth, complete=complete) if decided else None,
-        signatures=_signatures(item.groups),
+        signatures=_signatures(item.groups, decided, confidence, worth, complete=complete),
     )
 
 

@@ -313,3 +313,14 @@ def test_an_answer_that_clustered_trials_do_not_bear_is_taken_back(
     assert (summary.finding.answer, summary.finding.taken_back) == (answer, taken_back)
     assert summary.exit_code == (1 if answer is Answer.ABOVE else 4)
     assert ("the tests depend on each other, and the evidence" in lines.closing(summary)) is taken_back
+
+
+def test_each_kind_of_failure_has_a_rate_of_its_own() -> None:
+    """With an interval, and in the results where there are several kinds."""
+    events = [*events_of(EVEN, SPREAD), TrialFailed(number=11, failure=failure(395, 3, signature="t"))]
+    summary = summarize(history_of(*events), "/f")
+    first, second = summary.signatures
+    assert (first.count, first.rate, second.rate) == (10, 10 / 401, 1 / 401)
+    assert second.interval is not None
+    assert second.interval.low < 1 / 401 < second.interval.high
+    assert sum("Robbins" in row and row.startswith("      ") for row in shown(summary)) == 2

@@ -197,7 +197,7 @@ def _signatures(summary: Summary, command: str) -> Iterator[str]:
     kinds = len(summary.signatures)
     yield f"{kinds} distinct failure{'s' if kinds != 1 else ''}:"
     for found in summary.signatures[:_KINDS_SHOWN]:
-        yield from _signature(found)
+        yield from _signature(found, alone=kinds == 1)
         yield f"      again: {command} replay {run_name(summary)} {found.example.trial}"
     if kinds > _KINDS_SHOWN:
         more = kinds - _KINDS_SHOWN
@@ -212,9 +212,12 @@ def run_name(summary: Summary) -> str:
     return summary.run_id if folder.parent.parent.name == NAME else shlex.quote(str(folder))
 
 
-def _signature(found: SignatureSummary) -> Iterator[str]:
+def _signature(found: SignatureSummary, *, alone: bool) -> Iterator[str]:
+    """`alone` is whether it is the only one, whose rate is that of the run."""
     example = found.example
     yield f"  {found.count} × {one_line(example.message, 200)}"
+    if not alone and found.rate is not None and found.interval is not None:
+        yield f"      {rate_with_interval(found.rate, found.interval)}"
     if example.item:
         yield f"      in {example.item}"
     frames = example.details.get("exception", {}).get("frames", [])
