@@ -13,7 +13,7 @@ from flakeproof.errors import UsageError
 from flakeproof.model import Isolation
 from flakeproof.presets import PRESETS
 from flakeproof.project import TABLE
-from flakeproof.text import parse_duration, parse_rate, parse_whole, shortened
+from flakeproof.text import parse_duration, parse_rate, parse_share, parse_whole, shortened
 
 Parser = Callable[[Any], Any]
 
@@ -58,13 +58,6 @@ def _one_of(*values: str) -> Callable[[Any], str]:
     return parse
 
 
-def _share(value: Any) -> float:
-    share = parse_rate(str(value))
-    if not 0 < share < 1:
-        raise ValueError(f"{value!r} is not between 0 and 1 (exclusive)")
-    return share
-
-
 def _flag(value: Any) -> bool:
     text = str(value).lower()
     if text in _TRUE | _FALSE:
@@ -103,10 +96,10 @@ _PARSERS: Mapping[str, Parser] = {
     "json": _text,
     "markdown": _text,
     "until-confident": _flag,
-    "rate": _share,
-    "error": _share,
-    "max-rate": _share,
-    "confidence": _share,
+    "rate": parse_share,
+    "error": parse_share,
+    "max-rate": parse_share,
+    "confidence": parse_share,
     "python": _text,
     "loop": _text,
     "store": _text,

@@ -20,6 +20,7 @@ import msgspec
 from flakeproof.events import AnyEvent
 from flakeproof.history import History
 from flakeproof.model import Answer, Finding, Outcome, Question
+from flakeproof.stats.special import from_logarithm
 from flakeproof.stats.threshold import further_trials, log_evidence_above, log_evidence_below
 
 
@@ -55,8 +56,8 @@ def _weigh(question: Question, subjects: list[tuple[str, int, int]]) -> Finding:
         rate=question.rate,
         error=question.error,
         answer=answer,
-        below=_number(least[0]),
-        above=_number(most[0]),
+        below=from_logarithm(least[0]),
+        above=from_logarithm(most[0]),
         wanted=1 / question.error,
         item=most[1] if answer is Answer.ABOVE else least[1],
         further=0,
@@ -96,7 +97,3 @@ def _further(subjects: list[tuple[str, int, int]], question: Question) -> int | 
     needs = [further_trials(failed, total, question.rate, question.error) for _, failed, total in subjects]
     known = [need for need in needs if need is not None]
     return max(known, default=0) if len(known) == len(needs) else None
-
-
-def _number(logarithm: float) -> float:
-    return math.exp(min(logarithm, 700.0))  # the largest that a float holds

@@ -55,7 +55,6 @@ def build(
         config, scenario, preset.workers, one_each=one_at_a_time(target, isolation), provokes=provokes
     )
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
-    seed = config.get("seed")
     return RunSpec(
         target=target,
         preset=config.preset or (presets.DEFAULT if count == preset.count else None),
@@ -68,10 +67,16 @@ def build(
         grace=config.get("grace") or _DEFAULT_GRACE,
         max_failures=_max_failures(config),
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
-        seed=int.from_bytes(os.urandom(4)) if seed is None else seed,
+        seed=seed_of(config),
         ci_rate=ci_rate,
         question=question,
     )
+
+
+def seed_of(config: Config) -> int:
+    """The seed asked for, or one that is drawn."""
+    seed: int | None = config.get("seed")
+    return int.from_bytes(os.urandom(4)) if seed is None else seed
 
 
 def _gate(config: Config) -> Question:

@@ -78,6 +78,14 @@ def parse_rate(text: str) -> float:
     return value
 
 
+def parse_share(value: object) -> float:
+    """A rate, as text or as a number, that is neither none nor all. Raises ValueError."""
+    found = parse_rate(str(value))
+    if not 0 < found < 1:
+        raise ValueError(f"{value!r} is not between 0 and 1 (exclusive)")
+    return found
+
+
 def duration(seconds: float) -> str:
     """`0.8s`, `12.3s`, `1m23.4s`, `1h02m03s`."""
     tenths = round(seconds * 10)

@@ -1,6 +1,5 @@
 """Compare two arms as `flakeproof compare` and `flakeproof verify` do."""
 
-import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -23,12 +22,12 @@ from flakeproof.engine.limits import lanes_per_process
 from flakeproof.errors import UsageError, about
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
-from flakeproof.runspec import build, names_of
+from flakeproof.runspec import build, names_of, seed_of
 from flakeproof.store.folder import store_of
 from flakeproof.store.pairs import read_pairs
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
-from flakeproof.text import parse_rate
+from flakeproof.text import parse_share
 from flakeproof_worker.seeds import trial_seed
 
 _FORM = 'write it like --arm leaky:"tcprtt --server leaky" --arm fixed:tcprtt'
@@ -84,12 +83,6 @@ def whole_config(given: Mapping[str, Any]) -> Config:
     return settings({name: given[name] for name in _OF_COMPARISON})
 
 
-def seed_of(whole: Config) -> int:
-    """The seed of the comparison: the one asked for, or drawn."""
-    seed: int | None = whole.get("seed")
-    return int.from_bytes(os.urandom(4)) if seed is None else seed
-
-
 def plain_spec(
     wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], folder: Path, rate: str | None, whole: Config
 ) -> RunSpec | None:
@@ -100,9 +93,7 @@ def plain_spec(
     if rate is None:
         return None
     try:
-        wanted_rate = parse_rate(rate)
-        if not 0 < wanted_rate < 1:
-            raise ValueError(f"{rate!r} is not between 0 and 1 (exclusive)")
+        parse_share(rate)
     except ValueError as error:
         raise UsageError(f"--confirm: {error}", "write it like --confirm 2%") from None
     question = {"until_confident": True, "rate": rate, "error": str(_error(whole))}

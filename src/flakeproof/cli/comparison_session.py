@@ -129,7 +129,7 @@ class ComparisonSession:
         for index, line in enumerate(lines.results(summary, command_name())):
             self._writer.result(line, Style.PLAIN if index else Style.TITLE)
         self._writer.result("")
-        self._writer.result(lines.closing(summary, command_name()), _STYLES[summary.verdict])
+        self._writer.result(lines.closing(summary), _STYLES[summary.verdict])
         self._note(f"The record of this comparison is in {shown_path(summary.folder)}")
 
     def _finish(self, summary: ComparisonSummary) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flakeproof.cli.comparing import arm_spec, plain_spec, run_comparison, seed_of, unprovoked, whole_config
+from flakeproof.cli.comparing import arm_spec, plain_spec, run_comparison, unprovoked, whole_config
 from flakeproof.cli.running import wanted_by
 from flakeproof.comparison.model import Arm
 from flakeproof.config import Config
@@ -20,6 +20,7 @@ from flakeproof.revisions.build import build
 from flakeproof.revisions.checkout import checked_out
 from flakeproof.revisions.git import without_repository
 from flakeproof.revisions.repository import Repository, find
+from flakeproof.runspec import seed_of
 from flakeproof.targets import interpreter
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.resolve import scenario_of

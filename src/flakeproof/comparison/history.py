@@ -61,7 +61,6 @@ class ComparisonHistory:
     last_pair: int = 0
     elapsed: float = 0.0
     stopped: str | None = None
-    ended: bool = False
 
     def add(self, event: AnyComparisonEvent) -> None:
         """Count `event`."""
@@ -79,7 +78,7 @@ class ComparisonHistory:
             case ComparisonProgressed():
                 self.elapsed = event.elapsed
             case ComparisonEnded():
-                self.elapsed, self.stopped, self.ended = event.elapsed, event.stopped, True
+                self.elapsed, self.stopped = event.elapsed, event.stopped
 
     @property
     def total(self) -> int:

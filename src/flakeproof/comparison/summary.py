@@ -11,11 +11,10 @@ from flakeproof.history import History
 from flakeproof.model import Failure, Finding, Record
 from flakeproof.stats import sequential
 from flakeproof.stats.comparison import further_pairs, odds_ratio
+from flakeproof.stats.special import from_logarithm
 from flakeproof.summary import RateInterval
 
 SCHEMA_VERSION = 1
-_LARGEST = 700.0
-"""The largest logarithm of a number that a float holds."""
 
 
 class ArmSummary(Record, frozen=True, kw_only=True):
@@ -212,8 +211,8 @@ def _example(signature: str, spec: ComparisonSpec, arms: Sequence[History]) -> t
 
 
 def _evidence(weighed: Weighed) -> Evidence:
-    return Evidence(effect=_number(weighed.effect), futility=_number(weighed.futility), wanted=_number(weighed.wanted))
-
-
-def _number(logarithm: float) -> float:
-    return math.exp(min(logarithm, _LARGEST))
+    return Evidence(
+        effect=from_logarithm(weighed.effect),
+        futility=from_logarithm(weighed.futility),
+        wanted=from_logarithm(weighed.wanted),
+    )

@@ -1,8 +1,6 @@
 """The words in which a comparison is told to people, as lines of plain text."""
 
-import math
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +8,10 @@ from flakeproof.comparison.history import ComparisonHistory
 from flakeproof.comparison.summary import ArmSummary, ComparisonSummary, Confirmation, KindSummary
 from flakeproof.comparison.verdict import FixVerdict, decide
 from flakeproof.reports.details import place
+from flakeproof.reports.lines import name_of
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.stats.comparison import further_pairs
-from flakeproof.store.folder import NAME
+from flakeproof.stats.special import from_logarithm
 from flakeproof.text import duration, number, odds, one_line, plural, rate, shown_path, upper, whole_duration
 
 _KINDS_SHOWN = 5
@@ -24,7 +23,6 @@ _STANDING = {
     FixVerdict.NOT_FIXED: "not gone",
     FixVerdict.INCONCLUSIVE: "not decided",
 }
-_LOG_LIMIT = 700.0
 
 
 def progress(history: ComparisonHistory) -> str:
@@ -91,7 +89,7 @@ def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
             yield f"  and {plural(len(summary.kinds) - _KINDS_SHOWN, 'more kind')}: see the JSON report"
 
 
-def closing(summary: ComparisonSummary, command: str) -> str:
+def closing(summary: ComparisonSummary) -> str:
     """The last line: what it means."""
     base, fix = (
         f"{arm.name} failed in {number(arm.failed)} of {number(arm.passed + arm.failed)}" for arm in _arms(summary)
@@ -115,7 +113,7 @@ def closing(summary: ComparisonSummary, command: str) -> str:
             if not summary.base.passed and not summary.fix.passed:
                 return f"Not fixed: {base} tests, {fix}: always, so this is broken, not flaky"
             return f"Not fixed: {base} tests, {fix}; no {summary.reduction:g}-fold reduction ({error})"
-    return f"Inconclusive{_ended(summary)}: {_why_inconclusive(summary, command)}"
+    return f"Inconclusive{_ended(summary)}: {_why_inconclusive(summary)}"
 
 
 def confirmed(found: Confirmation) -> str:
@@ -136,9 +134,8 @@ def standing(kind: KindSummary) -> str:
 
 
 def run_name(summary: ComparisonSummary, run_id: str) -> str:
-    """What finds the run of an arm again: its id, or its folder where the store is not the usual one."""
-    folder = Path(summary.folder).with_name(run_id)
-    return run_id if folder.parent.parent.name == NAME else shlex.quote(str(folder))
+    """What finds the comparison, or the run of an arm, again."""
+    return name_of(Path(summary.folder).with_name(run_id))
 
 
 def _arms(summary: ComparisonSummary) -> tuple[ArmSummary, ArmSummary]:
@@ -189,7 +186,7 @@ def _ended(summary: ComparisonSummary) -> str:
     return f" ({summary.stopped})" if summary.stopped else ""
 
 
-def _why_inconclusive(summary: ComparisonSummary, command: str) -> str:
+def _why_inconclusive(summary: ComparisonSummary) -> str:
     """What is missing, and what to do."""
     again = f"go on with --resume {run_name(summary, summary.run_id)}"
     if not summary.pairs:
@@ -209,4 +206,4 @@ def _why_inconclusive(summary: ComparisonSummary, command: str) -> str:
 
 
 def _odds(logarithm: float) -> str:
-    return odds(math.exp(min(logarithm, _LOG_LIMIT)))
+    return odds(from_logarithm(logarithm))

@@ -20,7 +20,7 @@ def render(summary: ComparisonSummary) -> bytes:
 def _head(summary: ComparisonSummary) -> Iterator[str]:
     yield f"### flakeproof: {code(summary.fix.target)}: {summary.verdict.value}"
     yield ""
-    yield lines.closing(summary, "flakeproof")
+    yield lines.closing(summary)
     if summary.confirmation is not None:
         yield lines.confirmed(summary.confirmation)
     yield ""

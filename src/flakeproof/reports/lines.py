@@ -208,8 +208,12 @@ def _signatures(summary: Summary, command: str) -> Iterator[str]:
 
 def run_name(summary: Summary) -> str:
     """What finds the run again, and stays true: its id, or its folder where the store is not the usual one."""
-    folder = Path(summary.folder)
-    return summary.run_id if folder.parent.parent.name == NAME else shlex.quote(str(folder))
+    return name_of(Path(summary.folder))
+
+
+def name_of(folder: Path) -> str:
+    """What finds the run in `folder` again: its id, or the folder where the store is not the usual one."""
+    return folder.name if folder.parent.parent.name == NAME else shlex.quote(str(folder))
 
 
 def _signature(found: SignatureSummary, *, alone: bool) -> Iterator[str]:

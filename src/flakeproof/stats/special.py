@@ -239,3 +239,12 @@ def _quantile_below_half(log_lower: float, log_upper: float, a: float, b: float)
             break
         log_x = following
     return math.exp(log_x)
+
+
+_LARGEST = 700.0
+"""About the largest logarithm of a number that a float holds."""
+
+
+def from_logarithm(logarithm: float) -> float:
+    """The number that has this natural logarithm, or, where it is greater than a float holds, e^700."""
+    return math.exp(min(logarithm, _LARGEST))
