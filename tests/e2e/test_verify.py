@@ -90,7 +90,7 @@ def test_two_revisions_from_a_subfolder(flakeproof: Flakeproof, shop: Path) -> N
 def test_a_fix_that_does_nothing(flakeproof: Flakeproof, shop: Path) -> None:
     """The same failure in both arms is one kind, wherever it is checked out."""
     (shop / "src" / "shop.py").write_text(f"# better\n{SHOP}")
-    done = flakeproof("verify", NODE, "--seed", "3", "--error", "5%", "--json", "-")
+    done = flakeproof("verify", NODE, "-w", "1", "--seed", "3", "--error", "5%", "--json", "-")
     summary = json.loads(done.stdout)
     assert (done.returncode, summary["verdict"]) == (1, "not fixed")
     (kind,) = summary["kinds"]
