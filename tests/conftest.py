@@ -13,6 +13,9 @@ from tests.tools import environment
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
 
+collect_ignore = ["planted"]
+"""Programs that fail; `tests/e2e` runs them."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""

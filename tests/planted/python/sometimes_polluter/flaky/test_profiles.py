@@ -1,0 +1,18 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import profiles
+
+
+def test_profiles_load_at_once(tmp_path: Path) -> None:
+    expected = []
+    for name, separator in (("excel", ";"), ("plain", ",")):
+        (tmp_path / name).write_text(f"separator={separator}\nname={name}\n")
+        expected.append({"separator": separator, "name": name})
+    with ThreadPoolExecutor(2) as pool:
+        loaded = pool.map(profiles.load, [tmp_path / "excel", tmp_path / "plain"])  # guilty
+    assert list(loaded) == expected
+
+
+def test_one_cell_needs_no_separator() -> None:
+    assert profiles.row("a") == "a"
