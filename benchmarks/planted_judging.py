@@ -18,7 +18,7 @@ class Judgement(StrEnum):
     EXACTLY = "exactly"
     """The best supported cause is right, and so is its place."""
     PARTLY = "partly"
-    """A supported cause is right, or is in the right place."""
+    """A supported cause is right, or is in the right place, or in the test that leaves something behind."""
     WRONG = "wrong"
     """Causes are supported, but none is right or in the right place."""
     NONE = "none"
@@ -73,10 +73,19 @@ def judge(claims: Sequence[Claim], plant: Plant) -> Judgement:
     """How well `claims`, the best first, name the cause of a plant."""
     if not claims:
         return Judgement.NONE
-    rated = [(claim.cause in plant.causes, is_guilty(claim.place, plant)) for claim in claims]
-    if all(rated[0]):
+    if claims[0].cause in plant.causes and is_guilty(claims[0].place, plant):
         return Judgement.EXACTLY
-    return Judgement.PARTLY if any(map(any, rated)) else Judgement.WRONG
+    for claim in claims:
+        if claim.cause in plant.causes or is_guilty(claim.place, plant) or _is_polluter(claim.place, plant):
+            return Judgement.PARTLY
+    return Judgement.WRONG
+
+
+def _is_polluter(place: Place | None, plant: Plant) -> bool:
+    if place is None or not plant.polluter:
+        return False
+    polluter = place_of(plant.polluter)
+    return PurePath(place.file).match(polluter.file) and place.function == polluter.function
 
 
 def is_guilty(place: Place | None, plant: Plant) -> bool:

@@ -72,14 +72,19 @@ Peer = Callable[[Peers, Plant, Path], Answer | Refusal]
 
 def detect_test_pollution(peers: Peers, plant: Plant, project: Path) -> Answer | Refusal:
     """Bisects the tests before the victim; names the polluting test, deterministic pollution only."""
-    collected, _ = peers.run(project, "pytest", "-q", "--collect-only")
-    if sum("::" in line for line in collected.splitlines()) < 2:
+    if _is_alone(peers, project):
         return Refusal("looks for another test, and there is none")
     printed, seconds = peers.run(project, "detect-test-pollution", "--failing-test", plant.victim, "--tests", ".")
     last = (printed.strip().splitlines() or [""])[-1]
     _, found, polluter = last.partition("the polluting test is: ")
     claims = (Claim(Cause.ORDER_POLLUTER, place_of(polluter)),) if found else ()
     return Answer(claims, seconds, last.removeprefix("-> "))
+
+
+def _is_alone(peers: Peers, project: Path) -> bool:
+    """Whether the victim is the only test."""
+    collected, _ = peers.run(project, "pytest", "-q", "--collect-only", "-p", "no:cacheprovider")
+    return sum("::" in line for line in collected.splitlines()) < 2
 
 
 _DOCTORS = {
@@ -100,15 +105,24 @@ def flakedoctor(peers: Peers, plant: Plant, project: Path) -> Answer | Refusal:
     """
     options = ("--doctor", "--doctor-allow-side-effects", "--doctor-json=doctor.json", "-p", "no:cacheprovider")
     report = project / "doctor.json"
-    printed, seconds = peers.run(project, "pytest", "-q", *options)
-    if not report.exists() or json.loads(report.read_text())["verdict"] not in _DOCTORS:
+    found, seconds = None, 0.0
+    if not _is_alone(peers, project):
+        printed, seconds = peers.run(project, "pytest", "-q", *options)
+        found = _read(report)
+    if found is None or found["verdict"] not in _DOCTORS:
         report.unlink(missing_ok=True)
         printed, more = peers.run(project, "pytest", "-q", plant.victim, "--doctor-runs=30", *options)
         seconds += more
-    if not report.exists():
+        found = _read(report)
+    if found is None:
         return Answer((), seconds, (printed.strip().splitlines() or ["no report"])[-1])
-    found = json.loads(report.read_text())
     return Answer(_doctors_claims(found), seconds, f"{found['verdict']}: {found['headline']}")
+
+
+def _read(report: Path) -> dict[str, Any] | None:
+    """A report in JSON; None if there is none, or it is empty: it was opened, and there was nothing to tell."""
+    text = report.read_text() if report.exists() else ""
+    return dict(json.loads(text)) if text.strip() else None
 
 
 def _doctors_claims(found: dict[str, Any]) -> tuple[Claim, ...]:
@@ -129,10 +143,10 @@ def whyflaky(peers: Peers, plant: Plant, project: Path) -> Answer | Refusal:
     trials = max(40, int(BUDGET / once))
     budget = ("--rounds", str(trials // 3), "--budget", str(trials))
     printed, seconds = peers.run(project, "whyflaky", "scan", ".", *budget, "--json", "why.json", "-q")
-    report = project / "why.json"
-    if not report.exists():
+    found = _read(project / "why.json")
+    if found is None:
         return Answer((), seconds, (printed.strip().splitlines() or ["no report"])[-1])
-    flakes = [flake for flake in json.loads(report.read_text())["flakes"] if flake["test_id"] == plant.victim]
+    flakes = [flake for flake in found["flakes"] if flake["test_id"] == plant.victim]
     if not flakes:
         return Answer((), seconds, f"not flaky in {trials // 3} rounds")
     diagnosis = flakes[0].get("diagnosis") or {}
