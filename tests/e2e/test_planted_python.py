@@ -1,6 +1,6 @@
 """Known flakes in Python (tests/planted/python): each fails in its plain settings, and its twin does not.
 
-A flake shows when it likes. So a run goes on until it has, up to three times as many tests as show it with a
+A flake shows when it likes. So a run goes on until it has, up to ten times as many tests as show it with a
 probability of 1 - 1e-6; mostly it ends at once. Its twin passes as many tests as show the flake.
 """
 
@@ -34,7 +34,7 @@ def run(flakeproof: Flakeproof, plant: Plant, project: Path, *options: str) -> d
 def test_plant_fails(plant: Plant, flakeproof: Flakeproof, tmp_path: Path) -> None:
     """Its victim does, and no other test of it."""
     project = plant.copy(plant.flaky, tmp_path)
-    summary = run(flakeproof, plant, project, "-c", str(3 * plant.trials), "--max-failures", "1")
+    summary = run(flakeproof, plant, project, "-c", str(10 * plant.trials), "--max-failures", "1")
     assert summary["failed"] >= 1
     assert summary["outcomes"].keys() <= {"passed", "failed"}
     failed = {item["item"] for item in summary["items"] if item["outcomes"].get("failed")}
