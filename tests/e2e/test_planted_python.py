@@ -14,6 +14,8 @@ import pytest
 from tests.e2e.conftest import Flakeproof
 from tests.planted.catalogue import PLANTS, Plant
 
+LIMIT = 300.0
+"""Seconds for one run; on a quiet machine the longest takes ten."""
 QUICK = {"leaky_server", "order_global"}
 every_plant = pytest.mark.parametrize(
     "plant",
@@ -23,7 +25,7 @@ every_plant = pytest.mark.parametrize(
 
 def run(flakeproof: Flakeproof, plant: Plant, project: Path, *options: str) -> dict[str, Any]:
     """The summary of `flakeproof run` in a copy of a plant, in the settings in which it fails."""
-    done = flakeproof("run", *plant.targets, *plant.settings, *options, "--json", "-", cwd=project)
+    done = flakeproof("run", *plant.targets, *plant.settings, *options, "--json", "-", cwd=project, limit=LIMIT)
     assert done.stdout, done.stderr
     summary: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == (1 if summary["failed"] else 0), done.stderr
