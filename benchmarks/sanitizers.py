@@ -1,4 +1,4 @@
-"""What the sanitizers cost: tests per second of `tcprtt` with each, as a ratio to none. Usage: sanitizers.py [ROUNDS]"""
+"""What the sanitizers cost: tests per second of `tcprtt` with each, as a ratio to none. Takes the number of ROUNDS."""
 
 import statistics
 import sys

@@ -1,9 +1,9 @@
 """The table of all descriptor numbers that Python code has opened: who owns each, and what is wrong when one is closed.
 
 A number is noted after the call that opens it. Before the call that closes it, its owner is marked as closing, and
-after it forgotten, if nobody else has got it by then. In between it is still that owner's: the collector may run at any time,
-most of all in code like this, and the finaliser of what it collects may close the very number. What only C code opens
-or closes is not seen; a number that turns up again without having been closed shows that it was.
+after it forgotten, if nobody else has got it by then. In between it is still that owner's: the collector may run at any
+time, most of all in code like this, and the finaliser of what it collects may close the very number. What only C code
+opens or closes is not seen; a number that turns up again without having been closed shows that it was.
 """
 
 import errno
