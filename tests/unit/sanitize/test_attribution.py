@@ -22,9 +22,10 @@ def test_fifty_trials_in_one_loop(tmp_path: Path) -> None:
             if attribution.current() != (trial, "") or current_trial().number != trial:
                 wrong.append((trial, way, attribution.current()))
 
-        def in_thread(trial):
+        def in_thread(trial, checked):
             check(trial, "thread")
             inner = threading.Thread(target=check, args=(trial, "thread of a thread")); inner.start(); inner.join()
+            checked.set()
             stop.wait()
 
         async def never():
@@ -34,7 +35,8 @@ def test_fifty_trials_in_one_loop(tmp_path: Path) -> None:
             RUNNING.set((number, 0))
             await gate.wait()
             loop = asyncio.get_running_loop()
-            thread = threading.Thread(target=in_thread, args=(number,)); thread.start()
+            checked = threading.Event()
+            threading.Thread(target=in_thread, args=(number, checked)).start()
             await asyncio.to_thread(check, number, "to_thread")
             await loop.run_in_executor(None, check, number, "default executor")
             await loop.run_in_executor(pool, check, number, "executor")
@@ -47,7 +49,7 @@ def test_fifty_trials_in_one_loop(tmp_path: Path) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(asyncio.to_thread(check, number, "group"))
             left = [asyncio.create_task(never()) for _ in range(number % 3)]
-            while timer.is_alive():
+            while timer.is_alive() or not checked.is_set():
                 await asyncio.sleep(0.001)
             check(number, "trial")
             found[number] = what(number)
@@ -92,7 +94,7 @@ def test_fifty_trials_in_threads(tmp_path: Path) -> None:
             for trial in range(number, number + 50, 10):
                 RUNNING.set((trial, 0))
                 barrier.wait()
-                pool.submit(check, trial).result()
+                pool.submit(check, trial).add_done_callback(lambda done, trial=trial: check(trial))
                 list(pool.map(check, [trial] * 5))
                 other.map(check, [trial] * 5)
                 other.apply(check, (trial,))
