@@ -20,13 +20,12 @@ class Editor:
     def type(self, key: str) -> None:
         """Add a letter."""
         self._text += key
-        if self._timer is not None:
-            self._timer.cancel()
+        self.close()
         self._timer = threading.Timer(DELAY, self._save)
         self._timer.start()
 
     def close(self) -> None:
-        """Save now, and no more."""
+        """Save no more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer.join()
