@@ -1,8 +1,8 @@
 """Known flakes in Python (tests/planted/python): each fails in its plain settings, and its twin does not.
 
-A flake shows when it likes, and on a busy machine less often. So a run goes on until it has, up to a bound at which even
-a rate of 0.1 %, an eighth of the lowest, shows with a probability of more than 1 - 1e-8; mostly it ends at once. Its twin
-passes as many tests as show the flake with a probability of 1 - 1e-6.
+A flake shows when it likes, and on a busy machine less often. So a run goes on until it has, up to a bound at which
+even a rate of 0.1 %, an eighth of the lowest, shows with a probability of more than 1 - 1e-8; mostly it ends at once.
+Its twin passes as many tests as show the flake with a probability of 1 - 1e-6.
 """
 
 import json
