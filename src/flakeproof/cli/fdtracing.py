@@ -28,7 +28,12 @@ _DEFAULT_GRACE = 2.0
 
 
 def trace_command(
-    given: Mapping[str, str | None], command: list[str] | None, env: list[str] | None, keep_trace: str | None
+    given: Mapping[str, str | None],
+    command: list[str] | None,
+    env: list[str] | None,
+    keep_trace: str | None,
+    *,
+    stacks: bool,
 ) -> int:
     """Trace `command`, tell, write what is asked for; return the exit code. Raises FlakeproofError."""
     if not command or not command[0]:
@@ -41,7 +46,7 @@ def trace_command(
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     writer = standard(results_to_stderr=files.on_stdout)
     with temporary_root() as root:
-        strace = usable_strace(Path(root))
+        strace = usable_strace(Path(root), stacks=stacks)
         files.prepare()
         try:
             writer.note(f"Recording the descriptor calls of {target.name} with strace; it runs slower than usual")

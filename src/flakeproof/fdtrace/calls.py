@@ -31,7 +31,7 @@ MAKING_PROCESSES = frozenset({"clone", "clone3", "fork", "vfork"})
 RECORDED = sorted(
     {
         *(CLOSING | DUPLICATING | OPENING | OPENING_SEVERAL | RECEIVING | USING | MAKING_PROCESSES),
-        *("fcntl", "ioctl", "execve", "execveat", "unshare"),
+        *("fcntl", "execve", "execveat", "unshare"),
     }
 )
 

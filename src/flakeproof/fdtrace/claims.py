@@ -3,7 +3,7 @@
 | evidence | sure |
 |---|---|
 | EBADF is the answer to a close, or to a use, of a number that was open before | certain |
-| a library made it for an object of its own (Go's net and os, stdio, opendir), something else closes it | certain |
+| a library made it for an object of its own (Go's net and os, stdio), something else closes it | certain |
 | a file object was made around the number, something else closes the number | certain |
 | a function that has neither opened nor used it closes it, and had opened a descriptor of that number before | likely |
 
@@ -13,7 +13,7 @@ That a descriptor is opened by one function and closed by another is none: that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flakeproof.fdtrace.calls import Call
+from flakeproof.fdtrace.calls import DUPLICATING, Call
 from flakeproof.fdtrace.frames import Stack
 from flakeproof.fdtrace.tables import Life
 
@@ -50,7 +50,6 @@ _MAKERS = (
         ("fopen", "_IO_new_fopen", "_IO_file_fopen", "__fopen"),
         ("fclose", "_IO_fclose", "_IO_new_fclose", "_IO_file_close", "_IO_new_file_close", "freopen", "fcloseall"),
     ),
-    Maker("opendir", _OPEN, ("opendir", "__opendir"), ("closedir", "__closedir")),
 )
 _FILE_OBJECT = ("os.(*file).", "os.(*File).")
 """Methods of Go's os.File, its finaliser among them."""
@@ -95,14 +94,18 @@ def claimed(stack: Stack, former: Sequence[Life]) -> Life:
     return next((life for life in former if is_related(stack, life)), former[0])
 
 
-def former_own(closer: Call, former: Sequence[Life]) -> Life | None:
-    """The life that was the closer's own and had ended before it closed the number once more."""
+def former_own(closer: Call, former: Sequence[Life], *, noticed: bool = False) -> Life | None:
+    """The life that was the closer's own and had ended before it closed the number once more.
+
+    The function that closes must have opened it; any function on the stack where somebody has `noticed` the close.
+    """
     stack = closer.stack
     if stack.has(*_FILE_OBJECT) and not stack.owners:
         return next((life for life in former if _waits_for_object(life)), None)
-    if not stack.innermost:
-        return None
-    return next((life for life in former if stack.innermost in _makers_of(life)), None)
+    closers = stack.owners if noticed else {stack.innermost} - {""}
+    # Who replaces what is behind a number (dup2) leaves the number to its owner.
+    ended = (life for life in former if life.closer is None or life.closer.name not in DUPLICATING)
+    return next((life for life in ended if not closers.isdisjoint(_makers_of(life, all_of_them=noticed))), None)
 
 
 def is_stranger(closer: Call, life: Life, former: Sequence[Life]) -> bool:
@@ -110,7 +113,7 @@ def is_stranger(closer: Call, life: Life, former: Sequence[Life]) -> bool:
     function = closer.stack.innermost
     if life.is_copy or life.opener is None or not function or function in _parts(life):
         return False
-    if not life.opener.stack.owners:
+    if not life.opener.stack.owners or life.opener.name in ("dup2", "dup3"):
         return False
     own = former_own(closer, former)
     # Who closes in the same place twice is in a loop, and gets what to close from somebody else.
@@ -126,9 +129,12 @@ def _parts(life: Life) -> set[str]:
     return found
 
 
-def _makers_of(life: Life) -> set[str]:
-    calls = (life.opener, *life.wrappers)
-    return {call.stack.innermost for call in calls if call is not None and call.stack.innermost}
+def _makers_of(life: Life, *, all_of_them: bool) -> set[str]:
+    """The functions that have opened or wrapped it, with all that had called them if wanted."""
+    stacks = [call.stack for call in (life.opener, *life.wrappers) if call is not None]
+    if all_of_them:
+        return {owner for stack in stacks for owner in stack.owners}
+    return {stack.innermost for stack in stacks if stack.innermost}
 
 
 def _waits_for_object(life: Life) -> bool:

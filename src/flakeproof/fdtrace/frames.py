@@ -15,7 +15,7 @@ _GO_STANDARD = re.compile(
     r"^(?:archive|bufio|bytes|cmp|compress|container|context|crypto|database|debug|embed|encoding|errors|expvar|flag|fmt"
     r"|go|hash|html|image|index|internal|io|iter|log|maps|math|mime|net|os|path|plugin|reflect|regexp|runtime|slices|sort"
     r"|strconv|strings|structs|sync|syscall|testing|text|time|type|unicode|unique|unsafe|vendor|weak)"
-    r"(?:/[\w./]+)?\.(?=[\w(])"
+    r"(?:/[\w./]+)?\.(?=[\w(])|^type:"
 )
 _CGO = re.compile(r"^(?:_?cgo|crosscall|x_cgo|_rt0_|gogo|runtime/cgo)")
 _RUST_STANDARD = re.compile(

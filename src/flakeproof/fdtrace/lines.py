@@ -87,7 +87,8 @@ def _site(label: str, site: Site | None, otherwise: str, after: str = "") -> Ite
         yield _row(label, otherwise)
         return
     by = ", by a finaliser" if site.finaliser else ""
-    yield _row(label, f"{site.call} in {site.function or 'an unknown function'}{_where(site)}{by}{after}")
+    where = f" in {site.function or 'an unknown function'}{_where(site)}" if site.stack else f" by thread {site.thread}"
+    yield _row(label, f"{site.call}{where}{by}{after}")
 
 
 def _where(site: Site) -> str:

@@ -20,6 +20,8 @@ from flakeproof.fdtrace.tables import Change, Closed, Life, Refused, Table, Tabl
 _SWEEP = 4
 """Closes of consecutive numbers in one place that are a sweep, if one of the numbers never was open."""
 _MOST_MISTAKES = 20_000
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"})
+"""Programs of one thread that close numbers without looking (bash does, for each pipeline in a substitution)."""
 
 
 class Deed(StrEnum):
@@ -98,6 +100,8 @@ class Analysis:
         """Whether there were more mistakes than are kept."""
         self.hides_python = False
         """Whether Python's own functions were all that could be seen of some call."""
+        self.shells = 0
+        """Double closes and the like by shells, which are left out."""
         self._found: dict[Life, Mishandled] = {}
         self._by_call: dict[Call, Mistake] = {}
         self._refused: list[tuple[Refused, Mistake]] = []
@@ -140,6 +144,9 @@ class Analysis:
 
     def _judge_refused(self, change: Refused, sweep: Sweep | None) -> None:
         call = change.call
+        if change.table.program.rpartition("/")[2] in _SHELLS:
+            self.shells += 1
+            return
         self.hides_python |= bool(call.stack.interpreter)
         life = claimed(call.stack, change.former)
         deed = Deed.DOUBLE if call.name == "close" else Deed.USE
@@ -184,7 +191,7 @@ class Analysis:
         made = self._by_call.get(closer)
         if made is None and not is_related(closer.stack, life) and not life.is_copy:
             place = refused.former.index(life)
-            own = former_own(closer, refused.former[place + 1 :])
+            own = former_own(closer, refused.former[place + 1 :], noticed=True)
             if own is not None:
                 why = "its owner went on with it, and whoever closed it had a descriptor of that number before"
                 made = self._note(

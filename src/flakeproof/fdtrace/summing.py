@@ -107,8 +107,9 @@ def _frame(frame: Frame, place: Place | None, *, own: bool) -> StackFrame:
 def _shown(stack: Stack) -> Frame:
     """The frame that tells most where none is the user's."""
     named = [frame for frame in stack.frames if frame.function]
-    telling = [frame for frame in named if frame.is_own or not frame.function.startswith(_PLUMBING)]
-    return next(iter((*telling, *named, *stack.frames)), Frame("", "", 0))
+    own = [frame for frame in named if frame.is_own]
+    telling = [frame for frame in named if not frame.function.startswith(_PLUMBING)]
+    return next(iter((*own, *telling, *named, *stack.frames)), Frame("", "", 0))
 
 
 def _alike(finding: DescriptorFinding) -> object:

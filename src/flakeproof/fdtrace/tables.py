@@ -31,7 +31,6 @@ class Life:
     """In strace's words; the most telling that were seen."""
     closes_on_exec: bool = False
     closer: Call | None = None
-    has_ended: bool = False
     is_copy: bool = False
     """Whether it came from the parent process."""
     wrappers: list[Call] = field(default_factory=list)
@@ -212,7 +211,7 @@ class Tables:
 
 
 def _end(table: Table, life: Life, closer: Call | None) -> None:
-    life.closer, life.has_ended = closer, True
+    life.closer = closer
     table.open.pop(life.number, None)
     table.ended.setdefault(life.number, deque(maxlen=_REMEMBERED)).append(life)
 
@@ -297,8 +296,6 @@ def _use(table: Table, call: Call) -> Iterator[Change]:
             life.closes_on_exec = "FD_CLOEXEC" in flags
         if "F_GETFL" in flags and call.stack.has("os.newFile", "os.NewFile"):
             life.wrappers.append(call)
-    elif call.name == "ioctl" and ("FIOCLEX" in call.arguments or "FIONCLEX" in call.arguments):
-        life.closes_on_exec = "FIOCLEX" in call.arguments
     life.users |= call.stack.owners
 
 

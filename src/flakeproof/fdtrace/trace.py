@@ -13,6 +13,7 @@ from flakeproof.fdtrace.summing import findings
 from flakeproof.fdtrace.tracer import Recording
 from flakeproof.fdtrace.tracer import record as run_recorded
 from flakeproof.model import CommandTarget
+from flakeproof.text import number
 
 _PYTHON = (
     "of Python programs only the interpreter's own functions can be seen from outside; "
@@ -65,7 +66,11 @@ def judge(output: Path, command: str, recording: Recording) -> DescriptorTrace:
         raise CannotRunError(f"cannot run {command}: {why}", "see what strace says above")
     ending = tables.ending
     found = findings(analysis.mishandled())
-    hides = analysis.hides_python and bool(found)
+    remarks = [_PYTHON] if analysis.hides_python and found else []
+    if analysis.shells:
+        remarks.append(f"left out: {number(analysis.shells)} double closes by shells, which do no harm there")
+    if analysis.truncated:
+        remarks.append(_TRUNCATED)
     status = ending.status if ending is not None else recording.status if recording.status >= 0 else None
     return DescriptorTrace(
         command=command,
@@ -77,5 +82,5 @@ def judge(output: Path, command: str, recording: Recording) -> DescriptorTrace:
         calls=tables.calls,
         processes=tables.processes,
         findings=found,
-        remarks=[*([_PYTHON] if hides else []), *([_TRUNCATED] if analysis.truncated else [])],
+        remarks=remarks,
     )

@@ -44,8 +44,8 @@ class _Stopped(Exception):  # noqa: N818 - no error
         self.code = code
 
 
-def usable_strace(folder: Path) -> list[str]:
-    """The beginning of a command line that records what follows; `folder` is for temporary files.
+def usable_strace(folder: Path, *, stacks: bool = True) -> list[str]:
+    """The beginning of a command line that records what follows, with `stacks`; `folder` is for temporary files.
 
     Raises CannotRunError where strace is missing or may not look at other processes.
     """
@@ -53,13 +53,13 @@ def usable_strace(folder: Path) -> list[str]:
     if path is None:
         raise CannotRunError("strace is not installed", "install it: apt-get install strace (or dnf, apk, pacman)")
     for extra in ((_FAST,), ()):
-        words = [path, "-f", "-k", *extra]
+        words = [path, "-f", *(["-k"] if stacks else []), *extra]
         told, done = _tried([*words, "-e", "trace=execve", "-o", str(folder / "probe"), _TRUE])
         if done and "seccomp" not in told:
             return words
         if not done and ("seccomp" not in told or not extra):
             raise _problem(told)
-    return [path, "-f", "-k"]
+    return words
 
 
 def _tried(words: Sequence[str]) -> tuple[str, bool]:
@@ -84,9 +84,8 @@ def _problem(told: str) -> CannotRunError:
             told,
         )
     if "invalid option" in told or "unrecognized option" in told or "stack trac" in told.lower():
-        return CannotRunError(
-            "this strace cannot show stacks (-k)", "install one that was built with libunwind or libdw", told
-        )
+        remedy = "install one that was built with libunwind or libdw, or do without: --no-stacks"
+        return CannotRunError("this strace cannot show stacks (-k)", remedy, told)
     return CannotRunError("strace does not work here", "see what it says", told)
 
 
