@@ -8,7 +8,7 @@ from flakeproof.text import duration, number, one_line, plural, shown_path
 
 _SHOWN = 20
 _LABEL = 15
-_STACK = 4
+_EVERYWHERE = frozenset({"main", "main.main"})
 
 
 def results(trace: DescriptorTrace) -> Iterator[str]:
@@ -86,9 +86,18 @@ def _site(label: str, site: Site | None, otherwise: str, after: str = "") -> Ite
     if site is None:
         yield _row(label, otherwise)
         return
-    by = ", by a finaliser" if site.finaliser else ""
+    by = _caller(site) + (", by a finaliser" if site.finaliser else "")
     where = f" in {site.function or 'an unknown function'}{_where(site)}" if site.stack else f" by thread {site.thread}"
     yield _row(label, f"{site.call}{where}{by}{after}")
+
+
+def _caller(site: Site) -> str:
+    """The outermost function of the user's, as a test is, if that is not the one that is named."""
+    own = [frame for frame in site.stack if frame.own and frame.function not in _EVERYWHERE]
+    if not site.own or not own or own[-1].function == site.function or own[-1].function in site.function:
+        return ""
+    place = f" ({shown_path(own[-1].file)}:{own[-1].line})" if own[-1].file is not None else ""
+    return f", called from {own[-1].function}{place}"
 
 
 def _where(site: Site) -> str:

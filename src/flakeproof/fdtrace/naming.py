@@ -2,7 +2,7 @@
 
 import re
 
-_SOCKET = re.compile(r"^(TCP|UDP|TCPv6|UDPv6|UNIX(?:-\w+)?|NETLINK|RAW|socket|PACKET)\w*:\[(.*)\]$")
+_SOCKET = re.compile(r"^(TCPv6|UDPv6|TCP|UDP|UNIX(?:-\w+)?|NETLINK|RAW|socket|PACKET)\w*:\[(.*)\]$")
 _ANONYMOUS = re.compile(r"^anon_inode:\[?([\w-]+)\]?$")
 _DEVICE = re.compile(r"<(?:char|block) [\d:]+>$")
 

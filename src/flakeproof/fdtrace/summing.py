@@ -77,7 +77,8 @@ def _site(call: Call | None, places: Mapping[Frame, Place]) -> Site | None:
     if call is None:
         return None
     stack = call.stack
-    shown = stack.own[0] if stack.own else _shown(stack)
+    own = None if stack.interpreter else next((frame for frame in stack.frames if _is_own(frame, places)), None)
+    shown = own if own is not None else _shown(stack)
     place = places.get(shown)
     return Site(
         call=call.name,
@@ -87,10 +88,15 @@ def _site(call: Call | None, places: Mapping[Frame, Place]) -> Site | None:
         function=(place.function if place is not None else "") or shown.function,
         file=place.file if place is not None else None,
         line=place.line if place is not None else None,
-        own=bool(stack.own),
+        own=own is not None,
         finaliser=stack.has(*_FINALISERS),
-        stack=[_frame(frame, places.get(frame), own=frame in stack.own) for frame in stack.frames],
+        stack=[_frame(frame, places.get(frame), own=_is_own(frame, places)) for frame in stack.frames],
     )
+
+
+def _is_own(frame: Frame, places: Mapping[Frame, Place]) -> bool:
+    place = places.get(frame)
+    return place.own if place is not None else frame.is_own
 
 
 def _frame(frame: Frame, place: Place | None, *, own: bool) -> StackFrame:

@@ -16,6 +16,8 @@ _PATIENCE = 60.0
 """Seconds for all frames of one program."""
 _LOADED = 1
 _LINE = re.compile(r"^(.+):(\d+)(?: \(discriminator \d+\))?$")
+_NOT_OWN = re.compile(r"^/rustc/|^/usr/(?:local/|lib/)?go[^/]*/src/|/golang\.org/toolchain@[^/]*/src/")
+"""Where the sources of standard libraries are that are compiled into programs."""
 _MANGLED = re.compile(r"^_(?:Z|R)")
 
 
@@ -24,9 +26,11 @@ class Place:
     """Where a frame is in the source."""
 
     function: str
-    """As it is written in the source; "" if that is not known."""
+    """That of the source, also where the compiler has made it a part of another one; "" if only the frame tells."""
     file: str
     line: int
+    own: bool
+    """Whether it is the user's."""
 
 
 def resolve(frames: Iterable[Frame]) -> dict[Frame, Place]:
@@ -55,17 +59,16 @@ def _tools(binary: str, frames: Sequence[Frame]) -> Iterator[list[str]]:
     if (is_go or Path(binary).suffix == ".test") and (path := shutil.which("go")) is not None:
         yield [path, "tool", "addr2line", binary]
     if (path := shutil.which("addr2line")) is not None:
-        yield [path, "--functions", "--demangle", "--exe", binary]
+        yield [path, "--addresses", "--inlines", "--functions", "--demangle", "--exe", binary]
 
 
 def _of_binary(tool: Sequence[str], binary: str, frames: Sequence[Frame]) -> dict[Frame, Place]:
     segments = _segments(Path(binary))
-    known = [(frame, address) for frame in frames if (address := _address(segments, frame.offset)) is not None]
+    known = {frame: address - 1 for frame in frames if (address := _address(segments, frame.offset)) is not None}
     # What is on a stack is where the call returns to; the line is that of the instruction before.
-    asked = "".join(f"{address - 1:#x}\n" for _, address in known)
     done = subprocess.run(
         tool,
-        input=asked,
+        input="".join(f"{address:#x}\n" for address in known.values()),
         capture_output=True,
         text=True,
         timeout=_PATIENCE,
@@ -73,16 +76,36 @@ def _of_binary(tool: Sequence[str], binary: str, frames: Sequence[Frame]) -> dic
         env={**os.environ, "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"},
         check=False,
     )
-    answers = done.stdout.splitlines()
-    found: dict[Frame, Place] = {}
-    if len(answers) != 2 * len(known):
-        return found
-    for (frame, _), function, place in zip(known, answers[::2], answers[1::2], strict=True):
-        told = _LINE.match(place)
-        if told is not None and told[1] != "??" and told[2] != "0":
-            demangled = function if _MANGLED.match(frame.function) and function != "??" else ""
-            found[frame] = Place(demangled, told[1], int(told[2]))
-    return found
+    answers = _blocks(done.stdout.splitlines(), len(known))
+    places = {frame: _place(frame, pairs) for frame, pairs in zip(known, answers, strict=False)}
+    return {frame: place for frame, place in places.items() if place is not None}
+
+
+def _blocks(lines: Sequence[str], count: int) -> list[list[tuple[str, str]]]:
+    """For each of `count` addresses the pairs of function and place, functions made part of others first."""
+    if lines and lines[0].startswith("0x"):
+        starts = [place for place, line in enumerate(lines) if line.startswith("0x")]
+        blocks = [lines[start + 1 : end] for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    else:
+        blocks = [lines[start : start + 2] for start in range(0, len(lines), 2)]
+    if len(blocks) != count:
+        return []
+    return [list(zip(block[::2], block[1::2], strict=False)) for block in blocks]
+
+
+def _place(frame: Frame, pairs: Sequence[tuple[str, str]]) -> Place | None:
+    """The user's own of the `pairs`, else the first one; None if none tells a line."""
+    found: list[Place] = []
+    for function, text in pairs:
+        told = _LINE.match(text)
+        if told is None or told[1] == "??" or told[2] == "0":
+            continue
+        name = "" if function == "??" or (len(pairs) == 1 and not _MANGLED.match(frame.function)) else function
+        own = Frame(frame.binary, name or frame.function, 0).is_own
+        if own and _NOT_OWN.match(told[1]):  # a library's function within one of the user's: its line would mislead
+            continue
+        found.append(Place(name, told[1], int(told[2]), own))
+    return next((place for place in found if place.own), found[0] if found else None)
 
 
 def _segments(path: Path) -> list[tuple[int, int, int]]:
