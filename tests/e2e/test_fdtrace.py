@@ -266,11 +266,13 @@ def test_healthy_programs_give_no_findings(trace: Trace, project: Path) -> None:
     """Handed over, copied, inherited, swept away before exec: all of that is normal."""
     repository = ["-c", "user.email=a@b", "-c", "user.name=a"]
     subprocess.run([needed("git"), "init", "-q", "."], cwd=project, check=True, timeout=30)
-    for command in (
-        [compiled(project, "healthy", _HEALTHY)],
-        ["git", *repository, "commit", "-q", "--allow-empty", "-m", "first"],
+    healthy = compiled(project, "healthy", _HEALTHY)
+    for command, options in (
+        ([healthy], ()),
+        ([healthy], ("--no-uses",)),
+        (["git", *repository, "commit", "-q", "--allow-empty", "-m", "first"], ()),
     ):
-        found = trace(*command)
+        found = trace(*command, options=options)
         assert (found["code"], found["exit_status"], found["findings"]) == (0, 0, []), command
 
 

@@ -99,6 +99,19 @@ def test_a_stranger_s_close_that_nobody_notices_is_likely() -> None:
     assert [(made.deed, made.certainty) for made in one.mistakes] == [(Deed.STRANGER, Certainty.LIKELY)]
 
 
+def test_where_uses_are_not_recorded_nobody_is_suspected() -> None:
+    """Who closes may have worked with it; what the kernel refuses is still a mistake."""
+    suspected = [
+        at(1, THREAD + "2", "main"),
+        *(opens(1, 3, "culprit", "main"), closes(1, 3, "early", "culprit", "main")),
+        *(opens(2, 3, "victim", "start_thread"), closes(1, 3, "culprit", "main")),
+    ]
+    for lines, count in ((suspected, 0), ([*suspected, closes(2, 3, "victim", "start_thread", result=BAD)], 1)):
+        analysis = Analysis(sees_uses=False)
+        analysis.add(read("\n".join(lines).splitlines()))
+        assert len(analysis.mishandled()) == count
+
+
 def test_handing_over_is_normal() -> None:
     """One opens, another works with it and closes it; also where that one has had files of its own."""
     handed = [

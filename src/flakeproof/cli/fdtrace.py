@@ -30,6 +30,9 @@ def fdtrace(
     env: options.Environment = None,
     json: Document = None,
     keep_trace: KeepTrace = None,
+    no_uses: Annotated[
+        bool, typer.Option("--no-uses", help="Leave out reads, writes and the like: faster; only closes are judged.")
+    ] = False,
     no_stacks: Annotated[
         bool, typer.Option("--no-stacks", help="Do without functions and lines: many times as fast.")
     ] = False,
@@ -43,4 +46,4 @@ def fdtrace(
     from flakeproof.cli.fdtracing import trace_command
 
     given = {"timeout": timeout, "grace": grace, "cwd": cwd, "json": json}
-    raise typer.Exit(trace_command(given, context.obj, env, keep_trace, stacks=not no_stacks))
+    raise typer.Exit(trace_command(given, context.obj, env, keep_trace, stacks=not no_stacks, uses=not no_uses))

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from flakeproof.cli.session import pairs, settings
 from flakeproof.engine.leftovers import marker_of, nothing_left_running, temporary_root
@@ -13,7 +12,6 @@ from flakeproof.fdtrace import lines
 from flakeproof.fdtrace.findings import DescriptorTrace
 from flakeproof.fdtrace.trace import trace
 from flakeproof.fdtrace.tracer import usable_strace
-from flakeproof.model import CommandTarget
 from flakeproof.reports.document import Document
 from flakeproof.reports.files import ReportFiles, report_files
 from flakeproof.reports.json import to_json
@@ -34,6 +32,7 @@ def trace_command(
     keep_trace: str | None,
     *,
     stacks: bool,
+    uses: bool,
 ) -> int:
     """Trace `command`, tell, write what is asked for; return the exit code. Raises FlakeproofError."""
     if not command or not command[0]:
@@ -42,16 +41,28 @@ def trace_command(
     files = report_files(config, only_asked=True, names=("json",))
     folder = Path.cwd() / (config.get("cwd") or "")
     target = resolve_command(CommandLine(command, environment=pairs("--env", env, empty=True)), folder)
-    kept = _kept(keep_trace)
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     writer = standard(results_to_stderr=files.on_stdout)
     with temporary_root() as root:
         strace = usable_strace(Path(root), stacks=stacks)
+        kept = _kept(keep_trace)
         files.prepare()
         try:
             writer.note(f"Recording the descriptor calls of {target.name} with strace; it runs slower than usual")
             output = Path(root, "record") if kept is None else kept
-            found = _traced(strace, target, output, timeout, config.get("grace") or _DEFAULT_GRACE, files)
+            run_id = new_run_id()
+            with nothing_left_running(run_id):
+                found = trace(
+                    strace,
+                    target,
+                    output,
+                    environment={**os.environ, RUN: marker_of(run_id)},
+                    # Where stdout carries our document, the command's output is for people.
+                    stdout=sys.stderr if files.on_stdout else None,
+                    timeout=timeout,
+                    grace=config.get("grace") or _DEFAULT_GRACE,
+                    uses=uses,
+                )
         except BaseException:
             files.withdraw()
             raise
@@ -69,17 +80,6 @@ def _kept(name: str | None) -> Path | None:
         raise UsageError("--keep-trace -: the record is for a file", "name one")
     Document("--keep-trace", name).prepare()
     return Path(name).absolute()
-
-
-def _traced(
-    strace: list[str], target: CommandTarget, output: Path, timeout: Any, grace: float, files: ReportFiles
-) -> DescriptorTrace:
-    run_id = new_run_id()
-    # Where stdout carries our document, the command's output is for people.
-    stdout = sys.stderr if files.on_stdout else None
-    environment = {**os.environ, RUN: marker_of(run_id)}
-    with nothing_left_running(run_id):
-        return trace(strace, target, output, environment=environment, stdout=stdout, timeout=timeout, grace=grace)
 
 
 def _print(writer: Writer, found: DescriptorTrace) -> None:

@@ -34,6 +34,7 @@ RECORDED = sorted(
         *("fcntl", "execve", "execveat", "unshare"),
     }
 )
+RECORDED_WITHOUT_USES = sorted(set(RECORDED) - (USING - OPENING - RECEIVING))
 
 _FIRST_NUMBER = re.compile(r"\s*(\d+)")
 _NAME = re.compile(r"<((?:->|[^<>]|<[^<>]*>)*)>(?:\(deleted\))?")

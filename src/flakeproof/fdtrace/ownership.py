@@ -94,7 +94,9 @@ class Mishandled:
 class Analysis:
     """Takes in the events of a record one by one; what it keeps grows with the mistakes only."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sees_uses: bool = True) -> None:
+        """`sees_uses` tells whether reads and writes are recorded: else who closes may have had a part in it."""
+        self._sees_uses = sees_uses
         self.tables = Tables()
         self.truncated = False
         """Whether there were more mistakes than are kept."""
@@ -163,7 +165,7 @@ class Analysis:
             own = former_own(call, change.former) if not is_related(call.stack, life) or not call.stack.owners else None
             why = f"{maker.name} had opened it for an object of its own, and did not close it"
             self._accuse(change, own, Certainty.CERTAIN, why, sweep)
-        elif is_stranger(call, life, change.former):
+        elif self._sees_uses and is_stranger(call, life, change.former):
             own = former_own(call, change.former)
             why = "whoever closed it had a descriptor of that number before, and no part in this one"
             self._accuse(change, own, Certainty.LIKELY, why, sweep)

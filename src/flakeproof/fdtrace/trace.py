@@ -31,6 +31,7 @@ def trace(
     stdout: int | IO[Any] | None,
     timeout: float | None,
     grace: float,
+    uses: bool = True,
 ) -> DescriptorTrace:
     """Run `target` once and judge what its processes did with descriptors; the record goes to `output`.
 
@@ -47,13 +48,14 @@ def trace(
         stdout=stdout,
         timeout=timeout,
         grace=grace,
+        uses=uses,
     )
-    return judge(output, target.name, recording)
+    return judge(output, target.name, recording, uses=uses)
 
 
-def judge(output: Path, command: str, recording: Recording) -> DescriptorTrace:
+def judge(output: Path, command: str, recording: Recording, *, uses: bool = True) -> DescriptorTrace:
     """The findings in the record in `output`. Raises CannotRunError if there is none of a program that was started."""
-    analysis = Analysis()
+    analysis = Analysis(sees_uses=uses)
     try:
         with output.open(encoding="utf-8", errors="replace") as lines:
             analysis.add(record.read(lines))

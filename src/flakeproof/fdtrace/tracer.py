@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.errors import CannotRunError, ExitCode
-from flakeproof.fdtrace.calls import RECORDED
+from flakeproof.fdtrace.calls import RECORDED, RECORDED_WITHOUT_USES
 
 _PATIENCE = 30.0
 """Seconds for strace to show that it works here."""
@@ -100,14 +100,15 @@ def record(
     stdout: int | IO[Any] | None,
     timeout: float | None,
     grace: float,
+    uses: bool = True,
 ) -> Recording:
     """Run `argv` in `folder` with its descriptor calls recorded in the file `output`.
 
     `variables` are for the command alone, `environment` is for strace, too; `timeout` and `grace` are seconds. Its
-    output goes where ours goes, or to `stdout`.
+    output goes where ours goes, or to `stdout`. Reads and writes are recorded if `uses` are wanted.
     """
     own = [word for name, value in variables.items() for word in ("-E", f"{name}={value}")]
-    traced = "trace=" + ",".join(f"?{name}" for name in RECORDED)
+    traced = "trace=" + ",".join(f"?{name}" for name in (RECORDED if uses else RECORDED_WITHOUT_USES))
     words = [*strace, "-yy", "-s", str(_SHOWN_TEXT), "-e", "signal=none", "--quiet=attach,personality", "-e", traced]
     started = monotonic_ns()
     timed_out, stopped_by = False, None
