@@ -41,7 +41,7 @@ def fdtrace(
     they were closed, closed by those whose they were not. With strace; the command follows --.
 
     Exit status: 0 nothing was found, 1 something was, whatever the command's own exit status is; 4 nothing was found
-    until its time was over; 2 usage, 3 strace or the command could not run, 130 and 143 interrupted.
+    but it was not seen to its end; 2 usage, 3 strace or the command could not run, 130 and 143 interrupted.
     """
     from flakeproof.cli.fdtracing import trace_command
 

@@ -107,4 +107,4 @@ def exit_code(found: DescriptorTrace) -> ExitCode:
         return ExitCode(found.stopped_by)
     if found.findings:
         return ExitCode.FAILURES
-    return ExitCode.INCONCLUSIVE if found.timed_out else ExitCode.GOOD
+    return ExitCode.GOOD if found.complete else ExitCode.INCONCLUSIVE

@@ -95,6 +95,8 @@ class DescriptorTrace(Record, frozen=True, kw_only=True):
     timed_out: bool
     stopped_by: int | None
     """Our own exit code, where a signal (SIGINT, SIGTERM) has ended the trace before its end."""
+    complete: bool
+    """Whether the record reaches to the end of the command."""
     elapsed: float
     """Seconds."""
     calls: int

@@ -32,7 +32,7 @@ def ending(trace: DescriptorTrace) -> str:
         return "ended by us, after a signal"
     if trace.signal:
         return f"killed by {trace.signal}"
-    return f"exit status {trace.exit_status}" if trace.exit_status is not None else "its end was not recorded"
+    return f"exit status {trace.exit_status}" if trace.exit_status is not None else "its end is not in the record"
 
 
 def closing(trace: DescriptorTrace) -> str:
@@ -41,8 +41,8 @@ def closing(trace: DescriptorTrace) -> str:
     if count:
         places = f" in {plural(len(trace.findings), 'place')}" if count > len(trace.findings) else ""
         return f"{plural(count, 'descriptor')} {'was' if count == 1 else 'were'} mishandled{places}"
-    if trace.timed_out or trace.stopped_by is not None:
-        return "No descriptor was mishandled before the command was ended"
+    if not trace.complete:
+        return "No descriptor was mishandled as far as the record goes, which is not to the end of the command"
     return "No descriptor was mishandled in this run"
 
 

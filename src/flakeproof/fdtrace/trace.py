@@ -19,6 +19,10 @@ _PYTHON = (
     "of Python programs only the interpreter's own functions can be seen from outside; "
     "flakeproof run --sanitize descriptors names the lines of Python code"
 )
+_CUT_OFF = (
+    "strace ended before the command did, so that its record is not complete (some do when a process is killed while they "
+    "look at its stack): try again, or with --no-stacks"
+)
 _TRUNCATED = "there were more mistakes than are kept: only the first 20,000 were looked at"
 
 
@@ -73,13 +77,15 @@ def judge(output: Path, command: str, recording: Recording, *, uses: bool = True
         remarks.append(f"left out: {number(analysis.shells)} double closes by shells, which do no harm there")
     if analysis.truncated:
         remarks.append(_TRUNCATED)
-    status = ending.status if ending is not None else recording.status if recording.status >= 0 else None
+    if ending is None and not ended_early:
+        remarks.append(_CUT_OFF)
     return DescriptorTrace(
         command=command,
-        exit_status=None if ended_early else status,
+        exit_status=ending.status if ending is not None and not ended_early else None,
         signal=ending.signal if ending is not None and not ended_early else "",
         timed_out=recording.timed_out,
         stopped_by=int(recording.stopped_by) if recording.stopped_by is not None else None,
+        complete=ending is not None and not ended_early,
         elapsed=recording.elapsed,
         calls=tables.calls,
         processes=tables.processes,
