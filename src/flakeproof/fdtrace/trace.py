@@ -20,8 +20,8 @@ _PYTHON = (
     "flakeproof run --sanitize descriptors names the lines of Python code"
 )
 _CUT_OFF = (
-    "strace ended before the command did, so that its record is not complete (some do when a process is killed while they "
-    "look at its stack): try again, or with --no-stacks"
+    "strace ended before the command did, so that its record is not complete (some do when a process is killed while "
+    "they look at its stack): try again, or with --no-stacks"
 )
 _TRUNCATED = "there were more mistakes than are kept: only the first 20,000 were looked at"
 
