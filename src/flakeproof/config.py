@@ -11,6 +11,7 @@ from typing import Any
 from flakeproof import project as project_file
 from flakeproof.errors import UsageError
 from flakeproof.model import Isolation
+from flakeproof.perturbing import parse_delays
 from flakeproof.presets import PRESETS
 from flakeproof.project import TABLE
 from flakeproof.text import parse_duration, parse_rate, parse_share, parse_whole, shortened
@@ -100,6 +101,7 @@ _PARSERS: Mapping[str, Parser] = {
     "error": parse_share,
     "max-rate": parse_share,
     "confidence": parse_share,
+    "delay": parse_delays,
     "python": _text,
     "loop": _text,
     "store": _text,

@@ -20,6 +20,7 @@ DEFAULTS: Mapping[str, str] = {
     "error": "5%",
     "max-rate": "none: a gate has to name it",
     "confidence": "95%",
+    "delay": "none",
     "python": "the active environment's, .venv's, or our own",
     "loop": "the scenario's, else asyncio's",
     "store": ".flakeproof beside pyproject.toml",

@@ -125,6 +125,31 @@ class PytestTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag=
 Target = CallableTarget | CommandTarget | PytestTarget
 
 
+class Delay(Record, frozen=True, kw_only=True):
+    """Pauses at lines of Python code."""
+
+    file: str
+    """Glob for the file: its name, the end of its path, or all of it."""
+    where: str
+    """Glob for functions, or the number of a line."""
+    least: float
+    """Seconds, of the shortest pause."""
+    most: float
+    """Seconds, of the longest."""
+    probability: float = 1.0
+    """Of a pause each time that such a line is reached."""
+    share: float = 1.0
+    """Of the trials in which there are pauses at all."""
+
+
+class Perturbations(Record, frozen=True, kw_only=True):
+    """Changes to the surroundings of each trial that provoke failures; what is random is drawn from its seed."""
+
+    delays: list[Delay] = []
+    records_places: bool = False
+    """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
+
+
 class Question(Record, frozen=True, kw_only=True):
     """What a run is to find out: whether the target fails at a rate below, or above, this one."""
 
@@ -195,6 +220,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Failure rate seen elsewhere, for the number of failures to expect."""
     question: Question | None = None
     """The run ends as soon as this is answered."""
+    perturbations: Perturbations = Perturbations()
 
     @property
     def is_fixed_count(self) -> bool:

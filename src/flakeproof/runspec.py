@@ -9,12 +9,14 @@ from flakeproof import presets
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Target
+from flakeproof.perturbing import perturbations_of
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
 
+_FOR_PYTHON = ("delay",)
 _FOR_FUNCTIONS = ("loop", "server", "settle", "io")
 _FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
 _FOR_TESTS = ("pytest-args", "shuffle", "private-home", "drop-failed")
@@ -70,6 +72,7 @@ def build(
         seed=seed_of(config),
         ci_rate=ci_rate,
         question=question,
+        perturbations=perturbations_of(config, target),
     )
 
 
@@ -134,6 +137,7 @@ def _target(
         )
     _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")
     if isinstance(wanted, CommandLine):
+        _refuse(config, _FOR_PYTHON, "is for Python functions and tests, and this is a command", "leave it out")
         _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
         if extra:
             raise UsageError("--set is for scenarios, and this is a command", "variables of its own: --env NAME=VALUE")

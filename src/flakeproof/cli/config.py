@@ -32,6 +32,7 @@ def config(
     timeout: options.Timeout = None,
     grace: options.Grace = None,
     seed: options.Seed = None,
+    delay: options.Delay = None,
     python: options.Python = None,
     loop: options.Loop = None,
     pytest_args: options.PytestArguments = None,

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-_HOW_MUCH, _HOW, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
+_HOW_MUCH, _HOW, _PROVOKE, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
     "How much",
     "How",
+    "Provoke it",
     "Tests of pytest",
     "Commands",
     "Scenario settings",
@@ -126,6 +127,16 @@ Grace = Annotated[
     ),
 ]
 Seed = Annotated[str | None, _text("--seed", help="Seed of the run. [drawn and printed]", panel=_HOW, metavar="N")]
+Delay = Annotated[
+    list[str] | None,
+    _text(
+        "--delay",
+        help="Pause Python code: at lines of functions, FILE:FUNCTION:1ms..50ms@p=0.1, or at one, FILE:LINE:20ms; "
+        "may be repeated.",
+        panel=_PROVOKE,
+        metavar="WHERE:TIME",
+    ),
+]
 Python = Annotated[
     str | None, _text("--python", help="Interpreter of the code under test.", panel=_HOW, metavar="PATH")
 ]

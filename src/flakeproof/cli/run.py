@@ -31,6 +31,7 @@ def run(
     timeout: options.Timeout = None,
     grace: options.Grace = None,
     seed: options.Seed = None,
+    delay: options.Delay = None,
     python: options.Python = None,
     loop: options.Loop = None,
     keyword: options.Keyword = None,

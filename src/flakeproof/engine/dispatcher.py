@@ -190,6 +190,7 @@ class Dispatcher:
             "draws_hash_seed": "PYTHONHASHSEED" not in os.environ,
             "listens": spec.drop_failed,
             "target": msgspec.to_builtins(target),
+            "perturbations": msgspec.to_builtins(spec.perturbations),
         }
         environment = {**os.environ, RUN: marker_of(self._run_id)}
         if not isinstance(target, CommandTarget):

@@ -17,6 +17,7 @@ from flakeproof.engine.ledger import Pool
 from flakeproof.engine.leftovers import nothing_left_running, temporary_root
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.stop import Stop
+from flakeproof.engine.without_effect import without_effect
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
 
@@ -45,6 +46,8 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
             dispatcher.run()
     if before is not None and (changes := difference(before, snapshot(spec.target.folder))):
         emit(Noted(message=changes))
+    for note in without_effect(spec.perturbations, folder):
+        emit(Noted(message=note))
     emit(dispatcher.end())
 
 
