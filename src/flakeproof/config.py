@@ -11,7 +11,7 @@ from typing import Any
 from flakeproof import project as project_file
 from flakeproof.errors import UsageError
 from flakeproof.model import Isolation
-from flakeproof.perturbing import parse_delays
+from flakeproof.perturbing import parse_clock, parse_delays, parse_noise
 from flakeproof.presets import PRESETS
 from flakeproof.project import TABLE
 from flakeproof.text import parse_duration, parse_rate, parse_share, parse_whole, shortened
@@ -102,6 +102,10 @@ _PARSERS: Mapping[str, Parser] = {
     "max-rate": parse_share,
     "confidence": parse_share,
     "delay": parse_delays,
+    "race": _flag,
+    "noise": parse_noise,
+    "clock": parse_clock,
+    "gc": _whole(1, 1_000_000),
     "python": _text,
     "loop": _text,
     "store": _text,

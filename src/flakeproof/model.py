@@ -146,6 +146,14 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """Changes to the surroundings of each trial that provoke failures; what is random is drawn from its seed."""
 
     delays: list[Delay] = []
+    race: bool = False
+    """Whether threads and tasks are switched as often, and as unexpectedly, as can be."""
+    noise: dict[str, int] = {}
+    """Processes that keep the machine busy beside the tests, by kind: `cpu`, `io`, `memory`."""
+    clock: str | None = None
+    """What the time of day is: `boundaries`, a shift in seconds with its sign, or the instant at which trials begin."""
+    gc: int | None = None
+    """Allocations after which garbage is collected, on average."""
     records_places: bool = False
     """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
 

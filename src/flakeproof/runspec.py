@@ -16,7 +16,7 @@ from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
 
-_FOR_PYTHON = ("delay",)
+_FOR_PYTHON = ("delay", "race", "clock", "gc")
 _FOR_FUNCTIONS = ("loop", "server", "settle", "io")
 _FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
 _FOR_TESTS = ("pytest-args", "shuffle", "private-home", "drop-failed")

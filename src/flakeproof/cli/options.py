@@ -137,6 +137,27 @@ Delay = Annotated[
         metavar="WHERE:TIME",
     ),
 ]
+Race = Annotated[
+    bool,
+    typer.Option("--race", help="Switch threads and tasks often, where it hurts.", rich_help_panel=_PROVOKE),
+]
+Noise = Annotated[
+    str | None,
+    _text("--noise", help="Processes that keep the machine busy.", panel=_PROVOKE, metavar="cpu=2,io=1,memory=1"),
+]
+Clock = Annotated[
+    str | None,
+    _text(
+        "--clock",
+        help="Another time of day: `boundaries` (before midnight, a year's end, …), +3d, or 2024-02-29T23:59:59.9.",
+        panel=_PROVOKE,
+        metavar="WHEN",
+    ),
+]
+Gc = Annotated[
+    str | None,
+    _text("--gc", help="Collect garbage every N allocations, about.", panel=_PROVOKE, metavar="N"),
+]
 Python = Annotated[
     str | None, _text("--python", help="Interpreter of the code under test.", panel=_HOW, metavar="PATH")
 ]

@@ -54,6 +54,18 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> 
             from flakeproof_worker.perturb.marks import PREFIX
 
             found.append(Delays(asked["delays"], own, f"{scratch}/{PREFIX}"))
+    if asked.get("race"):
+        from flakeproof_worker.perturb.race import Race
+
+        found.append(Race())
+    if asked.get("clock"):
+        from flakeproof_worker.perturb.clock import Clock
+
+        found.append(Clock(asked["clock"]))
+    if asked.get("gc"):
+        from flakeproof_worker.perturb.garbage import Garbage
+
+        found.append(Garbage(asked["gc"]))
     return found
 
 

@@ -15,10 +15,10 @@ from contextvars import Context
 from types import CodeType, FrameType
 from typing import Any
 
+from flakeproof_worker.perturb.wake_ups import task_woken_by
+
 Place = tuple[str, int]
 Awaits = Mapping[int, tuple[tuple[int, ...], Place]]
-_WAKE_UPS = {"task_wakeup", "__wakeup"}
-"""Names of the method of a task that a future calls, in C and in Python."""
 
 
 class Postponement:
@@ -39,16 +39,16 @@ class Postponement:
         original: Callable[[Any], Any] = events.Handle._run
 
         def run(handle: Any) -> Any:
-            callback = handle._callback
-            task = getattr(callback, "__self__", None)
-            if isinstance(task, asyncio.Task) and getattr(callback, "__name__", "") in _WAKE_UPS:
+            task = task_woken_by(handle)
+            if task is not None:
                 seconds = self._postponed(task, handle._context)
                 if seconds > 0:
                     handle._loop.call_later(seconds, original, handle)
                     return None
             return original(handle)
 
-        events.Handle._run = run  # type: ignore[method-assign, assignment]
+        handles: Any = events.Handle
+        handles._run = run
 
     def _postponed(self, task: "asyncio.Task[Any]", context: Context) -> float:
         seconds = 0.0

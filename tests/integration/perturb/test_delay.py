@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -262,3 +263,32 @@ def test_nothing_is_found_in_fixed_code(monkeypatch: pytest.MonkeyPatch, target:
     assert found.lines == []
     assert found.pauses
     assert "was seen to matter" in found.sentence
+
+
+def test_a_replay_repeats_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The perturbations are in the record of the run; the trial draws the same again."""
+    code = MEASURED.replace("raise AssertionError", "if times[0] > 0.1: raise Exception")
+    (tmp_path / "test_measured.py").write_text(code)
+
+    def flakeproof_says(*words: str) -> subprocess.CompletedProcess[str]:
+        whole = [sys.executable, "-m", "flakeproof", *words, "--store", "runs"]
+        return subprocess.run(whole, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    delay = "test_measured.py:slow:150ms@p=0.3"
+    done = flakeproof_says("run", "test_measured:measure", "-c", "12", "--seed", "3", "--delay", delay)
+    failed = [int(number) for number in re.findall(r"FAILURE #\d+ on test (\d+)", done.stderr + done.stdout)]
+    passed = next(number for number in range(1, 13) if number not in failed)
+    for trial, status in ((failed[-1], 1), (passed, 0)):
+        again = flakeproof_says("replay", "latest", str(trial))
+        assert again.returncode == status, again.stderr
+
+
+def test_a_place_that_was_misspelt_is_told_at_once(tmp_path: Path) -> None:
+    """Nothing runs, and nothing is left behind."""
+    (tmp_path / "mod.py").write_text("def check():\n    return None\n")
+    words = [sys.executable, "-m", "flakeproof", "run", "mod:check", "--delay", "mod.py:chekc:1ms"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 2
+    assert "did you mean 'check'?" in done.stderr
+    assert not (tmp_path / ".flakeproof").exists()
