@@ -15,6 +15,7 @@ from flakeproof_worker.once import Once
 from flakeproof_worker.output import Output
 from flakeproof_worker.perturb.applied import prepare
 from flakeproof_worker.randomness import GlobalRandom
+from flakeproof_worker.sanitize.start import watch_for
 
 
 def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
@@ -33,6 +34,7 @@ def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> No
 
 def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
     process = os.getpid()
+    watch = watch_for(order)
     once = Once(order["trial"], order["seed"], order["folder"], descriptor, Output(os.dup(1)))
     RUNNING.set((once.trial, once.seed))
     target = order["target"]
@@ -48,7 +50,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     def begin(loaded: Loaded) -> None:
         stacks.prepare(os.dup(1))  # pytest has put its own in place
         once.output.discard()
-        once.run(perturbed(loaded), leave)
+        once.run(perturbed(loaded).watched(watch), leave)
 
     load_target = importlib.import_module("flakeproof_worker.targets").with_target
     try:

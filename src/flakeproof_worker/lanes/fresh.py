@@ -35,6 +35,7 @@ class _Fresh(Judged):
             "target": duty.target,
             "perturbations": duty.perturbations,
             "scratch": duty.scratch,
+            "sanitize": duty.sanitize,
         }
         os.ftruncate(verdict, 0)
         os.write(verdict, json.dumps(order).encode())
