@@ -13,6 +13,7 @@ from flakeproof.cli.clean import clean
 from flakeproof.cli.command_words import split_command
 from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
+from flakeproof.cli.fdtrace import fdtrace
 from flakeproof.cli.gate import gate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
@@ -35,6 +36,7 @@ for command, title in (
     (gate, "Tell whether a target fails less often than allowed; for CI."),
     (verify, "Tell whether a change in git mends a flaky test."),
     (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
+    (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
     (stress, "Do that with the test of the original stress kit, in its modes."),
     (plan, "Tell how many tests it takes to see a flake."),
     (replay, "Run one test of an earlier run again, and show all of it."),
@@ -101,7 +103,7 @@ def _run() -> int:
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
     """What is for us, and the command after `--`, if there is one."""
     place = words.index("--") if "--" in words else 0
-    return split_command(words) if {"run", "gate", "verify"} & set(words[:place]) else (words, None)
+    return split_command(words) if {"run", "gate", "verify", "fdtrace"} & set(words[:place]) else (words, None)
 
 
 def _check_folder() -> None:
