@@ -33,6 +33,8 @@ class _Fresh(Judged):
             "run_seed": duty.run_seed,
             "folder": folder,
             "target": duty.target,
+            "perturbations": duty.perturbations,
+            "scratch": duty.scratch,
             "sanitize": duty.sanitize,
         }
         os.ftruncate(verdict, 0)
