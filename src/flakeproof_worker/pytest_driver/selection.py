@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker import folders
 from flakeproof_worker.failure import describe
@@ -16,6 +16,9 @@ from flakeproof_worker.output import Output
 from flakeproof_worker.pytest_driver.blame import owner_of
 from flakeproof_worker.pytest_driver.plugin import Plugin
 from flakeproof_worker.pytest_driver.renewal import renewal_of
+
+if TYPE_CHECKING:
+    from flakeproof_worker.pytest_driver.order import Ordered
 
 _pytest: Any = importlib.import_module("pytest")
 _LEAVING = (KeyboardInterrupt, _pytest.exit.Exception)
@@ -91,12 +94,19 @@ class Selection:
         self._plugin.fixture_folders = swapped
 
     def run(
-        self, trial: int, seed: int, folder: str, output: Output, show: Callable[[int], None], leave: Callable[[], None]
+        self,
+        trial: int,
+        seed: int,
+        folder: str,
+        output: Output,
+        show: Callable[[int], None],
+        leave: Callable[[], None],
+        order: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """One pass; what came out, as it is reported to the coordinator.
 
         `folder` is for temporary files, `show` is told the index of each item before it runs, `leave` ends a copy of
-        this process that an item has made and that came back from it.
+        this process that an item has made and that came back from it. With an `order` only what it names runs.
         """
         if self.draws_random:
             random.seed(seed)
@@ -105,7 +115,8 @@ class Selection:
         if isinstance(getattr(option, "randomly_seed", None), int):
             option.randomly_seed = seed
             _forget_random_states()
-        chosen = self._chosen(seed)
+        ordered = self._ordered(order) if order is not None else None
+        chosen = ordered.items if ordered is not None else self._chosen(seed)
         unlike: dict[str, str] = dict.fromkeys(self._left_out, "left out")
         failures: list[dict[str, Any]] = []
         reasons: list[str] = []
@@ -116,6 +127,8 @@ class Selection:
             for position, item in enumerate(chosen):
                 following = chosen[position + 1] if position + 1 < len(chosen) else self._after
                 show(self._index_of[item])
+                if ordered is not None:
+                    ordered.before(position)
                 self._run_item(item, following, leave)
                 if self._plugin.ended or self._left is not None:
                     self._judge(item, output, unlike, failures, reasons)
@@ -125,6 +138,8 @@ class Selection:
         elapsed = perf_counter_ns() - start
         self._restore()
         verdict: dict[str, Any] = {"ns": elapsed, "outcome": "passed", "items": unlike}
+        if ordered is not None:
+            verdict["found"] = ordered.found()
         if failures:
             first, *further = failures
             verdict |= {"outcome": "failed", **first, "further": further}
@@ -134,6 +149,11 @@ class Selection:
         elif reasons and all(unlike.get(self._id_of[item]) == "skipped" for item in chosen):
             verdict |= {"outcome": "skipped", "reason": reasons[0]}
         return verdict
+
+    def _ordered(self, order: dict[str, Any]) -> "Ordered":
+        from flakeproof_worker.pytest_driver.order import Ordered
+
+        return Ordered(self._session.config, self._items, self.ids, order)
 
     def _chosen(self, seed: int) -> list[Any]:
         if not self._left_out and not self._shuffle:
