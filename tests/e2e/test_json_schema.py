@@ -10,6 +10,7 @@ import pytest
 
 from flakeproof.comparison import summary as comparison
 from flakeproof.model import Record
+from flakeproof.polluters import model as isolation
 from flakeproof.reports.json import schema_of
 from flakeproof.summary import SCHEMA_VERSION, Summary
 
@@ -18,6 +19,7 @@ Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 _DOCS = Path(__file__).parent.parent.parent / "docs"
 _PAGE = _DOCS / "summary.schema.json"
 _OF_COMPARISONS = _DOCS / "comparison.schema.json"
+_OF_ISOLATIONS = _DOCS / "isolation.schema.json"
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,7 @@ _OF_COMPARISONS = _DOCS / "comparison.schema.json"
     [
         (_PAGE, Summary, "run", SCHEMA_VERSION),
         (_OF_COMPARISONS, comparison.ComparisonSummary, "comparison", comparison.SCHEMA_VERSION),
+        (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
     ],
 )
 def test_the_schemas_in_the_docs_are_up_to_date(page: Path, kind: type[Record], what: str, version: int) -> None:

@@ -102,6 +102,7 @@ class Search:
             doubts += 1
             for pair in range(evidence.pairs):
                 universe.observe((candidate,), shown=pair < evidence.shown)
+                universe.observe((), shown=pair < evidence.shown_without)
         return None
 
     def prove(self, members: Sequence[int], rate: float) -> Evidence:
