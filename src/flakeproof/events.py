@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, Seen
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -67,6 +67,26 @@ class TrialSkipped(Event, frozen=True, kw_only=True, tag="trial-skipped"):
     """Items that did not simply pass."""
 
 
+class TrialLeaked(Event, frozen=True, kw_only=True, tag="trial-leaked"):
+    """One trial passed and left something behind."""
+
+    trial: int
+    process: int
+    reason: str
+    """What it left, the first of it."""
+    duration: float
+    """Seconds."""
+    items: dict[str, ItemOutcome] = {}
+    """Items that did not simply pass."""
+
+
+class Sighted(Event, frozen=True, kw_only=True, tag="sighted"):
+    """What the sanitizers of a process have seen since the last time."""
+
+    process: int
+    seen: list[Seen]
+
+
 class TrialLost(Event, frozen=True, kw_only=True, tag="trial-lost"):
     """One trial has no result, through no fault of the target."""
 
@@ -126,7 +146,9 @@ AnyEvent = (
     | TrialPassed
     | TrialFailed
     | TrialSkipped
+    | TrialLeaked
     | TrialLost
+    | Sighted
     | Progressed
     | Noted
     | Answered

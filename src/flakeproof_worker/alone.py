@@ -14,6 +14,7 @@ from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.once import Once
 from flakeproof_worker.output import Output
 from flakeproof_worker.randomness import GlobalRandom
+from flakeproof_worker.sanitize.start import watch_for
 
 
 def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
@@ -32,8 +33,8 @@ def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> No
 
 def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
     process = os.getpid()
+    watch = watch_for(order)
     once = Once(order["trial"], order["seed"], order["folder"], descriptor, Output(os.dup(1)))
-    RUNNING.set((once.trial, once.seed))
     target = order["target"]
     if target["kind"] != "pytest":
         GlobalRandom().seed(once.seed)
@@ -45,7 +46,8 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     def begin(loaded: Loaded) -> None:
         stacks.prepare(os.dup(1))  # pytest has put its own in place
         once.output.discard()
-        once.run(loaded, leave)
+        RUNNING.set((once.trial, once.seed))  # not before: what an import starts is no trial's
+        once.run(loaded.watched(watch), leave)
 
     load_target = importlib.import_module("flakeproof_worker.targets").with_target
     try:

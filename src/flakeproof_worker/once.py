@@ -42,6 +42,8 @@ class Once:
             verdict = selection.run(self.trial, self.seed, self.folder, self.output, show, leave, self.order)
         else:
             verdict = _call(loaded, leave)
+        if loaded.watch is not None:
+            verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.told(self.trial)}
         self.write(verdict)
 
     def write(self, verdict: dict[str, Any]) -> None:
