@@ -30,6 +30,8 @@ class Once:
     verdict: int
     """Descriptor of the file for the verdict."""
     output: Output
+    order: dict[str, Any] | None = None
+    """What runs in it, and what is to be found out meanwhile (`pytest_driver.order`); None for all items."""
 
     def run(self, loaded: Loaded, leave: Leave) -> None:
         """Run it and write the verdict down."""
@@ -37,7 +39,7 @@ class Once:
         if selection is not None:
             several = len(selection.ids) > 1
             show = self._show if several else lambda index: None
-            verdict = selection.run(self.trial, self.seed, self.folder, self.output, show, leave)
+            verdict = selection.run(self.trial, self.seed, self.folder, self.output, show, leave, self.order)
         else:
             verdict = _call(loaded, leave)
         if loaded.watch is not None:

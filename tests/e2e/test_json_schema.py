@@ -11,6 +11,7 @@ import pytest
 from flakeproof.comparison import summary as comparison
 from flakeproof.fdtrace import findings
 from flakeproof.model import Record
+from flakeproof.polluters import model as isolation
 from flakeproof.reports.json import schema_of
 from flakeproof.summary import SCHEMA_VERSION, Summary
 
@@ -19,6 +20,7 @@ Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 _DOCS = Path(__file__).parent.parent.parent / "docs"
 _PAGE = _DOCS / "summary.schema.json"
 _OF_COMPARISONS = _DOCS / "comparison.schema.json"
+_OF_ISOLATIONS = _DOCS / "isolation.schema.json"
 _OF_TRACES = _DOCS / "fdtrace.schema.json"
 
 
@@ -27,6 +29,7 @@ _OF_TRACES = _DOCS / "fdtrace.schema.json"
     [
         (_PAGE, Summary, "run", SCHEMA_VERSION),
         (_OF_COMPARISONS, comparison.ComparisonSummary, "comparison", comparison.SCHEMA_VERSION),
+        (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
         (_OF_TRACES, findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION),
     ],
 )

@@ -46,7 +46,7 @@ class ItemFailure(msgspec.Struct):
 
 
 class Ended(msgspec.Struct, tag_field="type", tag="ended"):
-    """One trial that did not pass."""
+    """One trial that did not pass, or one with an order of its own."""
 
     trial: int
     outcome: Outcome
@@ -66,6 +66,8 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     cut_short: bool = False
     details: str = ""
     """More about a failure that has no frames."""
+    found: dict[str, Any] | None = None
+    """What a trial with an order of its own has found out beside (`flakeproof_worker.pytest_driver.order`)."""
     sights: list[Sight] = []
     """What sanitizers have seen in it."""
 
