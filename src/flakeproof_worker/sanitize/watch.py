@@ -183,7 +183,8 @@ class Watch:
         self._table.active = False
 
     def take_over(self) -> None:
-        """This copy of the process is one of ours: it runs a trial."""
+        """This copy of the process is one of ours: it runs a trial, and counts what happens in it alone."""
+        self.tally.take()
         self._table.active = True
 
 
