@@ -30,17 +30,27 @@ class Once:
     verdict: int
     """Descriptor of the file for the verdict."""
     output: Output
+    watched: str = ""
+    """Folder for what the trial calls that may differ from run to run; "" if nobody asks for that."""
 
     def run(self, loaded: Loaded, leave: Leave) -> None:
         """Run it and write the verdict down."""
-        selection = loaded.selection
-        if selection is not None:
-            several = len(selection.ids) > 1
-            show = self._show if several else lambda index: None
-            verdict = selection.run(self.trial, self.seed, self.folder, self.output, show, leave)
+        if self.watched:
+            from flakeproof_worker.witness import Witness  # for those who ask
+
+            with Witness(self.watched, self.trial):
+                verdict = self._outcome(loaded, leave)
         else:
-            verdict = _call(loaded, leave)
+            verdict = self._outcome(loaded, leave)
         self.write(verdict)
+
+    def _outcome(self, loaded: Loaded, leave: Leave) -> dict[str, Any]:
+        selection = loaded.selection
+        if selection is None:
+            return _call(loaded, leave)
+        several = len(selection.ids) > 1
+        show = self._show if several else lambda index: None
+        return selection.run(self.trial, self.seed, self.folder, self.output, show, leave)
 
     def write(self, verdict: dict[str, Any]) -> None:
         """Write the verdict down."""

@@ -13,6 +13,7 @@ from flakeproof.cli.clean import clean
 from flakeproof.cli.command_words import split_command
 from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
+from flakeproof.cli.diagnose import diagnose
 from flakeproof.cli.gate import gate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
@@ -33,6 +34,7 @@ app = typer.Typer(
 for command, title in (
     (run, "Run a target many times and tell how often it fails."),
     (gate, "Tell whether a target fails less often than allowed; for CI."),
+    (diagnose, "Find out why a target is flaky."),
     (verify, "Tell whether a change in git mends a flaky test."),
     (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
     (stress, "Do that with the test of the original stress kit, in its modes."),
@@ -101,7 +103,7 @@ def _run() -> int:
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
     """What is for us, and the command after `--`, if there is one."""
     place = words.index("--") if "--" in words else 0
-    return split_command(words) if {"run", "gate", "verify"} & set(words[:place]) else (words, None)
+    return split_command(words) if {"run", "gate", "verify", "diagnose"} & set(words[:place]) else (words, None)
 
 
 def _check_folder() -> None:

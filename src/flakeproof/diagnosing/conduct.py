@@ -1,0 +1,167 @@
+"""A diagnosis from start to end: which experiment comes next, until it is known or the time is over."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from flakeproof.diagnosing.budget import Budget
+from flakeproof.diagnosing.evidence import Counts, Evidence, Factor
+from flakeproof.diagnosing.experiments.alone import alone_spec, narrow, run_alone, run_given
+from flakeproof.diagnosing.experiments.company import run_company, victim_of
+from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, FRESH
+from flakeproof.diagnosing.experiments.seeds import run_seeds
+from flakeproof.diagnosing.experiments.surroundings import run_busy, run_fresh, run_parallel, run_shared
+from flakeproof.diagnosing.experiments.watched import watch
+from flakeproof.diagnosing.laboratory import Arm, Conduct, InterruptedDiagnosisError, Laboratory, changed
+from flakeproof.diagnosing.rules import Next, decide, is_settled
+from flakeproof.diagnosing.tally import Tally
+from flakeproof.diagnosing.witnessed import Witnessed
+from flakeproof.errors import CannotRunError
+from flakeproof.model import CallableTarget, PytestTarget, RunSpec
+
+_LEAST_TIMEOUT = 5.0
+_TIMES_AS_LONG = 50
+"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
+_PROBE_SHARE = 0.25
+
+
+@dataclass
+class Study:
+    """The laboratory, and what has been concluded from experiments that are more than counts."""
+
+    laboratory: Laboratory
+    within: list[str]
+    """Paths of the tests that are the company."""
+    uses_given: bool
+    """Whether the target is to be run with its own settings, too."""
+    keeps_timeout: bool
+    seeds: Factor | None = None
+    hash_seeds: Factor | None = None
+    witnessed: Witnessed = field(default_factory=Witnessed)
+    stopped: str | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        """What is known so far."""
+        laboratory = self.laboratory
+        arms = {name: counts_of(laboratory, arm) for name, arm in laboratory.arms.items()}
+        return Evidence(
+            flake=laboratory.flake,
+            arms=arms,
+            seeds=self.seeds,
+            hash_seeds=self.hash_seeds,
+            witnessed=self.witnessed,
+        )
+
+
+def counts_of(laboratory: Laboratory, arm: Arm) -> Counts:
+    """The numbers of an experiment."""
+    failed = arm.tally.failed(laboratory.flake) if laboratory.flake is not None else 0
+    return Counts(setting=arm.setting, failed=failed, trials=arm.tally.trials, against=arm.against)
+
+
+def investigate(
+    spec: RunSpec,
+    seconds: float,
+    conduct: Conduct,
+    tell: Callable[[Laboratory, Arm], None],
+    *,
+    within: Sequence[str] = (),
+    uses_given: bool,
+    keeps_timeout: bool,
+) -> Study:
+    """Experiment for about so many seconds, until the cause is known; a signal ends it early.
+
+    `within` are the paths of the tests that pytest targets are run among. Raises UsageError or CannotRunError where
+    the target cannot be run at all.
+    """
+    laboratory = Laboratory(spec, Budget(seconds), conduct, tell)
+    study = Study(laboratory, list(within), uses_given=uses_given, keeps_timeout=keeps_timeout)
+    try:
+        _begin(study)
+        _continue(study)
+    except InterruptedDiagnosisError as error:
+        study.stopped = error.reason
+    return study
+
+
+def _begin(study: Study) -> None:
+    """How often it fails: alone, and as it was given."""
+    laboratory = study.laboratory
+    probe = Tally()
+    start = laboratory.budget.elapsed
+    laboratory.run(probe, alone_spec(laboratory.given), seconds=laboratory.budget.share(_PROBE_SHARE), count=1)
+    if not study.keeps_timeout:
+        took = laboratory.budget.elapsed - start
+        limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * min(took, probe.elapsed))
+        laboratory.given = changed(laboratory.given, timeout=min(limit, laboratory.given.timeout or limit))
+    if len(probe.items) > 1 and not narrow(laboratory, COMPANY):
+        laboratory.notes.append(f"none of the {len(probe.items)} tests failed: name one to look into it further")
+        return
+    run_alone(laboratory)
+    if study.uses_given:
+        run_given(laboratory)
+
+
+def _continue(study: Study) -> None:
+    """One experiment after the other, those first that show the commonest causes at the least cost."""
+    laboratory = study.laboratory
+    steps: list[tuple[str, Callable[[Study], None]]] = [
+        ("the seeds again", _seeds),
+        ("a look at what it calls", _watch),
+        ("company", _company),
+        ("copies beside it", lambda study: run_parallel(study.laboratory)),
+        ("one process for all", _shared),
+        ("a busy machine", lambda study: run_busy(study.laboratory)),
+        ("new interpreters", _fresh),
+        ("the seeds again", _seeds),
+        ("a look at what it calls", _watch),
+    ]
+    for number, (_, step) in enumerate(steps):
+        if laboratory.budget.left <= 0:
+            rest = list(dict.fromkeys(name for name, _ in steps[number:]))
+            laboratory.notes.append(f"the time was over before: {', '.join(rest)}")
+            return
+        try:
+            step(study)
+        except CannotRunError as error:
+            laboratory.notes.append(f"an experiment could not be made: {error.message}")
+        if is_settled(decide(study.evidence, Next(run=str, longer="")), study.evidence):
+            _watch(study)
+            return
+
+
+def _seeds(study: Study) -> None:
+    laboratory = study.laboratory
+    if study.seeds is not None:
+        return
+    for source in (ALONE, FRESH):
+        if laboratory.failed(source):
+            found = run_seeds(laboratory, source)
+            if found is not None:
+                study.seeds, study.hash_seeds = found
+                return
+
+
+def _watch(study: Study) -> None:
+    if not study.witnessed.looked:
+        study.witnessed = watch(study.laboratory)
+
+
+def _company(study: Study) -> None:
+    """Only where it matters: what fails alone now and then needs nobody."""
+    laboratory = study.laboratory
+    alone = laboratory.tally(ALONE)
+    always = alone.failed(laboratory.flake) == alone.trials
+    if COMPANY not in laboratory.arms and victim_of(laboratory) and (always or not laboratory.failed(ALONE)):
+        run_company(laboratory, study.within)
+
+
+def _shared(study: Study) -> None:
+    """Not for tests of pytest, which are made to run once in a process."""
+    if isinstance(study.laboratory.given.target, CallableTarget):
+        run_shared(study.laboratory)
+
+
+def _fresh(study: Study) -> None:
+    if study.laboratory.flake is None and isinstance(study.laboratory.given.target, CallableTarget | PytestTarget):
+        run_fresh(study.laboratory)

@@ -1,0 +1,7 @@
+"""What the experiments are called."""
+
+GIVEN, ALONE = "as given", "alone"
+COMPANY, SHUFFLED = "company", "shuffled"
+SHARED, PARALLEL, BUSY, FRESH = "shared", "parallel", "busy", "fresh"
+SEEDS_AGAIN = "seeds again"
+RACE, CLOCK = "race", "clock"
