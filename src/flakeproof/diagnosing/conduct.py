@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from flakeproof.diagnosing.budget import Budget
 from flakeproof.diagnosing.evidence import Counts, Evidence, Factor
-from flakeproof.diagnosing.experiments.alone import alone_spec, narrow, run_alone, run_given
-from flakeproof.diagnosing.experiments.company import run_company, victim_of
+from flakeproof.diagnosing.experiments.alone import alone_spec, run_alone, run_given
+from flakeproof.diagnosing.experiments.company import narrow, run_company, victim_of
 from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, FRESH
 from flakeproof.diagnosing.experiments.seeds import run_seeds
 from flakeproof.diagnosing.experiments.surroundings import run_busy, run_fresh, run_parallel, run_shared
@@ -94,9 +94,8 @@ def _begin(study: Study) -> None:
         took = laboratory.budget.elapsed - start
         limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * min(took, probe.elapsed))
         laboratory.given = changed(laboratory.given, timeout=min(limit, laboratory.given.timeout or limit))
-    if len(probe.items) > 1 and not narrow(laboratory, COMPANY):
-        laboratory.notes.append(f"none of the {len(probe.items)} tests failed: name one to look into it further")
-        return
+    if len(probe.items) > 1 and not narrow(laboratory):
+        laboratory.notes.append(f"none of the {len(probe.items)} tests has failed among the others")
     run_alone(laboratory)
     if study.uses_given:
         run_given(laboratory)

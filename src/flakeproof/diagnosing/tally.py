@@ -67,6 +67,15 @@ class Tally:
         """Trials with that failure."""
         return len({(seen.run_id, seen.failure.trial) for seen in self.failures(flake)})
 
+    def restrict(self, item: str) -> None:
+        """Count from now on, and for what was, only how the one pytest item ended."""
+        if self.item == item:
+            return
+        before = {(seen.run_id, seen.failure.trial) for seen in self.seen}
+        self.item = item
+        self.seen = [seen for seen in self.seen if seen.failure.item == item]
+        self.passed += len(before - {(seen.run_id, seen.failure.trial) for seen in self.seen})
+
     @property
     def trials(self) -> int:
         """Trials that passed or failed."""

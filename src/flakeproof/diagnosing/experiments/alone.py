@@ -1,10 +1,8 @@
 """The target by itself, one trial at a time, each in a process of its own: what fails here needs nobody else."""
 
-import msgspec
-
 from flakeproof.diagnosing.experiments.names import ALONE, GIVEN
 from flakeproof.diagnosing.laboratory import Laboratory, changed
-from flakeproof.model import CommandTarget, Isolation, PytestTarget, RunSpec
+from flakeproof.model import CommandTarget, Isolation, RunSpec
 
 _PROCESSES = 8
 """Processes one after the other, because each has its own order of sets."""
@@ -44,26 +42,3 @@ def run_given(laboratory: Laboratory) -> None:
     with laboratory.experiment(GIVEN, setting, against=ALONE) as tally:
         count = max(_PROVOKING, _COUNT * spec.workers)
         laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=count)
-
-
-def narrow(laboratory: Laboratory, whole: str) -> bool:
-    """Where the target is several tests, pass over all of them and go on with the one that fails most often.
-
-    False if that did not show which one; the experiment is called `whole` then, too.
-    """
-    spec = alone_spec(laboratory.given)
-    target = spec.target
-    assert isinstance(target, PytestTarget)
-    with laboratory.experiment(whole, "all of these tests, one after the other, each pass in a fork") as tally:
-        for number in range(_PROCESSES):
-            own = changed(spec, first_process=number)
-            laboratory.run(tally, own, seconds=laboratory.budget.share(_SHARE) / _PROCESSES, count=_COUNT)
-    item = laboratory.flake.example.item if laboratory.flake is not None else ""
-    if item not in tally.items:
-        return False
-    tally.item = item
-    tally.passed += sum(seen.failure.item != item for seen in tally.seen)
-    tally.seen = [seen for seen in tally.seen if seen.failure.item == item]
-    own_target = msgspec.structs.replace(target, arguments=[item], name=item)
-    laboratory.given = changed(laboratory.given, target=own_target)
-    return True

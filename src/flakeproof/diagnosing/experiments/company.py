@@ -1,17 +1,39 @@
-"""A test of pytest among the others: in the order of collection, and in orders drawn for each pass."""
+"""A test of pytest among others: in the order of collection, in orders drawn for each pass, pass after pass."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from flakeproof.diagnosing.experiments.alone import alone_spec
-from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, SHUFFLED
+from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, SHARED, SHUFFLED
 from flakeproof.diagnosing.laboratory import Laboratory, changed
-from flakeproof.model import PytestTarget
+from flakeproof.model import Isolation, PytestTarget
 
-_COUNT = 40
-_SHARE = 0.08
+_SHARE = 0.06
 _SELECTING = ("-k", "-m")
+_LEAST_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way of running tests among each other."""
+
+    name: str
+    words: str
+    isolation: Isolation
+    shuffle: bool
+    processes: int
+    """One after the other."""
+    count: int
+    """Passes in each."""
+
+
+_WAYS = (
+    _Way(COMPANY, "in the order of collection, each pass in a fork", Isolation.FORK, False, 4, 15),
+    _Way(SHUFFLED, "in orders drawn for each pass, each in a fork", Isolation.FORK, True, 4, 25),
+    _Way(SHARED, "pass after pass in one process", Isolation.SHARED, False, 2, 500),
+)
 
 
 def victim_of(laboratory: Laboratory) -> str:
@@ -20,31 +42,55 @@ def victim_of(laboratory: Laboratory) -> str:
     return items[0] if len(items) == 1 else ""
 
 
+def narrow(laboratory: Laboratory) -> bool:
+    """Where the target is several tests, find the one that fails most often, and make it the target.
+
+    False if none failed.
+    """
+    target = laboratory.given.target
+    assert isinstance(target, PytestTarget)
+    _run_among(laboratory, target, "among these tests", "")
+    flake = laboratory.flake
+    if flake is None or flake.example.item not in laboratory.tally(COMPANY).items:
+        return False
+    own = msgspec.structs.replace(target, arguments=[flake.example.item], name=flake.example.item)
+    laboratory.given = changed(laboratory.given, target=own)
+    return True
+
+
 def run_company(laboratory: Laboratory, within: list[str]) -> None:
     """Passes over the tests `within` which the target is, by default over those of its folder."""
     victim = victim_of(laboratory)
-    if not victim:
-        return
     target = laboratory.given.target
     assert isinstance(target, PytestTarget)
     paths = within or [str(Path(target.arguments[0].partition("::")[0]).parent) if target.arguments else "."]
-    where = ", ".join(paths)
-    for name, shuffle, words in (
-        (COMPANY, False, "in the order of collection"),
-        (SHUFFLED, True, "in orders drawn for each pass"),
-    ):
-        own = msgspec.structs.replace(target, arguments=paths, options=_unselected(target.options), shuffle=shuffle)
+    own = msgspec.structs.replace(target, arguments=paths, options=_unselected(target.options))
+    _run_among(laboratory, own, f"among the tests of {', '.join(paths)}", victim)
+
+
+def _run_among(laboratory: Laboratory, target: PytestTarget, where: str, victim: str) -> None:
+    for way in _WAYS:
+        own = msgspec.structs.replace(target, shuffle=way.shuffle)
         seconds = laboratory.budget.share(_SHARE)
-        spec = changed(alone_spec(laboratory.given), target=own, timeout=max(seconds, 10.0))
-        with laboratory.experiment(name, f"among the tests of {where}, {words}", against=ALONE, item=victim) as tally:
-            laboratory.run(tally, spec, seconds=seconds, count=_COUNT)
-        if victim not in tally.items:
-            laboratory.notes.append(f"{victim} is not among the tests of {where}: name its company with --in")
-            del laboratory.arms[name]
+        timeout = max(seconds, _LEAST_TIMEOUT, laboratory.given.timeout or 0.0)
+        spec = changed(alone_spec(laboratory.given), target=own, isolation=way.isolation, timeout=timeout)
+        with laboratory.experiment(way.name, f"{where}, {way.words}", against=ALONE, item=victim) as tally:
+            for number in range(way.processes):
+                own_spec = changed(spec, first_process=number)
+                laboratory.run(tally, own_spec, seconds=seconds / way.processes, count=way.count)
+                if victim and (victim not in tally.items or len(tally.items) == 1):
+                    break
+        if not victim and laboratory.flake is not None:
+            victim = laboratory.flake.example.item
+            tally.restrict(victim)
+        if victim and (victim not in tally.items or len(tally.items) == 1):
+            del laboratory.arms[way.name]
+            if victim not in tally.items:
+                laboratory.notes.append(f"{victim} was not found {where}: name its company with --in")
             return
-        if len(tally.items) == 1:
-            del laboratory.arms[name]
-            return
+    if victim:
+        for way in _WAYS:
+            laboratory.tally(way.name).restrict(victim)
 
 
 def _unselected(options: list[str]) -> list[str]:
