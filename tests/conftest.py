@@ -1,6 +1,7 @@
 """Options of the test suite: `--long` adds what takes longer; flakeproof's own `--short` leaves out stress tests."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -12,6 +13,11 @@ from tests.tools import environment
 # A busy machine is no finding, and the same examples are tried every time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
+
+
+# A shell ignores SIGINT for what it starts in the background, and so would all that is tested here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

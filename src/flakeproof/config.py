@@ -10,10 +10,11 @@ from typing import Any
 
 from flakeproof import project as project_file
 from flakeproof.errors import UsageError
-from flakeproof.model import Isolation
+from flakeproof.model import SANITIZERS, Isolation
 from flakeproof.presets import PRESETS
 from flakeproof.project import TABLE
 from flakeproof.text import parse_duration, parse_rate, parse_share, parse_whole, shortened
+from flakeproof_worker.sanitize.allowlist import Allowed
 
 Parser = Callable[[Any], Any]
 
@@ -79,6 +80,37 @@ def _regular_expression(value: Any) -> str:
     return str(value)
 
 
+def _sanitizers(value: Any) -> list[str]:
+    """`all`, or names separated by commas; a list in pyproject.toml."""
+    found: set[str] = set()
+    for name in _listed(value):
+        if name not in ("all", "none", *SANITIZERS):
+            close = difflib.get_close_matches(name, ("all", *SANITIZERS), n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ValueError(f"{shortened(name)!r} is not one of all, {', '.join(SANITIZERS)}{hint}")
+        found |= set(SANITIZERS) if name == "all" else {name}
+    if "none" in found and len(found) > 1:
+        raise ValueError(f"{value!r}: `none` goes with no other")
+    return sorted(found - {"none"})
+
+
+def _patterns(value: Any) -> list[str]:
+    found = _listed(value)
+    try:
+        Allowed(found)
+    except ValueError as error:
+        raise ValueError(f"{value!r}: {error}") from None
+    return found
+
+
+def _listed(value: Any) -> list[str]:
+    parts = value if isinstance(value, list) else str(value).split(",")
+    found = [str(part).strip() for part in parts]
+    if not all(found) or not found:
+        raise ValueError(f"{value!r} has an empty name")
+    return found
+
+
 _PARSERS: Mapping[str, Parser] = {
     "preset": _one_of(*PRESETS),
     "count": _whole(1, MOST_TRIALS),
@@ -102,6 +134,10 @@ _PARSERS: Mapping[str, Parser] = {
     "confidence": parse_share,
     "python": _text,
     "loop": _text,
+    "sanitize": _sanitizers,
+    "fail-on-leak": _flag,
+    "leak-settle": _time(none_allowed=False),
+    "allow-leak": _patterns,
     "store": _text,
     "keep-runs": _whole(1, 1_000_000),
     "cwd": _text,

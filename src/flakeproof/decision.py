@@ -19,7 +19,7 @@ import msgspec
 
 from flakeproof.events import AnyEvent
 from flakeproof.history import History
-from flakeproof.model import Answer, Finding, Outcome, Question
+from flakeproof.model import Answer, Finding, Question
 from flakeproof.stats.special import from_logarithm
 from flakeproof.stats.threshold import further_trials, log_evidence_above, log_evidence_below
 
@@ -86,7 +86,7 @@ def _subjects(history: History) -> Iterable[tuple[str, int, int]]:
     """Name, failures and trials of what has a rate: each of several tests, else the target."""
     if len(history.items) <= 1:
         failed = history.failed
-        yield "", failed, failed + history.outcomes[Outcome.PASSED]
+        yield "", failed, failed + history.passed
         return
     for name, item in history.items.items():
         if total := item.failed + item.passed:

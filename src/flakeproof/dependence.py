@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from flakeproof.history import History
-from flakeproof.model import Isolation, Outcome, Record, RunSpec
+from flakeproof.model import Isolation, Record, RunSpec
 from flakeproof.stats import dispersion, order
 from flakeproof.stats.tables import holm
 
@@ -112,7 +112,7 @@ def examine(history: History) -> Dependence | None:
     spec = history.spec
     if spec is None or spec.drop_failed or not history.places.complete:
         return None
-    failed, passed = history.failed, history.outcomes[Outcome.PASSED]
+    failed, passed = history.failed, history.passed
     if failed < _LEAST_FAILURES or not passed:
         return None
     groups = _processes(history, spec)
@@ -171,7 +171,7 @@ def _processes(history: History, spec: RunSpec) -> _Groups:
 
 def _in_order(history: History, spec: RunSpec) -> tuple[list[int], int]:
     """Places of the failures among the first trials, and how many trials that are; none where it is not known."""
-    decided = history.failed + history.outcomes[Outcome.PASSED]
+    decided = history.failed + history.passed
     if decided != history.total:
         return [], 0
     reach = decided

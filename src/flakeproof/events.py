@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, Seen
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -57,6 +57,26 @@ class TrialSkipped(Event, frozen=True, kw_only=True, tag="trial-skipped"):
     reason: str
     items: dict[str, ItemOutcome] = {}
     """Items that did not simply pass."""
+
+
+class TrialLeaked(Event, frozen=True, kw_only=True, tag="trial-leaked"):
+    """One trial passed and left something behind."""
+
+    trial: int
+    process: int
+    reason: str
+    """What it left, the first of it."""
+    duration: float
+    """Seconds."""
+    items: dict[str, ItemOutcome] = {}
+    """Items that did not simply pass."""
+
+
+class Sighted(Event, frozen=True, kw_only=True, tag="sighted"):
+    """What the sanitizers of a process have seen since the last time."""
+
+    process: int
+    seen: list[Seen]
 
 
 class TrialLost(Event, frozen=True, kw_only=True, tag="trial-lost"):
@@ -117,7 +137,9 @@ AnyEvent = (
     | TrialsPassed
     | TrialFailed
     | TrialSkipped
+    | TrialLeaked
     | TrialLost
+    | Sighted
     | Progressed
     | Noted
     | Answered

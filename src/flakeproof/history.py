@@ -4,22 +4,29 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from flakeproof.events import (
     Answered,
     AnyRecord,
     ItemsCollected,
     RunEnded,
     RunStarted,
+    Sighted,
     TrialFailed,
+    TrialLeaked,
     TrialLost,
     TrialsCounted,
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, Seen
 from flakeproof.places import Places
+from flakeproof_worker.durations import bucket_of
 
 _SIGNATURES_KEPT = 200
+_SEEN_KEPT = 500
+_EXAMPLES_KEPT = 3
 _ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
 OTHER = "(further signatures)"
 """What all kinds of failure beyond those that are kept are counted as."""
@@ -67,6 +74,8 @@ class History:
     """Passed trials per duration bucket (`flakeproof_worker.durations`)."""
     places: Places = field(default_factory=Places)
     """In which processes and at which trials the failures were."""
+    seen: dict[str, Seen] = field(default_factory=dict)
+    """What sanitizers have seen, by what tells it apart."""
     finding: Finding | None = None
     """The answer to the run's question, once there is one."""
     elapsed: float = 0.0
@@ -100,8 +109,16 @@ class History:
             case TrialSkipped():
                 self.outcomes[Outcome.SKIPPED] += 1
                 self._count_items(_once(event.items), 1)
+            case TrialLeaked():
+                self.outcomes[Outcome.LEAKED] += 1
+                self.places.passed(event.process, 1)
+                self._count_items(_once(event.items), 1)
+                self.durations[bucket_of(int(event.duration * 1e9))] += 1
             case TrialLost():
                 self.outcomes[Outcome.LOST] += 1
+            case Sighted():
+                for seen in event.seen:
+                    self._see(seen)
             case TrialsCounted():
                 self.outcomes[event.outcome] += event.count
                 self.places.complete &= event.outcome in (Outcome.SKIPPED, Outcome.LOST)
@@ -115,6 +132,11 @@ class History:
                 self.elapsed, self.stopped, self.ended = event.elapsed, event.stopped, True
 
     @property
+    def passed(self) -> int:
+        """Trials that did what they were to do, also those that left something behind."""
+        return self.outcomes[Outcome.PASSED] + self.outcomes[Outcome.LEAKED]
+
+    @property
     def failed(self) -> int:
         """Trials that count against the target."""
         return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
@@ -123,6 +145,14 @@ class History:
     def total(self) -> int:
         """Trials that have an outcome."""
         return sum(self.outcomes.values())
+
+    def _see(self, seen: Seen) -> None:
+        """Count what sanitizers have seen, and keep a few examples of each."""
+        known = self.seen.get(seen.key)
+        if known is None and len(self.seen) >= _SEEN_KEPT:
+            return
+        total = seen.more(known) if known is not None else seen
+        self.seen[seen.key] = msgspec.structs.replace(total, examples=total.examples[:_EXAMPLES_KEPT])
 
     def _count_items(self, unlike: Mapping[str, Mapping[ItemOutcome, int]], complete: int) -> None:
         """Count trials, `complete` ones among them, in which all items passed but those in `unlike`."""

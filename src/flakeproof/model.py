@@ -166,6 +166,81 @@ class Finding(Record, frozen=True, kw_only=True):
     """Whether there was an answer, which the trials do not bear because they depend on each other."""
 
 
+SANITIZERS = ("descriptors", "leaks")
+"""What there is to watch."""
+
+
+class Sanitize(Record, frozen=True, kw_only=True):
+    """What worker processes watch, and how they take what they see."""
+
+    names: list[str]
+    """Sanitizers: "descriptors", "leaks"."""
+    fail_on_leak: bool = False
+    """Whether a trial that passes and leaves something behind has failed."""
+    settle: float = 0.1
+    """Seconds that what a trial leaves behind has to end by itself."""
+    allowed: list[str] = []
+    """Patterns of what may be left behind."""
+
+
+class SeenPlace(Record, frozen=True, kw_only=True):
+    """A line of code."""
+
+    file: str
+    line: int
+    function: str
+
+
+class SeenPart(Record, frozen=True, kw_only=True):
+    """One side of what a sanitizer has seen."""
+
+    role: str
+    """"closed", "opened", "created" …"""
+    trial: int
+    """0: none, or not known."""
+    item: str
+    """pytest's id of the test, "" if there is none."""
+    place: SeenPlace | None
+    """The line to show; None where it is not known."""
+    stack: list[SeenPlace]
+    """Innermost first."""
+
+
+class Sight(Record, frozen=True, kw_only=True):
+    """One time that a sanitizer has seen something."""
+
+    text: str
+    parts: list[SeenPart]
+    """The guilty one first."""
+
+
+class Seen(Record, frozen=True, kw_only=True):
+    """How often a sanitizer has seen the same at the same lines."""
+
+    key: str
+    """What they have in common."""
+    sanitizer: str
+    kind: str
+    what: str
+    times: int
+    passed: int
+    """Trials that passed in which it was seen …"""
+    failed: int
+    """… and trials that failed."""
+    examples: list[Sight]
+    """Not seen before; a few."""
+
+    def more(self, before: "Seen") -> "Seen":
+        """This and what was counted `before`."""
+        return msgspec.structs.replace(
+            self,
+            times=before.times + self.times,
+            passed=before.passed + self.passed,
+            failed=before.failed + self.failed,
+            examples=[*before.examples, *self.examples],
+        )
+
+
 class RunSpec(Record, frozen=True, kw_only=True):
     """A whole run: the target and every setting that decides what happens."""
 
@@ -197,6 +272,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
     seed: int
     ci_rate: float | None = None
     """Failure rate seen elsewhere, for the number of failures to expect."""
+    sanitize: Sanitize | None = None
     question: Question | None = None
     """The run ends as soon as this is answered."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from flakeproof import presets
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
-from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Target
+from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.targets.command import CommandLine, resolve_command
@@ -17,11 +17,13 @@ from flakeproof.targets.tests import PytestLine, resolve_tests
 
 _FOR_FUNCTIONS = ("loop", "server", "settle", "io")
 _FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
+_FOR_PYTHON = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
 _FOR_TESTS = ("pytest-args", "shuffle", "private-home", "drop-failed")
 _SCENARIO_SETTINGS = ("server", "settle", "io")
 _DEFAULT_TIMEOUT = 300.0
 _DEFAULT_GRACE = 2.0
 _DEFAULT_ERROR = 0.05
+_DEFAULT_LEAK_SETTLE = 0.1
 _PATIENCE = 10
 """A question may take so many times the trials that would answer it if none failed, or those of the preset."""
 
@@ -69,6 +71,7 @@ def build(
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
         seed=seed_of(config),
         ci_rate=ci_rate,
+        sanitize=_sanitize(target, config),
         question=question,
     )
 
@@ -135,6 +138,9 @@ def _target(
     _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")
     if isinstance(wanted, CommandLine):
         _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
+        _refuse(
+            config, _FOR_PYTHON, "is for Python, and this is a command", "for a command: flakeproof fdtrace -- COMMAND"
+        )
         if extra:
             raise UsageError("--set is for scenarios, and this is a command", "variables of its own: --env NAME=VALUE")
         return resolve_command(
@@ -168,6 +174,24 @@ def _isolation(target: Target, config: Config) -> Isolation:
             raise UsageError(f"{config.source('isolation')} {asked}: a command is always started anew", "leave it out")
         return Isolation.FRESH
     return Isolation(asked or (Isolation.FORK if isinstance(target, PytestTarget) else Isolation.SHARED))
+
+
+def _sanitize(target: Target, config: Config) -> Sanitize | None:
+    names = set(config.get("sanitize") or ())
+    fail_on_leak = bool(config.get("fail-on-leak"))
+    if fail_on_leak and not config.get("sanitize"):
+        names.add("leaks")
+    for name in _FOR_PYTHON[1:]:
+        if "leaks" not in names and config.is_asked_for(name):
+            raise UsageError(f"{config.source(name)} is about leaks, which are not watched", "add --sanitize leaks")
+    if not names or isinstance(target, CommandTarget):
+        return None
+    return Sanitize(
+        names=sorted(names),
+        fail_on_leak=fail_on_leak,
+        settle=config.get("leak-settle") or _DEFAULT_LEAK_SETTLE,
+        allowed=config.get("allow-leak") or [],
+    )
 
 
 def one_at_a_time(target: Target, isolation: Isolation) -> bool:

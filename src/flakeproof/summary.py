@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from flakeproof import sightings
 from flakeproof import verdict as verdicts
 from flakeproof.decision import find, reconsider
 from flakeproof.dependence import Dependence, examine
 from flakeproof.errors import ExitCode
 from flakeproof.history import OTHER, Group, History, ItemHistory
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, Record
+from flakeproof.sightings import SightingSummary
 from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
 from flakeproof.verdict import Verdict
 from flakeproof_worker.durations import quantile
@@ -108,6 +110,10 @@ class Summary(Record, frozen=True, kw_only=True):
     """The interval of `rate` that holds whenever one looks at it, also while the run goes on."""
     dependence: Dependence | None = None
     """Whether the trials were independent; None where that could not be tested. If not, intervals are approximate."""
+    sanitizers: list[str] | None = None
+    """What was watched; None for nothing."""
+    sightings: list[SightingSummary] = []  # noqa: RUF012 - a record copies it
+    """What the sanitizers have seen, the worst first."""
     unseen: UnseenSummary | None = None
     """None where every kind of failure was seen twice, or there are too few failures."""
 
@@ -122,7 +128,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     spec = history.spec
     if spec is None:
         raise ValueError("the history has no start of a run")
-    passed, failed = history.outcomes[Outcome.PASSED], history.failed
+    passed, failed = history.passed, history.failed
     lost = history.outcomes[Outcome.LOST]
     decided = passed + failed
     complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
@@ -159,6 +165,8 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         finding=finding,
         anytime=_interval(failed, decided, confidence, worth, complete=False) if decided else None,
         dependence=dependence,
+        sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
+        sightings=sightings.of_run(history),
         unseen=_unseen(history.groups),
     )
 

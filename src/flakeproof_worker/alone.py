@@ -14,6 +14,7 @@ from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.once import Once
 from flakeproof_worker.output import Output
 from flakeproof_worker.randomness import GlobalRandom
+from flakeproof_worker.sanitize.start import watch_for
 
 
 def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
@@ -32,6 +33,7 @@ def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> No
 
 def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
     process = os.getpid()
+    watch = watch_for(order)
     target = order["target"]
     output = Output(os.dup(1))
     once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target.get("watched", ""))
@@ -46,7 +48,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     def begin(loaded: Loaded) -> None:
         stacks.prepare(os.dup(1))  # pytest has put its own in place
         once.output.discard()
-        once.run(loaded, leave)
+        once.run(loaded.watched(watch), leave)
 
     load_target = importlib.import_module("flakeproof_worker.targets").with_target
     try:

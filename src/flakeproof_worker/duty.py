@@ -9,11 +9,12 @@ from typing import Any
 from flakeproof_worker import board
 from flakeproof_worker.channel import Channel
 from flakeproof_worker.ending import end_copy
-from flakeproof_worker.failure import describe, is_skip, message_of
+from flakeproof_worker.failure import describe, is_skip, leaked, message_of
 from flakeproof_worker.leases import Leases
 from flakeproof_worker.loaded import Loaded
 from flakeproof_worker.output import Output
 from flakeproof_worker.reporter import Reporter
+from flakeproof_worker.sanitize.leaked import LeakedError
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Duty:
     run_seed: int
     environment: Mapping[str, str]
     """Of this process at its start, before any code of the user ran."""
+    sanitize: Mapping[str, Any] | None
+    """What to watch, as the coordinator has ordered it."""
     draws_hash_seed: bool
     """Whether a trial may have a PYTHONHASHSEED of its own."""
     listens: bool
@@ -91,6 +94,8 @@ def ending_of(error: BaseException) -> dict[str, Any]:
     """What is reported of a trial that raised `error`."""
     if is_skip(error):
         return {"outcome": "skipped", "reason": message_of(error)}
+    if isinstance(error, LeakedError):
+        return leaked(error)
     return {"outcome": "failed", "failure": describe(error)}
 
 

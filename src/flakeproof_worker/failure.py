@@ -4,6 +4,8 @@ import errno
 from types import TracebackType
 from typing import Any
 
+from flakeproof_worker.sanitize.leaked import LeakedError
+
 _MESSAGE_LIMIT = 4000
 _FRAME_LIMIT = 40
 _RELATED_LIMIT = 12
@@ -23,6 +25,16 @@ def qualified_name(kind: type[BaseException]) -> str:
 def is_skip(error: BaseException) -> bool:
     """Whether `error` says that the test does not want to run here."""
     return any(qualified_name(kind) in _SKIPS for kind in type(error).__mro__)
+
+
+def leaked(error: LeakedError) -> dict[str, Any]:
+    """What is reported of a trial that has passed and has left something behind."""
+    if not error.fails:
+        return {"outcome": "leaked", "reason": message_of(error)}
+    first = error.sightings[0]
+    frames = [tuple(place) for place in reversed(first.parts[0].stack)] if first.parts else []
+    failure = {"type": "Leaked", "message": message_of(error), "frames": frames}
+    return {"outcome": "failed", "failure": failure}
 
 
 def describe(error: BaseException) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """What a worker process has loaded of the user's code, ready to be run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flakeproof_worker.pytest_driver.selection import Selection
+    from flakeproof_worker.sanitize.watch import Watch
 
 
 def _nothing() -> None:
@@ -20,3 +21,14 @@ class Loaded:
     is_async: bool = False
     new_loop: Callable[[], Any] | None = None
     selection: "Selection | None" = None
+    watch: "Watch | None" = None
+
+    def watched(self, watch: "Watch | None") -> "Loaded":
+        """The same, with sanitizers that watch each trial."""
+        if watch is None:
+            return self
+        if self.selection is not None:
+            self.selection.watch = watch
+            return replace(self, watch=watch)
+        around: Any = watch.around_async if self.is_async else watch.around
+        return replace(self, function=around(self.function), watch=watch)

@@ -42,6 +42,8 @@ class Once:
                 verdict = self._outcome(loaded, leave)
         else:
             verdict = self._outcome(loaded, leave)
+        if loaded.watch is not None:
+            verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.told(self.trial)}
         self.write(verdict)
 
     def _outcome(self, loaded: Loaded, leave: Leave) -> dict[str, Any]:

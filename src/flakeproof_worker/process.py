@@ -20,6 +20,7 @@ from flakeproof_worker.loaded import Loaded
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.output import Output
 from flakeproof_worker.reporter import Reporter
+from flakeproof_worker.sanitize.start import watch_for
 from flakeproof_worker.targets import with_target
 
 
@@ -50,6 +51,7 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
     output = Output(output_descriptor)
     stacks.prepare(stacks_descriptor)
     environment = dict(os.environ)
+    watch = watch_for(order)  # before anything of the user's is imported
     said_bye = False
     start = perf_counter_ns()
 
@@ -64,7 +66,7 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
             channel=channel,
             words=words,
             leases=Leases(channel, words, order["seed"]),
-            reporter=Reporter(channel),
+            reporter=Reporter(channel, watch),
             output=output,
             stacks_descriptor=stacks_descriptor,
             grace=order["grace"],
@@ -72,9 +74,10 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
             temporary=order["temporary"],
             run_seed=order["seed"],
             environment=environment,
+            sanitize=order["sanitize"],
             draws_hash_seed=order["draws_hash_seed"],
             listens=order["listens"],
-            loaded=loaded,
+            loaded=loaded.watched(watch),
         )
         lane_kind = lanes_for(order["target"]["kind"], order["isolation"], order["lanes"], is_async=loaded.is_async)
         run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run

@@ -1,10 +1,13 @@
 """Tell the coordinator how trials ended: each one that did not pass at once, those that passed in batches."""
 
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.channel import Channel
 from flakeproof_worker.durations import sketch
+
+if TYPE_CHECKING:
+    from flakeproof_worker.sanitize.watch import Watch
 
 FLUSH_NANOSECONDS = 100_000_000
 """Passed trials are held back for at most this long."""
@@ -13,8 +16,10 @@ FLUSH_NANOSECONDS = 100_000_000
 class Reporter:
     """Collects what has passed; sends the rest."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, watch: "Watch | None" = None) -> None:
+        """`watch` are the sanitizers of this process."""
         self._channel = channel
+        self._watch = watch
         self._leases_done = 0
         self._last = perf_counter_ns()
         self.passed: list[int] = []
@@ -43,6 +48,8 @@ class Reporter:
     def flush(self) -> None:
         """Send the batch."""
         self._last = perf_counter_ns()
+        if self._watch is not None and (seen := self._watch.tally.take()):
+            self._channel.send({"type": "sighted", "seen": seen})
         if self.passed or self._leases_done:
             message: dict[str, Any] = {
                 "type": "passed",
@@ -56,6 +63,13 @@ class Reporter:
             self._leases_done = 0
             self._channel.send(message)
 
+    def sighted(self, seen: list[dict[str, Any]]) -> None:
+        """Note what the sanitizers have seen in another process, which ran a trial for this one."""
+        if self._watch is not None:
+            self._watch.tally.add(seen)
+
     def ended(self, trial: int, nanoseconds: int, *, outcome: str, **details: Any) -> None:
         """Report a trial that did not pass."""
+        if self._watch is not None and "sights" not in details:
+            details["sights"] = self._watch.told(trial)
         self._channel.send({"type": "ended", "trial": trial, "outcome": outcome, "ns": nanoseconds, **details})

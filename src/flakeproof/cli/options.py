@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-_HOW_MUCH, _HOW, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
+_HOW_MUCH, _HOW, _WATCHING, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
     "How much",
     "How",
+    "Sanitizers",
     "Tests of pytest",
     "Commands",
     "Scenario settings",
@@ -136,6 +137,37 @@ Loop = Annotated[
         help="Event loop for async tests, e.g. uvloop:new_event_loop.",
         panel=_HOW,
         metavar="MODULE:FUNCTION",
+    ),
+]
+Sanitize = Annotated[
+    str | None,
+    _text(
+        "--sanitize",
+        help="Watch what tests do with descriptors, and what they leave behind: all, descriptors or leaks.",
+        panel=_WATCHING,
+        metavar="NAMES",
+    ),
+]
+FailOnLeak = Annotated[
+    bool,
+    typer.Option("--fail-on-leak", help="A test that leaves something behind has failed.", rich_help_panel=_WATCHING),
+]
+LeakSettle = Annotated[
+    str | None,
+    _text(
+        "--leak-settle",
+        help="Time that what a test leaves behind has to end by itself. [100ms]",
+        panel=_WATCHING,
+        metavar="TIME",
+    ),
+]
+AllowLeak = Annotated[
+    str | None,
+    _text(
+        "--allow-leak",
+        help="What may be left behind: patterns such as thread:*heartbeat*, separated by commas.",
+        panel=_WATCHING,
+        metavar="PATTERNS",
     ),
 ]
 Keyword = Annotated[

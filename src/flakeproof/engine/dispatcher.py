@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from flakeproof.clock import monotonic_ns
-from flakeproof.engine import failures
+from flakeproof.engine import failures, messages
 from flakeproof.engine.inquiry import Inquiry, Settlement
 from flakeproof.engine.ledger import Work
 from flakeproof.engine.leftovers import marker_of, reap_orphans
@@ -28,7 +28,9 @@ from flakeproof.events import (
     Noted,
     Progressed,
     RunEnded,
+    Sighted,
     TrialFailed,
+    TrialLeaked,
     TrialLost,
     TrialSkipped,
     TrialsPassed,
@@ -189,6 +191,7 @@ class Dispatcher:
             "temporary": self._temporary,
             "draws_hash_seed": "PYTHONHASHSEED" not in {**os.environ, **target.environment},
             "listens": spec.drop_failed,
+            "sanitize": msgspec.to_builtins(spec.sanitize),
             "target": msgspec.to_builtins(target),
         }
         environment = {**os.environ, RUN: marker_of(self._run_id)}
@@ -250,6 +253,8 @@ class Dispatcher:
             case Ended():
                 process.account.ended(message.trial)
                 self._ended_alone(process, message)
+            case messages.Sighted():
+                self._emit(Sighted(process=process.number, seen=message.seen))
             case Bye():
                 process.bye_ns = monotonic_ns()
 
@@ -398,6 +403,14 @@ class Dispatcher:
         self._last_end_ns = monotonic_ns()
         if message.outcome is Outcome.SKIPPED:
             event: AnyEvent = TrialSkipped(trial=message.trial, reason=message.reason, items=message.items)
+        elif message.outcome is Outcome.LEAKED:
+            event = TrialLeaked(
+                trial=message.trial,
+                process=process.number,
+                reason=message.reason,
+                duration=message.ns / 1e9,
+                items=message.items,
+            )
         else:
             event = TrialLost(trial=message.trial, reason=message.reason)
         self._tell(process, event)

@@ -17,6 +17,13 @@ _WORKER_FRAME = re.compile(r"flakeproof_worker")
 
 def from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Failure:
     """A failure that a worker process has reported; `lane_kind` is the kind of lane that it happened in."""
+    failure = _from_report(message, seed, process, lane_kind)
+    if not message.sights:
+        return failure
+    return msgspec.structs.replace(failure, details={**failure.details, "sights": msgspec.to_builtins(message.sights)})
+
+
+def _from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Failure:
     if message.failure is not None:
         return _raised(
             message.failure,

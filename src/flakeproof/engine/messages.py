@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from flakeproof.model import ItemOutcome, Outcome
+from flakeproof.model import ItemOutcome, Outcome, Seen, Sight
 
 
 class Ready(msgspec.Struct, tag_field="type", tag="ready"):
@@ -66,13 +66,21 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     cut_short: bool = False
     details: str = ""
     """More about a failure that has no frames."""
+    sights: list[Sight] = []
+    """What sanitizers have seen in it."""
+
+
+class Sighted(msgspec.Struct, tag_field="type", tag="sighted"):
+    """What sanitizers have seen since the last time."""
+
+    seen: list[Seen]
 
 
 class Bye(msgspec.Struct, tag_field="type", tag="bye"):
     """Every trial that was taken has been reported; the process is about to exit."""
 
 
-WorkerMessage = Ready | Unloadable | Passed | Ended | Bye
+WorkerMessage = Ready | Unloadable | Passed | Ended | Sighted | Bye
 
 decode = msgspec.json.Decoder(WorkerMessage).decode
 """Bytes of one line to a message; raises msgspec.DecodeError."""

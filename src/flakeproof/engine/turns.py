@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from flakeproof.comparison.events import PairEnded, Side
 from flakeproof.engine.ledger import Block
-from flakeproof.events import AnyEvent, TrialFailed, TrialLost, TrialSkipped, TrialsPassed
+from flakeproof.events import AnyEvent, TrialFailed, TrialLeaked, TrialLost, TrialSkipped, TrialsPassed
 from flakeproof_worker.seeds import trial_seed
 
 _BASE, _FIX = 0, 1
@@ -127,6 +127,8 @@ class Turns:
         match event:
             case TrialsPassed():
                 tally.passed += event.count
+            case TrialLeaked():
+                tally.passed += 1
             case TrialFailed():
                 tally.failed += 1
                 tally.signatures.update({failure.signature for failure in (event.failure, *event.further)})

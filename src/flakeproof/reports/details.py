@@ -17,6 +17,7 @@ def failure_details(failure: Failure) -> Iterator[str]:
     """Lines; source is read here, in the coordinator, and never in the process of the trial."""
     if exception := failure.details.get("exception"):
         yield from _exception(exception)
+    yield from _sights(failure)
     if stacks := failure.details.get("stacks"):
         yield "Stacks at the time:"
         yield from _theirs(stacks)
@@ -29,6 +30,7 @@ def explanation(failure: Failure) -> Iterator[str]:
     """Lines that tell what went wrong, without the output: the traceback, else stacks, else what a command said."""
     if exception := failure.details.get("exception"):
         yield from _exception(exception)
+    yield from _sights(failure)
     yield from _theirs(failure.details.get("stacks") or "")
     yield from failure.details.get("preview") or []
 
@@ -44,6 +46,7 @@ def place(failure: Failure) -> tuple[str, int] | None:
 def excerpt(failure: Failure) -> Iterator[str]:
     """What tells of the failure, else stacks and output; indented, the middle left out when they are long."""
     rows = failure.details.get("preview") or [
+        *_sights(failure),
         *_theirs(failure.details.get("stacks") or ""),
         *_output(failure),
     ]
@@ -52,6 +55,12 @@ def excerpt(failure: Failure) -> Iterator[str]:
         rows = [*rows[:half], f"… {len(rows) - _EXCERPT} lines left out …", *rows[-half:]]
     for row in rows:
         yield f"    {row}"
+
+
+def _sights(failure: Failure) -> Iterator[str]:
+    """What sanitizers have seen in the trial."""
+    for sight in failure.details.get("sights") or ():
+        yield f"Seen: {sight['text']}"
 
 
 def _output(failure: Failure) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from flakeproof.diagnose.signature import own_frames
 from flakeproof.events import Progressed
 from flakeproof.model import Answer, Failure, Finding, Outcome
-from flakeproof.reports import doubts, items
+from flakeproof.reports import doubts, items, sightings
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.store.folder import NAME
 from flakeproof.store.log import LOG_NAME
@@ -97,6 +97,9 @@ def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
     if summary.signatures:
         yield ""
         yield from _signatures(summary, command)
+    if summary.sanitizers is not None:
+        yield ""
+        yield from sightings.told(summary)
 
 
 def _if_watched(summary: Summary) -> Iterator[str]:
@@ -165,6 +168,8 @@ def closing(summary: Summary) -> str:
     if cut_short(summary):
         planned = f", of {summary.planned} planned" if summary.planned is not None else ""
         return f"All {summary.passed} tests that ran passed{planned}{hint}"
+    if leaked := summary.outcomes.get(Outcome.LEAKED, 0):
+        return f"{summary.passed} tests passed, {leaked} of them left something behind{hint}"
     if skipped := summary.outcomes.get(Outcome.SKIPPED, 0):
         return f"{summary.passed} tests passed, {skipped} were skipped{hint}"
     return f"All {summary.passed} tests passed!{hint}"
@@ -187,6 +192,8 @@ def _other_outcomes(summary: Summary) -> Iterator[str]:
     if timed_out or crashed:
         parts = [f"{count} {name}" for count, name in ((timed_out, "timed out"), (crashed, "crashed")) if count]
         yield f"Of the failed: {', '.join(parts)}"
+    if leaked := summary.outcomes.get(Outcome.LEAKED, 0):
+        yield f"Leaked: {leaked} ({percent(leaked, summary.total)}, which passed and left something behind)"
     for outcome, label in ((Outcome.SKIPPED, "Skipped"), (Outcome.LOST, "Lost (no result)")):
         if count := summary.outcomes.get(outcome, 0):
             yield f"{label}: {count} ({percent(count, summary.total)})"

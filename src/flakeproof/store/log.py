@@ -16,13 +16,15 @@ from flakeproof.events import (
     Progressed,
     RunEnded,
     RunStarted,
+    Sighted,
     TrialFailed,
+    TrialLeaked,
     TrialLost,
     TrialsCounted,
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import Failure, ItemOutcome, Outcome
+from flakeproof.model import Failure, ItemOutcome, Outcome, Seen
 from flakeproof.store.file import GrowingFile
 
 LOG_NAME = "events.jsonl"
@@ -38,6 +40,11 @@ _SINGLE_SKIPS = 1000
 _BATCH = 512
 """Batches of passed trials are merged until there are so many, or something else happens."""
 _KINDS = 200
+_OUTCOMES: Mapping[type, Outcome] = {
+    TrialSkipped: Outcome.SKIPPED,
+    TrialLeaked: Outcome.LEAKED,
+    TrialLost: Outcome.LOST,
+}
 _BUFFER = 1 << 16
 
 
@@ -71,6 +78,8 @@ class LogWriter:
         self._first: dict[str, int] = {}
         """For each kind of failure the first trial that it was seen in so far."""
         self._skips = 0
+        self._seen: dict[int, dict[str, Seen]] = {}
+        """What sanitizers have seen again, by process."""
         self._encode = msgspec.json.Encoder().encode
 
         self._warn: Callable[[str], None] | None = warn
@@ -93,13 +102,18 @@ class LogWriter:
                     return
                 if event.number > _FULL_FAILURES and not is_example:
                     event = _trimmed(event)
-            case TrialSkipped() | TrialLost():
+            case TrialSkipped() | TrialLeaked() | TrialLost():
                 self._skips += 1
                 if self._skips > _SINGLE_SKIPS or self._file.size > self._size_limit:
-                    outcome = Outcome.SKIPPED if isinstance(event, TrialSkipped) else Outcome.LOST
-                    items = event.items if isinstance(event, TrialSkipped) else {}
-                    self._count(outcome, "", items)
+                    items = {} if isinstance(event, TrialLost) else event.items
+                    self._count(_OUTCOMES[type(event)], "", items)
                     return
+            case Sighted():
+                new = [one for one in event.seen if one.examples]
+                self._merge_seen(event.process, [one for one in event.seen if not one.examples])
+                if not new:
+                    return
+                event = Sighted(process=event.process, seen=new)
             case RunEnded():
                 self._flush_batches()
                 self._flush_counts()
@@ -160,7 +174,15 @@ class LogWriter:
             durations = sorted(batch.durations.items())
             self._write(TrialsPassed(process=process, count=batch.count, durations=durations, items=batch.items))
 
+    def _merge_seen(self, process: int, seen: list[Seen]) -> None:
+        known = self._seen.setdefault(process, {}) if seen else {}
+        for one in seen:
+            known[one.key] = one.more(known[one.key]) if one.key in known else one
+
     def _flush_counts(self) -> None:
+        again, self._seen = self._seen, {}
+        for process, seen in again.items():
+            self._write(Sighted(process=process, seen=list(seen.values())))
         counted, self._counted = self._counted, {}
         for (outcome, signature), found in counted.items():
             self._write(

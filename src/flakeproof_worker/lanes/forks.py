@@ -52,6 +52,8 @@ class _Forks(Judged):
             kernel.die_with(parent)
             verdict = self._keep_own(lane)
             duty.watch_forks()
+            if duty.loaded.watch is not None:
+                duty.loaded.watch.take_over()
             for stream in (1, 2, duty.stacks_descriptor):
                 os.dup2(self.outputs[lane], stream)
             RUNNING.set((trial, seed))

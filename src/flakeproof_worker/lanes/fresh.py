@@ -33,6 +33,7 @@ class _Fresh(Judged):
             "run_seed": duty.run_seed,
             "folder": folder,
             "target": duty.target,
+            "sanitize": duty.sanitize,
         }
         os.ftruncate(verdict, 0)
         os.write(verdict, json.dumps(order).encode())

@@ -22,6 +22,8 @@ class Judged(Children):
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
         verdict, _ = read_verdict(self.verdicts[lane])
+        if verdict is not None:
+            reporter.sighted(verdict.pop("seen", []))
         if verdict is None:
             code = os.waitstatus_to_exitcode(status)
             reporter.ended(

@@ -4,11 +4,12 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from flakeproof_worker.ending import end_at_once
 from flakeproof_worker.failure import describe
+from flakeproof_worker.sanitize import attribution
 
 _pytest: Any = importlib.import_module("pytest")  # the user's, which need not be there when this package is checked
 _runner: Any = importlib.import_module("_pytest.runner")
@@ -200,10 +201,10 @@ class Plugin:
     @hookimpl(hookwrapper=True)  # type: ignore[untyped-decorator]
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
         """Keep temporary files of the session out of the folder of the trial that happens to need them first."""
-        if self.fixture_folders is None or fixturedef.scope != "session":
+        if fixturedef.scope != "session":
             yield
             return
-        with self.fixture_folders():
+        with attribution.outside(), self.fixture_folders() if self.fixture_folders is not None else nullcontext():
             yield
 
     def _silence(self, config: Any) -> None:

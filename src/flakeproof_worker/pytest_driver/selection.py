@@ -8,14 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker import folders
+from flakeproof_worker.duty import ending_of
 from flakeproof_worker.failure import describe
 from flakeproof_worker.output import Output
 from flakeproof_worker.pytest_driver.blame import owner_of
 from flakeproof_worker.pytest_driver.plugin import Plugin
 from flakeproof_worker.pytest_driver.renewal import renewal_of
+from flakeproof_worker.sanitize import attribution
+from flakeproof_worker.sanitize.leaked import LeakedError
+
+if TYPE_CHECKING:
+    from flakeproof_worker.sanitize.watch import Watch
 
 _pytest: Any = importlib.import_module("pytest")
 _LEAVING = (KeyboardInterrupt, _pytest.exit.Exception)
@@ -59,6 +65,8 @@ class Selection:
         self._factory = getattr(session.config, "_tmp_path_factory", None)
         self._left: BaseException | None = None
         """What has made an item leave pytest altogether."""
+        self.watch: Watch | None = None
+        """The sanitizers, if there are any."""
         self.spoiled = ""
         """Why nothing more can be run in this process; "" if it can."""
 
@@ -105,6 +113,8 @@ class Selection:
         if isinstance(getattr(option, "randomly_seed", None), int):
             option.randomly_seed = seed
             _forget_random_states()
+        if self.watch is not None:
+            self.watch.begin(trial)
         chosen = self._chosen(seed)
         unlike: dict[str, str] = dict.fromkeys(self._left_out, "left out")
         failures: list[dict[str, Any]] = []
@@ -123,6 +133,7 @@ class Selection:
                 if self.spoiled:
                     break
         elapsed = perf_counter_ns() - start
+        leaked = self._end_watch(trial, failures)
         self._restore()
         verdict: dict[str, Any] = {"ns": elapsed, "outcome": "passed", "items": unlike}
         if failures:
@@ -133,7 +144,17 @@ class Selection:
             verdict |= {"outcome": "lost", "reason": self.spoiled}
         elif reasons and all(unlike.get(self._id_of[item]) == "skipped" for item in chosen):
             verdict |= {"outcome": "skipped", "reason": reasons[0]}
+        elif leaked is not None:
+            verdict |= ending_of(leaked)
         return verdict
+
+    def _end_watch(self, trial: int, failures: list[dict[str, Any]]) -> LeakedError | None:
+        """Have the sanitizers see the end of a pass, and tell what it leaked."""
+        if self.watch is None:
+            return None
+        attribution.ITEM[0] = ""
+        numbers = {failure["failure"].get("errno", "") for failure in failures}
+        return self.watch.end_pass(trial, numbers, failed=bool(failures))
 
     def _chosen(self, seed: int) -> list[Any]:
         if not self._left_out and not self._shuffle:
@@ -145,6 +166,8 @@ class Selection:
 
     def _run_item(self, item: Any, following: Any, leave: Callable[[], None]) -> None:
         self._renew[item]()
+        if self.watch is not None:
+            attribution.ITEM[0] = self._id_of[item]
         plugin = self._plugin
         plugin.start_item()
         session = self._session

@@ -1,0 +1,80 @@
+"""Which leftovers are none of anybody's business, by pattern."""
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from flakeproof_worker.sanitize.leaks.naming import without_numbers
+from flakeproof_worker.sanitize.sighting import Sighting
+
+NOUNS = ("thread", "task", "process", "temporary file", "temporary folder", "socket", "file", "listener", "descriptor")
+"""What can stand before the colon of a pattern."""
+
+BUILT_IN = {
+    "*/pytest_timeout.py": "the timer with which pytest-timeout watches a test",
+    "thread:asyncio-waitpid-*": "asyncio's wait for a child, which ends with the child",
+    "*/multiprocessing/resource_tracker.py": "a process of multiprocessing that lives as long as the program",
+    "*/multiprocessing/forkserver.py": "the process that multiprocessing forks from, for as long as the program lives",
+    "*/multiprocessing/resource_sharer.py": "a thread of multiprocessing that lives as long as the program",
+    "*/tqdm/_monitor.py": "the one thread of tqdm that looks after all its bars",
+    "*/pydevd*": "a debugger's own threads",
+}
+"""Pattern: why what it matches is no leak of the trial in which it happened to be made."""
+
+
+class Allowed:
+    """Leftovers that are not to be reported: the built-in ones, and those that the user has named."""
+
+    def __init__(self, patterns: Iterable[str] = ()) -> None:
+        """Raises ValueError, which names the pattern and says what is wrong with it."""
+        self._patterns = [_parsed(pattern) for pattern in (*BUILT_IN, *patterns)]
+
+    def allows(self, sighting: Sighting) -> bool:
+        """Whether one of the patterns matches."""
+        return any(_matches(noun, pattern, sighting) for noun, pattern in self._patterns)
+
+
+def _parsed(pattern: str) -> tuple[str, str]:
+    """The noun before the colon, "" if there is none, and the pattern proper."""
+    if not pattern.strip():
+        raise ValueError(
+            f"{pattern!r} is no pattern: it would match nothing; write thread:NAME, say, or */path/of/code.py"
+        )
+    noun, colon, rest = pattern.partition(":")
+    if not colon or "/" in noun:
+        noun, rest = "", pattern
+    elif noun not in NOUNS:
+        raise ValueError(f"{pattern!r}: there is no kind {noun!r}; before the colon stands one of {', '.join(NOUNS)}")
+    elif not rest.strip():
+        raise ValueError(f"{pattern!r}: nothing stands after the colon; {noun}:* matches every {noun}")
+    if rest.count("[") > rest.count("]"):
+        raise ValueError(f"{pattern!r}: a [ is not closed; [[] stands for the character itself")
+    return noun, rest
+
+
+def _matches(noun: str, pattern: str, sighting: Sighting) -> bool:
+    if noun:
+        if not sighting.what.startswith(f"{noun} "):
+            return False
+        candidates = _names(sighting.what[len(noun) + 1 :])
+    else:
+        candidates = _everything(sighting)
+    # Numbers are left out of names, so a pattern that names one means it as well.
+    patterns = {pattern, without_numbers(pattern)}
+    return any(fnmatchcase(candidate, one) for candidate in candidates for one in patterns)
+
+
+def _names(what: str) -> Iterator[str]:
+    code, named, name = what.partition(" named ")
+    yield what
+    if named:
+        yield code
+        yield name
+
+
+def _everything(sighting: Sighting) -> Iterator[str]:
+    yield sighting.kind
+    yield from _names(sighting.what)
+    if sighting.parts:
+        for place in sighting.parts[0].stack:
+            yield place.file
+            yield place.function

@@ -1,0 +1,70 @@
+"""Notice what sockets do with their descriptors."""
+
+import _socket
+import socket
+import threading
+from typing import Any
+
+from flakeproof_worker.sanitize.descriptors.table import Table
+
+_KIND = "socket"
+
+
+def install(table: Table) -> None:
+    """Replace methods of `socket.socket`, so that subclasses and those who have imported the class are seen, too."""
+    kind: Any = socket.socket
+    init, accept, close, detach = kind.__init__, kind.accept, kind._real_close, kind.detach
+    finalise = _socket.socket.__del__  # type: ignore[attr-defined]  # typeshed does not know it
+    given = threading.local()
+    """Whether this thread is about to make an object of a number that the kernel has just given out."""
+
+    def initialise(
+        self: Any,
+        family: int = -1,
+        type: int = -1,  # noqa: A002 - its name
+        proto: int = -1,
+        fileno: Any = None,
+    ) -> None:
+        init(self, family, type, proto, fileno)
+        number = self.fileno()
+        if fileno is None or getattr(given, "yes", False):
+            table.opened(number, _KIND, self, skip=3)
+        else:
+            table.wrapped(number, _KIND, self, skip=3)
+
+    def accepting(self: Any) -> Any:
+        given.yes = True
+        try:
+            return accept(self)
+        finally:
+            given.yes = False
+
+    def closing(self: Any, *args: Any) -> None:
+        number = self.fileno()
+        if number >= 0:
+            table.thing_closes(number, self, skip=3)
+        close(self, *args)
+
+    def detaching(self: Any) -> int:
+        number: int = detach(self)
+        if number >= 0:
+            table.released(number, self, skip=3)
+        return number
+
+    def finalised(self: Any) -> None:
+        number = self.fileno()
+        if number >= 0:
+            table.thing_closes(number, self, finalises=True, skip=3)
+        finalise(self)
+
+    _dress(initialise, init)
+    _dress(accepting, accept)
+    _dress(detaching, detach)
+    _dress(closing, close)
+    kind.__init__, kind.accept, kind._real_close, kind.detach = initialise, accepting, closing, detaching
+    kind.__del__ = finalised
+
+
+def _dress(stand_in: Any, original: Any) -> None:
+    stand_in.__name__, stand_in.__qualname__ = original.__name__, original.__qualname__
+    stand_in.__doc__, stand_in.__wrapped__ = original.__doc__, original

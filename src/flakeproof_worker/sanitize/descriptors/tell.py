@@ -1,0 +1,138 @@
+"""What is wrong with a descriptor, in words: both sides of it, the guilty line first."""
+
+import os
+
+from flakeproof_worker.sanitize import trace
+from flakeproof_worker.sanitize.descriptors.owners import Ended, Owner, Who
+from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack
+
+_SANITIZER = "descriptors"
+
+
+def closed_by_number(owner: Owner, stack: Stack, who: Who, earlier: Ended | None) -> Sighting:
+    """Somebody has closed, by its number, what belongs to `owner`; `earlier` is when the number was theirs."""
+    parts = [_part("closed", stack, who), _opening(owner)]
+    stranger = owner.who != who
+    text = f"descriptor {owner.number} ({_opened(owner)}) was closed {_at(stack, who)} by its number"
+    if earlier is not None and stranger:
+        text += f", {_already(earlier, who, parts)}"
+    elif not stranger:
+        text += f": the {owner.kind} still has it, and closes whatever has the number when its turn comes"
+    kind = "closed a descriptor that belongs to somebody else" if stranger else "closed behind the back of its owner"
+    return Sighting(_SANITIZER, kind, owner.kind, text, tuple(parts))
+
+
+def closed_again(number: int, stack: Stack, who: Who, before: Ended) -> Sighting:
+    """A number was closed that is nobody's any more."""
+    parts = [_part("closed", stack, who)]
+    text = f"descriptor {number} was closed {_at(stack, who)}, {_already(before, who, parts)}"
+    return Sighting(_SANITIZER, "closed twice", before.owner.kind, text, tuple(parts))
+
+
+def two_owners(present: Owner, closer: Owner, stack: Stack, who: Who, *, finalises: bool) -> Sighting:
+    """One of two objects with the same number has closed it."""
+    first = present.previous
+    assert first is not None
+    how = f"the finaliser of the {closer.kind}" if finalises else f"the {closer.kind}"
+    text = (
+        f"descriptor {present.number} has two owners: {_opened(first)}, and the {present.kind} object made of its "
+        f"number {_at(present.made, present.who)}; {how} has closed it {_at(stack, who)}, the other one will close "
+        "whatever has the number then"
+    )
+    parts = (_part("made of its number", present.made, present.who), _opening(first), _part("closed", stack, who))
+    return Sighting(_SANITIZER, "two owners", first.kind, text, parts)
+
+
+def thing_closed_again(mine: Owner, stack: Stack, who: Who, past: Ended, *, finalises: bool) -> Sighting:
+    """An object has closed its number once more than there was something to close."""
+    parts = [_guilty(mine, stack, who, finalises=finalises)]
+    text = f"descriptor {mine.number} was closed {_by(mine, stack, who, finalises)}, {_already(past, who, parts)}"
+    return Sighting(_SANITIZER, "closed twice", mine.kind, text, tuple(parts))
+
+
+def thing_closed_other(
+    mine: Owner, victim: Owner, stack: Stack, who: Who, past: Ended, blamed: Ended | None, *, finalises: bool
+) -> Sighting:
+    """An object has closed what its number had become meanwhile; `blamed` is who had closed it under its hands."""
+    parts = [_guilty(mine, stack, who, finalises=finalises), _opening(victim)]
+    if blamed is not None and blamed.closed:
+        parts.insert(0, _part("closed", blamed.closed, blamed.who))
+    text = (
+        f"descriptor {mine.number} ({_opened(victim)}) was closed {_by(mine, stack, who, finalises)}, "
+        f"{_already(past, who, parts)}"
+    )
+    return Sighting(_SANITIZER, "closed a descriptor that belongs to somebody else", victim.kind, text, tuple(parts))
+
+
+def left_to_finaliser(owner: Owner) -> Sighting:
+    """An object was never closed, and was when it was collected."""
+    text = f"descriptor {owner.number} ({_opened(owner)}) was closed by its finaliser only"
+    return Sighting(_SANITIZER, "left to its finaliser", owner.kind, text, (_opening(owner),))
+
+
+def closed_unseen(owner: Owner) -> Sighting:
+    """A descriptor is gone, and no Python code has closed it."""
+    text = f"descriptor {owner.number} ({_opened(owner)}) was closed by code that Python does not see"
+    return Sighting(_SANITIZER, "closed unseen", owner.kind, text, (_opening(owner),))
+
+
+def used_after(number: int, stack: Stack, who: Who, before: Ended) -> Sighting:
+    """A number was used that is nobody's any more."""
+    parts = [_part("used", stack, who)]
+    text = f"descriptor {number} was used {_at(stack, who)}, {_already(before, who, parts)}"
+    return Sighting(_SANITIZER, "used after it was closed", before.owner.kind, text, tuple(parts))
+
+
+def used_of_other(owner: Owner, stack: Stack, who: Who, earlier: Ended) -> Sighting:
+    """A number was used that is somebody else's by now."""
+    parts = [_part("used", stack, who), _opening(owner)]
+    text = f"descriptor {owner.number} ({_opened(owner)}) was used {_at(stack, who)}, {_already(earlier, who, parts)}"
+    return Sighting(_SANITIZER, "used a descriptor that belongs to somebody else", owner.kind, text, tuple(parts))
+
+
+def _opening(owner: Owner) -> Part:
+    return _part("opened", owner.made, owner.who)
+
+
+def _opened(owner: Owner) -> str:
+    return f"{owner.described()} opened {_at(owner.made, owner.who)}"
+
+
+def _guilty(mine: Owner, stack: Stack, who: Who, *, finalises: bool) -> Part:
+    """The line to blame: a finaliser runs anywhere, so there it is the one that made the object."""
+    return _part("made", mine.made, mine.who) if finalises else _part("closed", stack, who)
+
+
+def _by(mine: Owner, stack: Stack, who: Who, finalises: bool) -> str:
+    if finalises:
+        return f"by the finaliser of the {mine.kind} object made {_at(mine.made, mine.who)}"
+    return f"{_at(stack, who)} by the {mine.kind} object made {_at(mine.made, mine.who)}"
+
+
+def _already(past: Ended, who: Who, parts: list[Part]) -> str:
+    """`which had already been closed at …`, with the place among the `parts`."""
+    if not past.closed:
+        return f"where its number had been that of {_opened(past.owner)}"
+    parts.append(_part("closed before", past.closed, past.who))
+    same = past.who == who
+    if same:
+        return f"which had already closed it at {_line(past.closed)}"
+    return f"although it had already been closed {_at(past.closed, past.who)}"
+
+
+def _part(role: str, stack: Stack, who: Who) -> Part:
+    return Part(role, trace.places(stack), *who)
+
+
+def _at(stack: Stack, who: Who) -> str:
+    trial, item = who
+    test = f" in {item}" if item else ""
+    return f"at {_line(stack)}{test}" + (
+        f" in test {trial}" if trial and not item else f" (test {trial})" if trial else ""
+    )
+
+
+def _line(stack: Stack) -> str:
+    places = trace.places(stack)
+    place = trace.user_place(places) or (places[0] if places else None)
+    return f"{os.path.basename(place.file)}:{place.line}" if place is not None else "an unknown place"  # noqa: PTH119

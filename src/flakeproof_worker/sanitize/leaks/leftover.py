@@ -1,0 +1,86 @@
+"""A thing that a trial has made, as every kind of thing is remembered."""
+
+from typing import NamedTuple
+
+from flakeproof_worker.sanitize.attribution import Doer
+from flakeproof_worker.sanitize.sighting import Part, Place, Sighting, Stack
+from flakeproof_worker.sanitize.trace import places, user_place
+
+SANITIZER = "leaks"
+
+
+class Creation(NamedTuple):
+    """Who made it, and where."""
+
+    doer: Doer
+    stack: Stack
+
+
+class Description(NamedTuple):
+    """What it is, taken while it was there."""
+
+    noun: str
+    """"thread", "task", "child process" …"""
+    what: str
+    """Without numbers that vary."""
+    name: str
+    """As it calls itself, numbers included."""
+    state: str
+    """What is wrong with it: "left running"."""
+    others: tuple[Part, ...] = ()
+    """What else had a part in it."""
+
+
+class Leftover:
+    """A thing that was made in a trial and may still be there.
+
+    Kinds derive from it, and most of them from a weak reference, too: remembering a thing must not keep it.
+    """
+
+    creation: Creation
+    lingered_ns: int
+    """How long it was there after the trial, at most, if it then went by itself; 0 if it has not yet."""
+    seen: Description | None
+
+    def is_gone(self) -> bool:
+        """Whether it has ended, or has been removed."""
+        raise NotImplementedError
+
+    def describe(self) -> Description | None:
+        """What it is, None if it goes away meanwhile."""
+        raise NotImplementedError
+
+    def look(self) -> bool:
+        """Take down what it is, for when it is no longer there; tell whether it is there."""
+        if self.is_gone():
+            return False
+        self.seen = self.describe() or self.seen
+        return self.seen is not None
+
+    def sighting(self) -> Sighting:
+        """What there is to say of it. Only after `look` has found it."""
+        if not self.lingered_ns:
+            self.look()
+        seen = self.seen
+        assert seen is not None
+        (trial, item), stack = self.creation
+        created = places(stack)
+        place = user_place(created) or (created[0] if created else None)
+        origin = f"made in trial {trial}" + (f" at {_line(place)}" if place else "")
+        if self.lingered_ns:
+            kind = f"{seen.noun} outlived its test"
+            text = f"{seen.name}, {origin}, outlived its test by up to {_duration(self.lingered_ns)}"
+        else:
+            kind = f"{seen.noun} {seen.state}"
+            text = f"{seen.name}, {origin}, was {seen.state}"
+        return Sighting(SANITIZER, kind, seen.what, text, (Part("created", created, trial, item), *seen.others))
+
+
+def _line(place: Place) -> str:
+    return f"{place.file}:{place.line} in {place.function}"
+
+
+def _duration(nanoseconds: int) -> str:
+    if nanoseconds < 1_000_000:
+        return f"{max(nanoseconds / 1e6, 0.01):.2f} ms"
+    return f"{nanoseconds / 1e6:.0f} ms"

@@ -1,0 +1,125 @@
+"""How often each thing was seen, and in which trials: counted here and sent on from time to time."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from flakeproof_worker.sanitize import trace
+from flakeproof_worker.sanitize.sighting import Part, Place, Sighting
+
+Row = dict[str, Any]
+_EXAMPLES = 3
+"""Sightings with the same key that a process tells in full."""
+
+
+def key_of(sighting: Sighting) -> str:
+    """What tells it from others: the same line did the same to the same kind of thing."""
+    guilty = f"{sighting.parts[0].role} {_line(sighting.parts[0])}" if sighting.parts else ""
+    return " | ".join([sighting.sanitizer, sighting.kind, sighting.what, guilty])
+
+
+def _line(part: Part) -> str:
+    place = _innermost(part)
+    return f"{place.file}:{place.line}" if place is not None else "?"
+
+
+def _innermost(part: Part) -> Place | None:
+    """The line to show: the user's own, if there is one."""
+    return trace.user_place(part.stack) or (part.stack[0] if part.stack else None)
+
+
+def _shown(part: Part) -> Row | None:
+    place = _innermost(part)
+    return place._asdict() if place is not None else None
+
+
+def full(sighting: Sighting) -> Row:
+    """All that was seen, as data; `place` of a part is the line to show."""
+    return {
+        "text": sighting.text,
+        "parts": [
+            {
+                "role": part.role,
+                "trial": part.trial,
+                "item": part.item,
+                "place": _shown(part),
+                "stack": [place._asdict() for place in part.stack],
+            }
+            for part in sighting.parts
+        ],
+    }
+
+
+@dataclass
+class _Count:
+    head: Row
+    times: int = 0
+    passed: int = 0
+    failed: int = 0
+    examples: list[Row] = field(default_factory=list)
+
+
+class Tally:
+    """Counts by key. Finalisers may add to it at any moment, hence the lock that one thread can take twice."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, _Count] = {}
+        self._told: dict[str, int] = {}
+        """Examples that have been sent, by key."""
+        self._lock = threading.RLock()
+
+    def seen(self, key: str, sighting: Sighting) -> None:
+        """Count one more time."""
+        with self._lock:
+            count = self._of(key, sighting.sanitizer, sighting.kind, sighting.what)
+            count.times += 1
+            if self._told.get(key, 0) < _EXAMPLES:
+                self._told[key] = self._told.get(key, 0) + 1
+                count.examples.append(full(sighting))
+
+    def ended(self, key: str, *, failed: bool) -> None:
+        """Count a trial that it was seen in."""
+        with self._lock:
+            count = self._counts[key] if key in self._counts else self._of(key, *key.split(" | ", 3)[:3])
+            if failed:
+                count.failed += 1
+            else:
+                count.passed += 1
+
+    def add(self, rows: list[Row]) -> None:
+        """Count what another process has counted."""
+        with self._lock:
+            for row in rows:
+                key = row["key"]
+                count = self._of(key, row["sanitizer"], row["kind"], row["what"])
+                count.times += row["times"]
+                count.passed += row["passed"]
+                count.failed += row["failed"]
+                room = _EXAMPLES - self._told.get(key, 0)
+                kept = row["examples"][:room] if room > 0 else []
+                self._told[key] = self._told.get(key, 0) + len(kept)
+                count.examples += kept
+
+    def take(self) -> list[Row]:
+        """What was counted since the last time."""
+        if not self._counts:
+            return []
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        return [
+            {
+                "key": key,
+                **count.head,
+                "times": count.times,
+                "passed": count.passed,
+                "failed": count.failed,
+                "examples": count.examples,
+            }
+            for key, count in counts.items()
+        ]
+
+    def _of(self, key: str, sanitizer: str, kind: str, what: str) -> _Count:
+        count = self._counts.get(key)
+        if count is None:
+            count = self._counts[key] = _Count({"sanitizer": sanitizer, "kind": kind, "what": what})
+        return count

@@ -1,0 +1,202 @@
+"""Watches trials with the sanitizers that were asked for: begins before the user's code is imported."""
+
+import errno
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NamedTuple
+
+from flakeproof_worker.current import ALONE, RUNNING
+from flakeproof_worker.sanitize import attribution, trace
+from flakeproof_worker.sanitize.allowlist import Allowed
+from flakeproof_worker.sanitize.descriptors import files, numbers, sockets
+from flakeproof_worker.sanitize.descriptors.open import LeftOpen
+from flakeproof_worker.sanitize.descriptors.table import Table
+from flakeproof_worker.sanitize.fates import Fates
+from flakeproof_worker.sanitize.leaked import LeakedError
+from flakeproof_worker.sanitize.leaks.leftover import Leftover
+from flakeproof_worker.sanitize.leaks.watch import Leaks
+from flakeproof_worker.sanitize.settle import settle, settle_async
+from flakeproof_worker.sanitize.sighting import Sighting
+from flakeproof_worker.sanitize.tally import Row, Tally, full, key_of
+
+_TELLING = frozenset(
+    {errno.EBADF, errno.ENOTCONN, errno.ENOTSOCK, errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.EINVAL}
+)
+"""What a failure says whose descriptor has become another one, or none."""
+_TELLING_NAMES = frozenset(errno.errorcode[number] for number in _TELLING)
+_REMEMBERED = 1000
+"""Trials that have ended and are remembered, for what they still do."""
+_TOLD = 5
+"""Sightings told with one failure."""
+
+
+class _Ended(NamedTuple):
+    """A trial that has ended, and what was seen in it."""
+
+    failed: bool
+    keys: set[str]
+
+
+class Watch:
+    """The sanitizers of this process."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        """`order` says which, and how leaks are treated. Everything is in place afterwards."""
+        names = order["names"]
+        self.tally = Tally()
+        self._fails_on_leak: bool = order["fail_on_leak"]
+        self._settle_ns = int(order["settle"] * 1e9)
+        self._allowed = Allowed(order["allowed"])
+        self._fates = Fates(self.note)
+        self._keys: dict[int, dict[str, Sighting]] = {}
+        """By trial in flight, what was seen in it."""
+        self._ended: dict[int, _Ended] = {}
+        """By trial that has ended, the latest ones."""
+        self._told: dict[int, list[Row]] = {}
+        """By trial that has failed and was not reported yet."""
+        attribution.install()
+        self._leaks = Leaks() if "leaks" in names else None
+        if self._leaks is not None:
+            self._leaks.install()
+        self._tells_descriptors = "descriptors" in names
+        # Leaks are to know of sockets and files, too.
+        self._table = Table(self.note, attribution.current, trace.here)
+        for module in (numbers, sockets, files):
+            module.install(self._table)
+        os.register_at_fork(after_in_child=self._in_copy)
+
+    # -- a trial
+
+    def begin(self, trial: int) -> None:
+        """A trial begins."""
+        self._keys[trial] = {}
+        self._table.begin(trial)
+
+    def leftovers(self, trial: int) -> list[Leftover]:
+        """What it has left behind so far."""
+        if self._leaks is None:
+            return []
+        left: list[Leftover] = [*self._leaks.leftovers(trial)]
+        left += [LeftOpen(self._table, owner) for owner in self._table.left_open(trial)]
+        return [one for one in left if one.look() and not self._allowed.allows(one.sighting())]
+
+    def end_pass(self, trial: int, numbers: set[str], *, failed: bool) -> LeakedError | None:
+        """A pass of pytest has ended, with errors of these names; what it has leaked if it passed."""
+        left = self.settled(trial)
+        leaked = self._end(trial, left, failed=failed, suspicious=bool(numbers & _TELLING_NAMES))
+        return LeakedError(leaked, fails=self._fails_on_leak) if leaked and not failed else None
+
+    def end(self, trial: int, error: BaseException | None, left: Iterable[Leftover] = ()) -> list[Sighting]:
+        """It has ended, with `left` still there; what it has leaked."""
+        return self._end(trial, left, failed=error is not None, suspicious=_tells_of_descriptors(error))
+
+    def _end(self, trial: int, left: Iterable[Leftover], *, failed: bool, suspicious: bool) -> list[Sighting]:
+        if suspicious:
+            self._table.look_for_unseen(trial)
+        leaked = [leftover.sighting() for leftover in left]
+        for sighting in leaked:
+            self.note(sighting)
+        seen = self._keys.pop(trial, {})
+        for key in seen:
+            self.tally.ended(key, failed=failed)
+        self._ended[trial] = _Ended(failed, set(seen))
+        if len(self._ended) > _REMEMBERED:
+            del self._ended[next(iter(self._ended))]
+        if failed and seen:
+            self._told[trial] = [full(sighting) for sighting in list(seen.values())[:_TOLD]]
+        self._table.end(trial)
+        if self._leaks is not None:
+            self._leaks.forget(trial)
+        return leaked
+
+    def note(self, sighting: Sighting) -> None:
+        """Something was seen, by whomever and whenever."""
+        if sighting.sanitizer == "descriptors" and not self._tells_descriptors:
+            return
+        key = key_of(sighting)
+        self.tally.seen(key, sighting)
+        for trial in {part.trial for part in sighting.parts}:
+            if (keys := self._keys.get(trial)) is not None:
+                keys[key] = sighting
+            elif (ended := self._ended.get(trial)) is not None and key not in ended.keys:
+                ended.keys.add(key)  # what a trial does when it is over counts for it, too
+                self.tally.ended(key, failed=ended.failed)
+
+    def told(self, trial: int) -> list[Row]:
+        """What was seen in a trial that has failed; once."""
+        return self._told.pop(trial, [])
+
+    # -- around what a trial calls
+
+    def around(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        """`function` with a watch on it; LeakedError where it passes and leaks."""
+
+        def watched() -> Any:
+            trial = _running()
+            self.begin(trial)
+            try:
+                result = function()
+            except BaseException as error:
+                self.end(trial, error, self.settled(trial))
+                raise
+            leaked = self.end(trial, None, self.settled(trial))
+            if leaked:
+                raise LeakedError(leaked, fails=self._fails_on_leak)
+            return result
+
+        return watched
+
+    def around_async(self, function: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+        """The same for a coroutine function."""
+
+        async def watched() -> Any:
+            trial = _running()
+            self.begin(trial)
+            try:
+                result = await function()
+            except BaseException as error:
+                self.end(trial, error, await self._settled_async(trial))
+                raise
+            leaked = self.end(trial, None, await self._settled_async(trial))
+            if leaked:
+                raise LeakedError(leaked, fails=self._fails_on_leak)
+            return result
+
+        return watched
+
+    def settled(self, trial: int) -> list[Leftover]:
+        """What is left of a trial that has ended, after a while."""
+        left = self._fates.judged(self.leftovers(trial))
+        if left is None:
+            left = self._fates.learn(*settle(self.leftovers(trial), self._settle_ns))
+        return left
+
+    async def _settled_async(self, trial: int) -> list[Leftover]:
+        left = self._fates.judged(self.leftovers(trial))
+        if left is None:
+            left = self._fates.learn(*await settle_async(self.leftovers(trial), self._settle_ns))
+        return left
+
+    # -- copies of this process
+
+    def _in_copy(self) -> None:
+        self._table.active = False
+
+    def take_over(self) -> None:
+        """This copy of the process is one of ours: it runs a trial."""
+        self._table.active = True
+
+
+def _running() -> int:
+    running = RUNNING.get(None) or ALONE[0]
+    return running[0] if running is not None else 0
+
+
+def _tells_of_descriptors(error: BaseException | None) -> bool:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _TELLING:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
