@@ -10,11 +10,12 @@ from flakeproof.cli.running import options_in, wanted_by
 from flakeproof.cli.session import command_name, ignore_signals, pairs, settings
 from flakeproof.config import Config
 from flakeproof.diagnosing.conduct import Study, investigate
+from flakeproof.diagnosing.decision import decide
 from flakeproof.diagnosing.experiments.company import victim_of
 from flakeproof.diagnosing.laboratory import Arm, Laboratory
 from flakeproof.diagnosing.model import Diagnosis
 from flakeproof.diagnosing.result import diagnosis, experiment_of
-from flakeproof.diagnosing.rules import Next, decide
+from flakeproof.diagnosing.rules.standing import Next
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.reports import diagnosis as lines

@@ -4,19 +4,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flakeproof.diagnosing.budget import Budget
+from flakeproof.diagnosing.decision import decide, is_settled
 from flakeproof.diagnosing.evidence import Counts, Evidence, Factor
 from flakeproof.diagnosing.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.diagnosing.experiments.company import narrow, run_company, victim_of
-from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, FRESH
+from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, FRESH, SANITIZED
+from flakeproof.diagnosing.experiments.sanitized import run_sanitized
 from flakeproof.diagnosing.experiments.seeds import run_seeds
 from flakeproof.diagnosing.experiments.surroundings import run_busy, run_fresh, run_parallel, run_shared
 from flakeproof.diagnosing.experiments.watched import watch
 from flakeproof.diagnosing.laboratory import Arm, Conduct, InterruptedDiagnosisError, Laboratory, changed
-from flakeproof.diagnosing.rules import Next, decide, is_settled
+from flakeproof.diagnosing.rules.standing import Next
 from flakeproof.diagnosing.tally import Tally
 from flakeproof.diagnosing.witnessed import Witnessed
 from flakeproof.errors import CannotRunError
 from flakeproof.model import CallableTarget, PytestTarget, RunSpec
+from flakeproof.sightings import SightingSummary
 
 _LEAST_TIMEOUT = 5.0
 _TIMES_AS_LONG = 50
@@ -37,6 +40,7 @@ class Study:
     seeds: Factor | None = None
     hash_seeds: Factor | None = None
     witnessed: Witnessed = field(default_factory=Witnessed)
+    sightings: Sequence[SightingSummary] = ()
     stopped: str | None = None
 
     @property
@@ -50,6 +54,9 @@ class Study:
             seeds=self.seeds,
             hash_seeds=self.hash_seeds,
             witnessed=self.witnessed,
+            sightings=self.sightings,
+            sanitized=SANITIZED in arms,
+            failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
         )
 
 
@@ -108,6 +115,7 @@ def _continue(study: Study) -> None:
         ("the seeds again", _seeds),
         ("a look at what it calls", _watch),
         ("company", _company),
+        ("the sanitizers", _sanitized),
         ("copies beside it", lambda study: run_parallel(study.laboratory)),
         ("one process for all", _shared),
         ("a busy machine", lambda study: run_busy(study.laboratory)),
@@ -116,6 +124,9 @@ def _continue(study: Study) -> None:
         ("a look at what it calls", _watch),
     ]
     for number, (_, step) in enumerate(steps):
+        if is_settled(decide(study.evidence, Next(run=str, longer="")), study.evidence):
+            _watch(study)
+            return
         if laboratory.budget.left <= 0:
             rest = list(dict.fromkeys(name for name, _ in steps[number:]))
             laboratory.notes.append(f"the time was over before: {', '.join(rest)}")
@@ -124,9 +135,6 @@ def _continue(study: Study) -> None:
             step(study)
         except CannotRunError as error:
             laboratory.notes.append(f"an experiment could not be made: {error.message}")
-        if is_settled(decide(study.evidence, Next(run=str, longer="")), study.evidence):
-            _watch(study)
-            return
 
 
 def _seeds(study: Study) -> None:
@@ -134,7 +142,7 @@ def _seeds(study: Study) -> None:
     if study.seeds is not None:
         return
     for source in (ALONE, FRESH):
-        if laboratory.failed(source):
+        if 0 < laboratory.failed(source) < laboratory.tally(source).trials:
             found = run_seeds(laboratory, source)
             if found is not None:
                 study.seeds, study.hash_seeds = found
@@ -144,6 +152,10 @@ def _seeds(study: Study) -> None:
 def _watch(study: Study) -> None:
     if not study.witnessed.looked:
         study.witnessed = watch(study.laboratory)
+
+
+def _sanitized(study: Study) -> None:
+    study.sightings = run_sanitized(study.laboratory)
 
 
 def _company(study: Study) -> None:

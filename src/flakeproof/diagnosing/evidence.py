@@ -7,6 +7,7 @@ from functools import cached_property
 from flakeproof.diagnosing.flake import Flake
 from flakeproof.diagnosing.model import Place
 from flakeproof.diagnosing.witnessed import Witnessed
+from flakeproof.sightings import SightingSummary
 from flakeproof.stats.dispersion import clustering
 from flakeproof.stats.proportion import Interval, clopper_pearson
 from flakeproof.stats.tables import fisher_greater, holm
@@ -84,18 +85,6 @@ def _sum(levels: Sequence[Level]) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """What a sanitizer has seen, and how often in trials that failed and that passed."""
-
-    sanitizer: str
-    kind: str
-    text: str
-    place: Place | None
-    in_failures: int
-    in_passes: int
-
-
-@dataclass(frozen=True)
 class Line:
     """A line of code at which a pause changes the rate."""
 
@@ -127,9 +116,11 @@ class Evidence:
     arms: Mapping[str, Counts] = field(default_factory=dict)
     seeds: Factor | None = None
     hash_seeds: Factor | None = None
-    sightings: Sequence[Sighting] = ()
+    sightings: Sequence[SightingSummary] = ()
     sanitized: bool = False
     """Whether sanitizers watched at all."""
+    failed_watched: int = 0
+    """Trials with the flake that they watched."""
     polluters: Polluters | None = None
     polluter_place: Place | None = None
     line: Line | None = None
