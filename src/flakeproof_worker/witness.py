@@ -69,7 +69,7 @@ class Witness:
         elif event == "call":
             self._entered(frame)
         elif event == "return" and _is_theirs(frame):
-            self._look(frame)
+            self._look(frame, argument)
 
     def _called(self, frame: FrameType, function: Any) -> None:
         kind = _kind_of(function)
@@ -89,14 +89,16 @@ class Witness:
                 kind = "entropy"
             self._note(kind, frame.f_back, f"{module}.{code.co_name}")
 
-    def _look(self, frame: FrameType) -> None:
-        """Note the variables of a function that hold sets whose order hangs on the hash seed."""
+    def _look(self, frame: FrameType, result: Any) -> None:
+        """Note the variables of a function that hold sets, and whether it returns one."""
         looks = self._looks.get(frame.f_code, 0)
         if looks >= _LOOKS:
             return
         self._looks[frame.f_code] = looks + 1
+        if _is_ordered_by_hash(result):
+            self._note("gives", frame, frame.f_code.co_name, line=frame.f_code.co_firstlineno)
         for name, value in frame.f_locals.items():
-            if type(value) in (set, frozenset) and len(value) > 1:
+            if _is_ordered_by_hash(value):
                 self._note("set", frame, name, line=frame.f_code.co_firstlineno)
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -129,7 +131,7 @@ class Witness:
                 "kind": kind,
                 "file": code.co_filename,
                 "line": where or 0,
-                "function": code.co_name,
+                "function": _function_of(frame),
                 "what": what[:200],
                 "thread": thread,
                 "order": self._order,
@@ -139,6 +141,20 @@ class Witness:
 def _is_theirs(frame: FrameType) -> bool:
     """Whether `frame` runs code of the user."""
     return not _LIBRARY.search(frame.f_code.co_filename)
+
+
+def _is_ordered_by_hash(value: Any) -> bool:
+    return type(value) in (set, frozenset) and len(value) > 1
+
+
+def _function_of(frame: FrameType) -> str:
+    """Name of the function that `frame` runs in; of a comprehension or lambda, of the one around it."""
+    found: FrameType | None = frame
+    while found is not None and found.f_code.co_filename == frame.f_code.co_filename:
+        if not found.f_code.co_name.startswith("<"):
+            return found.f_code.co_name
+        found = found.f_back
+    return frame.f_code.co_name
 
 
 def _their_frame(frame: FrameType | None, *, deep: bool = False) -> FrameType | None:

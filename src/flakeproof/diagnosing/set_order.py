@@ -20,8 +20,10 @@ class Leak:
     function: str
 
 
-def leaks(source: str, known: Collection[tuple[str, str]] = ()) -> list[Leak]:
+def leaks(source: str, known: Collection[tuple[str, str]] = (), giving: Collection[str] = ()) -> list[Leak]:
     """Those in `source`; `known` are functions and their variables that have been seen to hold sets.
+
+    `giving` are functions that have been seen to return sets.
 
     Source that cannot be read has none.
     """
@@ -29,7 +31,7 @@ def leaks(source: str, known: Collection[tuple[str, str]] = ()) -> list[Leak]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return []
-    shared = _assigned(tree.body, frozenset())
+    shared = _assigned(tree.body, frozenset(f"{name}()" for name in giving))
     found = [Leak(line, "<module>") for line in _in_body(tree.body, shared)]
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -74,9 +76,9 @@ def _is_set(node: ast.expr, names: Collection[str]) -> bool:
         case ast.Attribute(attr=name):
             return name in names
         case ast.Call(func=ast.Name(id=name)):
-            return name in _NAMES
+            return name in _NAMES or f"{name}()" in names
         case ast.Call(func=ast.Attribute(value=owner, attr=name)):
-            return name in _MAKING and _is_set(owner, names)
+            return (name in _MAKING and _is_set(owner, names)) or f"{name}()" in names
         case ast.BinOp(left=left, op=operator, right=right):
             return isinstance(operator, _OPERATORS) and (_is_set(left, names) or _is_set(right, names))
     return False

@@ -104,9 +104,10 @@ def _set_order(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]
     for call in calls:
         if call.kind == "set":
             held.setdefault(call.file, set()).add((call.function, call.what))
+    giving = {call.what for call in calls if call.kind == "gives"}
     candidates = []
     for file in {file for file, _ in ran}:
-        for leak in leaks(source(file), held.get(file, set())):
+        for leak in leaks(source(file), held.get(file, set()), giving):
             if (caller := ran.get((file, leak.function))) is not None:
                 place = Place(file=file, line=leak.line, function=leak.function)
                 candidates.append((_distance(caller, flake), -leak.line, place))

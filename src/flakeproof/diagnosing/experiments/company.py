@@ -8,6 +8,7 @@ import msgspec
 from flakeproof.diagnosing.experiments.alone import alone_spec
 from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, SHARED, SHUFFLED
 from flakeproof.diagnosing.laboratory import Laboratory, changed
+from flakeproof.diagnosing.tally import Tally
 from flakeproof.model import Isolation, PytestTarget
 
 _SHARE = 0.06
@@ -65,7 +66,13 @@ def run_company(laboratory: Laboratory, within: list[str]) -> None:
     assert isinstance(target, PytestTarget)
     paths = within or [str(Path(target.arguments[0].partition("::")[0]).parent) if target.arguments else "."]
     own = msgspec.structs.replace(target, arguments=paths, options=_unselected(target.options))
-    _run_among(laboratory, own, f"among the tests of {', '.join(paths)}", victim)
+    where = f"among the tests of {', '.join(paths)}"
+    probe = Tally()
+    laboratory.run(probe, changed(alone_spec(laboratory.given), target=own), seconds=1.0, count=1)
+    if victim not in probe.items:
+        laboratory.notes.append(f"{victim} was not found {where}: name its company with --in")
+    elif len(probe.items) > 1:
+        _run_among(laboratory, own, where, victim)
 
 
 def _run_among(laboratory: Laboratory, target: PytestTarget, where: str, victim: str) -> None:
@@ -78,16 +85,9 @@ def _run_among(laboratory: Laboratory, target: PytestTarget, where: str, victim:
             for number in range(way.processes):
                 own_spec = changed(spec, first_process=number)
                 laboratory.run(tally, own_spec, seconds=seconds / way.processes, count=way.count)
-                if victim and (victim not in tally.items or len(tally.items) == 1):
-                    break
         if not victim and laboratory.flake is not None:
             victim = laboratory.flake.example.item
             tally.restrict(victim)
-        if victim and (victim not in tally.items or len(tally.items) == 1):
-            del laboratory.arms[way.name]
-            if victim not in tally.items:
-                laboratory.notes.append(f"{victim} was not found {where}: name its company with --in")
-            return
     if victim:
         for way in _WAYS:
             laboratory.tally(way.name).restrict(victim)

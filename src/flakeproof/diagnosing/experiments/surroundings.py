@@ -12,7 +12,7 @@ from flakeproof.diagnosing.laboratory import Laboratory, changed
 from flakeproof.model import CommandTarget, Isolation
 
 _SHARE = 0.08
-_LEAST, _MOST = 60, 400
+_LEAST, _MOST = 60, 1000
 _FRESH_COUNT = 60
 _BURN = "import os\nours = os.getppid()\nwhile os.getppid() == ours:\n    for _ in range(1_000_000): pass"
 
@@ -28,7 +28,7 @@ def run_shared(laboratory: Laboratory) -> None:
 
 def run_parallel(laboratory: Laboratory) -> None:
     """Several processes at once, each with one trial."""
-    workers = max(4, 2 * _cores())
+    workers = 6 * _cores()
     spec = changed(alone_spec(laboratory.given), workers=workers, processes=min(workers, _cores()))
     with laboratory.experiment(PARALLEL, f"{workers} processes at once", against=ALONE) as tally:
         laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=_count(laboratory))
@@ -36,7 +36,7 @@ def run_parallel(laboratory: Laboratory) -> None:
 
 def run_busy(laboratory: Laboratory) -> None:
     """Alone, while other processes, which do nothing else, use all processors."""
-    burners = 3 * _cores()
+    burners = 4 * _cores()
     setting = f"alone, one at a time, while {burners} other processes keep the processors busy"
     with laboratory.experiment(BUSY, setting, against=ALONE) as tally, _burning(burners):
         seconds = laboratory.budget.share(_SHARE)
@@ -54,7 +54,7 @@ def run_fresh(laboratory: Laboratory) -> None:
 
 
 def _count(laboratory: Laboratory) -> int:
-    return min(_MOST, max(_LEAST, laboratory.tally(ALONE).trials))
+    return min(_MOST, max(_LEAST, 2 * laboratory.tally(ALONE).trials))
 
 
 def _cores() -> int:
