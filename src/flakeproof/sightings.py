@@ -58,9 +58,9 @@ def of_run(history: History) -> list[SightingSummary]:
             what=one.what,
             place=next((part.place for sight in one.examples for part in sight.parts[:1]), None),
             times=one.times,
-            in_failures=one.failed,
+            in_failures=min(one.failed, failures),
             failures=failures,
-            in_passes=one.passed,
+            in_passes=min(one.passed, passes),
             passes=passes,
             p=p,
             goes_with_failures=p is not None and p < LEVEL,
@@ -77,7 +77,7 @@ def is_misuse(sighting: SightingSummary) -> bool:
 
 
 def _p(failed: int, failures: int, passed: int, passes: int) -> float:
-    """A trial that runs again after its process died may have been counted twice."""
+    """A trial that ended with its process, or runs again because of that, may have been counted besides."""
     failed, passed = min(failed, failures), min(passed, passes)
     return fisher_greater(((failed, failures - failed), (passed, passes - passed)))
 

@@ -88,7 +88,11 @@ def install() -> None:
 
 
 class _Carried:
-    """A function that runs for the trial it was handed over in."""
+    """The function of a thread, or a piece of work for one of a pool: it runs for the trial it was handed over in.
+
+    It does not set back what it finds: what a pool's thread does after a piece of work, which is to call whoever waits
+    for the result, is part of it. The next piece brings its own trial.
+    """
 
     __slots__ = ("_doer", "_function", "_running")
 
@@ -97,6 +101,12 @@ class _Carried:
         self._doer = current()
         self._running = RUNNING.get(None) or (ALONE[0] if self._doer[0] else None)
 
+    def __call__(self, /, *arguments: Any, **named: Any) -> Any:
+        if self._running is not None:
+            RUNNING.set(self._running)
+        _OWNER.set(_Owner(self._doer, self._running or RUNNING.get(None)))
+        return self._function(*arguments, **named)
+
     def __repr__(self) -> str:
         return repr(self._function)
 
@@ -104,38 +114,10 @@ class _Carried:
         return partial, (self._function,)  # an interpreter of its own gets the plain function
 
 
-class _Thread(_Carried):
-    """The function of a thread."""
-
-    __slots__ = ()
-
-    def __call__(self, /, *arguments: Any, **named: Any) -> Any:
-        if self._running is not None:
-            RUNNING.set(self._running)
-        _OWNER.set(_Owner(self._doer, self._running))
-        return self._function(*arguments, **named)
-
-
-class _Work(_Carried):
-    """A piece of work for a thread that had another trial's before, and will have another's."""
-
-    __slots__ = ()
-
-    def __call__(self, /, *arguments: Any, **named: Any) -> Any:
-        before = RUNNING.set(self._running) if self._running is not None else None
-        owner_before = _OWNER.set(_Owner(self._doer, self._running or RUNNING.get(None)))
-        try:
-            return self._function(*arguments, **named)
-        finally:
-            _OWNER.reset(owner_before)
-            if before is not None:
-                RUNNING.reset(before)
-
-
 def _starting(real: Callable[..., Any]) -> Callable[..., Any]:
     def start(*arguments: Any, **named: Any) -> Any:
         if arguments and callable(arguments[0]):
-            return real(_Thread(arguments[0]), *arguments[1:], **named)
+            return real(_Carried(arguments[0]), *arguments[1:], **named)
         return real(*arguments, **named)
 
     return start
@@ -143,7 +125,7 @@ def _starting(real: Callable[..., Any]) -> Callable[..., Any]:
 
 def _submitting(real: Callable[..., Any]) -> Callable[..., Any]:
     def submit(self: Any, fn: Any, /, *arguments: Any, **named: Any) -> Any:
-        return real(self, _Work(fn) if callable(fn) else fn, *arguments, **named)
+        return real(self, _Carried(fn) if callable(fn) else fn, *arguments, **named)
 
     return submit
 
@@ -160,7 +142,7 @@ def _carry_through_pool(module: ModuleType) -> None:
 
 def _mapping(real: Callable[..., Any]) -> Callable[..., Any]:
     def submit(self: Any, func: Any, *arguments: Any, **named: Any) -> Any:
-        return real(self, _Work(func) if callable(func) else func, *arguments, **named)
+        return real(self, _Carried(func) if callable(func) else func, *arguments, **named)
 
     return submit
 

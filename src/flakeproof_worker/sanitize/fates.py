@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from flakeproof_worker.sanitize.descriptors.open import LeftOpen
-from flakeproof_worker.sanitize.leaks.leftover import Leftover
+from flakeproof_worker.sanitize.leaks.leftover import NOT_TIMED, Leftover
 from flakeproof_worker.sanitize.sighting import Sighting
 
 _WAITS = 10
 """Times that a process waits for what the same line of code has left behind."""
-_AT_ONCE_NS = 1
-"""How long something has outlived its trial when that is seen and nobody waits."""
 
 
 @dataclass
@@ -61,7 +59,7 @@ class Fates:
     def _lingered(self, leftover: Leftover) -> None:
         """Tell of what goes a little later than its trial; a descriptor is closed by what lingers, which is told."""
         if not isinstance(leftover, LeftOpen):
-            leftover.lingered_ns = leftover.lingered_ns or _AT_ONCE_NS
+            leftover.lingered_ns = leftover.lingered_ns or NOT_TIMED
             self._note(leftover.sighting())
 
 

@@ -15,6 +15,8 @@ def replace(owner: Any, name: str, make: Callable[[Any], Callable[..., Any]], *,
     if real is None:
         return
     wrapper = functools.update_wrapper(make(real), real)
+    if isinstance(owner, type) and name not in vars(owner):  # inherited: the base class keeps its own
+        wrapper.__module__, wrapper.__qualname__ = owner.__module__, f"{owner.__qualname__}.{name}"
     if module:
         wrapper.__module__ = module
     setattr(owner, name, wrapper)

@@ -27,12 +27,13 @@ def install(table: Table) -> None:
         __module__ = "_io"
 
         def __init__(self, file: Any, mode: str, closefd: bool, opener: Any) -> None:
+            since = table.moment
             super().__init__(file, mode, closefd, opener)
             self._owns = closefd
-            if closefd:
-                is_number = isinstance(file, int)
-                note = table.wrapped if is_number else table.opened
-                note(self.fileno(), _KIND, self, "" if is_number else _text(file), skip=4)
+            if closefd and isinstance(file, int):
+                table.wrapped(self.fileno(), _KIND, self, skip=4)
+            elif closefd:
+                table.opened(self.fileno(), _KIND, self, _text(file), since=since, skip=4)
 
         def _dealloc_warn(self, source: Any) -> None:
             """Called by whatever was built on top when it is collected unclosed."""
@@ -41,10 +42,14 @@ def install(table: Table) -> None:
 
         def close(self) -> None:
             """Close it."""
+            owner = None
             if not self.closed and getattr(self, "_owns", False):
                 finalises = getattr(self, "_finalizing", False) or getattr(self, "_collected", False)
-                table.thing_closes(self.fileno(), self, finalises=finalises, skip=3)
-            super().close()
+                owner = table.thing_closes(self.fileno(), self, finalises=finalises, skip=3)
+            try:
+                super().close()
+            finally:
+                table.gone(owner)
 
         def __reduce_ex__(self, protocol: Any) -> Any:
             raise TypeError(f"cannot pickle {type(self).__name__!r} object")

@@ -70,8 +70,9 @@ def _replace(module: Any, name: str, make: Callable[[Any], Callable[..., Any]]) 
 
 def _opening(table: Table, kind: str, original: Any) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
+        since = table.moment
         number = original(*args, **kwargs)
-        table.opened(number, kind, name=_name(args) if kind == "file" else "", skip=4)
+        table.opened(number, kind, name=_name(args) if kind == "file" else "", since=since, skip=4)
         return number
 
     return call
@@ -102,13 +103,15 @@ def _using(table: Table, original: Any) -> Callable[..., Any]:
 def _closing(table: Table, original: Any) -> Callable[..., Any]:
     def call(fd: Any) -> Any:
         number = fd if type(fd) is int else _as_number(fd)
-        if not table.closes(number, skip=4):
-            return original(fd)
+        owner = table.closes(number, skip=4)
         try:
             return original(fd)
         except OSError as error:
-            table.close_failed(number, error, skip=4)
+            if owner is None:
+                table.close_failed(number, error, skip=4)
             raise
+        finally:
+            table.gone(owner)
 
     return call
 

@@ -14,7 +14,7 @@ NOBODY: Who = (0, "")
 class Owner:
     """What a number belongs to: an object that will close it, or whoever holds the bare number."""
 
-    __slots__ = ("identity", "kind", "made", "name", "number", "previous", "reference", "who")
+    __slots__ = ("closing", "ended", "identity", "kind", "made", "name", "number", "previous", "reference", "who")
 
     def __init__(self, number: int, kind: str, made: Stack, who: Who, thing: Any = None, name: str = "") -> None:
         """`thing` is the object, None for a bare number."""
@@ -26,6 +26,10 @@ class Owner:
         self.who = who
         self.identity = id(thing) if thing is not None else 0
         self.reference = weakref.ref(thing) if thing is not None else None
+        self.ended: Ended | None = None
+        """How this came to its end, for an object that does not know."""
+        self.closing = False
+        """Whether the call that closes it has begun."""
         self.previous: Owner | None = None
         """An object that has the same number and has not let go of it."""
 

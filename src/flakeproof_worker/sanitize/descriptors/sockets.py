@@ -16,7 +16,7 @@ def install(table: Table) -> None:
     init, accept, close, detach = kind.__init__, kind.accept, kind._real_close, kind.detach
     finalise = _socket.socket.__del__  # type: ignore[attr-defined]  # typeshed does not know it
     given = threading.local()
-    """Whether this thread is about to make an object of a number that the kernel has just given out."""
+    """Since when this thread is about to make an object of a number that the kernel gives out; None if it is not."""
 
     def initialise(
         self: Any,
@@ -25,25 +25,29 @@ def install(table: Table) -> None:
         proto: int = -1,
         fileno: Any = None,
     ) -> None:
+        given_out = getattr(given, "since", None)
+        since = table.moment if given_out is None else given_out
         init(self, family, type, proto, fileno)
         number = self.fileno()
-        if fileno is None or getattr(given, "yes", False):
-            table.opened(number, _KIND, self, skip=3)
+        if fileno is None or given_out is not None:
+            table.opened(number, _KIND, self, since=since, skip=3)
         else:
             table.wrapped(number, _KIND, self, skip=3)
 
     def accepting(self: Any) -> Any:
-        given.yes = True
+        given.since = table.moment
         try:
             return accept(self)
         finally:
-            given.yes = False
+            given.since = None
 
     def closing(self: Any, *args: Any) -> None:
         number = self.fileno()
-        if number >= 0:
-            table.thing_closes(number, self, skip=3)
-        close(self, *args)
+        owner = table.thing_closes(number, self, skip=3) if number >= 0 else None
+        try:
+            close(self, *args)
+        finally:
+            table.gone(owner)
 
     def detaching(self: Any) -> int:
         number: int = detach(self)
@@ -53,9 +57,9 @@ def install(table: Table) -> None:
 
     def finalised(self: Any) -> None:
         number = self.fileno()
-        if number >= 0:
-            table.thing_closes(number, self, finalises=True, skip=3)
+        owner = table.thing_closes(number, self, finalises=True, skip=3) if number >= 0 else None
         finalise(self)
+        table.gone(owner)
 
     _dress(initialise, init)
     _dress(accepting, accept)

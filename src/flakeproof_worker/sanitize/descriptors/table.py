@@ -1,8 +1,9 @@
 """The table of all descriptor numbers that Python code has opened: who owns each, and what is wrong when one is closed.
 
-A number is noted after the call that opens it and forgotten before the call that closes it, so that in between nobody
-else can have got it. What only C code opens or closes is not seen; a number that turns up again without having been
-closed shows that it was.
+A number is noted after the call that opens it. Before the call that closes it, its owner is marked as closing, and
+after it forgotten, if nobody else has got it by then. In between it is still that owner's: the collector may run at any
+time, most of all in code like this, and the finaliser of what it collects may close the very number. What only C code
+opens or closes is not seen; a number that turns up again without having been closed shows that it was.
 """
 
 import errno
@@ -30,9 +31,15 @@ class Table:
         self._current = current
         self._here = here
         self._owners: dict[int, Owner] = {}
+        self._things: dict[int, Owner] = {}
+        """By the identity of an object, what it owns or has owned, until it closes that; its finaliser may be late."""
         self._ended: dict[int, deque[Ended]] = {}
         self._opened: dict[int, list[Owner]] = {}
         """By trial, while it runs."""
+        self._vain: dict[int, tuple[int, Callable[[Owner], Sighting]]] = {}
+        """By number, the last time that nobody's was closed, and how to tell of it if it was somebody's after all."""
+        self.moment = 0
+        """So often something was closed that was nobody's, as far as is known."""
         self.active = True
         """False in a copy of the process that code of the user has made."""
 
@@ -53,6 +60,8 @@ class Table:
     def has(self, owner: Owner) -> bool:
         """Whether `owner` owns its number still, alone or with another."""
         present = self._owners.get(owner.number)
+        if present is None or present.closing:
+            return False
         while present is not None and present is not owner:
             present = present.previous
         return present is not None
@@ -69,14 +78,32 @@ class Table:
 
     # -- opening
 
-    def opened(self, number: int, kind: str, thing: Any = None, name: str = "", skip: int = 2) -> None:
-        """The kernel has given out `number`, for `thing` or as a bare number."""
+    def opened(
+        self, number: int, kind: str, thing: Any = None, name: str = "", *, since: int | None = None, skip: int = 2
+    ) -> None:
+        """The kernel has given out `number`, for `thing` or as a bare number; not before the moment `since`."""
         if not self.active:
             return
         stale = self._owners.get(number)
-        if stale is not None:
+        if stale is not None and not stale.closing:
             self._ended_by(stale, (), NOBODY, 0)  # closed unseen, or the number would not be free
-        self._own(Owner(number, kind, self._here(skip), self._current(), thing, name))
+        owner = Owner(number, kind, self._here(skip), self._current(), thing, name)
+        self._own(owner)
+        if since is not None and since != self.moment:
+            self._closed_meanwhile(owner, since)
+
+    def _closed_meanwhile(self, owner: Owner, since: int) -> None:
+        """Tell of it if `owner` lost its number, which the kernel gave out after `since`, before it was noted here.
+
+        That is no rare thing: noting it makes objects, which makes the collector run, which closes what it collects.
+        """
+        moment, told = self._vain.get(owner.number, (0, None))
+        if told is None or moment <= since:
+            return
+        try:
+            os.fstat(owner.number)
+        except OSError:
+            self._note(told(owner))
 
     def wrapped(self, number: int, kind: str, thing: Any, name: str = "", skip: int = 2) -> None:
         """`thing` has been made of a number that is there, and will close it."""
@@ -90,6 +117,7 @@ class Table:
 
     def released(self, number: int, thing: Any, skip: int = 2) -> None:
         """`thing` has let go of its number, which is whoever's who has got it."""
+        self._things.pop(id(thing), None)
         present = self._owners.get(number)
         if not self.active or present is None:
             return
@@ -108,30 +136,38 @@ class Table:
 
     def _own(self, owner: Owner) -> None:
         self._owners[owner.number] = owner
+        if owner.identity:
+            self._things[owner.identity] = owner
         opened = self._opened.get(owner.who[0])
         if opened is not None:
             opened.append(owner)
 
     # -- closing
 
-    def closes(self, number: int, skip: int = 2) -> bool:
-        """Somebody is about to close the bare `number`; whether `close_failed` wants to know should it not be open."""
+    def closes(self, number: int, skip: int = 2) -> Owner | None:
+        """Somebody is about to close the bare `number`; whose it is, to be told to `gone` afterwards."""
         if not self.active:
-            return False
+            return None
         who, stack = self._current(), self._here(skip)
-        present = self._owners.pop(number, None)
-        if present is None:
-            return number in self._ended
+        present = self._owners.get(number)
         earlier = self._had(number, who)
+        if present is None:
+            self._in_vain(number, lambda victim: tell.closed_by_number(victim, stack, who, earlier))
+            return None
         if not present.is_bare or (earlier is not None and present.who != who and present.who[0] and who[0]):
             self._note(tell.closed_by_number(present, stack, who, earlier))
         self._ended_by(present, stack, who, 0)
-        return False
+        return present
+
+    def gone(self, owner: Owner | None) -> None:
+        """The number of `owner` has been closed."""
+        if owner is not None and self._owners.get(owner.number) is owner:
+            del self._owners[owner.number]
 
     def closes_range(self, low: int, high: int, skip: int = 2) -> None:
         """Somebody is about to close all numbers from `low` to below `high` that there are."""
         for number in [number for number in list(self._owners) if low <= number < high]:
-            self.closes(number, skip + 1)
+            self.gone(self.closes(number, skip + 1))
 
     def close_failed(self, number: int, error: OSError, skip: int = 2) -> None:
         """The close of a bare number that nobody owned has failed."""
@@ -140,13 +176,17 @@ class Table:
             before = self._had(number, who) or ended[-1]
             self._note(tell.closed_again(number, self._here(skip), who, before))
 
-    def thing_closes(self, number: int, thing: Any, *, finalises: bool = False, skip: int = 2) -> None:
-        """`thing` is about to close its number; by its finaliser, if it `finalises`, which can happen anywhere."""
+    def thing_closes(self, number: int, thing: Any, *, finalises: bool = False, skip: int = 2) -> Owner | None:
+        """`thing` is about to close its number; by its finaliser, if it `finalises`, which can happen anywhere.
+
+        Returns whose number it is, to be told to `gone` afterwards.
+        """
         if not self.active:
-            return
+            return None
         who, stack = self._current(), self._here(skip)
         identity = id(thing)
-        present = self._owners.pop(number, None)
+        mine = self._things.pop(identity, None)
+        present = self._owners.get(number)
         own = present.among(identity) if present is not None else None
         if present is not None and own is not None:
             if finalises:
@@ -156,11 +196,8 @@ class Table:
             elif finalises and own.who[0]:
                 self._note(tell.left_to_finaliser(own))
             self._ended_by(present, stack, who, identity)
-            return
-        past = self._past(number, identity)
-        if past is not None:
-            mine = past.owner.among(identity)
-            assert mine is not None
+            return present
+        if mine is not None and mine.number == number and (past := mine.ended) is not None:
             if finalises:
                 who = mine.who
             # It may have been closed under its hands, by somebody who has been told of.
@@ -170,25 +207,35 @@ class Table:
                 self._note(tell.thing_closed_other(mine, present, stack, who, past, blamed, finalises=finalises))
             elif not innocent:
                 self._note(tell.thing_closed_again(mine, stack, who, past, finalises=finalises))
+                self._in_vain(
+                    number,
+                    lambda victim: tell.thing_closed_other(mine, victim, stack, who, past, None, finalises=finalises),
+                )
         if present is not None:
             self._ended_by(present, stack, who, identity)
+        return present
+
+    def _in_vain(self, number: int, told: Callable[[Owner], Sighting]) -> None:
+        self.moment += 1
+        self._vain[number] = self.moment, told
 
     def _ended_by(self, owner: Owner, closed: Stack, who: Who, identity: int) -> None:
         ended = self._ended.get(owner.number)
         if ended is None:
             ended = self._ended[owner.number] = deque(maxlen=_REMEMBERED)
-        ended.append(Ended(owner, closed, who, identity))
+        record = Ended(owner, closed, who, identity)
+        ended.append(record)
+        holder: Owner | None = owner
+        while holder is not None:
+            holder.ended = record
+            holder = holder.previous
+        owner.closing = True
 
     def _had(self, number: int, who: Who) -> Ended | None:
         """The last time that `number` was that of `who`, or was closed by them."""
         if not who[0]:
             return None
         return next((past for past in reversed(self._ended.get(number, ())) if who in (past.owner.who, past.who)), None)
-
-    def _past(self, number: int, identity: int) -> Ended | None:
-        """How the ownership of an object came to its end."""
-        found = self._ended.get(number, ())
-        return next((past for past in reversed(found) if past.owner.among(identity) is not None), None)
 
     # -- use
 

@@ -1,8 +1,6 @@
 """What is wrong with a descriptor, in words: both sides of it, the guilty line first."""
 
-import os
-
-from flakeproof_worker.sanitize import trace
+from flakeproof_worker.sanitize import trace, wording
 from flakeproof_worker.sanitize.descriptors.owners import Ended, Owner, Who
 from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack
 
@@ -125,14 +123,8 @@ def _part(role: str, stack: Stack, who: Who) -> Part:
 
 
 def _at(stack: Stack, who: Who) -> str:
-    trial, item = who
-    test = f" in {item}" if item else ""
-    return f"at {_line(stack)}{test}" + (
-        f" in test {trial}" if trial and not item else f" (test {trial})" if trial else ""
-    )
+    return wording.at(trace.places(stack), who)
 
 
 def _line(stack: Stack) -> str:
-    places = trace.places(stack)
-    place = trace.user_place(places) or (places[0] if places else None)
-    return f"{os.path.basename(place.file)}:{place.line}" if place is not None else "an unknown place"  # noqa: PTH119
+    return wording.line(trace.places(stack))

@@ -2,11 +2,14 @@
 
 from typing import NamedTuple
 
+from flakeproof_worker.sanitize import wording
 from flakeproof_worker.sanitize.attribution import Doer
-from flakeproof_worker.sanitize.sighting import Part, Place, Sighting, Stack
-from flakeproof_worker.sanitize.trace import places, user_place
+from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack
+from flakeproof_worker.sanitize.trace import places
 
 SANITIZER = "leaks"
+NOT_TIMED = -1
+"""Stands for the time that something has lingered when nobody has waited for its end."""
 
 
 class Creation(NamedTuple):
@@ -65,22 +68,20 @@ class Leftover:
         assert seen is not None
         (trial, item), stack = self.creation
         created = places(stack)
-        place = user_place(created) or (created[0] if created else None)
-        origin = f"made in trial {trial}" + (f" at {_line(place)}" if place else "")
+        origin = f"made {wording.at(created, self.creation.doer)}"
         if self.lingered_ns:
             kind = f"{seen.noun} outlived its test"
-            text = f"{seen.name}, {origin}, outlived its test by up to {_duration(self.lingered_ns)}"
+            text = f"{seen.name}, {origin}, outlived its test{_by(self.lingered_ns)}"
         else:
             kind = f"{seen.noun} {seen.state}"
             text = f"{seen.name}, {origin}, was {seen.state}"
         return Sighting(SANITIZER, kind, seen.what, text, (Part("created", created, trial, item), *seen.others))
 
 
-def _line(place: Place) -> str:
-    return f"{place.file}:{place.line} in {place.function}"
-
-
-def _duration(nanoseconds: int) -> str:
+def _by(nanoseconds: int) -> str:
+    """How long that was, if somebody has waited for it."""
+    if nanoseconds == NOT_TIMED:
+        return ""
     if nanoseconds < 1_000_000:
-        return f"{max(nanoseconds / 1e6, 0.01):.2f} ms"
-    return f"{nanoseconds / 1e6:.0f} ms"
+        return f" by up to {max(nanoseconds / 1e6, 0.01):.2f} ms"
+    return f" by up to {nanoseconds / 1e6:.0f} ms"

@@ -1,7 +1,7 @@
 """asyncio's tasks that outlive their trial, in any loop.
 
-Only what a loop's `create_task` makes is known, which is what asyncio itself uses everywhere: a trial's own task is
-none of these.
+Only what a loop's `create_task` makes is known, which is what asyncio itself uses everywhere. The task of a trial
+itself is made otherwise, and is none of these.
 """
 
 import sys
