@@ -11,6 +11,7 @@ from typing import Any
 from flakeproof import project as project_file
 from flakeproof.errors import UsageError
 from flakeproof.model import SANITIZERS, Isolation
+from flakeproof.perturbing import parse_clock, parse_delays, parse_noise
 from flakeproof.presets import PRESETS
 from flakeproof.project import TABLE
 from flakeproof.text import parse_duration, parse_rate, parse_share, parse_whole, shortened
@@ -132,6 +133,11 @@ _PARSERS: Mapping[str, Parser] = {
     "error": parse_share,
     "max-rate": parse_share,
     "confidence": parse_share,
+    "delay": parse_delays,
+    "race": _flag,
+    "noise": parse_noise,
+    "clock": parse_clock,
+    "gc": _whole(1, 1_000_000),
     "python": _text,
     "loop": _text,
     "sanitize": _sanitizers,

@@ -127,6 +127,39 @@ class PytestTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag=
 Target = CallableTarget | CommandTarget | PytestTarget
 
 
+class Delay(Record, frozen=True, kw_only=True):
+    """Pauses at lines of Python code."""
+
+    file: str
+    """Glob for the file: its name, the end of its path, or all of it."""
+    where: str
+    """Glob for functions, or the number of a line."""
+    least: float
+    """Seconds, of the shortest pause."""
+    most: float
+    """Seconds, of the longest."""
+    probability: float = 1.0
+    """Of a pause each time that such a line is reached."""
+    share: float = 1.0
+    """Of the trials in which there are pauses at all."""
+
+
+class Perturbations(Record, frozen=True, kw_only=True):
+    """Changes to the surroundings of each trial that provoke failures; what is random is drawn from its seed."""
+
+    delays: list[Delay] = []
+    race: bool = False
+    """Whether threads and tasks are switched as often, and as unexpectedly, as can be."""
+    noise: dict[str, int] = {}
+    """Processes that keep the machine busy beside the tests, by kind: `cpu`, `io`, `memory`."""
+    clock: str | None = None
+    """What the time of day is: `boundaries`, a shift in seconds with its sign, or the instant at which trials begin."""
+    gc: int | None = None
+    """Allocations after which garbage is collected, on average."""
+    records_places: bool = False
+    """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
+
+
 class Question(Record, frozen=True, kw_only=True):
     """What a run is to find out: whether the target fails at a rate below, or above, this one."""
 
@@ -275,6 +308,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
     sanitize: Sanitize | None = None
     question: Question | None = None
     """The run ends as soon as this is answered."""
+    perturbations: Perturbations = Perturbations()
 
     @property
     def is_fixed_count(self) -> bool:

@@ -9,15 +9,17 @@ from flakeproof import presets
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
+from flakeproof.perturbing import perturbations_of
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
 
+_FOR_PYTHON = ("delay", "race", "clock", "gc")
 _FOR_FUNCTIONS = ("loop", "server", "settle", "io")
 _FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
-_FOR_PYTHON = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
+_WATCHING = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
 _FOR_TESTS = ("pytest-args", "shuffle", "private-home", "drop-failed")
 _SCENARIO_SETTINGS = ("server", "settle", "io")
 _DEFAULT_TIMEOUT = 300.0
@@ -73,6 +75,7 @@ def build(
         ci_rate=ci_rate,
         sanitize=_sanitize(target, config),
         question=question,
+        perturbations=perturbations_of(config, target),
     )
 
 
@@ -137,9 +140,10 @@ def _target(
         )
     _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")
     if isinstance(wanted, CommandLine):
+        _refuse(config, _FOR_PYTHON, "is for Python functions and tests, and this is a command", "leave it out")
         _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
         _refuse(
-            config, _FOR_PYTHON, "is for Python, and this is a command", "for a command: flakeproof fdtrace -- COMMAND"
+            config, _WATCHING, "is for Python, and this is a command", "for a command: flakeproof fdtrace -- COMMAND"
         )
         if extra:
             raise UsageError("--set is for scenarios, and this is a command", "variables of its own: --env NAME=VALUE")

@@ -13,6 +13,7 @@ from flakeproof_worker.loaded import Loaded
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.once import Once
 from flakeproof_worker.output import Output
+from flakeproof_worker.perturb.applied import prepare
 from flakeproof_worker.randomness import GlobalRandom
 from flakeproof_worker.sanitize.start import watch_for
 
@@ -41,6 +42,8 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     if target["kind"] != "pytest":
         GlobalRandom().seed(once.seed)
 
+    perturbed = prepare(order["perturbations"], target, order["scratch"])
+
     def leave(error: BaseException | None = None) -> None:
         if os.getpid() != process:
             end_copy(error)
@@ -48,7 +51,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     def begin(loaded: Loaded) -> None:
         stacks.prepare(os.dup(1))  # pytest has put its own in place
         once.output.discard()
-        once.run(loaded.watched(watch), leave)
+        once.run(perturbed(loaded.watched(watch)), leave)
 
     load_target = importlib.import_module("flakeproof_worker.targets").with_target
     try:

@@ -45,6 +45,8 @@ class Duty:
     """Whether a trial may have a PYTHONHASHSEED of its own."""
     listens: bool
     """Whether the coordinator says which items to leave out, between trials."""
+    perturbations: Mapping[str, Any]
+    """What the coordinator asked for."""
     loaded: Loaded
     owner: bool = True
     """False in a copy of this process that a trial made with fork(2): such a copy must never report."""

@@ -19,6 +19,7 @@ from flakeproof_worker.leases import Leases
 from flakeproof_worker.loaded import Loaded
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.output import Output
+from flakeproof_worker.perturb.applied import prepare
 from flakeproof_worker.reporter import Reporter
 from flakeproof_worker.sanitize.start import watch_for
 from flakeproof_worker.targets import with_target
@@ -53,6 +54,7 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
     environment = dict(os.environ)
     watch = watch_for(order)  # before anything of the user's is imported
     said_bye = False
+    perturbed = prepare(order["perturbations"], order["target"], order["scratch"])
     start = perf_counter_ns()
 
     def begin(loaded: Loaded) -> None:
@@ -77,7 +79,8 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
             sanitize=order["sanitize"],
             draws_hash_seed=order["draws_hash_seed"],
             listens=order["listens"],
-            loaded=loaded.watched(watch),
+            perturbations=order["perturbations"],
+            loaded=perturbed(loaded.watched(watch)),
         )
         lane_kind = lanes_for(order["target"]["kind"], order["isolation"], order["lanes"], is_async=loaded.is_async)
         run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run

@@ -131,6 +131,7 @@ def test_the_worker_starts_by_path_with_nothing_around_it(tmp_path: Path) -> Non
         "draws_hash_seed": True,
         "listens": False,
         "sanitize": None,
+        "perturbations": {},
         "target": {
             "kind": "callable",
             "folder": str(tmp_path),

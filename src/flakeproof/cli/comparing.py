@@ -36,7 +36,10 @@ _DEFAULT_ERROR = 0.01
 _DEFAULT_REDUCTION = 10.0
 _DEFAULT_SECONDS = 600.0
 _NUMBERS_LEFT_OUT = 1000
-_PROVOKING = ("workers", "processes", "isolation", "shuffle", "settle", "set_")
+_PROVOKING = (
+    *("workers", "processes", "isolation", "shuffle", "settle", "set_"),
+    *("delay", "race", "noise", "clock", "gc"),
+)
 """Options that make a failure show; the ones that an arm has for itself are what it is, and stay."""
 _REPORTS = ("json", "markdown")
 _OF_COMPARISON = ("count", "duration", "error", "seed", "json", "markdown", "store")

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-_HOW_MUCH, _HOW, _WATCHING, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
+_HOW_MUCH, _HOW, _PROVOKE, _WATCHING, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
     "How much",
     "How",
+    "Provoke it",
     "Sanitizers",
     "Tests of pytest",
     "Commands",
@@ -127,6 +128,37 @@ Grace = Annotated[
     ),
 ]
 Seed = Annotated[str | None, _text("--seed", help="Seed of the run. [drawn and printed]", panel=_HOW, metavar="N")]
+Delay = Annotated[
+    list[str] | None,
+    _text(
+        "--delay",
+        help="Pause Python code: at lines of functions, FILE:FUNCTION:1ms..50ms@p=0.1, or at one, FILE:LINE:20ms; "
+        "may be repeated.",
+        panel=_PROVOKE,
+        metavar="WHERE:TIME",
+    ),
+]
+Race = Annotated[
+    bool,
+    typer.Option("--race", help="Switch threads and tasks often, where it hurts.", rich_help_panel=_PROVOKE),
+]
+Noise = Annotated[
+    str | None,
+    _text("--noise", help="Processes that keep the machine busy.", panel=_PROVOKE, metavar="cpu=2,io=1,memory=1"),
+]
+Clock = Annotated[
+    str | None,
+    _text(
+        "--clock",
+        help="Another time of day: `boundaries` (before midnight, a year's end, …), +3d, or 2024-02-29T23:59:59.9.",
+        panel=_PROVOKE,
+        metavar="WHEN",
+    ),
+]
+Gc = Annotated[
+    str | None,
+    _text("--gc", help="Collect garbage every N allocations, about.", panel=_PROVOKE, metavar="N"),
+]
 Python = Annotated[
     str | None, _text("--python", help="Interpreter of the code under test.", panel=_HOW, metavar="PATH")
 ]

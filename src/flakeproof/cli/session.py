@@ -36,7 +36,7 @@ _EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
 
 def settings(options: Mapping[str, Any], targets: Sequence[str] = ()) -> Config:
     """The settings of this command for `targets`; a flag that was not given is not a setting."""
-    given = {name.replace("_", "-"): value for name, value in options.items() if value is not False}
+    given = {name.replace("_", "-"): value for name, value in options.items() if value is not False and value != []}
     return configuration.load(given, os.environ, Path.cwd(), targets=targets)
 
 

@@ -20,10 +20,12 @@ from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import Sink, signals_stop
 from flakeproof.engine.leftovers import nothing_left_running, temporary_root
+from flakeproof.engine.noise import noise
 from flakeproof.engine.stop import Stop
 from flakeproof.engine.turns import Turns
+from flakeproof.engine.without_effect import without_effect
 from flakeproof.errors import about
-from flakeproof.events import AnyEvent, RunStarted
+from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.model import Isolation
 
 _TICK = 0.05
@@ -69,9 +71,19 @@ def execute_comparison(spec: ComparisonSpec, run_id: str, runs: Sequence[ArmRun]
     )
     with temporary_root() as temporary:
         match = _Match(spec, run_id, runs, judge, temporary)
-        with signals_stop(match.stop), nothing_left_running(run_id):
+        load = noise(_noise_of(spec), temporary, run_id)
+        with signals_stop(match.stop), nothing_left_running(run_id), load:
             match.run()
     match.end()
+
+
+def _noise_of(spec: ComparisonSpec) -> dict[str, int]:
+    """The arms share one machine, and so what keeps it busy: for each kind the more of the two."""
+    found: dict[str, int] = {}
+    for arm in spec.arms:
+        for kind, count in arm.spec.perturbations.noise.items():
+            found[kind] = max(count, found.get(kind, 0))
+    return found
 
 
 class _Match:
@@ -131,8 +143,11 @@ class _Match:
 
     def end(self) -> None:
         """Tell that it has ended; to be told when all is done."""
-        for dispatcher, run in zip(self._dispatchers, self._runs, strict=True):
-            _telling(run.sinks)(dispatcher.end())
+        for dispatcher, run, arm in zip(self._dispatchers, self._runs, self._spec.arms, strict=True):
+            tell = _telling(run.sinks)
+            for note in without_effect(arm.spec.perturbations, run.folder):
+                tell(Noted(message=note))
+            tell(dispatcher.end())
         stopped = None if self._decided or self._stop is None else self._stop.value
         self._judge.hear(ComparisonEnded(elapsed=self._elapsed, stopped=stopped))
 

@@ -193,6 +193,7 @@ class Dispatcher:
             "listens": spec.drop_failed,
             "sanitize": msgspec.to_builtins(spec.sanitize),
             "target": msgspec.to_builtins(target),
+            "perturbations": msgspec.to_builtins(spec.perturbations),
         }
         environment = {**os.environ, RUN: marker_of(self._run_id)}
         if not isinstance(target, CommandTarget):

@@ -15,8 +15,10 @@ from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.inquiry import Inquiry
 from flakeproof.engine.ledger import Pool
 from flakeproof.engine.leftovers import nothing_left_running, temporary_root
+from flakeproof.engine.noise import noise
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.stop import Stop
+from flakeproof.engine.without_effect import without_effect
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
 
@@ -41,10 +43,13 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
         dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
         emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
         before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
-        with signals_stop(dispatcher.stop), nothing_left_running(run_id):
+        load = noise(spec.perturbations.noise, temporary, run_id)
+        with signals_stop(dispatcher.stop), nothing_left_running(run_id), load:
             dispatcher.run()
     if before is not None and (changes := difference(before, snapshot(spec.target.folder))):
         emit(Noted(message=changes))
+    for note in without_effect(spec.perturbations, folder):
+        emit(Noted(message=note))
     emit(dispatcher.end())
 
 

@@ -34,6 +34,8 @@ class _Fresh(Judged):
             "folder": folder,
             "target": duty.target,
             "sanitize": duty.sanitize,
+            "perturbations": duty.perturbations,
+            "scratch": duty.scratch,
         }
         os.ftruncate(verdict, 0)
         os.write(verdict, json.dumps(order).encode())

@@ -1,0 +1,223 @@
+"""Probes of the search for a line as real runs: the pauses of each trial follow from its seed, known to both sides."""
+
+import json
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flakeproof.clock import monotonic_ns
+from flakeproof.delay_search import MOST_CANDIDATES, Pause, Place, Probed
+from flakeproof.delay_sites import writes_from
+from flakeproof.engine.execute import execute
+from flakeproof.errors import CannotRunError
+from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialLost, TrialSkipped, TrialsPassed
+from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
+from flakeproof.verdict import INTERRUPTED, TERMINATED
+from flakeproof_worker.durations import RATIO
+from flakeproof_worker.perturb.draws import active
+from flakeproof_worker.perturb.places import NAME
+from flakeproof_worker.seeds import trial_seed
+
+_TRACED = 6
+"""Trials whose lines are written down."""
+_START = 0.4
+"""Seconds that it takes to start processes, as long as nobody has measured it."""
+_LEAST_TIMEOUT = 5.0
+_TIMES = 20.0
+"""A trial may take so many times what one without pauses takes, plus its pauses."""
+
+
+class StoppedError(Exception):
+    """A signal has ended a probe."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Probes:
+    """Runs trials of `spec`, with its own perturbations and the pauses of the search."""
+
+    def __init__(self, spec: RunSpec, budget: float) -> None:
+        """`budget` is in seconds."""
+        self._started = monotonic_ns()
+        self._budget = budget
+        self._next = spec.first
+        self._number = 0
+        self._start = _START
+        self._trial = 0.0
+        """Seconds of a trial without pauses."""
+        self.trials = 0
+        """That have been run."""
+        self.seen: dict[str, int] = {}
+        """How often each signature was seen."""
+        alone = spec.isolation is Isolation.SHARED
+        self._spec = msgspec.structs.replace(
+            spec,
+            preset=None,
+            duration=None,
+            max_failures=None,
+            drop_failed=False,
+            question=None,
+            workers=spec.processes if alone else spec.workers,
+        )
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the budget."""
+        return self._budget - self.seconds
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return (monotonic_ns() - self._started) / 1e9
+
+    def seconds_for(self, count: int, each: float) -> float:
+        """How long a probe will take whose trials are paused for `each` seconds on average."""
+        one = self._trial + each
+        if count == 1:
+            return one
+        return self._start + count * one / self._spec.workers
+
+    def places(self) -> list[Place]:
+        """The lines of the project's own code that a few trials execute."""
+        with tempfile.TemporaryDirectory(prefix="flakeproof-search-") as folder:
+            began = monotonic_ns()
+            ended = self._run(
+                Perturbations(**_kept(self._spec.perturbations), records_places=True), _TRACED, Path(folder)
+            )
+            elapsed = (monotonic_ns() - began) / 1e9
+            self._start = max(0.05, elapsed - ended.elapsed)
+            path = Path(folder, NAME)
+            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        return _places(lines, ended.trials)
+
+    def __call__(self, pauses: Sequence[Pause], count: int) -> list[Probed]:
+        """Run `count` trials, each with pauses of its own choice among these."""
+        first = self._next
+        own = self._spec.perturbations
+        delays = [*own.delays, *(_delay(pause) for pause in pauses)]
+        with tempfile.TemporaryDirectory(prefix="flakeproof-search-") as folder:
+            ended = self._run(Perturbations(**_kept(own), delays=delays), count, Path(folder))
+        if not pauses:
+            self._trial = ended.duration
+        shares = [delay.share for delay in delays]
+        found = []
+        for trial in range(first, first + count):
+            if trial in ended.without_result:
+                continue
+            chosen = active(trial_seed(self._spec.seed, trial), shares)[len(own.delays) :]
+            found.append(Probed(chosen, ended.failed.get(trial, ())))
+        return found
+
+    def _run(self, perturbations: Perturbations, count: int, folder: Path) -> "_Ended":
+        self._number += 1
+        paused = sum(delay.share * delay.most for delay in perturbations.delays)
+        limit = max(_LEAST_TIMEOUT, _TIMES * (self._trial + paused)) if self._trial else math.inf
+        spec = msgspec.structs.replace(
+            self._spec,
+            count=count,
+            first=self._next,
+            perturbations=perturbations,
+            timeout=_shorter(limit, self._spec.timeout),
+        )
+        self._next += count
+        ended = _Ended()
+        execute(spec, f"search-{self._number}", folder, [ended.add], None)
+        if ended.stopped in (INTERRUPTED, TERMINATED):
+            raise StoppedError(ended.stopped)
+        if ended.stopped is not None:
+            raise CannotRunError(f"the search for a line cannot go on: {ended.stopped}")
+        self.trials += count
+        for names in ended.failed.values():
+            for name in names:
+                self.seen[name] = self.seen.get(name, 0) + 1
+        return ended
+
+
+def _shorter(limit: float, asked: float | None) -> float | None:
+    if asked is None:
+        return limit if limit < math.inf else None
+    return min(limit, asked)
+
+
+def _kept(own: Perturbations) -> dict[str, Any]:
+    """The perturbations that the user asked for, but for delays."""
+    return {
+        name: getattr(own, name) for name in Perturbations.__struct_fields__ if name not in ("delays", "records_places")
+    }
+
+
+def _delay(pause: Pause) -> Delay:
+    return Delay(
+        file=pause.place.file,
+        where=str(pause.place.line),
+        least=pause.seconds,
+        most=pause.seconds,
+        probability=pause.probability,
+        share=pause.share,
+    )
+
+
+class _Ended:
+    """How the trials of a probe ended."""
+
+    def __init__(self) -> None:
+        self.failed: dict[int, frozenset[str]] = {}
+        self.without_result: set[int] = set()
+        self.elapsed = 0.0
+        self.stopped: str | None = None
+        self._passed = 0
+        self._timed = 0
+        self._seconds = 0.0
+
+    @property
+    def trials(self) -> int:
+        """That have a result."""
+        return self._passed + len(self.failed)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of a trial, on average."""
+        return self._seconds / self._timed if self._timed else 0.0
+
+    def add(self, event: AnyEvent) -> None:
+        match event:
+            case TrialFailed():
+                self._timed += 1
+                self._seconds += event.failure.duration
+                names = frozenset(failure.signature for failure in (event.failure, *event.further))
+                self.failed[event.failure.trial] = names
+            case TrialSkipped() | TrialLost():
+                self.without_result.add(event.trial)
+            case TrialsPassed():
+                self._passed += event.count
+                self._timed += sum(count for _, count in event.durations)
+                self._seconds += sum(count * RATIO**bucket / 1e9 for bucket, count in event.durations)
+            case RunEnded():
+                self.elapsed, self.stopped = event.elapsed, event.stopped
+
+
+def _places(lines: Sequence[str], trials: int) -> list[Place]:
+    """From what the workers have written down; what several threads execute comes first if there are too many."""
+    hits: dict[tuple[str, int, str], dict[tuple[int, str], int]] = {}
+    for text in lines:
+        try:
+            trial, unit, file, line, function, count = json.loads(text)
+        except ValueError:
+            continue  # a process was killed while it wrote
+        seen = hits.setdefault((file, line, function), {})
+        seen[trial, unit] = max(count, seen.get((trial, unit), 0))
+    found = []
+    for (file, line, function), seen in hits.items():
+        units: dict[int, int] = {}
+        for trial, _ in seen:
+            units[trial] = units.get(trial, 0) + 1
+        hits_each = sum(seen.values()) / max(1, trials)
+        found.append(Place(file, line, function, hits_each, max(units.values()), writes_from(file, line)))
+    found.sort(key=lambda place: (-place.units, place.hits))
+    return sorted(found[:MOST_CANDIDATES], key=lambda place: (place.file, place.line))

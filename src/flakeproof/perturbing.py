@@ -1,0 +1,214 @@
+"""What perturbations are written like, and whether they can mean anything in a project."""
+
+import difflib
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from flakeproof.errors import UsageError
+from flakeproof.model import CallableTarget, CommandTarget, Delay, Perturbations, PytestTarget, Target
+from flakeproof.text import parse_duration, parse_rate, parse_whole, short_duration, shortened
+from flakeproof_worker.perturb import instants, patterns
+from flakeproof_worker.perturb.own_code import OwnCode
+
+if TYPE_CHECKING:
+    from flakeproof.config import Config
+
+_FORM = "FILE:FUNCTION:1ms..50ms@p=0.1 or FILE:LINE:20ms"
+_LONGEST = 3600.0
+NOISES = ("cpu", "io", "memory")
+_NOISE_FORM = "write it like cpu=2,io=1,memory=1"
+_MOST_NOISE = 256
+_FARTHEST = 100 * 366 * 86400.0
+_SKIPPED = re.compile(r"^(?:\..*|__pycache__|node_modules|site-packages|dist-packages)$")
+_NEAR = 3
+
+
+def parse_delays(given: Any) -> str:
+    """The delays in `given`, a text or a list of such, as one text with commas between. Raises ValueError."""
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{given!r} is no text; write it like {_FORM}")
+    parts = [part.strip() for text in texts for part in text.split(",")]
+    for part in parts:
+        _parsed(part)
+    return ",".join(parts)
+
+
+def delays_in(text: str) -> list[Delay]:
+    """The delays in a text with commas between them. Raises ValueError."""
+    return [_parsed(part.strip()) for part in text.split(",")]
+
+
+def _parsed(text: str) -> Delay:
+    place, at, chance = text.partition("@")
+    try:
+        file, where, length = place.rsplit(":", 2)
+    except ValueError:
+        raise ValueError(f"{shortened(text)!r} is not a delay; write it like {_FORM}") from None
+    if not file or not where:
+        raise ValueError(f"{shortened(text)!r} does not say where; write it like {_FORM}")
+    low, dots, high = length.partition("..")
+    least = parse_duration(low)
+    most = parse_duration(high) if dots else least
+    if most < least:
+        raise ValueError(f"{length!r}: the longest pause is shorter than the shortest; write it like 1ms..50ms")
+    if most == 0:
+        raise ValueError(f"{length!r} is no pause at all")
+    if most > _LONGEST:
+        raise ValueError(f"{length!r} is more than an hour")
+    probability = 1.0
+    if at:
+        name, equals, value = chance.partition("=")
+        if name != "p" or not equals:
+            raise ValueError(f"{shortened(chance)!r} is not a probability; write it like @p=0.1")
+        probability = parse_rate(value)
+    return Delay(file=file, where=where, least=least, most=most, probability=probability)
+
+
+def written(delay: Delay) -> str:
+    """`delay` as one would type it."""
+    length = short_duration(delay.least)
+    if delay.most != delay.least:
+        length += f"..{short_duration(delay.most)}"
+    chance = f"@p={delay.probability:g}" if delay.probability != 1 else ""
+    return f"{delay.file}:{delay.where}:{length}{chance}"
+
+
+def parse_noise(given: Any) -> str:
+    """The noise in a text like `cpu=2,io=1`. Raises ValueError."""
+    noise = noise_in(str(given))
+    if not noise:
+        raise ValueError(f"{given!r} is no noise; {_NOISE_FORM}")
+    return ",".join(f"{kind}={count}" for kind, count in noise.items())
+
+
+def noise_in(text: str) -> dict[str, int]:
+    """Processes by kind. Raises ValueError."""
+    found: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        kind, equals, count = part.partition("=")
+        if kind not in NOISES or not equals:
+            raise ValueError(f"{shortened(part)!r} is no noise; {_NOISE_FORM}")
+        if kind in found:
+            raise ValueError(f"{kind} stands there twice: {kind}={found[kind]} and {part}; give one of the two")
+        found[kind] = parse_whole(count, 1, _MOST_NOISE)
+    return found
+
+
+def parse_clock(given: Any) -> str:
+    """A clock as the worker takes it: `boundaries`, seconds with a sign, or an instant. Raises ValueError."""
+    text = str(given).strip()
+    if text == instants.BOUNDARIES:
+        return text
+    if text[:1] in ("+", "-"):
+        seconds = parse_duration(text[1:])
+        if seconds > _FARTHEST:
+            raise ValueError(f"{text!r} is more than a hundred years")
+        return f"{text[0]}{seconds:.9g}"
+    try:
+        instants.parsed(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{shortened(text)!r} is no time; write it like {instants.BOUNDARIES}, +3d, -90m or 2024-02-29T23:59:59.9"
+            f" ({error})"
+        ) from None
+    return text
+
+
+def perturbations_of(config: "Config", target: Target) -> Perturbations:
+    """What `config` asks for; for a command, what is possible around it. Raises UsageError."""
+    noise = noise_in(config.get("noise") or "")
+    if isinstance(target, CommandTarget):
+        return Perturbations(noise=noise)
+    delays = delays_in(config.get("delay")) if config.get("delay") else []
+    for delay in delays:
+        _check(delay, config.source("delay"), target)
+    return Perturbations(
+        delays=delays, race=bool(config.get("race")), noise=noise, clock=config.get("clock"), gc=config.get("gc")
+    )
+
+
+def own_folders(target: CallableTarget | PytestTarget) -> list[str]:
+    """Where the target's own code is."""
+    return [target.folder, *(target.packages.values() if isinstance(target, CallableTarget) else ())]
+
+
+def _check(delay: Delay, source: str, target: CallableTarget | PytestTarget) -> None:
+    """Raise UsageError if no code can be meant."""
+    own = OwnCode(own_folders(target))
+    files = [path for path in _files(delay.file, target) if patterns.fits_file(delay.file, str(path), own)]
+    shown = f"{source} {written(delay)}"
+    if not files:
+        raise UsageError(
+            f"{shown}: no Python file below {target.folder} is called {delay.file}",
+            "name one by its name, the end of its path, or a glob; outside of the project by its whole path",
+        )
+    names: set[str] = set()
+    lines: set[int] = set()
+    for path in files:
+        for code in _codes(path):
+            if patterns.line_of(delay.where) is None and patterns.fits_function(delay.where, code):
+                return
+            names |= {code.co_name, *patterns.names_of(code)}
+            lines |= patterns.lines_of(code)
+    line = patterns.line_of(delay.where)
+    if line is None and names:
+        close = difflib.get_close_matches(delay.where, sorted(names), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise UsageError(f"{shown}: no function in {_named(files)} is called {delay.where}{hint}", f"write it {_FORM}")
+    if line is not None and lines and line not in lines:
+        near = sorted(sorted(lines, key=lambda one: abs(one - line))[:_NEAR])
+        raise UsageError(
+            f"{shown}: nothing happens at line {line} of {_named(files)}",
+            f"near it there is code at {', '.join(map(str, near))}",
+        )
+
+
+def _named(files: list[Path]) -> str:
+    return files[0].name if len(files) == 1 else f"{len(files)} files"
+
+
+def _files(glob: str, target: CallableTarget | PytestTarget) -> Iterator[Path]:
+    """Python files that `glob` could mean."""
+    if glob.startswith("/"):
+        path = Path(glob)
+        if path.is_file():
+            yield path
+        else:
+            yield from (found for found in Path("/").glob(glob.lstrip("/")) if found.is_file())
+        return
+    for folder in own_folders(target):
+        yield from _below(Path(folder))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir():
+            if not entry.is_symlink() and not _SKIPPED.match(entry.name) and not (entry / "pyvenv.cfg").exists():
+                yield from _below(entry)
+        elif entry.suffix == ".py":
+            yield entry
+
+
+def _codes(path: Path) -> list[CodeType]:
+    """Every code object in the file; none where this interpreter cannot compile it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are about the user's code
+            top = compile(path.read_bytes(), str(path), "exec")
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return []
+    found, waiting = [], [top]
+    while waiting:
+        code = waiting.pop()
+        found.append(code)
+        waiting += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return found

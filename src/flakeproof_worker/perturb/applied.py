@@ -1,0 +1,127 @@
+"""The perturbations of a run, put around what a trial executes; nothing of this is there where none was asked for."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flakeproof_worker.current import current_trial
+from flakeproof_worker.loaded import Loaded
+
+if TYPE_CHECKING:
+    from flakeproof_worker.pytest_driver.selection import Selection
+
+
+class Perturbation(Protocol):
+    """One kind of change."""
+
+    def prepare(self) -> None:
+        """Get ready, before any code of the user is imported."""
+
+    def begin(self, trial: int, seed: int) -> None:
+        """A trial begins in this thread."""
+
+    def end(self, trial: int) -> None:
+        """It has ended."""
+
+
+def prepare(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> Callable[[Loaded], Loaded]:
+    """Get ready for what was `asked` for; the result puts it around what has been loaded.
+
+    `scratch` is the folder of the run, which what is seen is written to.
+    """
+    perturbations = _made(asked, target, scratch)
+    if not perturbations:
+        return lambda loaded: loaded
+    for perturbation in perturbations:
+        perturbation.prepare()
+    return _Around(perturbations).put
+
+
+def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> list[Perturbation]:
+    if target["kind"] == "command":
+        return []
+    found: list[Perturbation] = []
+    if asked.get("delays") or asked.get("records_places"):
+        from flakeproof_worker.perturb.own_code import OwnCode, folders_of
+
+        own = OwnCode(folders_of(target))
+        if asked["records_places"]:
+            from flakeproof_worker.perturb.places import NAME, PlaceRecorder
+
+            found.append(PlaceRecorder(own, f"{scratch}/{NAME}"))
+        if asked["delays"]:
+            from flakeproof_worker.perturb.delay import Delays
+            from flakeproof_worker.perturb.marks import PREFIX
+
+            found.append(Delays(asked["delays"], own, f"{scratch}/{PREFIX}"))
+    if asked.get("race"):
+        from flakeproof_worker.perturb.race import Race
+
+        found.append(Race())
+    if asked.get("clock"):
+        from flakeproof_worker.perturb.clock import Clock
+
+        found.append(Clock(asked["clock"]))
+    if asked.get("gc"):
+        from flakeproof_worker.perturb.garbage import Garbage
+
+        found.append(Garbage(asked["gc"]))
+    return found
+
+
+class _Around:
+    def __init__(self, perturbations: list[Perturbation]) -> None:
+        self._perturbations = perturbations
+
+    def put(self, loaded: Loaded) -> Loaded:
+        """Around a function, or around a pass over tests."""
+        if loaded.selection is not None:
+            self._around_selection(loaded.selection)
+        elif loaded.is_async:
+            loaded.function = self._around_coroutine(loaded.function)
+        else:
+            loaded.function = self._around_function(loaded.function)
+        return loaded
+
+    def begin(self, trial: int, seed: int) -> None:
+        for perturbation in self._perturbations:
+            perturbation.begin(trial, seed)
+
+    def end(self, trial: int) -> None:
+        for perturbation in reversed(self._perturbations):
+            perturbation.end(trial)
+
+    def _around_function(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        def perturbed() -> Any:
+            trial, seed = current_trial()
+            self.begin(trial, seed)
+            try:
+                return function()
+            finally:
+                self.end(trial)
+
+        return perturbed
+
+    def _around_coroutine(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        async def perturbed() -> Any:
+            trial, seed = current_trial()
+            self.begin(trial, seed)
+            try:
+                return await function()
+            finally:
+                self.end(trial)
+
+        return perturbed
+
+    def _around_selection(self, selection: "Selection") -> None:
+        run = selection.run
+
+        @wraps(run)
+        def perturbed(trial: int, seed: int, *arguments: Any) -> dict[str, Any]:
+            self.begin(trial, seed)
+            try:
+                return run(trial, seed, *arguments)
+            finally:
+                self.end(trial)
+
+        selection.run = perturbed  # type: ignore[method-assign, assignment]

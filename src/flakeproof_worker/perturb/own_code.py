@@ -1,0 +1,33 @@
+"""Which code is the project's own: neither the standard library, nor what is installed, nor flakeproof's worker."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+
+_INSTALLED = re.compile(r"/(?:site|dist)-packages/|/lib/python\d+\.\d+/")
+_WORKER = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + "/"  # noqa: PTH120
+
+
+class OwnCode:
+    """The code below some folders."""
+
+    def __init__(self, folders: Iterable[str]) -> None:
+        """`folders` are absolute paths."""
+        given = [folder.rstrip("/") + "/" for folder in folders]
+        self._roots = tuple(dict.fromkeys([*given, *(os.path.realpath(folder).rstrip("/") + "/" for folder in given)]))
+
+    def relative(self, filename: str) -> str | None:
+        """The path of `filename` below its folder; None where it is not the project's own."""
+        for root in self._roots:
+            if filename.startswith(root):
+                rest = filename[len(root) :]
+                if _INSTALLED.search("/" + rest) or filename.startswith(_WORKER):
+                    return None
+                return rest
+        return None
+
+
+def folders_of(target: Mapping[str, object]) -> list[str]:
+    """Where the own code of a target is, as the coordinator has described it."""
+    packages = target.get("packages")
+    return [str(target["folder"]), *(map(str, packages.values()) if isinstance(packages, dict) else ())]

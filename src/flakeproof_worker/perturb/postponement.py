@@ -1,0 +1,79 @@
+"""Have what a coroutine awaits take longer, while everything else in its event loop goes on.
+
+A task that waits for a future is woken by a callback that the future gives to the loop. Where the coroutine stands at a
+chosen line, that callback comes later. What asyncio promises stays true: callbacks that are given to the loop directly,
+the first step of a task, and `asyncio.sleep(0)` keep their order. Only the wake-ups of tasks that wait for something
+move against each other, as they may whenever what they wait for takes its time.
+
+Event loops that do not run their callbacks through `asyncio.Handle` (uvloop) are not affected.
+"""
+
+import asyncio
+from asyncio import events
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
+from types import CodeType, FrameType
+from typing import Any
+
+from flakeproof_worker.perturb.wake_ups import task_woken_by
+
+Place = tuple[str, int]
+Awaits = Mapping[int, tuple[tuple[int, ...], Place]]
+
+
+class Postponement:
+    """Postpones wake-ups of tasks."""
+
+    def __init__(
+        self,
+        awaits: Callable[[CodeType], Awaits],
+        seconds: Callable[[Sequence[int], Place, Context], float],
+    ) -> None:
+        """`awaits` tells the chosen lines of a coroutine's code, asked once; `seconds` draws for one of them."""
+        self._awaits = awaits
+        self._seconds = seconds
+        self._known: dict[int, tuple[CodeType, Awaits]] = {}
+
+    def install(self) -> None:
+        """Have the event loops of this process do so."""
+        original: Callable[[Any], Any] = events.Handle._run
+
+        def run(handle: Any) -> Any:
+            task = task_woken_by(handle)
+            if task is not None:
+                seconds = self._postponed(task, handle._context)
+                if seconds > 0:
+                    handle._loop.call_later(seconds, original, handle)
+                    return None
+            return original(handle)
+
+        handles: Any = events.Handle
+        handles._run = run
+
+    def _postponed(self, task: "asyncio.Task[Any]", context: Context) -> float:
+        seconds = 0.0
+        awaited: Any = task.get_coro()
+        while awaited is not None:
+            frame: FrameType | None = _first(awaited, "cr_frame", "gi_frame", "ag_frame")
+            if frame is None:
+                break
+            numbers_at = self._lines(frame.f_code)
+            if numbers_at and frame.f_lineno in numbers_at:
+                numbers, place = numbers_at[frame.f_lineno]
+                seconds += self._seconds(numbers, place, context)
+            awaited = _first(awaited, "cr_await", "gi_yieldfrom", "ag_await")
+        return seconds
+
+    def _lines(self, code: CodeType) -> Awaits:
+        known = self._known.get(id(code))
+        if known is None:
+            known = self._known[id(code)] = code, self._awaits(code)
+        return known[1]
+
+
+def _first(owner: Any, *names: str) -> Any:
+    for name in names:
+        found = getattr(owner, name, None)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,158 @@
+"""Have threads give way where it hurts: a tiny switch interval, and yields around what they synchronise with.
+
+The interpreter is asked to switch threads every microsecond instead of every 5 ms. Before a lock is taken and after it
+is released, and around events, conditions, semaphores and queues, a thread gives way now and then, or waits for a part
+of a millisecond. Event loops are treated alike (`race_asyncio`). Nothing is ever promised about the order of threads:
+correct code cannot tell.
+"""
+
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from functools import wraps
+from random import Random
+from time import sleep
+from types import TracebackType
+from typing import Any
+
+from flakeproof_worker.perturb import draws, race_asyncio
+from flakeproof_worker.perturb.running import PerTrial
+
+_SWITCH_SECONDS = 1e-6
+_GIVES_WAY = 0.25
+"""Probability of giving way to whoever is ready, each time."""
+_WAITS = 0.2
+"""Probability of a wait, which lets others in even where nobody was ready yet."""
+_LONGEST = 2e-3
+"""Seconds. Most waits are a small part of that, as the cube of an even draw is."""
+_METHODS = (
+    (threading.Condition, ("wait", "notify")),
+    (threading.Event, ("set", "clear", "wait", "is_set")),
+    (threading.Semaphore, ("acquire", "release")),
+    (threading.Barrier, ("wait",)),
+    (queue.Queue, ("put", "get", "task_done", "qsize", "empty")),
+)
+_BUILDERS = {"threading", "queue"}
+"""Modules that make such things out of others: one yield for each operation is enough. Yields in what starts a thread
+would only have threads begin one after the other."""
+_original_lock, _original_rlock = threading.Lock, threading.RLock
+
+
+class Race:
+    """Yields of the trials of a run."""
+
+    def __init__(self) -> None:
+        self._trials: PerTrial[Random] = PerTrial(lambda trial, seed: draws.generator(seed, "race"))
+
+    def prepare(self) -> None:
+        """Replace what is used to synchronise, before any code of the user is imported."""
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        give_way = self._give_way
+        for owner, names in _METHODS:
+            for name in names:
+                setattr(owner, name, _around(getattr(owner, name), give_way))
+        _Yielding.give_way = staticmethod(give_way)
+        module: Any = threading
+        module.Lock, module.RLock = _Lock, _RLock
+        race_asyncio.install(self._trials.now)
+
+    def begin(self, trial: int, seed: int) -> None:
+        """A trial begins in this thread."""
+        self._trials.begin(trial, seed)
+
+    def end(self, trial: int) -> None:
+        """It has ended."""
+        self._trials.end(trial)
+
+    def _give_way(self) -> None:
+        generator = self._trials.now()
+        if generator is None:
+            return
+        drawn = generator.random()
+        if drawn < _WAITS:
+            sleep(generator.random() ** 3 * _LONGEST)
+        elif drawn < _WAITS + _GIVES_WAY:
+            sleep(0)
+
+
+def _around(method: Callable[..., Any], give_way: Callable[[], None]) -> Callable[..., Any]:
+    @wraps(method)
+    def yielding(*arguments: Any, **named: Any) -> Any:
+        if sys._getframe(1).f_globals.get("__name__") in _BUILDERS:
+            return method(*arguments, **named)
+        give_way()
+        result = method(*arguments, **named)
+        give_way()
+        return result
+
+    return yielding
+
+
+def _is_for_builder() -> bool:
+    return sys._getframe(2).f_globals.get("__name__") in _BUILDERS
+
+
+class _Yielding:
+    """A lock before which, and after which, threads give way."""
+
+    give_way: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        self.give_way()
+        taken: bool = self._lock.acquire(blocking, timeout)
+        return taken
+
+    def release(self) -> None:
+        self._lock.release()
+        self.give_way()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lock, name)
+
+    def __repr__(self) -> str:
+        return repr(self._lock)
+
+
+class _Lock(_Yielding):
+    """Stands for `threading.Lock`."""
+
+    def __new__(cls) -> Any:
+        return _original_lock() if _is_for_builder() else super().__new__(cls)
+
+    def __init__(self) -> None:
+        super().__init__(_original_lock())
+
+
+class _RLock(_Yielding):
+    """Stands for `threading.RLock`; conditions ask it for more."""
+
+    def __new__(cls) -> Any:
+        return _original_rlock() if _is_for_builder() else super().__new__(cls)
+
+    def __init__(self) -> None:
+        super().__init__(_original_rlock())
+
+    def _release_save(self) -> Any:
+        state = self._lock._release_save()
+        self.give_way()
+        return state
+
+    def _acquire_restore(self, state: Any) -> None:
+        self.give_way()
+        self._lock._acquire_restore(state)
+
+    def _is_owned(self) -> bool:
+        owned: bool = self._lock._is_owned()
+        return owned

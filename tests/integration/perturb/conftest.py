@@ -1,0 +1,25 @@
+"""Runs of small targets with one perturbation."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flakeproof
+from flakeproof.summary import Summary
+
+Runner = Callable[..., Summary]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Runner:
+    """Runs a target of a module with this code, in one process, and with a fixed seed."""
+
+    def runner(code: str, target: str = "check", **options: Any) -> Summary:
+        (tmp_path / "perturbed.py").write_text(code)
+        monkeypatch.chdir(tmp_path)
+        settings: dict[str, Any] = {"workers": 1, "processes": 1, "count": 20, "seed": 7, "store": tmp_path / "store"}
+        return flakeproof.run(f"perturbed:{target}", **settings | options)
+
+    return runner
