@@ -50,6 +50,14 @@ class TrialFailed(Event, frozen=True, kw_only=True, tag="trial-failed"):
     """Whether the trial did not come to its end: then nothing is known of items that are not listed."""
 
 
+class TrialPassed(Event, frozen=True, kw_only=True, tag="trial-passed"):
+    """One trial passed that is told of by itself, because what ran in it was chosen for it alone."""
+
+    trial: int
+    items: dict[str, ItemOutcome] = {}
+    """Items that did not simply pass."""
+
+
 class TrialSkipped(Event, frozen=True, kw_only=True, tag="trial-skipped"):
     """One trial did not want to run."""
 
@@ -135,6 +143,7 @@ AnyEvent = (
     RunStarted
     | ItemsCollected
     | TrialsPassed
+    | TrialPassed
     | TrialFailed
     | TrialSkipped
     | TrialLeaked

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 from flakeproof_worker import board
 from flakeproof_worker.channel import Channel, Message
@@ -27,6 +28,8 @@ class Leases:
         self.expired: list[int] = []
         self.left_out: list[str] = []
         """Items that are not to run any more."""
+        self.orders: dict[int, dict[str, Any]] = {}
+        """Trials for which the coordinator has chosen what runs in them (`pytest_driver.order`)."""
 
     def no_more(self) -> bool:
         """Whether no trial will ever come: told to stop, told that all is given out, or the coordinator is gone."""
@@ -40,6 +43,7 @@ class Leases:
             match message["type"]:
                 case "lease":
                     self._blocks.append((message["first"], message["count"]))
+                    self.orders.update(enumerate(message.get("orders", ()), message["first"]))
                 case "expire":
                     self.expired.append(message["trial"])
                 case "leave-out":

@@ -32,6 +32,8 @@ class Once:
     output: Output
     watched: str = ""
     """Folder for what the trial calls that may differ from run to run; "" if nobody asks for that."""
+    order: dict[str, Any] | None = None
+    """What runs in it, and what is to be found out meanwhile (`pytest_driver.order`); None for all items."""
 
     def run(self, loaded: Loaded, leave: Leave) -> None:
         """Run it and write the verdict down."""
@@ -52,7 +54,7 @@ class Once:
             return _call(loaded, leave)
         several = len(selection.ids) > 1
         show = self._show if several else lambda index: None
-        return selection.run(self.trial, self.seed, self.folder, self.output, show, leave)
+        return selection.run(self.trial, self.seed, self.folder, self.output, show, leave, self.order)
 
     def write(self, verdict: dict[str, Any]) -> None:
         """Write the verdict down."""

@@ -15,6 +15,7 @@ from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
 from flakeproof.cli.diagnose import diagnose
 from flakeproof.cli.gate import gate
+from flakeproof.cli.isolate import isolate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
 from flakeproof.cli.run import run
@@ -37,6 +38,7 @@ for command, title in (
     (diagnose, "Find out why a target is flaky."),
     (verify, "Tell whether a change in git mends a flaky test."),
     (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
+    (isolate, "Find the tests that make another one fail."),
     (stress, "Do that with the test of the original stress kit, in its modes."),
     (plan, "Tell how many tests it takes to see a flake."),
     (replay, "Run one test of an earlier run again, and show all of it."),

@@ -11,7 +11,7 @@ import msgspec
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures, messages
 from flakeproof.engine.inquiry import Inquiry, Settlement
-from flakeproof.engine.ledger import Work
+from flakeproof.engine.ledger import Orders, Work
 from flakeproof.engine.leftovers import marker_of, reap_orphans
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
@@ -32,6 +32,7 @@ from flakeproof.events import (
     TrialFailed,
     TrialLeaked,
     TrialLost,
+    TrialPassed,
     TrialSkipped,
     TrialsPassed,
 )
@@ -64,12 +65,15 @@ class Dispatcher:
         emit: Callable[[AnyEvent], None],
         work: Work,
         inquiry: Inquiry | None = None,
+        orders: Orders | None = None,
     ) -> None:
         """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
 
         `work` has the trials to run; `inquiry` is whether the run's question is answered, None if it has none.
+        `orders` has what runs in each trial where that is not all that is collected.
         """
         self._work = work
+        self._orders = orders
         self._settlement = Settlement(inquiry)
         self._spec = spec
         self._scratch = scratch
@@ -253,6 +257,8 @@ class Dispatcher:
                 self._settle(process)
             case Ended():
                 process.account.ended(message.trial)
+                if message.found is not None and self._orders is not None:
+                    self._orders.found(message.trial, message.found)
                 self._ended_alone(process, message)
             case messages.Sighted():
                 self._emit(Sighted(process=process.number, seen=message.seen))
@@ -372,7 +378,8 @@ class Dispatcher:
                 if self._work.is_over:
                     process.finish()  # should another process die, a replacement takes what it gives back
                 return
-            process.give(block)
+            orders = self._orders
+            process.give(block, [orders.order_of(block[0] + n) for n in range(block[1])] if orders is not None else ())
 
     def _trials_per_lease(self, process: WorkerProcess) -> int:
         """Trials that the process has been getting through in the time that a lease should take."""
@@ -402,8 +409,11 @@ class Dispatcher:
             return
         self._ended += 1
         self._last_end_ns = monotonic_ns()
-        if message.outcome is Outcome.SKIPPED:
-            event: AnyEvent = TrialSkipped(trial=message.trial, reason=message.reason, items=message.items)
+        event: AnyEvent
+        if message.outcome is Outcome.PASSED:
+            event = TrialPassed(trial=message.trial, items=message.items)
+        elif message.outcome is Outcome.SKIPPED:
+            event = TrialSkipped(trial=message.trial, reason=message.reason, items=message.items)
         elif message.outcome is Outcome.LEAKED:
             event = TrialLeaked(
                 trial=message.trial,

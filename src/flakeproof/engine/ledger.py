@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from flakeproof.events import AnyEvent
 
@@ -30,6 +30,30 @@ class Work(Protocol):
 
     def ended(self, place: int, event: AnyEvent) -> None:
         """Hear how trials of the process at `place` have ended."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What runs in one trial of tests, and what is to be found out meanwhile."""
+
+    items: tuple[str, ...]
+    """Ids of the items, as they follow each other."""
+    look: str = ""
+    """The item before which is looked for what has changed since the start of the trial; "" for none."""
+    restore: tuple[str, ...] = ()
+    """Names of changes that are put back then."""
+    watch: str = ""
+    """Name of a change whose line of code is searched for; "" for none."""
+
+
+class Orders(Protocol):
+    """Has an order for each trial."""
+
+    def order_of(self, trial: int) -> Order:
+        """What runs in `trial`."""
+
+    def found(self, trial: int, found: dict[str, Any]) -> None:
+        """Hear what was found out in `trial`, before its end is told."""
 
 
 class Pool:

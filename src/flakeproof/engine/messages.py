@@ -46,7 +46,7 @@ class ItemFailure(msgspec.Struct):
 
 
 class Ended(msgspec.Struct, tag_field="type", tag="ended"):
-    """One trial that did not pass."""
+    """One trial that did not pass, or one with an order of its own."""
 
     trial: int
     outcome: Outcome
@@ -68,6 +68,8 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     """More about a failure that has no frames."""
     sights: list[Sight] = []
     """What sanitizers have seen in it."""
+    found: dict[str, Any] | None = None
+    """What a trial with an order of its own has found out beside (`flakeproof_worker.pytest_driver.order`)."""
 
 
 class Sighted(msgspec.Struct, tag_field="type", tag="sighted"):

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 
 import flakeproof_worker
-from flakeproof.engine.ledger import Account, Block
+from flakeproof.engine.ledger import Account, Block, Order
 from flakeproof.engine.messages import WorkerMessage, decode
 from flakeproof.model import ItemOutcome
 from flakeproof_worker import board, stacks
@@ -46,6 +47,7 @@ class WorkerProcess:
         self.lane_kind = ""
         self.items: list[str] = []
         """What pytest has collected in it."""
+        self._index_of: dict[str, int] = {}
         self.latest_items: dict[str, ItemOutcome] = {}
         """Items that did not simply pass, in the latest trial that passed."""
         self.unloadable = ""
@@ -92,10 +94,22 @@ class WorkerProcess:
         """Descriptor on which messages arrive."""
         return self._sock.fileno()
 
-    def give(self, block: Block) -> None:
-        """Lease `block` to the process."""
+    def give(self, block: Block, orders: Sequence[Order] = ()) -> None:
+        """Lease `block` to the process; `orders` has what runs in each of its trials where that is not all there is."""
         self.account.give(block)
-        self._say({"type": "lease", "first": block[0], "count": block[1]})
+        lease: dict[str, Any] = {"type": "lease", "first": block[0], "count": block[1]}
+        if orders:
+            lease["orders"] = [self._in_indexes(order) for order in orders]
+        self._say(lease)
+
+    def _in_indexes(self, order: Order) -> dict[str, Any]:
+        # Another process may have collected the same items in another order.
+        if not self._index_of:
+            self._index_of = {item: index for index, item in enumerate(self.items)}
+        told: dict[str, Any] = {"items": [self._index_of[item] for item in order.items]}
+        if order.look:
+            told |= {"look": self._index_of[order.look], "restore": order.restore, "watch": order.watch}
+        return told
 
     def expire(self, trial: int) -> None:
         """Tell the process that the time of `trial` is over."""

@@ -39,12 +39,15 @@ class _Forks(Judged):
             selection.warm_up()  # not for a single trial, which would wait for it
             gc.collect()
         parent = os.getpid()
+        order = self.duty.leases.orders.pop(trial, None)
         pid = os.fork()
         if pid == 0:
-            self._be_child(lane, trial, seed, folder, parent)
+            self._be_child(lane, trial, seed, folder, parent, order)
         return pid
 
-    def _be_child(self, lane: int, trial: int, seed: int, folder: str, parent: int) -> NoReturn:
+    def _be_child(
+        self, lane: int, trial: int, seed: int, folder: str, parent: int, order: dict[str, Any] | None
+    ) -> NoReturn:
         # From here on nothing may return into the parent's loop, whatever the trial does.
         duty = self.duty
         try:
@@ -64,7 +67,7 @@ class _Forks(Judged):
             elif self._random_state is not None:
                 sys.modules["random"].setstate(self._random_state)
             output = Output(self.outputs[lane])
-            once = Once(trial, seed, folder, verdict, output, duty.target.get("watched", ""))
+            once = Once(trial, seed, folder, verdict, output, duty.target.get("watched", ""), order)
             once.run(duty.loaded, duty.leave_if_unwanted)
         except BaseException as error:
             end_at_once(error)

@@ -35,7 +35,7 @@ class Judged(Children):
                 output=output.take(),
                 **self.running_in(lane),
             )
-        elif verdict["outcome"] == "passed":
+        elif verdict["outcome"] == "passed" and "found" not in verdict:
             reporter.passed_with(verdict.get("items", {}))
             reporter.passed.append(verdict["ns"])
             output.discard()

@@ -21,6 +21,7 @@ from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.leaked import LeakedError
 
 if TYPE_CHECKING:
+    from flakeproof_worker.pytest_driver.order import Ordered
     from flakeproof_worker.sanitize.watch import Watch
 
 _pytest: Any = importlib.import_module("pytest")
@@ -99,12 +100,19 @@ class Selection:
         self._plugin.fixture_folders = swapped
 
     def run(
-        self, trial: int, seed: int, folder: str, output: Output, show: Callable[[int], None], leave: Callable[[], None]
+        self,
+        trial: int,
+        seed: int,
+        folder: str,
+        output: Output,
+        show: Callable[[int], None],
+        leave: Callable[[], None],
+        order: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """One pass; what came out, as it is reported to the coordinator.
 
         `folder` is for temporary files, `show` is told the index of each item before it runs, `leave` ends a copy of
-        this process that an item has made and that came back from it.
+        this process that an item has made and that came back from it. With an `order` only what it names runs.
         """
         if self.draws_random:
             random.seed(seed)
@@ -115,7 +123,8 @@ class Selection:
             _forget_random_states()
         if self.watch is not None:
             self.watch.begin(trial)
-        chosen = self._chosen(seed)
+        ordered = self._ordered(order) if order is not None else None
+        chosen = ordered.items if ordered is not None else self._chosen(seed)
         unlike: dict[str, str] = dict.fromkeys(self._left_out, "left out")
         failures: list[dict[str, Any]] = []
         reasons: list[str] = []
@@ -126,6 +135,8 @@ class Selection:
             for position, item in enumerate(chosen):
                 following = chosen[position + 1] if position + 1 < len(chosen) else self._after
                 show(self._index_of[item])
+                if ordered is not None:
+                    ordered.before(position)
                 self._run_item(item, following, leave)
                 if self._plugin.ended or self._left is not None:
                     self._judge(item, output, unlike, failures, reasons)
@@ -136,6 +147,8 @@ class Selection:
         leaked = self._end_watch(trial, failures)
         self._restore()
         verdict: dict[str, Any] = {"ns": elapsed, "outcome": "passed", "items": unlike}
+        if ordered is not None:
+            verdict["found"] = ordered.found()
         if failures:
             first, *further = failures
             verdict |= {"outcome": "failed", **first, "further": further}
@@ -155,6 +168,11 @@ class Selection:
         attribution.ITEM[0] = ""
         numbers = {failure["failure"].get("errno", "") for failure in failures}
         return self.watch.end_pass(trial, numbers, failed=bool(failures))
+
+    def _ordered(self, order: dict[str, Any]) -> "Ordered":
+        from flakeproof_worker.pytest_driver.order import Ordered
+
+        return Ordered(self._session.config, self._items, self.ids, order)
 
     def _chosen(self, seed: int) -> list[Any]:
         if not self._left_out and not self._shuffle:

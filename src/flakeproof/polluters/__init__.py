@@ -1,0 +1,1 @@
+"""Which tests make another one fail, or pass: search, proof, and what they leave behind."""

@@ -1,0 +1,167 @@
+"""What there is around a test: taken before others run and again just before it, so that what they left has a name.
+
+What code of the project keeps in its modules is looked into; of any other module only whether its names still mean the
+same objects. Each thing knows how to be put back, so that what it matters can be tried.
+"""
+
+import os
+import sys
+import sysconfig
+from contextlib import suppress
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from flakeproof_worker.pytest_driver.state_process import of_process
+from flakeproof_worker.pytest_driver.state_walk import Leaf, Walk
+
+_OURS = ("flakeproof_worker", "_pytest", "pytest", "pluggy", "iniconfig", "py")
+_NOT_STATE = {
+    "sys.last_exc",
+    "sys.last_type",
+    "sys.last_value",
+    "sys.last_traceback",
+    "sys.modules",
+    "builtins._",
+    "tempfile.tempdir",
+    "tempfile._name_sequence",
+}
+_LIBRARIES = tuple({os.path.realpath(path) for path in sysconfig.get_paths().values()})
+_ABSENT = "not there"
+_OF_PROCESS = (
+    "os.environ[",
+    "sys.modules[",
+    "sys.path",
+    "warnings.filters",
+    "the ",
+    "logging",
+    "descriptor ",
+    "thread ",
+)
+"""What the names of things begin with that are not in a module."""
+
+
+@dataclass
+class Change:
+    """Something that is not as it was."""
+
+    kind: str
+    name: str
+    module: str
+    before: Leaf | None
+    after: Leaf | None
+
+    def told(self) -> dict[str, str]:
+        """As the coordinator hears of it."""
+        texts = [leaf.text if leaf is not None else _ABSENT for leaf in (self.before, self.after)]
+        return {"kind": self.kind, "name": self.name, "module": self.module, "before": texts[0], "after": texts[1]}
+
+    def put_back(self) -> bool:
+        """Make it as it was; whether that could be done."""
+        action = self.before.put if self.before is not None else self.after.remove if self.after is not None else None
+        if action is None:
+            return False
+        try:
+            action()
+        except BaseException:
+            return False
+        return True
+
+
+class Surroundings:
+    """As they are when it is made, to be compared with later."""
+
+    def __init__(self, root: str, tests: set[str]) -> None:
+        """`root` is the folder of the project, `tests` its modules that hold tests."""
+        self._root = os.path.realpath(root)
+        self._tests = tests
+        self._modules = dict(sys.modules)
+        self._paths: dict[str, str] = {}
+        self._before = self._take()
+
+    def changes(self) -> list[Change]:
+        """What has changed since."""
+        after = self._take()
+        found = [
+            Change(leaf.kind, name, leaf.module, self._before.get(name), after.get(name))
+            for name, leaf in {**self._before, **after}.items()
+            if not _same(self._before.get(name), after.get(name))
+        ]
+        names = {change.name for change in found}
+        return [change for change in found if not _is_below(change.name, names)]
+
+    def value(self, name: str) -> object:
+        """A mark of the present value of what is called `name`; it changes when that does."""
+        everything = of_process(self._modules) if name.startswith(_OF_PROCESS) else self._take(only=name)
+        leaf = everything.get(name)
+        return leaf.mark if leaf is not None else None
+
+    def put_back(self, changes: list[Change], names: set[str]) -> list[str]:
+        """Make those of `changes` with these `names` as they were; the names of those that could be."""
+        return [change.name for change in changes if change.name in names and change.put_back()]
+
+    def uses(self, item: Any) -> dict[str, int]:
+        """Modules of the project that the module of `item` gets at, and over how many others."""
+        start = getattr(getattr(item, "module", None), "__name__", "")
+        found, edge = {start: 0}, [start]
+        while edge:
+            name = edge.pop(0)
+            module = sys.modules.get(name)
+            for near in _mentioned(module) if module is not None else ():
+                if near not in found and self._is_projects(sys.modules.get(near)):
+                    found[near] = found[name] + 1
+                    edge.append(near)
+        return found
+
+    def _take(self, only: str | None = None) -> dict[str, Leaf]:
+        """Everything, by name; or what belongs to names that start like `only`."""
+        modules = [
+            pair for pair in list(sys.modules.items()) if type(pair[1]) is ModuleType or pair[0] in self._modules
+        ]
+        # What several modules know belongs to the one that tests are not in.
+        modules.sort(key=lambda pair: (pair[0] in self._tests or "conftest" in pair[0], pair[0]))
+        own = {name for name, module in modules if self._is_projects(module)}
+        walk = Walk(own)
+        for name, module in modules:
+            if name.partition(".")[0] in _OURS or (only is not None and not only.startswith(name)):
+                continue
+            if name in self._modules:  # else that it is there is the change
+                with suppress(Exception):  # what defends itself against being looked at is left alone
+                    walk.module(name, module, deep=name in own)
+        found = {name: leaf for name, leaf in walk.found.items() if name not in _NOT_STATE}
+        if only is None:
+            found |= of_process(self._modules)
+        return found
+
+    def _is_projects(self, module: Any) -> bool:
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str):
+            return False
+        path = self._paths.get(file) or self._paths.setdefault(file, os.path.realpath(file))
+        return path.startswith(self._root + os.sep) and not path.startswith(_LIBRARIES) and "site-packages" not in path
+
+
+def _same(before: Leaf | None, after: Leaf | None) -> bool:
+    if before is None or after is None:
+        return before is after
+    with suppress(Exception):
+        return bool(before.mark == after.mark)
+    return before.value is after.value
+
+
+def _is_below(name: str, others: set[str]) -> bool:
+    """Whether `name` is a part of one of `others`."""
+    return any(character in "[." and name[:place] in others for place, character in enumerate(name))
+
+
+def _mentioned(module: ModuleType) -> set[str]:
+    found: set[str] = set()
+    for value in list(vars(module).values()):
+        if isinstance(value, ModuleType):
+            found.add(value.__name__)
+        else:
+            with suppress(Exception):
+                name = getattr(value, "__module__", None) or type(value).__module__
+                if isinstance(name, str):
+                    found.add(name)
+    return found
