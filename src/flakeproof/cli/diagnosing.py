@@ -131,6 +131,7 @@ def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: st
     victim = victim_of(laboratory)
     return Next(
         run=run,
+        words=lambda own: f"{program} {own}",
         longer=f"{program} diagnose --budget {budget} {words}",
         replay=f"{program} replay {seen.run_id} {seen.failure.trial}" if seen is not None and flake is not None else "",
         isolate=f"{program} isolate {shlex.quote(victim)}" if victim else "",

@@ -5,17 +5,22 @@ from dataclasses import dataclass, field
 
 from flakeproof.diagnosing.budget import Budget
 from flakeproof.diagnosing.decision import decide, is_settled
-from flakeproof.diagnosing.evidence import Counts, Evidence, Factor
+from flakeproof.diagnosing.evidence import Counts, Evidence, Factor, Line, Polluters
 from flakeproof.diagnosing.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.diagnosing.experiments.company import narrow, run_company, victim_of
-from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, FRESH, SANITIZED
+from flakeproof.diagnosing.experiments.isolated import run_isolated
+from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, FRESH, SANITIZED, SHUFFLED
+from flakeproof.diagnosing.experiments.perturbed import run_clock, run_race, search_line
 from flakeproof.diagnosing.experiments.sanitized import run_sanitized
 from flakeproof.diagnosing.experiments.seeds import run_seeds
 from flakeproof.diagnosing.experiments.surroundings import run_busy, run_fresh, run_parallel, run_shared
 from flakeproof.diagnosing.experiments.watched import watch
+from flakeproof.diagnosing.flake import Flake
 from flakeproof.diagnosing.laboratory import Arm, Conduct, InterruptedDiagnosisError, Laboratory, changed
+from flakeproof.diagnosing.model import Cause, Place, Status
 from flakeproof.diagnosing.rules.standing import Next
 from flakeproof.diagnosing.tally import Tally
+from flakeproof.diagnosing.witnessed import CLOCK as CLOCK_READ
 from flakeproof.diagnosing.witnessed import Witnessed
 from flakeproof.errors import CannotRunError
 from flakeproof.model import CallableTarget, PytestTarget, RunSpec
@@ -41,7 +46,15 @@ class Study:
     hash_seeds: Factor | None = None
     witnessed: Witnessed = field(default_factory=Witnessed)
     sightings: Sequence[SightingSummary] = ()
+    polluters: Polluters | None = None
+    line: Line | None = None
     stopped: str | None = None
+
+    @property
+    def may_race(self) -> bool:
+        """Whether it has several threads, or tasks, as far as is known."""
+        seen = self.witnessed
+        return not seen.looked or seen.several_threads or bool(seen.coroutines)
 
     @property
     def evidence(self) -> Evidence:
@@ -55,6 +68,8 @@ class Study:
             hash_seeds=self.hash_seeds,
             witnessed=self.witnessed,
             sightings=self.sightings,
+            polluters=self.polluters,
+            line=self.line,
             sanitized=SANITIZED in arms,
             failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
         )
@@ -109,32 +124,26 @@ def _begin(study: Study) -> None:
 
 
 def _continue(study: Study) -> None:
-    """One experiment after the other, those first that show the commonest causes at the least cost."""
+    """One experiment after the other, until it is settled or the time is over."""
     laboratory = study.laboratory
-    steps: list[tuple[str, Callable[[Study], None]]] = [
-        ("the seeds again", _seeds),
-        ("a look at what it calls", _watch),
-        ("company", _company),
-        ("the sanitizers", _sanitized),
-        ("copies beside it", lambda study: run_parallel(study.laboratory)),
-        ("one process for all", _shared),
-        ("a busy machine", lambda study: run_busy(study.laboratory)),
-        ("new interpreters", _fresh),
-        ("the seeds again", _seeds),
-        ("a look at what it calls", _watch),
-    ]
-    for number, (_, step) in enumerate(steps):
-        if is_settled(decide(study.evidence, Next(run=str, longer="")), study.evidence):
+    waiting = list(_STEPS)
+    while waiting:
+        if is_settled(_causes(study), study.evidence):
             _watch(study)
             return
         if laboratory.budget.left <= 0:
-            rest = list(dict.fromkeys(name for name, _ in steps[number:]))
-            laboratory.notes.append(f"the time was over before: {', '.join(rest)}")
+            laboratory.notes.append(f"the time was over before: {', '.join(step.name for step in waiting)}")
             return
+        step = next((step for step in waiting if step.is_urgent(laboratory.flake)), waiting[0])
+        waiting.remove(step)
         try:
-            step(study)
+            step.make(study)
         except CannotRunError as error:
-            laboratory.notes.append(f"an experiment could not be made: {error.message}")
+            laboratory.notes.append(f"{step.name} could not be made: {error.message}")
+
+
+def _causes(study: Study) -> list[Cause]:
+    return decide(study.evidence, Next(run=str, words=str, longer=""))
 
 
 def _seeds(study: Study) -> None:
@@ -176,3 +185,79 @@ def _shared(study: Study) -> None:
 def _fresh(study: Study) -> None:
     if study.laboratory.flake is None and isinstance(study.laboratory.given.target, CallableTarget | PytestTarget):
         run_fresh(study.laboratory)
+
+
+def _isolated(study: Study) -> None:
+    """Only where company makes a difference."""
+    evidence = study.evidence
+    differs = [name for name in (COMPANY, SHUFFLED) if evidence.is_significant(name, "rises")]
+    if differs or evidence.is_significant(COMPANY, "falls"):
+        study.polluters = run_isolated(study.laboratory)
+
+
+def _race(study: Study) -> None:
+    """Not where there is nothing to race."""
+    if study.may_race:
+        run_race(study.laboratory)
+
+
+def _clock(study: Study) -> None:
+    """Not where nobody looks at it."""
+    if not study.witnessed.looked or CLOCK_READ in study.witnessed.places:
+        run_clock(study.laboratory)
+
+
+def _line(study: Study) -> None:
+    """Where nothing else is known; not for what a pause anywhere makes fail, as a time limit."""
+    flake = study.laboratory.flake
+    if flake is None or flake.is_timeout or any(cause.status is Status.SUPPORTED for cause in _causes(study)):
+        return
+    if study.may_race or CLOCK_READ in study.witnessed.places:
+        found = search_line(study.laboratory)
+        if found is not None:
+            place = Place(file=found.file, line=found.line, function=found.function)
+            watched = study.witnessed
+            in_coroutine = (found.file, found.function) in watched.coroutines or not watched.several_threads
+            in_coroutine &= bool(watched.coroutines)
+            study.line = Line(place=place, text=found.sentence, in_coroutine=in_coroutine, option=found.option)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """An experiment, or several of a kind."""
+
+    name: str
+    make: Callable[[Study], None]
+    is_urgent: Callable[[Flake | None], bool] = lambda flake: False
+    """Whether a flake of that kind makes it the most promising one."""
+
+
+def _of_descriptors(flake: Flake | None) -> bool:
+    return flake is not None and flake.is_of_descriptors
+
+
+def _of_places(flake: Flake | None) -> bool:
+    return flake is not None and flake.is_of_places
+
+
+def _of_time(flake: Flake | None) -> bool:
+    return flake is not None and flake.is_timeout
+
+
+_STEPS = (
+    _Step("a look at what it calls", _watch),
+    _Step("seeds again", _seeds),
+    _Step("company", _company),
+    _Step("the sanitizers", _sanitized, _of_descriptors),
+    _Step("isolation of other tests", _isolated),
+    _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_places),
+    _Step("one process for all", _shared),
+    _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
+    _Step("other times of day", _clock),
+    _Step("races", _race),
+    _Step("new interpreters", _fresh),
+    _Step("seeds again", _seeds),
+    _Step("a look at what it calls", _watch),
+    _Step("pauses at lines", _line),
+)
+"""Those first that show the commonest causes at the least cost."""

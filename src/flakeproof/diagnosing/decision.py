@@ -49,7 +49,7 @@ def decide(evidence: Evidence, following: Next) -> list[Cause]:
     if evidence.flake is None:
         return [cause for cause in causes if cause.cause in _SIGHTED and cause.evidence]
     causes.append(chance.float_order(evidence, following, causes))
-    return sorted(causes, key=_rank)
+    return sorted(causes, key=lambda cause: _rank(cause, evidence))
 
 
 def is_settled(causes: Sequence[Cause], evidence: Evidence) -> bool:
@@ -64,5 +64,7 @@ def is_settled(causes: Sequence[Cause], evidence: Evidence) -> bool:
     return CauseId.DESCRIPTOR_MISUSE in found
 
 
-def _rank(cause: Cause) -> tuple[int, bool, int]:
-    return _STANDING[cause.status], not cause.evidence, _RANKS.index(cause.cause)
+def _rank(cause: Cause, evidence: Evidence) -> tuple[int, bool, int]:
+    explained = evidence.polluters is not None and evidence.polluters.is_explained
+    rank = 0 if explained and cause.cause is CauseId.ORDER_POLLUTER else 1 + _RANKS.index(cause.cause)
+    return _STANDING[cause.status], not cause.evidence, rank

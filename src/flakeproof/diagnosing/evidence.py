@@ -103,9 +103,14 @@ class Polluters:
     text: str
     names: Sequence[str]
     carriers: Sequence[str]
+    place: Place | None
+    """The line that leaves it behind, else the test."""
     is_brittle: bool
+    is_explained: bool
+    """Whether it is known what they leave behind: putting it back undoes the effect."""
     confirmed: bool
     command: str
+    """Words of this program that repeat it."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,6 @@ class Evidence:
     failed_watched: int = 0
     """Trials with the flake that they watched."""
     polluters: Polluters | None = None
-    polluter_place: Place | None = None
     line: Line | None = None
     witnessed: Witnessed = field(default_factory=Witnessed)
 

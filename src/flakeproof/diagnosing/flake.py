@@ -10,7 +10,7 @@ from flakeproof.model import Failure, Outcome
 
 _OF_DESCRIPTORS = frozenset({"EBADF", "ENOTCONN", "ENOTSOCK", "EPIPE", "ECONNRESET", "ESPIPE", "ENOTDIR", "EISCONN"})
 _OF_PLACES = frozenset({"EADDRINUSE", "EEXIST", "ENOENT", "ENOTEMPTY", "EAGAIN", "EACCES", "EBUSY", "ETXTBSY"})
-_TIMEOUTS = ("TimeoutError", "timeout", "TimeoutExpired", "Timeout")
+_TIMEOUTS = ("TimeoutError", "timeout", "TimeoutExpired", "Timeout", "Empty", "Full")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Flake:
     def place(self) -> Place | None:
         """The innermost line of the user's code."""
         return place_of(self.example)
+
+    @property
+    def outermost(self) -> Place | None:
+        """The line of the test itself that leads there."""
+        frames = own_frames(self.exception.get("frames", []))
+        return Place(file=frames[0][0], line=frames[0][1], function=frames[0][2]) if frames else None
 
     @property
     def errno(self) -> str:

@@ -23,6 +23,7 @@ PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "diagnose.md"
 LINE = Place(file="/project/shop.py", line=7, function="sell")
 FOLLOWING = Next(
     run=lambda options: f"flakeproof run {options} TARGET",
+    words=lambda words: f"flakeproof {words}",
     longer="flakeproof diagnose --budget 10m TARGET",
     replay="flakeproof replay RUN 17",
     isolate="flakeproof isolate TARGET",
@@ -124,9 +125,16 @@ def evidence(example: str) -> Evidence:
             found = replace(found, line=line)
         elif part == "polluter found":
             polluters = Polluters(
-                text="found", names=["test_other"], carriers=[], is_brittle=False, confirmed=True, command="pytest a b"
+                text="found",
+                names=["test_other"],
+                carriers=[],
+                place=LINE,
+                is_brittle=False,
+                is_explained=False,
+                confirmed=True,
+                command="isolate a",
             )
-            found = replace(found, polluters=polluters, polluter_place=LINE)
+            found = replace(found, polluters=polluters)
         elif part == "watched":
             found = replace(found, witnessed=Witnessed(looked=True))
         elif part == "threads":

@@ -15,9 +15,9 @@ def polluter(evidence: Evidence, following: Next) -> Cause:
             cause=CauseId.ORDER_POLLUTER,
             status=Status.SUPPORTED,
             statement=f"{' and '.join(found.names)} leaves something behind that makes it fail",
-            place=evidence.polluter_place,
+            place=found.place,
             evidence=[found.text, *found.carriers, *fell],
-            next=found.command,
+            next=following.words(found.command),
         )
     alone = evidence.arm(ALONE)
     if fell:
@@ -44,9 +44,9 @@ def brittle(evidence: Evidence, following: Next) -> Cause:
             cause=CauseId.ORDER_BRITTLE,
             status=Status.SUPPORTED,
             statement=f"It needs another test to have run before{who}",
-            place=evidence.flake.place if evidence.flake is not None else None,
+            place=evidence.flake.outermost if evidence.flake is not None else None,
             evidence=[arm(evidence, ALONE), *falls, *([found.text] if found is not None else [])],
-            next=found.command if found is not None else following.isolate,
+            next=following.words(found.command) if found is not None else following.isolate,
         )
     alone = evidence.arm(ALONE)
     if alone.trials and alone.failed < alone.trials:

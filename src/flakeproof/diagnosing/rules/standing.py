@@ -14,6 +14,8 @@ class Next:
 
     run: Callable[[str], str]
     """The command that runs the target with these options."""
+    words: Callable[[str], str]
+    """A command of this program with these words."""
     longer: str
     """The one that diagnoses it again with more time."""
     replay: str = ""

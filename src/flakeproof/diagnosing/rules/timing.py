@@ -12,7 +12,7 @@ from flakeproof.diagnosing.wording import arm, compared
 
 def thread_race(evidence: Evidence, following: Next) -> Cause:
     line = evidence.line
-    if line is not None and not line.in_coroutine:
+    if line is not None and not line.in_coroutine and evidence.witnessed.several_threads:
         return _raced(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", evidence, following)
     if evidence.witnessed.looked and not evidence.witnessed.several_threads:
         said = ["a trial that was watched has run all of its code in one thread"]
@@ -52,6 +52,18 @@ def _timing(evidence: Evidence, cause: CauseId, following: Next) -> Cause:
 
 def clock(evidence: Evidence, following: Next) -> Cause:
     place = evidence.witnessed.places.get(witnessed.CLOCK)
+    line = evidence.line
+    watched = evidence.witnessed
+    if line is not None and place is not None and not watched.several_threads and not watched.coroutines:
+        said = [arm(evidence, ALONE), line.text, *used("reads the time", place)]
+        return Cause(
+            cause=CauseId.CLOCK,
+            status=Status.SUPPORTED,
+            statement="How much time passes decides, of which it reads the clock",
+            place=place,
+            evidence=said,
+            next=following.run(line.option),
+        )
     if evidence.is_significant(CLOCK, "rises"):
         where = place or (evidence.flake.place if evidence.flake is not None else None)
         return Cause(
@@ -86,7 +98,7 @@ def load(evidence: Evidence, following: Next) -> Cause:
                 statement="A time limit is too short for a busy machine",
                 place=place,
                 evidence=said,
-                next=following.run("-w 1 --noise cpu=6"),
+                next=following.run("-w 1 --noise cpu=8"),
             )
         return unknown(
             CauseId.LOAD, "A busy machine raises the rate: timing matters, but no time limit was seen", said, following

@@ -1,0 +1,50 @@
+"""The target alone, with its clock moved, with threads made to race, and with pauses at its lines."""
+
+import os
+
+from flakeproof.delays import DelayedLine, find_line
+from flakeproof.diagnosing.experiments.alone import alone_spec
+from flakeproof.diagnosing.experiments.names import ALONE, CLOCK, RACE
+from flakeproof.diagnosing.experiments.surroundings import count_of
+from flakeproof.diagnosing.laboratory import InterruptedDiagnosisError, Laboratory, changed
+from flakeproof.model import CommandTarget, Perturbations
+from flakeproof.verdict import INTERRUPTED
+
+_SHARE = 0.08
+_LINE_SHARE = 0.4
+_LEAST_SECONDS = 5.0
+
+
+def run_clock(laboratory: Laboratory) -> None:
+    """Trials begin just before the end of a second, a day, a month and so on."""
+    if isinstance(laboratory.given.target, CommandTarget):
+        return
+    spec = changed(alone_spec(laboratory.given), perturbations=Perturbations(clock="boundaries"))
+    with laboratory.experiment(CLOCK, "alone, at moments at which times of day change", against=ALONE) as tally:
+        laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=count_of(laboratory))
+
+
+def run_race(laboratory: Laboratory) -> None:
+    """Threads and tasks are switched as often, and as unexpectedly, as can be."""
+    if isinstance(laboratory.given.target, CommandTarget):
+        return
+    spec = changed(alone_spec(laboratory.given), perturbations=Perturbations(race=True))
+    with laboratory.experiment(RACE, "alone, threads and tasks made to race", against=ALONE) as tally:
+        laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=count_of(laboratory))
+
+
+def search_line(laboratory: Laboratory) -> DelayedLine | None:
+    """The line at which a pause makes the flake more, or less, frequent; None if none was found."""
+    flake = laboratory.flake
+    seconds = min(_LINE_SHARE * laboratory.budget.seconds, laboratory.budget.left)
+    if flake is None or isinstance(laboratory.given.target, CommandTarget) or seconds < _LEAST_SECONDS:
+        return None
+    cores = len(os.sched_getaffinity(0))
+    spec = changed(alone_spec(laboratory.given), workers=cores, processes=cores, count=None)
+    signatures = {seen.failure.signature for arm in laboratory.arms.values() for seen in arm.tally.failures(flake)}
+    try:
+        found = find_line(spec, budget=seconds, signatures=sorted(signatures))
+    except KeyboardInterrupt as error:
+        raise InterruptedDiagnosisError(str(error) or INTERRUPTED) from None
+    laboratory.notes.append(found.sentence)
+    return found.line
