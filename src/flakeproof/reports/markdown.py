@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 import flakeproof
-from flakeproof.reports import doubts, lines
+from flakeproof.reports import doubts, lines, sightings
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
 from flakeproof.reports.rates import highest, rate_with_interval
@@ -19,6 +19,8 @@ _ROWS = 60
 _STABLE_ROWS = 20
 """Tests that passed every time are only listed one by one if there are not more of them."""
 _NAME = 200
+_SIGHTINGS = 10
+_EXAMPLE = 600
 _EXPLAINED = 4_000
 _MOST_KINDS = 50
 _ORDER = {Verdict.BROKEN: 0, Verdict.FLAKY: 0, Verdict.INCONCLUSIVE: 1, Verdict.STABLE: 2}
@@ -42,6 +44,8 @@ def render(summary: Summary) -> bytes:
         told.append(
             f"{number(left)} more kind{'s' if left != 1 else ''} of failure left out here: see the JSON report.\n"
         )
+    if summary.sightings:
+        told.append("\n".join(_sightings(summary)))
     if summary.unseen is not None:
         told.append(f"{doubts.unseen(summary.unseen)}.\n")
     return "\n".join([head, *told, foot, ""]).encode()
@@ -114,6 +118,18 @@ def _failure(found: SignatureSummary, summary: Summary) -> Iterator[str]:
     yield ""
     yield from _block(f"flakeproof replay {lines.run_name(summary)} {example.trial}", "bash")
     yield "</details>"
+    yield ""
+
+
+def _sightings(summary: Summary) -> Iterator[str]:
+    """What the sanitizers have seen, as a list."""
+    yield "Seen by the sanitizers:"
+    yield ""
+    for sighting in summary.sightings[:_SIGHTINGS]:
+        where = f" at {code(sightings.at(sighting))}" if sighting.place is not None else ""
+        yield f"- {sightings.headline(sighting)}{where}, {sightings.company(sighting)}"
+        for example in sighting.examples[:1]:
+            yield f"  - {code(example.text, _EXAMPLE)}"
     yield ""
 
 
