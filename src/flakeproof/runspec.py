@@ -16,7 +16,7 @@ from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
 
-_FOR_PYTHON = ("delay", "race", "clock", "gc")
+_PERTURBING_PYTHON = ("delay", "race", "clock", "gc")
 _FOR_FUNCTIONS = ("loop", "server", "settle", "io")
 _FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
 _WATCHING = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
@@ -140,7 +140,7 @@ def _target(
         )
     _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")
     if isinstance(wanted, CommandLine):
-        _refuse(config, _FOR_PYTHON, "is for Python functions and tests, and this is a command", "leave it out")
+        _refuse(config, _PERTURBING_PYTHON, "is for Python functions and tests, and this is a command", "leave it out")
         _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
         _refuse(
             config, _WATCHING, "is for Python, and this is a command", "for a command: flakeproof fdtrace -- COMMAND"

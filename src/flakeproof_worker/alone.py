@@ -51,7 +51,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     def begin(loaded: Loaded) -> None:
         stacks.prepare(os.dup(1))  # pytest has put its own in place
         once.output.discard()
-        once.run(perturbed(loaded.watched(watch)), leave)
+        once.run(perturbed(loaded).watched(watch), leave)
 
     load_target = importlib.import_module("flakeproof_worker.targets").with_target
     try:

@@ -80,7 +80,7 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
             draws_hash_seed=order["draws_hash_seed"],
             listens=order["listens"],
             perturbations=order["perturbations"],
-            loaded=perturbed(loaded.watched(watch)),
+            loaded=perturbed(loaded).watched(watch),
         )
         lane_kind = lanes_for(order["target"]["kind"], order["isolation"], order["lanes"], is_async=loaded.is_async)
         run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run

@@ -130,8 +130,8 @@ def test_the_worker_starts_by_path_with_nothing_around_it(tmp_path: Path) -> Non
         "temporary": str(tmp_path),
         "draws_hash_seed": True,
         "listens": False,
-        "sanitize": None,
         "perturbations": {},
+        "sanitize": None,
         "target": {
             "kind": "callable",
             "folder": str(tmp_path),

@@ -33,9 +33,9 @@ class _Fresh(Judged):
             "run_seed": duty.run_seed,
             "folder": folder,
             "target": duty.target,
-            "sanitize": duty.sanitize,
             "perturbations": duty.perturbations,
             "scratch": duty.scratch,
+            "sanitize": duty.sanitize,
         }
         os.ftruncate(verdict, 0)
         os.write(verdict, json.dumps(order).encode())
