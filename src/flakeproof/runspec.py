@@ -19,7 +19,7 @@ from flakeproof.targets.tests import PytestLine, resolve_tests
 _PERTURBING_PYTHON = ("delay", "race", "clock", "gc")
 _FOR_FUNCTIONS = ("loop", "server", "settle", "io")
 _FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
-_WATCHING = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
+_FOR_PYTHON = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
 _FOR_TESTS = ("pytest-args", "shuffle", "private-home", "drop-failed")
 _SCENARIO_SETTINGS = ("server", "settle", "io")
 _DEFAULT_TIMEOUT = 300.0
@@ -143,7 +143,7 @@ def _target(
         _refuse(config, _PERTURBING_PYTHON, "is for Python functions and tests, and this is a command", "leave it out")
         _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
         _refuse(
-            config, _WATCHING, "is for Python, and this is a command", "for a command: flakeproof fdtrace -- COMMAND"
+            config, _FOR_PYTHON, "is for Python, and this is a command", "for a command: flakeproof fdtrace -- COMMAND"
         )
         if extra:
             raise UsageError("--set is for scenarios, and this is a command", "variables of its own: --env NAME=VALUE")
