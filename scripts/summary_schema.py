@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from flakeproof.comparison import summary as comparison
+from flakeproof.diagnosing import model as diagnosing
 from flakeproof.reports.json import schema_of
 from flakeproof.summary import SCHEMA_VERSION, Summary
 
@@ -12,3 +13,5 @@ if __name__ == "__main__":
     (_DOCS / "summary.schema.json").write_bytes(schema_of(Summary, "run", SCHEMA_VERSION))
     written = schema_of(comparison.ComparisonSummary, "comparison", comparison.SCHEMA_VERSION)
     (_DOCS / "comparison.schema.json").write_bytes(written)
+    written = schema_of(diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION)
+    (_DOCS / "diagnosis.schema.json").write_bytes(written)

@@ -15,13 +15,14 @@ from flakeproof.diagnosing.experiments.sanitized import run_sanitized
 from flakeproof.diagnosing.experiments.seeds import run_seeds
 from flakeproof.diagnosing.experiments.surroundings import run_busy, run_fresh, run_parallel, run_shared
 from flakeproof.diagnosing.experiments.watched import watch
-from flakeproof.diagnosing.flake import Flake
 from flakeproof.diagnosing.laboratory import Arm, Conduct, InterruptedDiagnosisError, Laboratory, changed
-from flakeproof.diagnosing.model import Cause, Place, Status
+from flakeproof.diagnosing.model import Cause, CauseId, Place, Status
 from flakeproof.diagnosing.rules.standing import Next
 from flakeproof.diagnosing.tally import Tally
 from flakeproof.diagnosing.witnessed import CLOCK as CLOCK_READ
 from flakeproof.diagnosing.witnessed import Witnessed
+from flakeproof.engine.execute import signals_stop
+from flakeproof.engine.stop import Stop
 from flakeproof.errors import CannotRunError
 from flakeproof.model import CallableTarget, PytestTarget, RunSpec
 from flakeproof.sightings import SightingSummary
@@ -99,11 +100,17 @@ def investigate(
     laboratory = Laboratory(spec, Budget(seconds), conduct, tell)
     study = Study(laboratory, list(within), uses_given=uses_given, keeps_timeout=keeps_timeout)
     try:
-        _begin(study)
-        _continue(study)
+        with signals_stop(_interrupt):
+            _begin(study)
+            _continue(study)
     except InterruptedDiagnosisError as error:
         study.stopped = error.reason
     return study
+
+
+def _interrupt(reason: Stop) -> None:
+    """A signal between two runs."""
+    raise InterruptedDiagnosisError(reason.value)
 
 
 def _begin(study: Study) -> None:
@@ -112,9 +119,10 @@ def _begin(study: Study) -> None:
     probe = Tally()
     start = laboratory.budget.elapsed
     laboratory.run(probe, alone_spec(laboratory.given), seconds=laboratory.budget.share(_PROBE_SHARE), count=1)
+    took = laboratory.budget.elapsed - start
+    laboratory.start_up = max(0.0, took - probe.elapsed)
     if not study.keeps_timeout:
-        took = laboratory.budget.elapsed - start
-        limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * min(took, probe.elapsed))
+        limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * probe.elapsed)
         laboratory.given = changed(laboratory.given, timeout=min(limit, laboratory.given.timeout or limit))
     if len(probe.items) > 1 and not narrow(laboratory):
         laboratory.notes.append(f"none of the {len(probe.items)} tests has failed among the others")
@@ -134,7 +142,7 @@ def _continue(study: Study) -> None:
         if laboratory.budget.left <= 0:
             laboratory.notes.append(f"the time was over before: {', '.join(step.name for step in waiting)}")
             return
-        step = next((step for step in waiting if step.is_urgent(laboratory.flake)), waiting[0])
+        step = next((step for step in waiting if step.is_urgent(study)), waiting[0])
         waiting.remove(step)
         try:
             step.make(study)
@@ -208,9 +216,10 @@ def _clock(study: Study) -> None:
 
 
 def _line(study: Study) -> None:
-    """Where nothing else is known; not for what a pause anywhere makes fail, as a time limit."""
+    """Where no cause is known, or a race without its line; not for what a pause anywhere makes fail: a time limit."""
     flake = study.laboratory.flake
-    if flake is None or flake.is_timeout or any(cause.status is Status.SUPPORTED for cause in _causes(study)):
+    others = {cause.cause for cause in _causes(study) if cause.status is Status.SUPPORTED} - _RACING
+    if flake is None or flake.is_timeout or others:
         return
     if study.may_race or CLOCK_READ in study.witnessed.places:
         found = search_line(study.laboratory)
@@ -222,26 +231,40 @@ def _line(study: Study) -> None:
             study.line = Line(place=place, text=found.sentence, in_coroutine=in_coroutine, option=found.option)
 
 
+_RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK}
+
+
 @dataclass(frozen=True)
 class _Step:
     """An experiment, or several of a kind."""
 
     name: str
     make: Callable[[Study], None]
-    is_urgent: Callable[[Flake | None], bool] = lambda flake: False
-    """Whether a flake of that kind makes it the most promising one."""
+    is_urgent: Callable[[Study], bool] = lambda study: False
+    """Whether what is known makes it the most promising one."""
 
 
-def _of_descriptors(flake: Flake | None) -> bool:
+def _of_descriptors(study: Study) -> bool:
+    flake = study.laboratory.flake
     return flake is not None and flake.is_of_descriptors
 
 
-def _of_places(flake: Flake | None) -> bool:
+def _of_places(study: Study) -> bool:
+    flake = study.laboratory.flake
     return flake is not None and flake.is_of_places
 
 
-def _of_time(flake: Flake | None) -> bool:
+def _of_time(study: Study) -> bool:
+    flake = study.laboratory.flake
     return flake is not None and flake.is_timeout
+
+
+def _of_timing(study: Study) -> bool:
+    """Whether it fails by itself, by no seed, and has what a pause can bring into another order."""
+    if study.seeds is None or not study.witnessed.looked or _of_time(study) or _of_places(study):
+        return False
+    seen = study.witnessed
+    return seen.several_threads or bool(seen.coroutines) or CLOCK_READ in seen.places
 
 
 _STEPS = (
@@ -254,10 +277,10 @@ _STEPS = (
     _Step("one process for all", _shared),
     _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
     _Step("other times of day", _clock),
-    _Step("races", _race),
+    _Step("races", _race, _of_timing),
     _Step("new interpreters", _fresh),
     _Step("seeds again", _seeds),
     _Step("a look at what it calls", _watch),
-    _Step("pauses at lines", _line),
+    _Step("pauses at lines", _line, _of_timing),
 )
 """Those first that show the commonest causes at the least cost."""

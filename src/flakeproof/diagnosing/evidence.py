@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from flakeproof.diagnosing.experiments.names import BUSY, PARALLEL
 from flakeproof.diagnosing.flake import Flake
 from flakeproof.diagnosing.model import Place
 from flakeproof.diagnosing.witnessed import Witnessed
@@ -143,6 +144,9 @@ class Evidence:
             if other is not None and arm.trials and other.trials:
                 found[name, "rises"] = _fisher(arm, other)
                 found[name, "falls"] = _fisher(other, arm)
+        parallel, busy = self.arm(PARALLEL), self.arm(BUSY)
+        if parallel.trials and busy.trials:
+            found[PARALLEL, "exceeds"] = _fisher(parallel, busy)
         for factor_name, factor in (("seeds", self.seeds), ("hash seeds", self.hash_seeds)):
             if factor is not None:
                 found[factor_name, "differs"] = factor.p

@@ -18,6 +18,7 @@ from flakeproof.verdict import INTERRUPTED, TERMINATED
 
 Conduct = Callable[[RunSpec, Callable[[Path], Sequence[Sink]]], Summary]
 """Makes a recorded run; given what makes its sinks out of its folder."""
+_LEAST_RUNS = 4
 _APART = 100_000
 """Numbers between the first trials of two runs: each trial of a diagnosis has a seed of its own."""
 
@@ -54,6 +55,8 @@ class Laboratory:
         self.arms: dict[str, Arm] = {}
         self.flake: Flake | None = None
         self.notes: list[str] = []
+        self.start_up = 0.0
+        """Seconds that a run takes beside its trials, as far as is known."""
         self._conduct = conduct
         self._tell = tell
         self._next = spec.first
@@ -93,6 +96,16 @@ class Laboratory:
             self._meet(tally)
             raise InterruptedDiagnosisError(summary.stopped)
         return summary
+
+    def processes(self, part: float, most: int) -> int:
+        """How many runs, one after the other, an experiment with `part` of the time can start; at least 4, or `most`.
+
+        Half of its time may go into that.
+        """
+        if self.start_up <= 0:
+            return most
+        fitting = int(part * self.budget.seconds / 2 / self.start_up)
+        return max(min(_LEAST_RUNS, most), min(most, fitting))
 
     def tally(self, name: str) -> Tally:
         """What came out of an experiment; nothing of one that was not made."""

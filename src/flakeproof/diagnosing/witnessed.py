@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from flakeproof.diagnosing.flake import Flake
 from flakeproof.diagnosing.model import Place
 from flakeproof.diagnosing.set_order import leaks
+from flakeproof.diagnosing.sums import sums
 from flakeproof.model import Record
 
-RANDOM, ENTROPY, CLOCK, STOPWATCH, OUTSIDE, SETS = "random", "entropy", "clock", "stopwatch", "outside", "sets"
+RANDOM, ENTROPY, CLOCK, STOPWATCH = "random", "entropy", "clock", "stopwatch"
+OUTSIDE, SETS, SUMS = "outside", "sets", "sums"
 _OWN = re.compile(r"/flakeproof-\w+/|^/dev/|^/proc/|__pycache__|/\.pytest_cache/|\.pyc$|/\.flakeproof/")
 """Files that no two trials share, or that tell nothing."""
 _PORT = re.compile(r"^\('[^']*', (\d+)")
@@ -72,6 +74,8 @@ def examine(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -
         found.places[OUTSIDE], found.uses[OUTSIDE] = first.place, first.what
     if (place := _set_order(calls, flake, source)) is not None:
         found.places[SETS] = place
+    if (place := _sum(calls, flake, source)) is not None:
+        found.places[SUMS] = place
     return found
 
 
@@ -112,3 +116,15 @@ def _set_order(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]
                 place = Place(file=file, line=leak.line, function=leak.function)
                 candidates.append((_distance(caller, flake), -leak.line, place))
     return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
+
+
+def _sum(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -> Place | None:
+    """Where something is added up in code that has run, one by one rather than at once; nearest to the failure."""
+    ran = {(call.file, call.function): call for call in calls if call.kind == "ran"}
+    candidates = []
+    for file in {file for file, _ in ran}:
+        for found in sums(source(file)):
+            if (caller := ran.get((file, found.function))) is not None:
+                place = Place(file=file, line=found.line, function=found.function)
+                candidates.append((not found.one_by_one, _distance(caller, flake), -found.line, place))
+    return min(candidates, key=lambda candidate: candidate[:3])[3] if candidates else None

@@ -185,10 +185,11 @@ def test_nothing_is_claimed_of_nothing() -> None:
 def test_more_comparisons_take_more_evidence() -> None:
     """A difference that is told from chance by itself is not, where many were looked at."""
     few = evidence("alone 0/200, parallel 8/200")
+    assert few.comparisons == 2
     assert few.p("parallel", "rises") == pytest.approx(0.00369 * 2, rel=0.02)
     assert few.is_significant("parallel", "rises")
     many = evidence("alone 0/200, parallel 8/200, busy 1/200, shared 1/200, race 1/200")
-    assert many.comparisons == 8
+    assert many.comparisons == 9
     assert not many.is_significant("parallel", "rises")
 
 
@@ -221,7 +222,7 @@ def test_when_it_is_settled(example: str, settled: bool) -> None:
 
 def test_the_line_of_contention() -> None:
     """Where the failure shows nothing, the line that opens what all of them use."""
-    found = evidence("alone 0/200, parallel 60/200")
+    found = evidence("alone 0/200, parallel 60/200, busy 0/200")
     seen = Witnessed(looked=True, places={witnessed.OUTSIDE: replace_line(3)}, uses={witnessed.OUTSIDE: "/tmp/x"})
     causes = decide(replace(found, witnessed=seen), FOLLOWING)
     assert causes[0].cause is CauseId.CONTENTION

@@ -24,7 +24,7 @@ def run_alone(laboratory: Laboratory) -> None:
     """Some trials in each of several processes; more of them where failures are few."""
     spec = alone_spec(laboratory.given)
     forks = spec.isolation is Isolation.FORK
-    processes = _PROCESSES if forks else 1
+    processes = laboratory.processes(_SHARE, _PROCESSES) if forks else 1
     with laboratory.experiment(ALONE, f"alone, one at a time{', each in a fork' if forks else ''}") as tally:
         for times in (1, 3):
             seconds = laboratory.budget.share(_SHARE) / processes

@@ -105,7 +105,7 @@ def float_order(evidence: Evidence, following: Next, causes: Sequence[Cause]) ->
         cause=CauseId.FLOAT_ORDER,
         status=Status.SUPPORTED,
         statement=f"Floats are added up in an order that is not fixed ({_DRIVERS[driver.cause]})",
-        place=driver.place,
+        place=evidence.witnessed.places.get(witnessed.SUMS) or driver.place,
         evidence=[*said, *driver.evidence],
         next=driver.next,
     )

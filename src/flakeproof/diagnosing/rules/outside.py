@@ -9,17 +9,15 @@ from flakeproof.diagnosing.wording import arm, compared
 
 
 def contention(evidence: Evidence, following: Next) -> Cause:
-    busy = evidence.is_significant(BUSY, "rises")
     if evidence.is_significant(PARALLEL, "rises"):
         said = [arm(evidence, ALONE), compared(evidence, PARALLEL)]
         tells = evidence.flake is not None and evidence.flake.is_of_places
-        if busy and not tells:
-            said.append(f"but so does a busy machine: {arm(evidence, BUSY)}")
-            return unknown(
-                CauseId.CONTENTION, "Copies beside it raise the rate, and so does load alone", said, following
-            )
+        exceeds = evidence.is_significant(PARALLEL, "exceeds")
         if evidence.arm(BUSY).trials:
-            said.append(arm(evidence, BUSY))
+            said.append(compared(evidence, BUSY))
+        if not (exceeds or tells):
+            statement = "Copies beside it raise the rate; whether a busy machine does it as well is not ruled out"
+            return unknown(CauseId.CONTENTION, statement, said, following)
         place, what = _disputed(evidence)
         return Cause(
             cause=CauseId.CONTENTION,
