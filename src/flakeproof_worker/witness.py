@@ -82,12 +82,25 @@ class Witness:
             self._note("ran", frame, "coroutine" if code.co_flags & _COROUTINE else "", line=code.co_firstlineno)
             return
         module = frame.f_globals.get("__name__")
+        if module == "threading" and code.co_name == "start":
+            self._started(frame)
+            return
         kind = _RANDOM_MODULES.get(module) if isinstance(module, str) else None
         if kind is not None and frame.f_back is not None and _is_theirs(frame.f_back):
             owner = frame.f_locals.get("self")
             if module == "random" and owner is not None and not _is_global(owner):
                 kind = "entropy"
             self._note(kind, frame.f_back, f"{module}.{code.co_name}")
+
+    def _started(self, frame: FrameType) -> None:
+        """Note who has a thread started, and whether an event loop does it for them."""
+        by_loop = False
+        found = frame.f_back
+        while found is not None and not _is_theirs(found):
+            by_loop |= str(found.f_globals.get("__name__", "")).startswith("asyncio.")
+            found = found.f_back
+        if found is not None:
+            self._note("thread", found, "asyncio" if by_loop else "threading")
 
     def _look(self, frame: FrameType, result: Any) -> None:
         """Note the variables of a function that hold sets, and whether it returns one."""

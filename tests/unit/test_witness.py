@@ -61,6 +61,7 @@ def test_what_is_seen(tmp_path: Path) -> None:
         ("entropy", 12, "look", "random.__init__", 0),
         ("entropy", 12, "look", "Random.random", 0),
         ("open", 13, "look", f"{tmp_path}/file", 0),
+        ("thread", 16, "look", "threading", 0),
         ("ran", 3, "draw", "", 1),
         ("ran", 4, "draw", "", 1),
         ("random", 4, "draw", "Random.random", 1),

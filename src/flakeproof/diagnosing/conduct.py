@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from flakeproof.delays import DelayFinding
 from flakeproof.diagnosing.budget import Budget
 from flakeproof.diagnosing.decision import decide, is_settled
 from flakeproof.diagnosing.evidence import Counts, Evidence, Factor, Line, Polluters
@@ -20,7 +21,7 @@ from flakeproof.diagnosing.model import Cause, CauseId, Place, Status
 from flakeproof.diagnosing.rules.standing import Next
 from flakeproof.diagnosing.tally import Tally
 from flakeproof.diagnosing.witnessed import CLOCK as CLOCK_READ
-from flakeproof.diagnosing.witnessed import Witnessed
+from flakeproof.diagnosing.witnessed import EXECUTOR, Witnessed
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.stop import Stop
 from flakeproof.errors import CannotRunError
@@ -224,11 +225,21 @@ def _line(study: Study) -> None:
     if study.may_race or CLOCK_READ in study.witnessed.places:
         found = search_line(study.laboratory)
         if found is not None:
-            place = Place(file=found.file, line=found.line, function=found.function)
-            watched = study.witnessed
-            in_coroutine = (found.file, found.function) in watched.coroutines or not watched.several_threads
-            in_coroutine &= bool(watched.coroutines)
-            study.line = Line(place=place, text=found.sentence, in_coroutine=in_coroutine, option=found.option)
+            study.line = _as_evidence(found, study.witnessed)
+
+
+def _as_evidence(found: DelayFinding, seen: Witnessed) -> Line | None:
+    """The best line; one in a coroutine before others, where tasks are what there is to race."""
+    if found.line is None:
+        return None
+    of_tasks = bool(seen.coroutines) and not seen.own_threads
+    lines = sorted(found.lines, key=lambda line: of_tasks and (line.file, line.function) not in seen.coroutines)
+    best = lines[0]
+    place = Place(file=best.file, line=best.line, function=best.function)
+    in_coroutine = (best.file, best.function) in seen.coroutines
+    if of_tasks and not in_coroutine:
+        place = seen.places.get(EXECUTOR, place)  # who has it run in a thread of the loop is who does not wait for it
+    return Line(place=place, text=best.sentence, in_coroutine=in_coroutine or of_tasks, option=best.option)
 
 
 _RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK}

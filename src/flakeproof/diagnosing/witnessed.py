@@ -11,7 +11,7 @@ from flakeproof.diagnosing.sums import sums
 from flakeproof.model import Record
 
 RANDOM, ENTROPY, CLOCK, STOPWATCH = "random", "entropy", "clock", "stopwatch"
-OUTSIDE, SETS, SUMS = "outside", "sets", "sums"
+OUTSIDE, SETS, SUMS, EXECUTOR = "outside", "sets", "sums", "executor"
 _OWN = re.compile(r"/flakeproof-\w+/|^/dev/|^/proc/|__pycache__|/\.pytest_cache/|\.pyc$|/\.flakeproof/")
 """Files that no two trials share, or that tell nothing."""
 _PORT = re.compile(r"^\('[^']*', (\d+)")
@@ -47,6 +47,8 @@ class Witnessed:
     coroutines: set[tuple[str, str]] = field(default_factory=set)
     several_threads: bool = False
     """Whether code of the user ran in more than one thread."""
+    own_threads: bool = False
+    """Whether code of the user starts threads, other than by way of an event loop."""
     looked: bool = False
     """Whether anything is known at all."""
     timed: bool = False
@@ -58,6 +60,10 @@ def examine(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -
     found = Witnessed(looked=bool(calls))
     for call in calls:
         found.timed |= call.kind == STOPWATCH and _key(call) in flake.functions
+        if call.kind == "thread":
+            found.own_threads |= call.what == "threading"
+            if call.what == "asyncio":
+                found.places[EXECUTOR] = call.place
         if call.kind == "ran":
             key = _key(call)
             found.several_threads |= call.thread > 0

@@ -2,7 +2,7 @@
 
 import os
 
-from flakeproof.delays import DelayedLine, find_line
+from flakeproof.delays import DelayFinding, find_line
 from flakeproof.diagnosing.experiments.alone import alone_spec
 from flakeproof.diagnosing.experiments.names import ALONE, CLOCK, RACE
 from flakeproof.diagnosing.experiments.surroundings import count_of
@@ -33,8 +33,8 @@ def run_race(laboratory: Laboratory) -> None:
         laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=count_of(laboratory))
 
 
-def search_line(laboratory: Laboratory) -> DelayedLine | None:
-    """The line at which a pause makes the flake more, or less, frequent; None if none was found."""
+def search_line(laboratory: Laboratory) -> DelayFinding | None:
+    """The lines at which a pause makes the flake more, or less, frequent; None if there is no looking for them."""
     flake = laboratory.flake
     seconds = min(_LINE_SHARE * laboratory.budget.seconds, laboratory.budget.left)
     if flake is None or isinstance(laboratory.given.target, CommandTarget) or seconds < _LEAST_SECONDS:
@@ -47,4 +47,4 @@ def search_line(laboratory: Laboratory) -> DelayedLine | None:
     except KeyboardInterrupt as error:
         raise InterruptedDiagnosisError(str(error) or INTERRUPTED) from None
     laboratory.notes.append(found.sentence)
-    return found.line
+    return found
