@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flakeproof.comparison import summary as comparison
 from flakeproof.diagnosing import model as diagnosing
+from flakeproof.fdtrace import findings
 from flakeproof.reports.json import schema_of
 from flakeproof.summary import SCHEMA_VERSION, Summary
 
@@ -15,3 +16,5 @@ if __name__ == "__main__":
     (_DOCS / "comparison.schema.json").write_bytes(written)
     written = schema_of(diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION)
     (_DOCS / "diagnosis.schema.json").write_bytes(written)
+    written = schema_of(findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION)
+    (_DOCS / "fdtrace.schema.json").write_bytes(written)

@@ -38,7 +38,6 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     target = order["target"]
     output = Output(os.dup(1))
     once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target.get("watched", ""))
-    RUNNING.set((once.trial, once.seed))
     if target["kind"] != "pytest":
         GlobalRandom().seed(once.seed)
 
@@ -51,6 +50,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     def begin(loaded: Loaded) -> None:
         stacks.prepare(os.dup(1))  # pytest has put its own in place
         once.output.discard()
+        RUNNING.set((once.trial, once.seed))  # not before: what an import starts is no trial's
         once.run(perturbed(loaded).watched(watch), leave)
 
     load_target = importlib.import_module("flakeproof_worker.targets").with_target

@@ -78,6 +78,7 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
         ("flakeproof/diagnose", ["cli", "engine", "reports"]),
         ("flakeproof/targets", ["cli", "engine", "reports"]),
         ("flakeproof/scenarios", ["cli", "engine", "reports"]),
+        ("flakeproof/fdtrace", ["cli", "engine", "reports", "store", "session", "runspec", "targets"]),
         ("flakeproof/revisions", ["cli", "engine", "reports", "store", "session", "runspec", "targets"]),
     ],
 )
@@ -87,6 +88,14 @@ def test_imports_point_one_way(folder: str, forbidden: list[str]) -> None:
         (module, name) for module, name in imported(folder) for above in forbidden if is_in(name, f"flakeproof.{above}")
     }
     assert upwards == set()
+
+
+@pytest.mark.parametrize("module", ["calls", "frames", "record", "tables", "claims", "ownership"])
+def test_judging_descriptors_is_pure(module: str) -> None:
+    """Lines of a record in, mishandled descriptors out: no file, no process, nothing of ours around it."""
+    reached = {name for _, name in imported(f"flakeproof/fdtrace/{module}")}
+    assert {name for name in reached if is_in(name, "flakeproof") and not is_in(name, "flakeproof.fdtrace")} == set()
+    assert reached & {"os", "subprocess", "pathlib.Path", "time"} == set()
 
 
 def test_the_model_is_at_the_bottom() -> None:

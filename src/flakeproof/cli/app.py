@@ -14,6 +14,7 @@ from flakeproof.cli.command_words import split_command
 from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
 from flakeproof.cli.diagnose import diagnose
+from flakeproof.cli.fdtrace import fdtrace
 from flakeproof.cli.gate import gate
 from flakeproof.cli.isolate import isolate
 from flakeproof.cli.plan import plan
@@ -39,6 +40,7 @@ for command, title in (
     (verify, "Tell whether a change in git mends a flaky test."),
     (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
     (isolate, "Find the tests that make another one fail."),
+    (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
     (stress, "Do that with the test of the original stress kit, in its modes."),
     (plan, "Tell how many tests it takes to see a flake."),
     (replay, "Run one test of an earlier run again, and show all of it."),
@@ -105,7 +107,8 @@ def _run() -> int:
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
     """What is for us, and the command after `--`, if there is one."""
     place = words.index("--") if "--" in words else 0
-    return split_command(words) if {"run", "gate", "verify", "diagnose"} & set(words[:place]) else (words, None)
+    taking = {"run", "gate", "verify", "diagnose", "fdtrace"}
+    return split_command(words) if taking & set(words[:place]) else (words, None)
 
 
 def _check_folder() -> None:
