@@ -14,6 +14,9 @@ from tests.tools import environment
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
 
+collect_ignore = ["planted"]
+"""Programs that fail; `tests/e2e` runs them."""
+
 
 # A shell ignores SIGINT for what it starts in the background, and so would all that is tested here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

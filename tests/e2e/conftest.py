@@ -106,10 +106,10 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def flakeproof(project: Path, environment: dict[str, str]) -> Flakeproof:
-    """Run the command in the project; `env` adds to the environment, `cwd` is another folder."""
+    """Run the command in the project; `env` adds to the environment, `cwd` is another folder, `limit` is in seconds."""
 
     def run(
-        *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None
+        *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None, limit: float = 60
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "flakeproof", *arguments],
@@ -118,7 +118,7 @@ def flakeproof(project: Path, environment: dict[str, str]) -> Flakeproof:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=limit,
             check=False,
         )
 

@@ -1,0 +1,17 @@
+"""Takings of all shops."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+
+def takings(path: Path) -> float:
+    """Of one shop."""
+    return sum(map(float, path.read_text().split()))
+
+
+def total(paths: list[Path]) -> float:
+    """Of all shops."""
+    with ThreadPoolExecutor(len(paths)) as pool:
+        shops = as_completed([pool.submit(takings, path) for path in paths])
+        return math.fsum(shop.result() for shop in shops)

@@ -1,0 +1,21 @@
+"""An account whose every change is in a journal."""
+
+import threading
+from pathlib import Path
+
+
+class Account:
+    """A balance in cents."""
+
+    def __init__(self, journal: Path) -> None:
+        self.balance = 0
+        self._journal = journal
+        self._lock = threading.Lock()
+
+    def deposit(self, amount: int) -> None:
+        """Add `amount`, and write so."""
+        with self._lock:
+            balance = self.balance
+            with self._journal.open("a") as journal:
+                journal.write(f"deposit {amount}\n")
+            self.balance = balance + amount
