@@ -5,6 +5,7 @@ from pathlib import Path
 from flakeproof.comparison import summary as comparison
 from flakeproof.diagnosing import model as diagnosing
 from flakeproof.fdtrace import findings
+from flakeproof.polluters import model as isolation
 from flakeproof.reports.json import schema_of
 from flakeproof.summary import SCHEMA_VERSION, Summary
 
@@ -18,3 +19,5 @@ if __name__ == "__main__":
     (_DOCS / "diagnosis.schema.json").write_bytes(written)
     written = schema_of(findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION)
     (_DOCS / "fdtrace.schema.json").write_bytes(written)
+    written = schema_of(isolation.Isolation, "isolation", isolation.SCHEMA_VERSION)
+    (_DOCS / "isolation.schema.json").write_bytes(written)

@@ -56,6 +56,8 @@ class _Investigation:
         self._company: Company | None = None
         self._reproducing: Reproducing | None = None
         self._sets: list[CulpritSet] = []
+        self._to_confirm: list[tuple[Arrangement, float]] = []
+        """For each set, its tests and the rate that is to be expected."""
         self._complete = False
         self._kind = Kind.INTERRUPTED
         self._stopped: Stop | None = None
@@ -98,6 +100,9 @@ class _Investigation:
         self._kind = reproducing.found.kind
         if self._kind in (Kind.POLLUTED, Kind.BRITTLE):
             self._search(reproducing, company)
+            probes.finish()  # it ends while the answer is confirmed
+            for place in range(len(self._sets)):
+                self._confirm(place)
         elif self._kind is Kind.FAILS_ALONE:
             alone = reproducing.found.alone
             times = repeats(max(0.01, min(0.9999, alone.failed / alone.runs / 1.5)), request.error)
@@ -143,7 +148,10 @@ class _Investigation:
             gone |= set(members)
             self._sets.append(self._described(company, rest, culprits, search, failing=failing))
             control = rest.without(gone)
-            self._sets[-1] = self._explained(company, rest.only(culprits.members), control, culprits, failing=failing)
+            self._to_confirm.append((rest.only(culprits.members), culprits.rate))
+            chosen = rest.only(culprits.members)
+            finder = Carriers(company, chosen, control, culprits.rate, error, failing=failing)
+            self._sets[-1] = msgspec.structs.replace(self._sets[-1], carriers=finder.find())
 
     def _rate_so_far(self) -> float:
         """How often the effect shows at least, should another set be like those found."""
@@ -186,18 +194,15 @@ class _Investigation:
         others = [list(one) for one in islice(permutations(members), 1, _MOST_ORDERS)]
         return search.only_in_order(others, culprits.rate)
 
-    def _explained(
-        self, company: Company, chosen: Arrangement, control: Arrangement, culprits: Culprits, *, failing: bool
-    ) -> CulpritSet:
-        """The latest set with what it leaves behind and the command that shows it."""
-        described, error = self._sets[-1], self._request.error
-        finder = Carriers(company, chosen, control, culprits.rate, error, failing=failing)
-        described = msgspec.structs.replace(described, carriers=finder.find())
-        self._sets[-1] = described
+    def _confirm(self, place: int) -> None:
+        """Give a set the command that shows it, and run exactly that."""
         assert self._shell is not None
-        times = repeats(min(culprits.rate, 0.9999), error)
-        command, confirmed, said = self._shell.confirm(chosen, max(2, times), failing=failing)
-        return msgspec.structs.replace(described, command=command, confirmed=confirmed, confirmation=said)
+        chosen, rate = self._to_confirm[place]
+        times = max(2, repeats(min(rate, 0.9999), self._request.error))
+        command, confirmed, said = self._shell.confirm(chosen, times, failing=self._kind is Kind.POLLUTED)
+        self._sets[place] = msgspec.structs.replace(
+            self._sets[place], command=command, confirmed=confirmed, confirmation=said
+        )
 
     def result(self, changed_files: str) -> Isolation:
         """What is known."""

@@ -12,6 +12,7 @@ from flakeproof.comparison import summary as comparison
 from flakeproof.diagnosing import model as diagnosing
 from flakeproof.fdtrace import findings
 from flakeproof.model import Record
+from flakeproof.polluters import model as isolation
 from flakeproof.reports.json import schema_of
 from flakeproof.summary import SCHEMA_VERSION, Summary
 
@@ -22,6 +23,7 @@ _PAGE = _DOCS / "summary.schema.json"
 _OF_COMPARISONS = _DOCS / "comparison.schema.json"
 _OF_DIAGNOSES = _DOCS / "diagnosis.schema.json"
 _OF_TRACES = _DOCS / "fdtrace.schema.json"
+_OF_ISOLATIONS = _DOCS / "isolation.schema.json"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,7 @@ _OF_TRACES = _DOCS / "fdtrace.schema.json"
         (_OF_COMPARISONS, comparison.ComparisonSummary, "comparison", comparison.SCHEMA_VERSION),
         (_OF_DIAGNOSES, diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION),
         (_OF_TRACES, findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION),
+        (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
     ],
 )
 def test_the_schemas_in_the_docs_are_up_to_date(page: Path, kind: type[Record], what: str, version: int) -> None:

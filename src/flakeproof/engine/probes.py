@@ -53,6 +53,7 @@ class _Queue:
     next_trial: int
     is_over: bool = False
     left: int | None = None
+    """0 from when no process is needed any more."""
     orders: dict[int, Order] = field(default_factory=dict)
     ran: dict[int, Ran] = field(default_factory=dict)
     _waiting: deque[int] = field(default_factory=deque)
@@ -173,7 +174,7 @@ class Probing:
 
     def finish(self) -> None:
         """Let the process end as pytest does, but do not wait for it."""
-        self._queue.is_over = True
+        self._queue.is_over, self._queue.left = True, 0
         self._dispatcher.wake(0)
 
     def close(self) -> None:

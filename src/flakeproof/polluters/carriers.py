@@ -17,6 +17,8 @@ _RANKS = (
     "global environment folder time zone locale umask signal logging warnings import interpreter module descriptor "
     "thread library random"
 )
+_NOISE = ("library", "random")
+"""Kinds that change in many runs and are worth no word unless they decide."""
 _TRIED = 40
 """Candidates that are put back one by one."""
 _TOLD = 5
@@ -98,7 +100,8 @@ class Carriers:
             for change in candidates
         ]
         found.sort(key=lambda carrier: carrier.decides is not True)
-        best = [carrier for carrier in found if carrier.decides] or found
+        plain = [carrier for carrier in found if carrier.kind not in _NOISE]
+        best = [carrier for carrier in found if carrier.decides] or plain
         return [self._with_line(carrier, root) for carrier in best[:_TOLD]]
 
     def _undoes(self, names: Sequence[str], tried: dict[str, bool]) -> bool:
@@ -111,8 +114,9 @@ class Carriers:
                 if seen.failed is None or seen.failed is self._failing:
                     tried.update(dict.fromkeys(seen.found.get("restored", ()), True))
                     return False
-                if not seen.found.get("restored"):
-                    return False
+                there = {change["name"] for change in seen.found.get("changes", ())}
+                if there.intersection(names) and not seen.found.get("restored"):
+                    return False  # nothing of it can be put back
             left -= count
         return True
 

@@ -77,15 +77,19 @@ class Surroundings:
         self._tests = tests
         self._modules = dict(sys.modules)
         self._paths: dict[str, str] = {}
+        self._libraries: dict[str, dict[str, object]] = {}
+        """What the names of other modules meant at first: too many to have a leaf each."""
+        self._earlier: dict[str, Leaf] = {}
         self._before = self._take()
 
     def changes(self) -> list[Change]:
         """What has changed since."""
         after = self._take()
+        before = self._before | self._earlier
         found = [
-            Change(leaf.kind, name, leaf.module, self._before.get(name), after.get(name))
-            for name, leaf in {**self._before, **after}.items()
-            if not _same(self._before.get(name), after.get(name))
+            Change(leaf.kind, name, leaf.module, before.get(name), after.get(name))
+            for name, leaf in {**before, **after}.items()
+            if not _same(before.get(name), after.get(name))
         ]
         names = {change.name for change in found}
         return [change for change in found if not _is_below(change.name, names)]
@@ -125,9 +129,16 @@ class Surroundings:
         for name, module in modules:
             if name.partition(".")[0] in _OURS or (only is not None and not only.startswith(name)):
                 continue
-            if name in self._modules:  # else that it is there is the change
-                with suppress(Exception):  # what defends itself against being looked at is left alone
-                    walk.module(name, module, deep=name in own)
+            if name not in self._modules:
+                continue  # that it is there is the change
+            with suppress(Exception):  # what defends itself against being looked at is left alone
+                if name in own:
+                    walk.module(name, module)
+                elif name not in self._libraries:
+                    self._libraries[name] = dict(vars(module))
+                else:
+                    walk.differences(name, module, self._libraries[name])
+        self._earlier = {name: leaf for name, leaf in walk.earlier.items() if name not in _NOT_STATE}
         found = {name: leaf for name, leaf in walk.found.items() if name not in _NOT_STATE}
         if only is None:
             found |= of_process(self._modules)

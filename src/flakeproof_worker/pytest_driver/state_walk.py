@@ -89,24 +89,36 @@ class Walk:
     def __init__(self, project: set[str]) -> None:
         """`project` are the modules whose classes are looked into."""
         self.found: dict[str, Leaf] = {}
+        self.earlier: dict[str, Leaf] = {}
+        """What was there before in the place of what `differences` has found."""
         self._project = project
         self._module = ""
         self._seen: set[int] = set()
 
-    def module(self, name: str, module: types.ModuleType, *, deep: bool) -> None:
-        """Look through the globals of a module; `deep`, into them."""
+    def module(self, name: str, module: types.ModuleType) -> None:
+        """Look through the globals of a module of the project, and into them."""
         self._module = name
-        kind = "global" if deep else "library"
         for key, value in list(vars(module).items()):
-            if key.startswith("__") or (key.startswith("@py") and deep):
+            if not key.startswith(("__", "@py")):
+                put, remove = functools.partial(setattr, module, key, value), functools.partial(delattr, module, key)
+                self._visit(value, f"{name}.{key}", put, remove, "global", _DEPTH)
+
+    def differences(self, name: str, module: types.ModuleType, before: dict[str, object]) -> None:
+        """Find which globals of another module do not mean any more what they did `before`."""
+        self._module = name
+        now = dict(vars(module))
+        for key in [*before, *(key for key in now if key not in before)]:
+            if key.startswith("__") or (key in before and key in now and _is_same(before[key], now[key])):
                 continue
-            path = f"{name}.{key}"
-            put, remove = functools.partial(setattr, module, key, value), functools.partial(delattr, module, key)
-            if deep:
-                self._visit(value, path, put, remove, kind, _DEPTH)
-            else:
-                mark = (type(value), value) if isinstance(value, _PLAIN) else id(value)
-                self._add(path, kind, value, mark, put, remove)
+            for leaves, names in ((self.earlier, before), (self.found, now)):
+                if key in names:
+                    value = names[key]
+                    mark = (type(value), value) if isinstance(value, _PLAIN) else id(value)
+                    put, remove = (
+                        functools.partial(setattr, module, key, value),
+                        functools.partial(delattr, module, key),
+                    )
+                    leaves[f"{name}.{key}"] = Leaf("library", name, value, mark, "", put, remove)
 
     def _add(self, path: str, kind: str, value: Any, mark: object, put: Any, remove: Any, text: str = "") -> None:
         if len(self.found) < _MOST:
@@ -186,6 +198,10 @@ class Walk:
             for place, element in enumerate(kept):
                 if not isinstance(element, _PLAIN):
                     self._visit(element, f"{path}[{place}]", None, None, kind, depth - 1)
+
+
+def _is_same(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, _PLAIN) and type(one) is type(other) and one == other)
 
 
 def _marks(values: Any) -> tuple[object, ...]:
