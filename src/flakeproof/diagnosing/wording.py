@@ -29,7 +29,12 @@ def compared(evidence: Evidence, name: str, way: str = "rises") -> str:
     """The same with how rare that would be by chance."""
     p = evidence.p(name, way)
     chance = f"; {probability(p)} after correction for {evidence.comparisons} comparisons" if p is not None else ""
-    return f"{arm(evidence, name)}{chance}"
+    against = evidence.arm(evidence.arm(name).against)
+    other = (
+        f", {against.setting.partition(', in turns')[0]} in turns with that: {counted(against.failed, against.trials)}"
+    )
+    beside = other if "in turns" in against.setting else ""
+    return f"{arm(evidence, name)}{beside}{chance}"
 
 
 def again(factor: Factor, what: str) -> str:

@@ -139,6 +139,9 @@ def evidence(example: str) -> Evidence:
             found = replace(found, witnessed=Witnessed(looked=True))
         elif part == "threads":
             found = replace(found, witnessed=replace(seen, looked=True, several_threads=True))
+        elif part == "tasks":
+            seen = replace(seen, looked=True, coroutines={(LINE.file, LINE.function)})
+            found = replace(found, witnessed=seen)
         elif part == "measures time":
             found = replace(found, witnessed=replace(seen, looked=True, timed=True))
         elif part == "entropy":

@@ -4,33 +4,28 @@ import os
 
 from flakeproof.delays import DelayFinding, find_line
 from flakeproof.diagnosing.experiments.alone import alone_spec
-from flakeproof.diagnosing.experiments.names import ALONE, CLOCK, RACE
-from flakeproof.diagnosing.experiments.surroundings import count_of
+from flakeproof.diagnosing.experiments.names import CLOCK, RACE
+from flakeproof.diagnosing.experiments.turns import run_in_turns
 from flakeproof.diagnosing.laboratory import InterruptedDiagnosisError, Laboratory, changed
 from flakeproof.model import CommandTarget, Perturbations
 from flakeproof.verdict import INTERRUPTED
 
-_SHARE = 0.08
 _LINE_SHARE = 0.4
 _LEAST_SECONDS = 5.0
 
 
 def run_clock(laboratory: Laboratory) -> None:
     """Trials begin just before the end of a second, a day, a month and so on."""
-    if isinstance(laboratory.given.target, CommandTarget):
-        return
-    spec = changed(alone_spec(laboratory.given), perturbations=Perturbations(clock="boundaries"))
-    with laboratory.experiment(CLOCK, "alone, at moments at which times of day change", against=ALONE) as tally:
-        laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=count_of(laboratory))
+    if not isinstance(laboratory.given.target, CommandTarget):
+        spec = changed(alone_spec(laboratory.given), perturbations=Perturbations(clock="boundaries"))
+        run_in_turns(laboratory, CLOCK, "alone, at moments at which times of day change", spec)
 
 
 def run_race(laboratory: Laboratory) -> None:
     """Threads and tasks are switched as often, and as unexpectedly, as can be."""
-    if isinstance(laboratory.given.target, CommandTarget):
-        return
-    spec = changed(alone_spec(laboratory.given), perturbations=Perturbations(race=True))
-    with laboratory.experiment(RACE, "alone, threads and tasks made to race", against=ALONE) as tally:
-        laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=count_of(laboratory))
+    if not isinstance(laboratory.given.target, CommandTarget):
+        spec = changed(alone_spec(laboratory.given), perturbations=Perturbations(race=True))
+        run_in_turns(laboratory, RACE, "alone, threads and tasks made to race", spec)
 
 
 def search_line(laboratory: Laboratory) -> DelayFinding | None:

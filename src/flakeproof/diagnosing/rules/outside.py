@@ -18,6 +18,9 @@ def contention(evidence: Evidence, following: Next) -> Cause:
         if not (exceeds or tells):
             statement = "Copies beside it raise the rate; whether a busy machine does it as well is not ruled out"
             return unknown(CauseId.CONTENTION, statement, said, following)
+        if not tells and evidence.witnessed.looked and witnessed.OUTSIDE not in evidence.witnessed.places:
+            statement = "Copies beside it raise the rate, but no file or port was seen that they could compete for"
+            return unknown(CauseId.CONTENTION, statement, said, following)
         place, what = _disputed(evidence)
         return Cause(
             cause=CauseId.CONTENTION,
@@ -29,7 +32,7 @@ def contention(evidence: Evidence, following: Next) -> Cause:
         )
     if evidence.arm(ALONE).failed and evidence.arm(PARALLEL).trials:
         said = [arm(evidence, ALONE), compared(evidence, PARALLEL)]
-        if evidence.arm(PARALLEL).interval.high < 2 * evidence.arm(ALONE).rate:
+        if evidence.arm(PARALLEL).interval.high < 2 * evidence.arm(evidence.arm(PARALLEL).against).rate:
             return refuted(CauseId.CONTENTION, "It fails by itself, and copies beside it make it no worse", said)
         return unknown(CauseId.CONTENTION, "Copies beside it did not raise the rate clearly", said, following)
     return by_absence(evidence, CauseId.CONTENTION, (PARALLEL,), "Copies beside it do it no harm", following)

@@ -17,13 +17,17 @@ def thread_race(evidence: Evidence, following: Next) -> Cause:
     if evidence.witnessed.looked and not evidence.witnessed.several_threads:
         said = ["a trial that was watched has run all of its code in one thread"]
         return refuted(CauseId.THREAD_RACE, "It has but one thread", said)
-    if line is None and evidence.is_significant(RACE, "rises") and evidence.witnessed.several_threads:
+    by_race = line is None and evidence.is_significant(RACE, "rises") and not _has_limit(evidence)
+    if by_race and evidence.witnessed.several_threads and not _only_loops(evidence):
         return _raced(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", evidence, following)
     return _timing(evidence, CauseId.THREAD_RACE, following)
 
 
 def async_race(evidence: Evidence, following: Next) -> Cause:
-    if evidence.line is not None and evidence.line.in_coroutine:
+    seen = evidence.witnessed
+    by_race = evidence.line is None and evidence.is_significant(RACE, "rises") and not _has_limit(evidence)
+    by_line = evidence.line is not None and evidence.line.in_coroutine
+    if by_line or (by_race and seen.coroutines and not seen.own_threads):
         return _raced(CauseId.ASYNC_RACE, "Tasks come in an order that is not fixed", evidence, following)
     if evidence.witnessed.looked and not evidence.witnessed.coroutines:
         said = ["a trial that was watched has run no coroutine"]
@@ -87,7 +91,7 @@ def clock(evidence: Evidence, following: Next) -> Cause:
 def load(evidence: Evidence, following: Next) -> Cause:
     flake = evidence.flake
     rises = evidence.is_significant(BUSY, "rises")
-    limit = flake is not None and (flake.is_timeout or evidence.witnessed.timed)
+    limit = _has_limit(evidence)
     if rises:
         said = [arm(evidence, ALONE), compared(evidence, BUSY)]
         if limit:
@@ -104,8 +108,18 @@ def load(evidence: Evidence, following: Next) -> Cause:
             CauseId.LOAD, "A busy machine raises the rate: timing matters, but no time limit was seen", said, following
         )
     alone, busy = evidence.arm(ALONE), evidence.arm(BUSY)
-    if alone.failed and busy.trials and busy.interval.high < 2 * alone.rate:
+    if alone.failed and busy.trials and busy.interval.high < 2 * evidence.arm(busy.against).rate:
         return refuted(
             CauseId.LOAD, "A busy machine makes it no worse", [arm(evidence, ALONE), compared(evidence, BUSY)]
         )
     return by_absence(evidence, CauseId.LOAD, (BUSY,), "A busy machine does it no harm", following)
+
+
+def _has_limit(evidence: Evidence) -> bool:
+    """Whether the failure is about how long something takes."""
+    return evidence.flake is not None and (evidence.flake.is_timeout or evidence.witnessed.timed)
+
+
+def _only_loops(evidence: Evidence) -> bool:
+    """Whether all of its threads are those of an event loop: then tasks are what there is to race."""
+    return bool(evidence.witnessed.coroutines) and not evidence.witnessed.own_threads
