@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flakeproof.diagnosing.evidence import Evidence
 from flakeproof.diagnosing.model import Cause, CauseId, Place, Status
 from flakeproof.diagnosing.wording import arm
+from flakeproof.text import shown_path
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def unknown(cause: CauseId, statement: str, said: list[str], following: Next) ->
 
 
 def at_line(place: Place) -> str:
-    return f"{place.file}:{place.line}"
+    return f"{shown_path(place.file)}:{place.line}"
 
 
 def used(verb: str, place: Place | None) -> list[str]:
