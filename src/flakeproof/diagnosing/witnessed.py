@@ -62,14 +62,17 @@ def examine(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -
         found.timed |= call.kind == STOPWATCH and _key(call) in flake.functions
         if call.kind == "thread":
             found.own_threads |= call.what == "threading"
-            if call.what == "asyncio":
-                found.places[EXECUTOR] = call.place
         if call.kind == "ran":
             key = _key(call)
             found.several_threads |= call.thread > 0
             found.threads[key] = len({one.thread for one in calls if one.kind == "ran" and _key(one) == key})
             if call.what == "coroutine":
                 found.coroutines.add(key)
+    handed = [
+        call for call in calls if (call.kind, call.what) == ("thread", "asyncio") and _key(call) in found.coroutines
+    ]
+    if handed:
+        found.places[EXECUTOR] = handed[-1].place
     for name, kind in _CALLED.items():
         if (nearest := _nearest([call for call in calls if call.kind == kind], flake)) is not None:
             found.places[name] = nearest.place

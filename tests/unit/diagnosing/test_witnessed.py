@@ -4,7 +4,7 @@ from tests.unit.diagnosing.test_decision import flake
 
 from flakeproof.diagnosing.flake import Flake
 from flakeproof.diagnosing.model import Place
-from flakeproof.diagnosing.witnessed import CLOCK, OUTSIDE, RANDOM, SETS, Call, examine
+from flakeproof.diagnosing.witnessed import CLOCK, EXECUTOR, OUTSIDE, RANDOM, SETS, Call, examine
 
 FILE = "/project/shop.py"
 
@@ -44,6 +44,18 @@ def test_threads_and_coroutines() -> None:
     assert (found.looked, found.several_threads, found.coroutines) == (True, True, {(FILE, "wait")})
     alone = examine([call("ran", 1)], failed(), no_source)
     assert (alone.looked, alone.several_threads, alone.coroutines) == (True, False, set())
+
+
+def test_who_hands_work_to_a_thread_of_the_loop() -> None:
+    """A coroutine of the user's, and not what the loop does by itself when it is closed."""
+    own = [
+        call("ran", 9, "save", "coroutine"),
+        call("thread", 12, "save", "asyncio"),
+        call("thread", 40, "test", "asyncio"),
+    ]
+    found = examine(own, failed(), no_source)
+    assert (found.own_threads, found.places[EXECUTOR]) == (False, place(12, "save"))
+    assert examine([call("thread", 3, what="threading")], failed(), no_source).own_threads
 
 
 def test_files_of_a_trial_are_nobody_elses() -> None:
