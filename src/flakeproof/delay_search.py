@@ -30,6 +30,8 @@ _WORTH_CONFIRMING = 3.0
 """The same, at its end."""
 _CONFIRMED_AT_ONCE = 6
 _CONFIRMATION = 60
+_CLEAR = 0.5
+"""Difference in the failure rates from which on no longer pause is tried; below it the next one is, for comparison."""
 _LOWERABLE = 0.15
 """Failure rate from which on it is worth looking for a pause that lowers it."""
 
@@ -141,9 +143,12 @@ def search(
         if found.out_of_time:
             break
         say(f"pauses of {1000 * seconds:g} ms at {len(places)} lines: {len(suspects) or 'none'} suspected")
-        found.lines = _confirm(suspects, places, seconds, probe, found) if suspects else []
+        lines = _confirm(suspects, places, seconds, probe, found) if suspects else []
         found.pauses.append(seconds)
-        if found.lines:
+        had_some = bool(found.lines)
+        if lines and (not had_some or _difference(lines[0]) > _difference(found.lines[0])):
+            found.lines = lines
+        if had_some or (lines and _difference(lines[0]) >= _CLEAR):
             break
     return found
 

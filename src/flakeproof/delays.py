@@ -59,9 +59,9 @@ class DelayedLine(Record, frozen=True, kw_only=True):
     def sentence(self) -> str:
         """What has been found, for people."""
         often = "" if self.probability == 1 else f" in {rate(self.probability)} of its executions"
-        does = "makes it fail" if self.raises else "lets it fail only"
+        does = "makes it fail in" if self.raises else "lowers the failures to"
         return (
-            f"A pause of {short_duration(self.seconds)} at {self.place} ({self.function}){often} {does} in "
+            f"A pause of {short_duration(self.seconds)} at {self.place} ({self.function}){often} {does} "
             f"{self.with_pause.text} of tests, without it {self.without_pause.text}"
         )
 

@@ -152,6 +152,9 @@ class _Investigation:
             chosen = rest.only(culprits.members)
             finder = Carriers(company, chosen, control, culprits.rate, error, failing=failing)
             self._sets[-1] = msgspec.structs.replace(self._sets[-1], carriers=finder.find())
+            if finder.control_is_clean and culprits.rate == 1 and self._rate_so_far() == 1:
+                self._complete = True  # one run says it where the effect always shows
+                return
 
     def _rate_so_far(self) -> float:
         """How often the effect shows at least, should another set be like those found."""

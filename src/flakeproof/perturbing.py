@@ -153,7 +153,8 @@ def _check(delay: Delay, source: str, target: CallableTarget | PytestTarget) -> 
         for code in _codes(path):
             if patterns.line_of(delay.where) is None and patterns.fits_function(delay.where, code):
                 return
-            names |= {code.co_name, *patterns.names_of(code)}
+            if patterns.is_function(code):
+                names |= {code.co_name, *patterns.names_of(code)}
             lines |= patterns.lines_of(code)
     line = patterns.line_of(delay.where)
     if line is None and names:

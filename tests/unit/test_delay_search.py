@@ -37,7 +37,7 @@ class Simulated:
         return Probed(active, {signature} if self._random.random() < rate else ())
 
 
-@pytest.mark.parametrize(("shortest", "without", "with_it"), [(0.0, 0.01, 0.9), (0.01, 0.0, 0.6), (0.0, 0.1, 0.7)])
+@pytest.mark.parametrize(("shortest", "without", "with_it"), [(0.0, 0.01, 0.9), (0.01, 0.0, 0.8), (0.0, 0.1, 0.9)])
 def test_the_line_is_found(shortest: float, without: float, with_it: float) -> None:
     """In each of 30 searches, and no other; with the shortest pause that works, but for one that chance was against."""
     guilty = PLACES[12]
@@ -106,3 +106,18 @@ def test_it_ends_in_time() -> None:
     assert found.pauses
     assert found.pauses == list(PAUSES[: len(found.pauses)])
     assert len(found.pauses) < len(PAUSES)
+
+
+def test_a_longer_pause_is_preferred_where_it_does_far_more() -> None:
+    """A short one that works now and then is not the last word."""
+    guilty = PLACES[12]
+
+    def rate(places: set[Place], seconds: float) -> tuple[float, str]:
+        if guilty not in places:
+            return 0.0, "the flake"
+        return (0.35 if seconds == PAUSES[0] else 0.95), "the flake"
+
+    found = [search(PLACES, Simulated(seed, rate)).lines for seed in range(20)]
+
+    assert all(lines[0].place == guilty for lines in found)
+    assert sum(lines[0].seconds == PAUSES[1] for lines in found) >= 17

@@ -66,10 +66,10 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     cut_short: bool = False
     details: str = ""
     """More about a failure that has no frames."""
-    sights: list[Sight] = []
-    """What sanitizers have seen in it."""
     found: dict[str, Any] | None = None
     """What a trial with an order of its own has found out beside (`flakeproof_worker.pytest_driver.order`)."""
+    sights: list[Sight] = []
+    """What sanitizers have seen in it."""
 
 
 class Sighted(msgspec.Struct, tag_field="type", tag="sighted"):

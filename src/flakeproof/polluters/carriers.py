@@ -38,6 +38,8 @@ class Carriers:
         self._control = control
         self._times = repeats(min(rate, 0.9999), error)
         self._failing = failing
+        self.control_is_clean = False
+        """Whether the company without the culprits was seen to have no effect."""
 
     def find(self) -> list[Carrier]:
         """The likeliest first."""
@@ -60,10 +62,11 @@ class Carriers:
         """Where the effect showed, what was found; and all changes where it did not."""
         shown: list[dict[str, Any]] = []
         innocent: list[dict[str, str]] = []
+        innocent_seen = False
         for _ in range(_LOOKS * self._times):
             wanted = (
                 [self._culprits, self._culprits]
-                if innocent or not self._control.others
+                if innocent_seen or not self._control.others
                 else [self._culprits, self._control]
             )
             for arrangement, seen in zip(wanted, self._company.run(wanted, look=True), strict=True):
@@ -73,7 +76,9 @@ class Carriers:
                     shown.append(seen.found)
                 elif seen.failed is not self._failing:
                     innocent += seen.found["changes"]
-            if len(shown) > 1:
+                    innocent_seen = True
+                    self.control_is_clean = self.control_is_clean or arrangement is not self._culprits
+            if len(shown) > 1 or (shown and innocent_seen and self._times == 1):
                 break
         return shown, innocent
 
@@ -84,7 +89,7 @@ class Carriers:
         tried: dict[str, bool] = {}
         if names and self._undoes(names, {}):
             for name in names[:_TRIED]:
-                if self._undoes([name], tried):
+                if len(names) == 1 or self._undoes([name], tried):
                     deciding.add(name)
             if not deciding and self._undoes(names[:_TRIED], {}):
                 deciding = set(minimise(names[:_TRIED], self._first_undoing))

@@ -5,8 +5,12 @@ from types import CodeType
 
 from flakeproof_worker.perturb.own_code import OwnCode
 
-MODULE = "<module>"
-"""Code that runs when a module is imported, which is not a matter of trials."""
+_FUNCTION = 0x1  # inspect.CO_OPTIMIZED
+
+
+def is_function(code: CodeType) -> bool:
+    """Whether it is a function's; the rest runs when modules are imported, which is not a matter of trials."""
+    return bool(code.co_flags & _FUNCTION)
 
 
 def fits_file(glob: str, filename: str, own: OwnCode) -> bool:
@@ -22,9 +26,7 @@ def fits_file(glob: str, filename: str, own: OwnCode) -> bool:
 
 def fits_function(glob: str, code: CodeType) -> bool:
     """Whether `glob` means this function: by its name, or by its name with classes and functions around it."""
-    if code.co_name == MODULE:
-        return False
-    return any(fnmatchcase(name, glob) for name in (code.co_name, *names_of(code)))
+    return is_function(code) and any(fnmatchcase(name, glob) for name in (code.co_name, *names_of(code)))
 
 
 def names_of(code: CodeType) -> tuple[str, str]:
@@ -38,6 +40,8 @@ def line_of(where: str) -> int | None:
 
 
 def lines_of(code: CodeType) -> set[int]:
-    """The lines on which `code` does something, without that on which a function is defined."""
+    """The lines on which a function does something, without that on which it is defined; none of other code."""
+    if not is_function(code):
+        return set()
     found = {line for _, _, line in code.co_lines() if line is not None}
-    return found if code.co_name == MODULE else found - {code.co_firstlineno} or found
+    return found - {code.co_firstlineno} or found

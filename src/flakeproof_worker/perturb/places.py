@@ -39,7 +39,7 @@ class PlaceRecorder:
         self._trials.end(trial)
 
     def _wants(self, code: CodeType) -> Watched | None:
-        if code.co_name == patterns.MODULE or self._own.relative(code.co_filename) is None:
+        if not patterns.is_function(code) or self._own.relative(code.co_filename) is None:
             return None
         steps = steps_of(code)
         lines = patterns.lines_of(code) & steps.awaits if steps.is_coroutine else patterns.lines_of(code)

@@ -21,8 +21,10 @@ from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.leaked import LeakedError
 
 if TYPE_CHECKING:
-    from flakeproof_worker.pytest_driver.order import Ordered
     from flakeproof_worker.sanitize.watch import Watch
+
+if TYPE_CHECKING:
+    from flakeproof_worker.pytest_driver.order import Ordered
 
 _pytest: Any = importlib.import_module("pytest")
 _LEAVING = (KeyboardInterrupt, _pytest.exit.Exception)
@@ -161,6 +163,11 @@ class Selection:
             verdict |= ending_of(leaked)
         return verdict
 
+    def _ordered(self, order: dict[str, Any]) -> "Ordered":
+        from flakeproof_worker.pytest_driver.order import Ordered
+
+        return Ordered(self._session.config, self._items, self.ids, order)
+
     def _end_watch(self, trial: int, failures: list[dict[str, Any]]) -> LeakedError | None:
         """Have the sanitizers see the end of a pass, and tell what it leaked."""
         if self.watch is None:
@@ -168,11 +175,6 @@ class Selection:
         attribution.ITEM[0] = ""
         numbers = {failure["failure"].get("errno", "") for failure in failures}
         return self.watch.end_pass(trial, numbers, failed=bool(failures))
-
-    def _ordered(self, order: dict[str, Any]) -> "Ordered":
-        from flakeproof_worker.pytest_driver.order import Ordered
-
-        return Ordered(self._session.config, self._items, self.ids, order)
 
     def _chosen(self, seed: int) -> list[Any]:
         if not self._left_out and not self._shuffle:

@@ -108,7 +108,7 @@ def test_what_relies_on_luck_fails(run: Runner, code: str) -> None:
     """Far more often than without."""
     plain, racing = run(code, count=40), run(code, count=40, race=True)
 
-    assert plain.failed <= 2
+    assert plain.failed <= 3
     assert racing.failed >= 8
 
 

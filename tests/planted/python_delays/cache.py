@@ -2,6 +2,9 @@
 
 import asyncio
 
+_LATER = 0.012
+"""Seconds after which the second one asks."""
+
 
 class Cache:
     """Loads each thing once, as long as loading does not take long."""
@@ -36,14 +39,14 @@ class Cache:
 async def racy() -> None:
     """Fails when both have loaded it."""
     cache = Cache()
-    await asyncio.gather(_ask(cache.get, 0), _ask(cache.get, 0.003))
+    await asyncio.gather(_ask(cache.get, 0), _ask(cache.get, _LATER))
     assert cache.loads == 1, f"loaded {cache.loads} times"
 
 
 async def fixed() -> None:
     """Never fails."""
     cache = Cache()
-    await asyncio.gather(_ask(cache.get_locked, 0), _ask(cache.get_locked, 0.003))
+    await asyncio.gather(_ask(cache.get_locked, 0), _ask(cache.get_locked, _LATER))
     assert cache.loads == 1, f"loaded {cache.loads} times"
 
 
