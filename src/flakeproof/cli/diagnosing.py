@@ -17,7 +17,7 @@ from flakeproof.diagnosing.model import Diagnosis
 from flakeproof.diagnosing.result import diagnosis, experiment_of
 from flakeproof.diagnosing.rules.standing import Next
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.model import PytestTarget, RunSpec
+from flakeproof.model import PytestTarget, RunSpec, Target
 from flakeproof.reports import diagnosis as lines
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
@@ -120,7 +120,7 @@ def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: st
     """The commands that take the causes further, as they are typed here."""
     program = command_name()
     laboratory = study.laboratory
-    words = _words(wanted, laboratory, given)
+    words, all_words = (_words(wanted, target, given) for target in (laboratory.given.target, spec.target))
 
     def run(options: str) -> str:
         return f"{program} run {options} {words}"
@@ -131,6 +131,7 @@ def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: st
     victim = victim_of(laboratory)
     return Next(
         run=run,
+        run_all=lambda options: f"{program} run {options} {all_words}",
         words=lambda own: f"{program} {own}",
         longer=f"{program} diagnose --budget {budget} {words}",
         replay=f"{program} replay {seen.run_id} {seen.failure.trial}" if seen is not None and flake is not None else "",
@@ -139,7 +140,7 @@ def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: st
     )
 
 
-def _words(wanted: str | CommandLine | PytestLine, laboratory: Laboratory, given: Mapping[str, Any]) -> str:
+def _words(wanted: str | CommandLine | PytestLine, target: Target, given: Mapping[str, Any]) -> str:
     """The target as it is named on the command line."""
     settings_of = [word for text in given["set_"] or () for word in ("--set", text)]
     for option in ("server", "settle", "python", "pytest_args", "cwd"):
@@ -150,7 +151,6 @@ def _words(wanted: str | CommandLine | PytestLine, laboratory: Laboratory, given
         shell = ["--shell"] if wanted.shell else []
         return shlex.join([*settings_of, *variables, *shell, "--", *wanted.words])
     if isinstance(wanted, PytestLine):
-        target = laboratory.given.target
         assert isinstance(target, PytestTarget)
         return shlex.join([*settings_of, *target.arguments, *wanted.options])
     return shlex.join([*settings_of, wanted])

@@ -152,7 +152,7 @@ def _continue(study: Study) -> None:
 
 
 def _causes(study: Study) -> list[Cause]:
-    return decide(study.evidence, Next(run=str, words=str, longer=""))
+    return decide(study.evidence, Next(run=str, run_all=str, words=str, longer=""))
 
 
 def _seeds(study: Study) -> None:

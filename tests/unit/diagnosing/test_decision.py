@@ -23,6 +23,7 @@ PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "diagnose.md"
 LINE = Place(file="/project/shop.py", line=7, function="sell")
 FOLLOWING = Next(
     run=lambda options: f"flakeproof run {options} TARGET",
+    run_all=lambda options: f"flakeproof run {options} TARGETS",
     words=lambda words: f"flakeproof {words}",
     longer="flakeproof diagnose --budget 10m TARGET",
     replay="flakeproof replay RUN 17",

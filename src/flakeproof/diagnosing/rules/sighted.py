@@ -83,7 +83,7 @@ def _standing(
         statement=f"{what[0].upper()}{what[1:]}" + ("" if fits else "; that this has to do with failures is not shown"),
         place=Place(file=place.file, line=place.line, function=place.function) if place is not None else None,
         evidence=said,
-        next=following.run(f"--sanitize {sanitizer}"),
+        next=following.run_all(f"--sanitize {sanitizer}"),
     )
 
 

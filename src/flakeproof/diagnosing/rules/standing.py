@@ -15,6 +15,8 @@ class Next:
 
     run: Callable[[str], str]
     """The command that runs the target with these options."""
+    run_all: Callable[[str], str]
+    """The same with all tests that were named, where it went on with one of them."""
     words: Callable[[str], str]
     """A command of this program with these words."""
     longer: str
