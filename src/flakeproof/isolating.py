@@ -14,10 +14,12 @@ from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.stop import Stop
 from flakeproof.errors import CannotRunError, ExitCode, UsageError
 from flakeproof.model import PytestTarget
+from flakeproof.perturbing import words_of
 from flakeproof.polluters.carriers import Carriers
 from flakeproof.polluters.company import Arrangement, Company, Tally
 from flakeproof.polluters.model import CulpritSet, Isolation, IsolationRequest, Kind, Member, Rate
 from flakeproof.polluters.naming import named
+from flakeproof.polluters.provoked import ProvokedShell
 from flakeproof.polluters.reproduce import Reproducing
 from flakeproof.polluters.search import Culprits, Search
 from flakeproof.polluters.shell import Shell
@@ -66,7 +68,7 @@ class _Investigation:
         self._items: list[str] = []
         self._probes = 0
         self._notes: list[str] = []
-        self._shell: Shell | None = None
+        self._shell: Shell | ProvokedShell | None = None
 
     def run(self) -> None:
         """Everything, as far as it comes."""
@@ -95,7 +97,10 @@ class _Investigation:
         (look,) = company.run([Arrangement()], look=True)
         self._places = look.found.get("places", {})
         seed = os.environ.get("PYTHONHASHSEED", str(trial_seed(request.spec.seed, request.spec.first_process)))
-        self._shell = Shell(self._target, victim, look.found, seed, self._run_id, request.spec.timeout, probes.check)
+        shell = Shell(self._target, victim, look.found, seed, self._run_id, request.spec.timeout, probes.check)
+        self._shell = shell
+        if words_of(request.spec.perturbations):
+            self._shell = ProvokedShell(shell, request.spec, self._target, victim, probes.check)
         reproducing.run()
         self._kind = reproducing.found.kind
         if self._kind in (Kind.POLLUTED, Kind.BRITTLE):

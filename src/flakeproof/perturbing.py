@@ -132,6 +132,16 @@ def perturbations_of(config: "Config", target: Target) -> Perturbations:
     )
 
 
+def words_of(perturbations: Perturbations) -> list[str]:
+    """`perturbations` as options of a command."""
+    words = [word for delay in perturbations.delays for word in ("--delay", written(delay))]
+    words += ["--race"] if perturbations.race else []
+    if perturbations.noise:
+        words += ["--noise", ",".join(f"{kind}={count}" for kind, count in perturbations.noise.items())]
+    words += ["--clock", perturbations.clock] if perturbations.clock is not None else []
+    return words + (["--gc", str(perturbations.gc)] if perturbations.gc is not None else [])
+
+
 def own_folders(target: CallableTarget | PytestTarget) -> list[str]:
     """Where the target's own code is."""
     return [target.folder, *(target.packages.values() if isinstance(target, CallableTarget) else ())]

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -321,3 +322,20 @@ def test_an_interrupted_search_tells_what_it_knows(suite: Path, environment: dic
     assert (ended.returncode, found["stopped"], found["kind"]) == (128 + signal.SIGINT, "interrupted", "interrupted")
     assert found["alone"]["failed"] == 0 < found["alone"]["runs"]
     assert "Ended early: interrupted" in ended.stdout
+
+
+@pytest.mark.long
+def test_what_provokes_is_in_the_probes_and_in_the_command(flakeproof: Flakeproof, project: Path) -> None:
+    """A file in a cycle closes its descriptor when memory is collected: in two tests alone that hardly ever hurts."""
+    planted = Path(__file__).parent.parent / "planted" / "python" / "triple_close" / "flaky"
+    shutil.copytree(planted, project, dirs_exist_ok=True)
+    ended = flakeproof(
+        "isolate", "test_tcp_rtt.py::test_tcp_rtt", "--gc", "200", "--seed", "3", "--json", "-", limit=300
+    )
+
+    found = json.loads(ended.stdout)
+    assert (ended.returncode, found["kind"], found["confirmed"]) == (1, "polluted", True)
+    (member,) = found["culprits"][0]["members"]
+    assert member["test"] == "test_short_write.py::test_short_write"
+    assert found["command"].startswith("flakeproof run --isolation fresh -c ")
+    assert " --gc 200 " in found["command"]

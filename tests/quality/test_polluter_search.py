@@ -99,6 +99,6 @@ def test_a_victim_that_fails_now_and_then_by_itself() -> None:
 @pytest.mark.long
 def test_nobody_is_accused_of_what_happens_alone() -> None:
     """It fails in one of five runs whoever ran before."""
-    runs = [search(lambda subset: False, 0, 0.2, seed, count=40)[0] for seed in range(40)]
+    runs = [search(lambda subset: False, 0, 0.2, seed, count=15)[0] for seed in range(8)]
 
-    assert sum(found is not None for found in runs) <= 1
+    assert [found for found in runs if found is not None] == []

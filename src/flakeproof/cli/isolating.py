@@ -29,6 +29,7 @@ _DEFAULT_SECONDS = 600.0
 _SHOWN_AT_ONCE = 60
 """Lines about probes before there is but one in a while."""
 _PAUSE = 1.0
+_PROVOKING = ("delay", "race", "noise", "clock", "gc")
 
 
 def isolate_victim(
@@ -107,7 +108,7 @@ class _Progress:
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:
     """How tests are run from here."""
-    own = {name: given[name] for name in ("pytest_args", "workers", "timeout", "seed", "python")}
+    own = {name: given[name] for name in ("pytest_args", "workers", "timeout", "seed", "python", *_PROVOKING)}
     return build(PytestLine(arguments, expressions), settings(own), {}, Path.cwd())
 
 

@@ -14,6 +14,7 @@ from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.ledger import Block, Order
 from flakeproof.engine.leftovers import nothing_left_running, temporary_root
+from flakeproof.engine.noise import noise
 from flakeproof.engine.stop import Stop
 from flakeproof.errors import CannotRunError
 from flakeproof.events import AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialPassed, TrialSkipped
@@ -206,7 +207,8 @@ def probing(spec: RunSpec, run_id: str) -> Iterator[Probing]:
     limits.check(spec)
     with temporary_root() as temporary:
         found = Probing(spec, temporary, run_id)
-        with signals_stop(found.stop), nothing_left_running(run_id):
+        load = noise(spec.perturbations.noise, temporary, run_id)
+        with signals_stop(found.stop), nothing_left_running(run_id), load:
             try:
                 yield found
             finally:

@@ -41,8 +41,11 @@ class Shell:
 
     def words(self, arrangement: Arrangement) -> list[str]:
         """The command for the test in this company."""
-        tests = [self._typed(one) for one in (*arrangement.before, self._test, *arrangement.after)]
-        return [self._target.python, "-m", "pytest", *self._target.options, *tests, *self._flags]
+        return [self._target.python, "-m", "pytest", *self._target.options, *self.tests(arrangement), *self._flags]
+
+    def tests(self, arrangement: Arrangement) -> list[str]:
+        """The test in this company, as one types them in the folder of the target."""
+        return [self._typed(one) for one in (*arrangement.before, self._test, *arrangement.after)]
 
     def confirm(self, arrangement: Arrangement, times: int, *, failing: bool) -> tuple[str, bool | None, str]:
         """The command for a shell, whether it does what it should, and what was seen.
