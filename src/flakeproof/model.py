@@ -69,6 +69,8 @@ class TargetSpec(Record, frozen=True, kw_only=True):
     """File descriptors that one trial holds at most."""
     ports_per_trial: int = 0
     """Ephemeral ports that one trial holds at most."""
+    watched: str = ""
+    """Folder for what a trial calls that may differ from run to run (`flakeproof_worker.witness`); empty for none."""
 
     @property
     def settings(self) -> Mapping[str, str | float | bool]:
@@ -281,6 +283,8 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Trials to run; None when only the duration ends the run."""
     first: int = 1
     """Number of the first trial."""
+    chosen: list[int] = []
+    """Numbers of the trials to run, in this order, in place of `count` of them from the first on; none for those."""
     duration: float | None = None
     """Seconds after which no further trial starts."""
     workers: int

@@ -35,8 +35,9 @@ def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> No
 def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
     process = os.getpid()
     watch = watch_for(order)
-    once = Once(order["trial"], order["seed"], order["folder"], descriptor, Output(os.dup(1)))
     target = order["target"]
+    output = Output(os.dup(1))
+    once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target.get("watched", ""))
     if target["kind"] != "pytest":
         GlobalRandom().seed(once.seed)
 

@@ -30,21 +30,31 @@ class Once:
     verdict: int
     """Descriptor of the file for the verdict."""
     output: Output
+    watched: str = ""
+    """Folder for what the trial calls that may differ from run to run; "" if nobody asks for that."""
     order: dict[str, Any] | None = None
     """What runs in it, and what is to be found out meanwhile (`pytest_driver.order`); None for all items."""
 
     def run(self, loaded: Loaded, leave: Leave) -> None:
         """Run it and write the verdict down."""
-        selection = loaded.selection
-        if selection is not None:
-            several = len(selection.ids) > 1
-            show = self._show if several else lambda index: None
-            verdict = selection.run(self.trial, self.seed, self.folder, self.output, show, leave, self.order)
+        if self.watched:
+            from flakeproof_worker.witness import Witness  # for those who ask
+
+            with Witness(self.watched, self.trial):
+                verdict = self._outcome(loaded, leave)
         else:
-            verdict = _call(loaded, leave)
+            verdict = self._outcome(loaded, leave)
         if loaded.watch is not None:
             verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.told(self.trial)}
         self.write(verdict)
+
+    def _outcome(self, loaded: Loaded, leave: Leave) -> dict[str, Any]:
+        selection = loaded.selection
+        if selection is None:
+            return _call(loaded, leave)
+        several = len(selection.ids) > 1
+        show = self._show if several else lambda index: None
+        return selection.run(self.trial, self.seed, self.folder, self.output, show, leave, self.order)
 
     def write(self, verdict: dict[str, Any]) -> None:
         """Write the verdict down."""

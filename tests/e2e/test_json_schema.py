@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from flakeproof.comparison import summary as comparison
+from flakeproof.diagnosing import model as diagnosing
 from flakeproof.fdtrace import findings
 from flakeproof.model import Record
 from flakeproof.polluters import model as isolation
@@ -20,8 +21,9 @@ Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 _DOCS = Path(__file__).parent.parent.parent / "docs"
 _PAGE = _DOCS / "summary.schema.json"
 _OF_COMPARISONS = _DOCS / "comparison.schema.json"
-_OF_ISOLATIONS = _DOCS / "isolation.schema.json"
+_OF_DIAGNOSES = _DOCS / "diagnosis.schema.json"
 _OF_TRACES = _DOCS / "fdtrace.schema.json"
+_OF_ISOLATIONS = _DOCS / "isolation.schema.json"
 
 
 @pytest.mark.parametrize(
@@ -29,8 +31,9 @@ _OF_TRACES = _DOCS / "fdtrace.schema.json"
     [
         (_PAGE, Summary, "run", SCHEMA_VERSION),
         (_OF_COMPARISONS, comparison.ComparisonSummary, "comparison", comparison.SCHEMA_VERSION),
-        (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
+        (_OF_DIAGNOSES, diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION),
         (_OF_TRACES, findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION),
+        (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
     ],
 )
 def test_the_schemas_in_the_docs_are_up_to_date(page: Path, kind: type[Record], what: str, version: int) -> None:
@@ -49,6 +52,14 @@ def test_comparisons_keep_to_theirs(flakeproof: Flakeproof, fix: str) -> None:
     ended = flakeproof("compare", *arms, "--json", "-")
 
     jsonschema.validate(json.loads(ended.stdout), json.loads(_OF_COMPARISONS.read_bytes()))
+
+
+@pytest.mark.parametrize("target", ["fails", "skips"])
+def test_diagnoses_keep_to_theirs(flakeproof: Flakeproof, target: str) -> None:
+    """With causes and without."""
+    ended = flakeproof("diagnose", f"targets:{target}", "--budget", "2s", "--json", "-")
+
+    jsonschema.validate(json.loads(ended.stdout), json.loads(_OF_DIAGNOSES.read_bytes()))
 
 
 @pytest.mark.parametrize("target", ["passes", "fails_at_17", "skips_half", "skips", "interrupts", "not_text"])

@@ -90,3 +90,10 @@ def test_a_reported_trial_that_is_still_on_the_board_is_not_in_flight() -> None:
     account.passed(2)
     remains = account.at_death(3, {3})
     assert (remains.in_flight, remains.passed, remains.unstarted) == ([], 0, [(4, 7)])
+
+
+def test_chosen_trials_go_out_one_by_one_in_their_order() -> None:
+    """In place of those from the first on, whatever their count."""
+    pool = Pool(1, 3, [7, 3, 9])
+    assert pool.left == 3
+    assert [pool.take(0, 10) for _ in range(4)] == [(7, 1), (3, 1), (9, 1), None]

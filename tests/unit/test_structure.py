@@ -76,6 +76,8 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
         ("flakeproof/history", ["cli", "engine", "reports", "summary", "verdict"]),
         ("flakeproof/verdict", ["cli", "engine", "reports", "summary", "history"]),
         ("flakeproof/diagnose", ["cli", "engine", "reports"]),
+        ("flakeproof/diagnosing", ["cli", "reports"]),
+        ("flakeproof/diagnosing/rules", ["engine", "session", "store", "diagnosing.laboratory", "diagnosing.conduct"]),
         ("flakeproof/targets", ["cli", "engine", "reports"]),
         ("flakeproof/scenarios", ["cli", "engine", "reports"]),
         ("flakeproof/fdtrace", ["cli", "engine", "reports", "store", "session", "runspec", "targets"]),

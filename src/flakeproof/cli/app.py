@@ -13,6 +13,7 @@ from flakeproof.cli.clean import clean
 from flakeproof.cli.command_words import split_command
 from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
+from flakeproof.cli.diagnose import diagnose
 from flakeproof.cli.fdtrace import fdtrace
 from flakeproof.cli.gate import gate
 from flakeproof.cli.isolate import isolate
@@ -35,6 +36,7 @@ app = typer.Typer(
 for command, title in (
     (run, "Run a target many times and tell how often it fails."),
     (gate, "Tell whether a target fails less often than allowed; for CI."),
+    (diagnose, "Find out why a target is flaky."),
     (verify, "Tell whether a change in git mends a flaky test."),
     (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
     (isolate, "Find the tests that make another one fail."),
@@ -105,7 +107,8 @@ def _run() -> int:
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
     """What is for us, and the command after `--`, if there is one."""
     place = words.index("--") if "--" in words else 0
-    return split_command(words) if {"run", "gate", "verify", "fdtrace"} & set(words[:place]) else (words, None)
+    taking = {"run", "gate", "verify", "diagnose", "fdtrace"}
+    return split_command(words) if taking & set(words[:place]) else (words, None)
 
 
 def _check_folder() -> None:

@@ -34,6 +34,7 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
         spec,
         first=number,
         count=1,
+        chosen=[],
         duration=None,
         workers=1,
         processes=1,

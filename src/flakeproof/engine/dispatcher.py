@@ -193,7 +193,7 @@ class Dispatcher:
             "grace": spec.grace,
             "scratch": self._scratch,
             "temporary": self._temporary,
-            "draws_hash_seed": "PYTHONHASHSEED" not in os.environ,
+            "draws_hash_seed": "PYTHONHASHSEED" not in {**os.environ, **target.environment},
             "listens": spec.drop_failed,
             "sanitize": msgspec.to_builtins(spec.sanitize),
             "target": msgspec.to_builtins(target),

@@ -39,7 +39,7 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
             sink(event)
 
     with temporary_root() as temporary:
-        work = Pool(spec.first, spec.count)
+        work = Pool(spec.first, spec.count, spec.chosen)
         dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
         emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
         before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None

@@ -1,6 +1,7 @@
 """Which trials have not been started yet, and what became of the ones that a process was given."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -58,10 +59,11 @@ class Orders(Protocol):
 class Pool:
     """Trials that no process has. Numbers that come back go out again before new ones."""
 
-    def __init__(self, first: int, count: int | None) -> None:
+    def __init__(self, first: int, count: int | None, chosen: Sequence[int] = ()) -> None:
+        """`count` trials from the number `first` on, or those that are `chosen`, where there are any."""
         self._next = first
-        self._left = count
-        self._returned: deque[Block] = deque()
+        self._left = 0 if chosen else count
+        self._returned: deque[Block] = deque((trial, 1) for trial in chosen)
 
     @property
     def left(self) -> int | None:

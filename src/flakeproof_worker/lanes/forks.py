@@ -67,7 +67,8 @@ class _Forks(Judged):
             elif self._random_state is not None:
                 sys.modules["random"].setstate(self._random_state)
             output = Output(self.outputs[lane])
-            Once(trial, seed, folder, verdict, output, order).run(duty.loaded, duty.leave_if_unwanted)
+            once = Once(trial, seed, folder, verdict, output, duty.target.get("watched", ""), order)
+            once.run(duty.loaded, duty.leave_if_unwanted)
         except BaseException as error:
             end_at_once(error)
         os._exit(0)

@@ -1,0 +1,171 @@
+"""A diagnosis in front of the user."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flakeproof.cli.running import options_in, wanted_by
+from flakeproof.cli.session import command_name, ignore_signals, pairs, settings
+from flakeproof.config import Config
+from flakeproof.diagnosing.conduct import Study, investigate
+from flakeproof.diagnosing.decision import decide
+from flakeproof.diagnosing.experiments.company import victim_of
+from flakeproof.diagnosing.laboratory import Arm, Laboratory
+from flakeproof.diagnosing.model import Diagnosis
+from flakeproof.diagnosing.result import diagnosis, experiment_of
+from flakeproof.diagnosing.rules.standing import Next
+from flakeproof.errors import ExitCode, UsageError
+from flakeproof.model import PytestTarget, RunSpec, Target
+from flakeproof.reports import diagnosis as lines
+from flakeproof.reports.files import Renderers, report_files
+from flakeproof.reports.json import to_json
+from flakeproof.reports.writer import Style, Writer, standard
+from flakeproof.runspec import build, names_of
+from flakeproof.scenarios.catalogue import SCENARIOS
+from flakeproof.session import conduct
+from flakeproof.store.folder import KEPT_RUNS, store_of
+from flakeproof.targets.command import CommandLine
+from flakeproof.targets.tests import PytestLine
+from flakeproof.text import parse_duration, whole_duration
+
+_DEFAULT_SECONDS = 120.0
+_LEAST_SECONDS = 1.0
+_NOT_SETTINGS = ("budget", "within")
+_REPORTS = ("json", "markdown")
+_OF_THE_TARGET = ("workers", "processes", "isolation")
+_STYLES = {ExitCode.GOOD: Style.GOOD, ExitCode.FAILURES: Style.BAD}
+
+
+def diagnose_target(given: Mapping[str, Any]) -> int:
+    """Diagnose with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
+    wanted = wanted_by(given, given["context"].obj)
+    seconds = _budget(given["budget"])
+    own = {name: value for name, value in options_in(given).items() if name not in _NOT_SETTINGS}
+    config = settings(own, names_of(wanted))
+    spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), provokes=True)
+    if given["within"] and not isinstance(spec.target, PytestTarget):
+        raise UsageError("--in is for tests of pytest", "leave it out")
+    for path in given["within"] or ():
+        if not Path(path.partition("::")[0]).exists():
+            raise UsageError(f"--in {path}: there is no such file or folder")
+    files = report_files(config, names=_REPORTS)
+    writer = standard(results_to_stderr=files.on_stdout)
+    writer.note(f"{spec.target.name}: up to about {whole_duration(seconds)}, seed {spec.seed}")
+    files.prepare()
+    try:
+        study = investigate(
+            spec,
+            seconds,
+            lambda one, sinks: conduct(
+                one,
+                store_of(config),
+                sinks,
+                lambda text: writer.note(f"warning: {text}", Style.WARNING),
+                config.get("keep-runs") or KEPT_RUNS,
+            ),
+            lambda laboratory, arm: _tell(writer, laboratory, arm),
+            within=given["within"] or (),
+            uses_given=_differs(config, wanted),
+            keeps_timeout="timeout" in config.values,
+        )
+        if study.stopped:
+            ignore_signals()
+    except BaseException:
+        files.withdraw()
+        raise
+    found = diagnosis(study, decide(study.evidence, _following(study, spec, given, wanted)))
+    _print(writer, found)
+    code = found.exit_code
+    for problem in files.write(_renderers(found)):
+        writer.note(f"warning: {problem}", Style.WARNING)
+        code = code or ExitCode.BROKEN
+    if "GITHUB_ACTIONS" in os.environ:
+        _tell_github(writer, found)
+    writer.close()
+    return int(code)
+
+
+def _budget(text: str | None) -> float:
+    if text is None:
+        return _DEFAULT_SECONDS
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--budget: {error}") from None
+    if seconds < _LEAST_SECONDS:
+        raise UsageError(f"--budget {text} is too short to see anything", "give it a minute or more: --budget 2m")
+    return seconds
+
+
+def _differs(config: Config, wanted: str | CommandLine | PytestLine) -> bool:
+    """Whether the target has settings of its own that may matter."""
+    return any(name in config.values for name in _OF_THE_TARGET) or (isinstance(wanted, str) and wanted in SCENARIOS)
+
+
+def _tell(writer: Writer, laboratory: Laboratory, arm: Arm) -> None:
+    writer.note(lines.experiment(experiment_of(laboratory, arm)))
+
+
+def _print(writer: Writer, found: Diagnosis) -> None:
+    writer.result("")
+    for index, line in enumerate(lines.results(found)):
+        writer.result(line, Style.PLAIN if index else Style.TITLE)
+    writer.result("")
+    writer.result(lines.closing(found), _STYLES.get(ExitCode(found.exit_code), Style.WARNING))
+
+
+def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: str | CommandLine | PytestLine) -> Next:
+    """The commands that take the causes further, as they are typed here."""
+    program = command_name()
+    laboratory = study.laboratory
+    words, all_words = (_words(wanted, target, given) for target in (laboratory.given.target, spec.target))
+
+    def run(options: str) -> str:
+        return f"{program} run {options} {words}"
+
+    budget = whole_duration(5 * laboratory.budget.seconds)
+    flake = laboratory.flake
+    seen = next((one for arm in laboratory.arms.values() for one in arm.tally.failures(flake)), None)
+    victim = victim_of(laboratory)
+    return Next(
+        run=run,
+        run_all=lambda options: f"{program} run {options} {all_words}",
+        words=lambda own: f"{program} {own}",
+        longer=f"{program} diagnose --budget {budget} {words}",
+        replay=f"{program} replay {seen.run_id} {seen.failure.trial}" if seen is not None and flake is not None else "",
+        isolate=f"{program} isolate {shlex.quote(victim)}" if victim else "",
+        hash_seed=seen.hash_seed if seen is not None and flake is not None else "",
+    )
+
+
+def _words(wanted: str | CommandLine | PytestLine, target: Target, given: Mapping[str, Any]) -> str:
+    """The target as it is named on the command line."""
+    settings_of = [word for text in given["set_"] or () for word in ("--set", text)]
+    for option in ("server", "settle", "python", "pytest_args", "cwd"):
+        if given[option] is not None:
+            settings_of += [f"--{option.replace('_', '-')}", given[option]]
+    if isinstance(wanted, CommandLine):
+        variables = [word for name, value in wanted.environment.items() for word in ("--env", f"{name}={value}")]
+        shell = ["--shell"] if wanted.shell else []
+        return shlex.join([*settings_of, *variables, *shell, "--", *wanted.words])
+    if isinstance(wanted, PytestLine):
+        assert isinstance(target, PytestTarget)
+        return shlex.join([*settings_of, *target.arguments, *wanted.options])
+    return shlex.join([*settings_of, wanted])
+
+
+def _renderers(found: Diagnosis) -> Renderers:
+    from flakeproof.reports import diagnosis_markdown
+
+    return {"json": lambda: to_json(found), "markdown": lambda: diagnosis_markdown.render(found)}
+
+
+def _tell_github(writer: Writer, found: Diagnosis) -> None:
+    from flakeproof.reports import diagnosis_markdown, github
+
+    if not github.is_wanted(os.environ):
+        return
+    if (problem := github.append_summary(diagnosis_markdown.render(found), os.environ)) is not None:
+        writer.note(f"warning: the job summary was not written: {problem}", Style.WARNING)

@@ -1,0 +1,1 @@
+"""Why a target is flaky: experiments, what they tell, and what follows."""

@@ -1,0 +1,177 @@
+"""`flakeproof diagnose`, as a user runs it, on small flakes of known causes."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.conftest import Flakeproof
+
+FLAKES = {
+    "dice.py": """
+import random
+def roll():
+    return random.randint(1, 6)
+def check():
+    assert roll() + roll() > 4
+""",
+    "names.py": """
+def check():
+    names = {"anna", "bert"}
+    assert list(names)[0] != "anna"
+""",
+    "test_order.py": """
+import os
+def test_first():
+    os.environ["SHOP"] = "closed"
+def test_second():
+    assert "SHOP" not in os.environ
+""",
+    "test_fine.py": """
+import random
+def test_fine():
+    assert sorted({"a", "b"}) == ["a", "b"]
+    assert 0 <= random.random() < 1
+""",
+    "counter.py": """
+import os, time
+from pathlib import Path
+def check():
+    place = Path(__file__).with_name("held")
+    with place.open("x"):
+        time.sleep(0.002)
+    place.unlink()
+def dies():
+    os._exit(3)
+""",
+}
+
+
+@pytest.fixture(autouse=True)
+def flakes(project: Path) -> None:
+    """Known flakes, as files of the project."""
+    for name, text in FLAKES.items():
+        (project / name).write_text(text.lstrip("\n"))
+
+
+def diagnosed(flakeproof: Flakeproof, *words: str, budget: str = "30s") -> dict[str, Any]:
+    """The diagnosis."""
+    done = flakeproof("diagnose", *words, "--budget", budget, "--seed", "3", "--json", "-")
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["exit_code"] == done.returncode, done.stderr
+    return found
+
+
+def line_of(name: str, text: str) -> int:
+    """The number of the line of a flake that holds `text`."""
+    return 1 + next(index for index, line in enumerate(FLAKES[name].lstrip("\n").splitlines()) if text in line)
+
+
+def supported(found: dict[str, Any]) -> list[str]:
+    """Causes, best first."""
+    return [cause["cause"] for cause in found["causes"] if cause["status"] == "supported"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "line"), [("dice", "randomness", "randint"), ("names", "hash-order", "list(")]
+)
+def test_what_hangs_on_a_seed(flakeproof: Flakeproof, name: str, cause: str, line: str) -> None:
+    """The cause, its line, and what was ruled out."""
+    found = diagnosed(flakeproof, f"{name}:check")
+    assert (found["verdict"], found["exit_code"], supported(found)) == ("flaky", 1, [cause])
+    best = found["causes"][0]
+    assert (Path(best["place"]["file"]).name, best["place"]["line"]) == (f"{name}.py", line_of(f"{name}.py", line))
+    other = "hash-order" if cause == "randomness" else "randomness"
+    assert {one["cause"]: one["status"] for one in found["causes"]}[other] == "refuted"
+
+
+def test_the_next_command_shows_it(flakeproof: Flakeproof) -> None:
+    """What is printed can be pasted; the line of code and the numbers are there."""
+    done = flakeproof("diagnose", "dice:check", "--budget", "30s", "--seed", "3", "--markdown", "why.md")
+    assert done.returncode == 1
+    assert "return random.randint(1, 6)" in done.stdout
+    assert re.search(r"^alone, one at a time, each in a fork: \d+ of 200 failed \(.+% to .+%\)$", done.stderr, re.M)
+    command = re.search(r"next: .*flakeproof (replay \S+ \d+)$", done.stdout, re.M)
+    assert command is not None
+    assert flakeproof(*command[1].split()).returncode == 1
+
+
+@pytest.mark.long
+def test_another_test_that_pollutes(flakeproof: Flakeproof) -> None:
+    """Of a file with several tests, the one that fails is found, and the other one that makes it fail."""
+    found = diagnosed(flakeproof, "test_order.py", budget="60s")
+    assert supported(found)[0] == "order-polluter"
+    assert found["target"] == "test_order.py::test_second"
+    place = found["causes"][0]["place"]
+    assert (Path(place["file"]).name, place["line"]) == ("test_order.py", line_of("test_order.py", "closed"))
+
+
+@pytest.mark.long
+def test_copies_that_compete(flakeproof: Flakeproof) -> None:
+    """For a file of the same name: alone it never fails, beside copies it does, and the file is named."""
+    found = diagnosed(flakeproof, "counter:check", budget="60s")
+    assert supported(found)[0] == "contention"
+    assert "held" in found["causes"][0]["statement"]
+    assert found["rate"] == 0
+
+
+@pytest.mark.long
+def test_nothing_is_wrong(flakeproof: Flakeproof) -> None:
+    """Then nothing is claimed, and the bound says what that is worth."""
+    found = diagnosed(flakeproof, "test_fine.py")
+    assert (found["verdict"], found["exit_code"], found["causes"]) == ("stable", 0, [])
+    assert 0 < found["interval"]["high"] < 0.1
+
+
+def test_what_always_fails(flakeproof: Flakeproof) -> None:
+    """It is broken; no cause of flakiness is claimed, and a process that dies is a failure like others."""
+    found = diagnosed(flakeproof, "counter:dies", budget="2s")
+    assert (found["verdict"], found["exit_code"], supported(found)) == ("broken", 4, [])
+
+
+def test_a_command(flakeproof: Flakeproof) -> None:
+    """It has rates, and no seeds."""
+    done = flakeproof("diagnose", "--budget", "2s", "--json", "-", "--", "sh", "-c", "exit 1")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["verdict"]) == (4, "broken")
+    assert {one["name"].partition(",")[0] for one in found["experiments"]} <= {"alone", "parallel", "busy"}
+
+
+def test_interrupted(project: Path, environment: dict[str, str]) -> None:
+    """What is known by then is told."""
+    words = [sys.executable, "-m", "flakeproof", "diagnose", "targets:naps", "--json", "-"]
+    with subprocess.Popen(
+        words, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        while not running.stderr.readline().startswith("alone, one at a time"):
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        found = json.loads(running.stdout.read())
+        running.stderr.read()
+    assert (running.returncode, found["stopped"], found["exit_code"]) == (130, "interrupted", 130)
+    assert found["experiments"][0]["trials"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["targets:fails", "--budget", "soon"], "--budget: 'soon' is not a duration"),
+        (["targets:fails", "--budget", "1ms"], "--budget 1ms is too short"),
+        (["targets:fails", "--in", "."], "--in is for tests of pytest"),
+        (["test_fine.py", "--in", "nowhere"], "--in nowhere: there is no such file or folder"),
+        ([], "there is no target"),
+    ],
+)
+def test_wrong_usage(flakeproof: Flakeproof, project: Path, words: list[str], message: str) -> None:
+    """The value is named, and nothing is left behind."""
+    done = flakeproof("diagnose", *words, "--json", "new/out.json")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (project / "new").exists()
+    assert not (project / ".flakeproof").exists()
