@@ -39,20 +39,21 @@ class _Passes:
         while not self._selection.spoiled and not duty.leases.no_more():
             block = duty.leases.next_block()
             if block is not None:
-                self._run_block(self._exporter.each(*block))
-                duty.reporter.lease_done()
+                if self._run_block(self._exporter.each(*block)):
+                    duty.reporter.lease_done()
                 duty.reporter.flush()
             elif (message := duty.channel.receive()) is not None:
                 duty.leases.hear([message])
         duty.reporter.flush()
         folders.use(self._session)  # for what the fixtures of the session still do
 
-    def _run_block(self, trials: Iterator[tuple[int, int]]) -> None:
+    def _run_block(self, trials: Iterator[tuple[int, int]]) -> bool:
+        """Run `trials`; whether all of them were: what is left is for another process."""
         duty, selection = self._duty, self._selection
         words, leases, reporter = duty.words, duty.leases, duty.reporter
         for running in trials:
             if words[board.STOP] or selection.spoiled:
-                break
+                return False
             if duty.listens:
                 leases.hear(duty.channel.receive_ready())
                 selection.leave_out(leases.left_out)
@@ -69,6 +70,7 @@ class _Passes:
                 folders.remove(self._folder)
                 self._folder = ""
             self._report(trial, verdict)
+        return True
 
     def _report(self, trial: int, verdict: dict[str, Any]) -> None:
         duty, reporter = self._duty, self._duty.reporter

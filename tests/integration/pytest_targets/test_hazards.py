@@ -164,6 +164,20 @@ def test_a_spoiled_process_loses_the_trial(suite: Suite, isolation: str) -> None
     assert all("pytest itself failed: TypeError" in why for why in seen.lost)
 
 
+def test_what_a_spoiled_process_was_given_runs_elsewhere(suite: Suite) -> None:
+    """Also where that were many trials at once."""
+    suite.write(
+        test_it="""
+        import os, _pytest.runner
+        def test_it():
+            if os.environ["FLAKEPROOF_TRIAL"] == "301":
+                _pytest.runner.runtestprotocol = None
+        """
+    )
+    seen = suite.run("test_it.py", isolation="shared", count=1000)
+    assert (seen.summary.passed, len(seen.lost), seen.summary.total) == (999, 1, 1000)
+
+
 @every_isolation
 def test_a_seed_set_at_import_counts(suite: Suite, isolation: str) -> None:
     """Tests that seed `random` at import get what comes of that, although fork(2) would have changed it."""
