@@ -13,7 +13,7 @@ class Place(NamedTuple):
 
 
 Stack = tuple[tuple[CodeType, int], ...]
-"""Innermost first, as it is cheap to take: code object and line number."""
+"""Innermost first, as it is cheap to take: code object and offset of the instruction (`f_lasti`)."""
 
 
 class Part(NamedTuple):

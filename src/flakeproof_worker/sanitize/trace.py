@@ -27,7 +27,7 @@ def of_frame(frame: FrameType | None, limit: int = LIMIT) -> Stack:
     """The stack that `frame` is the innermost of; None has an empty one."""
     taken: list[tuple[CodeType, int]] = []
     while frame is not None and len(taken) < limit:
-        taken.append((frame.f_code, frame.f_lineno or 0))
+        taken.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
     return tuple(taken)
 
@@ -35,10 +35,18 @@ def of_frame(frame: FrameType | None, limit: int = LIMIT) -> Stack:
 def places(stack: Stack) -> tuple[Place, ...]:
     """The lines of code in `stack`, innermost first, without those of flakeproof itself."""
     return tuple(
-        Place(code.co_filename, line, code.co_qualname)
-        for code, line in stack
+        Place(code.co_filename, _line(code, offset), code.co_qualname)
+        for code, offset in stack
         if not code.co_filename.startswith(_OURS)
     )
+
+
+def _line(code: CodeType, offset: int) -> int:
+    """The line of the instruction at `offset`; finding it takes microseconds, too long to do for each frame."""
+    for start, end, line in code.co_lines():
+        if start <= offset < end and line is not None:
+            return line
+    return code.co_firstlineno
 
 
 def user_place(stack: tuple[Place, ...]) -> Place | None:

@@ -87,6 +87,6 @@ def _awaiting(coroutine: Any) -> tuple[Any, ...]:
         frame: FrameType | None = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is None:
             break
-        found.append((frame.f_code, frame.f_lineno or 0))
+        found.append((frame.f_code, frame.f_lasti))
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
     return places(tuple(reversed(found)))[:LIMIT]
