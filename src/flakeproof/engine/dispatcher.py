@@ -10,6 +10,8 @@ import msgspec
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures, messages
+from flakeproof.engine.collected import Collected
+from flakeproof.engine.endings import event_of, status_text
 from flakeproof.engine.inquiry import Inquiry, Settlement
 from flakeproof.engine.ledger import Orders, Work
 from flakeproof.engine.leftovers import marker_of, reap_orphans
@@ -30,13 +32,10 @@ from flakeproof.events import (
     RunEnded,
     Sighted,
     TrialFailed,
-    TrialLeaked,
     TrialLost,
-    TrialPassed,
-    TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import CommandTarget, Failure, ItemOutcome, Outcome, PytestTarget, RunSpec
+from flakeproof.model import CommandTarget, Failure, ItemOutcome, PytestTarget, RunSpec
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.seeds import trial_seed
 
@@ -78,8 +77,7 @@ class Dispatcher:
         self._spec = spec
         self._scratch = scratch
         self._temporary = temporary
-        self._items: list[str] = []
-        self._dropped: set[str] = set()
+        self._collection = Collected()
         self._run_id = run_id
         self._emit = emit
         self._selector = selectors.DefaultSelector()
@@ -268,34 +266,21 @@ class Dispatcher:
     def _collected(self, process: WorkerProcess, items: list[str]) -> None:
         """Note what pytest has collected in `process`; all must have the same to be counted together."""
         process.items = items
-        if not self._items:
-            self._items = items
-            if items:
-                self._emit(ItemsCollected(items=items))
-                self._settlement.told(process.number, ItemsCollected(items=items))
-        elif set(items) != set(self._items):
-            first, second = (
-                sorted(set(one) - set(other)) for one, other in ((self._items, items), (items, self._items))
-            )
-            example = next(iter(first or second))
-            raise CannotRunError(
-                f"two processes have collected different tests: {example} is in one of them only",
-                "ids that depend on the order of a set differ from process to process: sort it, give the parameters "
-                "ids of their own, or set PYTHONHASHSEED=0",
-            )
-        if self._dropped:
-            process.leave_out(sorted(self._dropped))
+        if self._collection.hear(items):
+            self._emit(ItemsCollected(items=items))
+            self._settlement.told(process.number, ItemsCollected(items=items))
+        if dropped := self._collection.dropped:
+            process.leave_out(dropped)
 
     def _drop(self, items: Iterable[str]) -> None:
         """Have no process repeat what has failed once; end the run when nothing is left."""
-        failed = {item for item in items if item in self._items} - self._dropped
+        failed = self._collection.drop(items)
         if not failed:
             return
-        self._dropped |= failed
         for process in self._processes.values():
             if process.ready:
-                process.leave_out(sorted(failed))
-        if len(self._dropped) == len(self._items) and self._stop is None:
+                process.leave_out(failed)
+        if self._collection.is_used_up and self._stop is None:
             self._stop = Stop.ALL_FAILED
 
     def _bury(self, process: WorkerProcess) -> None:
@@ -344,10 +329,10 @@ class Dispatcher:
         """Start another process for one that has ended, unless that has proven to be useless."""
         if self._started_ns is None and (status >= 0 or self._fruitless >= _FRUITLESS_STARTS):
             raise CannotRunError(
-                f"a worker process ended ({_status_text(status)}) before it ran anything", details=output.strip()
+                f"a worker process ended ({status_text(status)}) before it ran anything", details=output.strip()
             )
         if self._fruitless >= _FRUITLESS_STARTS:
-            self._give_up(process.unloadable or f"a worker process ended ({_status_text(status)})")
+            self._give_up(process.unloadable or f"a worker process ended ({status_text(status)})")
             return
         try:
             self._start(process.place, process.lanes)
@@ -409,27 +394,12 @@ class Dispatcher:
             return
         self._ended += 1
         self._last_end_ns = monotonic_ns()
-        event: AnyEvent
-        if message.outcome is Outcome.PASSED:
-            event = TrialPassed(trial=message.trial, items=message.items)
-        elif message.outcome is Outcome.SKIPPED:
-            event = TrialSkipped(trial=message.trial, reason=message.reason, items=message.items)
-        elif message.outcome is Outcome.LEAKED:
-            event = TrialLeaked(
-                trial=message.trial,
-                process=process.number,
-                reason=message.reason,
-                duration=message.ns / 1e9,
-                items=message.items,
-            )
-        else:
-            event = TrialLost(trial=message.trial, reason=message.reason)
-        self._tell(process, event)
+        self._tell(process, event_of(message, process.number))
 
     def _died(self, process: WorkerProcess, failure: Failure) -> None:
         """A trial that did not come to its end."""
         items = {failure.item: ItemOutcome.FAILED} if failure.item else {}
-        self._failure(process, failure, [], items, cut_short=bool(self._items))
+        self._failure(process, failure, [], items, cut_short=bool(self._collection.items))
 
     def _failure(
         self,
@@ -522,12 +492,3 @@ class Dispatcher:
             if overdue or not process.ready:
                 process.kill(signal.SIGKILL)
                 self._watches[process.number].abandon()
-
-
-def _status_text(status: int) -> str:
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"
