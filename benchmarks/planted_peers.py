@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.planted.catalogue import Cause, Plant
+from tests.planted.catalogue import Plant
 
 from benchmarks.planted_judging import Answer, Claim, place_of
+from flakeproof.diagnosing.model import CauseId as Cause
 
 REQUIREMENTS = (
     "pytest==9.2.0",

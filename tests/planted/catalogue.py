@@ -9,36 +9,15 @@ import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from flakeproof.diagnosing.model import CauseId
 from flakeproof.stats.proportion import clopper_pearson
 
 PYTHON = Path(__file__).parent / "python"
 MARK = "# guilty"
 MISS = 1e-6
 """Probability with which a plant may fail to show in `Plant.trials` tests."""
-
-
-class Cause(StrEnum):
-    """Why a test can be flaky: the ids that `flakeproof diagnose` tells."""
-
-    DESCRIPTOR_MISUSE = "descriptor-misuse"
-    LEAKED_WORK = "leaked-work"
-    """Threads, tasks or handlers outlive their test."""
-    LEAKED_RESOURCE = "leaked-resource"
-    """A child, pipe, socket or file outlives its test."""
-    ORDER_POLLUTER = "order-polluter"
-    ORDER_BRITTLE = "order-brittle"
-    THREAD_RACE = "thread-race"
-    ASYNC_RACE = "async-race"
-    CONTENTION = "contention"
-    """Parallel tests compete for something outside of the process."""
-    RANDOMNESS = "randomness"
-    HASH_ORDER = "hash-order"
-    CLOCK = "clock"
-    LOAD = "load"
-    FLOAT_ORDER = "float-order"
 
 
 @dataclass(frozen=True)
@@ -57,7 +36,7 @@ class Plant:
     """A known flake."""
 
     name: str
-    cause: Cause
+    cause: CauseId
     mechanism: str
     targets: tuple[str, ...]
     """What `flakeproof run` is given, in the folder of the project."""
@@ -66,7 +45,7 @@ class Plant:
     measured: tuple[int, int]
     """Failures and tests of a run of `targets` with `settings`."""
     settings: tuple[str, ...] = ()
-    also: tuple[Cause, ...] = ()
+    also: tuple[CauseId, ...] = ()
     """Causes that name it as well."""
     polluter: str = ""
     """The id for pytest of the test that leaves something behind, if what is wrong is not in it."""
@@ -82,7 +61,7 @@ class Plant:
         return PYTHON / self.name / "fixed"
 
     @property
-    def causes(self) -> tuple[Cause, ...]:
+    def causes(self) -> tuple[CauseId, ...]:
         """Every cause that names it."""
         return (self.cause, *self.also)
 
@@ -127,7 +106,7 @@ _SHUFFLED = ("--shuffle",)
 PLANTS = (
     Plant(
         "leaky_server",
-        Cause.LEAKED_WORK,
+        CauseId.LEAKED_WORK,
         "a server's handlers outlive its shutdown, and note a visitor in the next test",
         ("test_server.py",),
         "test_server.py::test_nobody_has_been_here_at_first",
@@ -137,7 +116,7 @@ PLANTS = (
     ),
     Plant(
         "leaked_timer",
-        Cause.LEAKED_WORK,
+        CauseId.LEAKED_WORK,
         "a timer that nobody cancels goes off in the next test",
         ("test_editor.py",),
         "test_editor.py::test_nothing_typed_nothing_saved",
@@ -147,7 +126,7 @@ PLANTS = (
     ),
     Plant(
         "triple_close",
-        Cause.DESCRIPTOR_MISUSE,
+        CauseId.DESCRIPTOR_MISUSE,
         "a test closes a descriptor three times, once by the finaliser of a file in a reference cycle; "
         "the number is another test's connection by then",
         ("test_short_write.py", "test_tcp_rtt.py"),
@@ -157,7 +136,7 @@ PLANTS = (
     ),
     Plant(
         "leaked_child",
-        Cause.LEAKED_RESOURCE,
+        CauseId.LEAKED_RESOURCE,
         "a child that nobody waits for has inherited the pipe whose end is awaited",
         ("test_service.py",),
         "test_service.py::test_service_gets_ready",
@@ -165,7 +144,7 @@ PLANTS = (
     ),
     Plant(
         "lost_update",
-        Cause.THREAD_RACE,
+        CauseId.THREAD_RACE,
         "two threads read a balance, write a journal, and set the balance",
         ("test_account.py",),
         "test_account.py::test_deposits_at_once",
@@ -173,7 +152,7 @@ PLANTS = (
     ),
     Plant(
         "check_then_act",
-        Cause.THREAD_RACE,
+        CauseId.THREAD_RACE,
         "two threads find that a template is not loaded yet",
         ("test_templates.py",),
         "test_templates.py::test_each_template_is_loaded_once",
@@ -181,7 +160,7 @@ PLANTS = (
     ),
     Plant(
         "lost_wakeup",
-        Cause.ASYNC_RACE,
+        CauseId.ASYNC_RACE,
         "an event is cleared after an await that follows the look into the queue",
         ("test_mailbox.py",),
         "test_mailbox.py::test_letter_arrives",
@@ -189,7 +168,7 @@ PLANTS = (
     ),
     Plant(
         "missing_await",
-        Cause.ASYNC_RACE,
+        CauseId.ASYNC_RACE,
         "nobody awaits the write that the next read must see",
         ("test_notes.py",),
         "test_notes.py::test_notes_are_counted",
@@ -197,7 +176,7 @@ PLANTS = (
     ),
     Plant(
         "interleaved_tasks",
-        Cause.ASYNC_RACE,
+        CauseId.ASYNC_RACE,
         "two tasks ask for a number, await the answer, and set a new one",
         ("test_seats.py",),
         "test_seats.py::test_two_seats_are_sold",
@@ -205,7 +184,7 @@ PLANTS = (
     ),
     Plant(
         "order_global",
-        Cause.ORDER_POLLUTER,
+        CauseId.ORDER_POLLUTER,
         "a test sets a global of a module",
         ("test_abroad.py", "test_prices.py"),
         "test_prices.py::test_a_price_is_in_dollars",
@@ -214,7 +193,7 @@ PLANTS = (
     ),
     Plant(
         "order_environment",
-        Cause.ORDER_POLLUTER,
+        CauseId.ORDER_POLLUTER,
         "a test sets an environment variable",
         ("test_greeting.py",),
         "test_greeting.py::test_greets_in_english_by_default",
@@ -223,7 +202,7 @@ PLANTS = (
     ),
     Plant(
         "order_directory",
-        Cause.ORDER_POLLUTER,
+        CauseId.ORDER_POLLUTER,
         "a test changes the working directory",
         ("test_rates.py",),
         "test_rates.py::test_rates_that_ship",
@@ -232,7 +211,7 @@ PLANTS = (
     ),
     Plant(
         "order_monkeypatch",
-        Cause.ORDER_POLLUTER,
+        CauseId.ORDER_POLLUTER,
         "a test starts a patch and never stops it",
         ("test_reminders.py", "test_welcome.py"),
         "test_welcome.py::test_a_letter_is_json",
@@ -241,7 +220,7 @@ PLANTS = (
     ),
     Plant(
         "sometimes_polluter",
-        Cause.ORDER_POLLUTER,
+        CauseId.ORDER_POLLUTER,
         "a test loads two profiles at once; the last to be loaded stays, and it is not always the same",
         ("test_profiles.py", "test_rows.py"),
         "test_rows.py::test_cells_are_separated_by_commas",
@@ -249,7 +228,7 @@ PLANTS = (
     ),
     Plant(
         "brittle",
-        Cause.ORDER_BRITTLE,
+        CauseId.ORDER_BRITTLE,
         "a test needs what another one registers",
         ("test_formats.py",),
         "test_formats.py::test_lists_are_written_as_json",
@@ -258,7 +237,7 @@ PLANTS = (
     ),
     Plant(
         "port_taken",
-        Cause.CONTENTION,
+        CauseId.CONTENTION,
         "a port is found free, let go, and bound again; another process has bound it in between",
         ("test_ports.py",),
         "test_ports.py::test_server_is_reached",
@@ -267,7 +246,7 @@ PLANTS = (
     ),
     Plant(
         "shared_temp_file",
-        Cause.CONTENTION,
+        CauseId.CONTENTION,
         "a temporary file has the same name in every process",
         ("test_export.py",),
         "test_export.py::test_every_row_is_printed",
@@ -276,7 +255,7 @@ PLANTS = (
     ),
     Plant(
         "unseeded_random",
-        Cause.RANDOMNESS,
+        CauseId.RANDOMNESS,
         "codes are drawn with replacement, and must all differ",
         ("test_vouchers.py",),
         "test_vouchers.py::test_every_voucher_has_a_code_of_its_own",
@@ -284,7 +263,7 @@ PLANTS = (
     ),
     Plant(
         "hash_order",
-        Cause.HASH_ORDER,
+        CauseId.HASH_ORDER,
         "a set of strings is printed in the order in which it is iterated",
         ("test_tags:test_headline_names_its_tags",),
         "test_tags.py::test_headline_names_its_tags",
@@ -293,7 +272,7 @@ PLANTS = (
     ),
     Plant(
         "clock_boundary",
-        Cause.CLOCK,
+        CauseId.CLOCK,
         "the time is asked for twice, and a tenth of a second ends in between",
         ("test_invoices.py",),
         "test_invoices.py::test_number_tells_when_it_was_issued",
@@ -301,7 +280,7 @@ PLANTS = (
     ),
     Plant(
         "clock_resolution",
-        Cause.CLOCK,
+        CauseId.CLOCK,
         "two files are named by the same hundredth of a second",
         ("test_spool.py",),
         "test_spool.py::test_no_message_is_lost",
@@ -309,7 +288,7 @@ PLANTS = (
     ),
     Plant(
         "deadline_under_load",
-        Cause.LOAD,
+        CauseId.LOAD,
         "work of 7 ms must be done within 30 ms, whatever else the machine does",
         ("test_thumbnails.py",),
         "test_thumbnails.py::test_thumbnail_can_be_read",
@@ -318,11 +297,11 @@ PLANTS = (
     ),
     Plant(
         "float_order",
-        Cause.FLOAT_ORDER,
+        CauseId.FLOAT_ORDER,
         "floats are added in the order in which threads end",
         ("test_takings.py",),
         "test_takings.py::test_total_of_all_shops",
         (36, 400),
-        also=(Cause.THREAD_RACE, Cause.HASH_ORDER),
+        also=(CauseId.THREAD_RACE, CauseId.HASH_ORDER),
     ),
 )

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from benchmarks.planted_judging import Claim, Judgement, Place, claims_of, is_guilty, judge, place_of
-from tests.planted.catalogue import MARK, MISS, PLANTS, PYTHON, Cause, Plant, plant
+from tests.planted.catalogue import MARK, MISS, PLANTS, PYTHON, Plant, plant
+
+from flakeproof.diagnosing.model import CauseId as Cause
 
 DIAGNOSIS: dict[str, Any] = {
     "schema_version": 1,
