@@ -41,7 +41,7 @@ for command, title in (
     (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
     (isolate, "Find the tests that make another one fail."),
     (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
-    (stress, "Do that with the test of the original stress kit, in its modes."),
+    (stress, "Run the test of the original stress kit, in its modes."),
     (plan, "Tell how many tests it takes to see a flake."),
     (replay, "Run one test of an earlier run again, and show all of it."),
     (config, "Print every setting and where its value comes from."),
