@@ -108,8 +108,8 @@ def test_what_relies_on_luck_fails(run: Runner, code: str) -> None:
     """Far more often than without."""
     plain, racing = run(code, count=40), run(code, count=40, race=True)
 
-    assert plain.failed <= 3
     assert racing.failed >= 8
+    assert plain.failed < racing.failed  # how often by itself, the machine decides
 
 
 @pytest.mark.parametrize("target", ["threads", "tasks"])
