@@ -15,6 +15,8 @@ _WORK = ("thread", "task")
 _WITH_OTHERS = (SHARED, SHUFFLED, COMPANY, GIVEN)
 """Experiments in which something that is left behind meets somebody."""
 _SHOWN = 3
+_ENOUGH = 5
+"""Failures from which on something that is in all of them is no accident."""
 
 
 def descriptors(evidence: Evidence, following: Next) -> Cause:
@@ -43,6 +45,14 @@ def leaked_resource(evidence: Evidence, following: Next) -> Cause:
     return _standing(
         evidence, CauseId.LEAKED_RESOURCE, seen, "something is left behind by a test", "leaks", following, fits=fits
     )
+
+
+def left_in_every_failure(evidence: Evidence) -> str:
+    """A child, file or socket that was left behind whenever it failed, in words; "" for none."""
+    for one in _leaks(evidence):
+        if not one.kind.startswith(_WORK) and one.in_failures == one.failures >= _ENOUGH:
+            return _told(one)
+    return ""
 
 
 def _leaks(evidence: Evidence) -> list[SightingSummary]:

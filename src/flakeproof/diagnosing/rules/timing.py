@@ -6,6 +6,7 @@ from flakeproof.diagnosing import witnessed
 from flakeproof.diagnosing.evidence import Evidence
 from flakeproof.diagnosing.experiments.names import ALONE, BUSY, CLOCK, RACE
 from flakeproof.diagnosing.model import Cause, CauseId, Status
+from flakeproof.diagnosing.rules import sighted
 from flakeproof.diagnosing.rules.standing import Next, at_line, by_absence, refuted, unknown, used
 from flakeproof.diagnosing.wording import arm, compared
 
@@ -94,6 +95,9 @@ def load(evidence: Evidence, following: Next) -> Cause:
     limit = _has_limit(evidence)
     if rises:
         said = [arm(evidence, ALONE), compared(evidence, BUSY)]
+        if limit and (left := sighted.left_in_every_failure(evidence)):
+            statement = "A busy machine raises the rate, but it may wait for what is left behind in every failure"
+            return unknown(CauseId.LOAD, statement, [*said, left], following)
         if limit:
             place = flake.place if flake is not None else None
             return Cause(
