@@ -93,11 +93,13 @@ def test_fixed(flakeproof: Flakeproof, project: Path) -> None:
     assert "Fixed: base failed in 8 of" in (project / "out.md").read_text()
 
 
+@pytest.mark.long
 def test_smaller_errors_need_more(flakeproof: Flakeproof) -> None:
     done = flakeproof("compare", *both("often", "never"), "--error", "1e-6", "--json", "-")
     assert json.loads(done.stdout)["base_lost"] == 22
 
 
+@pytest.mark.long
 def test_reduced(flakeproof: Flakeproof) -> None:
     done = flakeproof("compare", *both("often", "seldom"), "--error", "1e-6")
     assert done.returncode == 1, done.stdout
@@ -123,6 +125,7 @@ def test_both_broken(flakeproof: Flakeproof) -> None:
     assert "always, so this is broken, not flaky" in done.stdout
 
 
+@pytest.mark.long
 def test_one_of_two_bugs(flakeproof: Flakeproof) -> None:
     """That the other remains does not hide it."""
     done = flakeproof("compare", *both("two_bugs", "one_bug"), "--error", "1e-4", "--json", "-")
@@ -164,6 +167,7 @@ def test_arms_never_share_a_process(flakeproof: Flakeproof, isolation: str) -> N
     assert (summary["base"]["failed"], summary["fix"]["failed"]) == (0, 0)
 
 
+@pytest.mark.long
 def test_what_the_budget_did_not_decide_goes_on(flakeproof: Flakeproof) -> None:
     """The evidence adds up, and only with the same arms."""
     arms = both("often", "never")
@@ -228,6 +232,7 @@ def test_interrupted(project: Path, environment: dict[str, str]) -> None:
     assert summary["stopped"] == "interrupted"
 
 
+@pytest.mark.long
 def test_replay_finds_an_arm(flakeproof: Flakeproof) -> None:
     """The line that is printed works; the comparison itself says what it is."""
     done = flakeproof("compare", *both("often", "never"))
@@ -240,6 +245,7 @@ def test_replay_finds_an_arm(flakeproof: Flakeproof) -> None:
     assert again[1] in whole.stderr
 
 
+@pytest.mark.long
 def test_the_seed_of_the_kit(flakeproof: Flakeproof) -> None:
     """The server before its fix against the one after it: a real race, told apart with an error of one in a million."""
     done = flakeproof(
@@ -251,6 +257,7 @@ def test_the_seed_of_the_kit(flakeproof: Flakeproof) -> None:
     assert any("Bad file descriptor" in kind["example"]["message"] for kind in summary["kinds"])
 
 
+@pytest.mark.long
 def test_a_fix_is_confirmed_without_provocation(flakeproof: Flakeproof) -> None:
     """What holds for both arms only to provoke is left out; what an arm has for itself is what it is."""
     arms = ("--arm", "leaky:tcprtt --server leaky", "--arm", "fixed:tcprtt --settle 6ms", "--confirm", "5%")

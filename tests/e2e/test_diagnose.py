@@ -89,6 +89,7 @@ def test_what_hangs_on_a_seed(flakeproof: Flakeproof, name: str, cause: str, lin
     assert {one["cause"]: one["status"] for one in found["causes"]}[other] == "refuted"
 
 
+@pytest.mark.long
 def test_the_next_command_shows_it(flakeproof: Flakeproof) -> None:
     """What is printed can be pasted; the line of code and the numbers are there."""
     done = flakeproof("diagnose", "dice:check", "--budget", "30s", "--seed", "3", "--markdown", "why.md")
@@ -127,12 +128,14 @@ def test_nothing_is_wrong(flakeproof: Flakeproof) -> None:
     assert 0 < found["interval"]["high"] < 0.1
 
 
+@pytest.mark.long
 def test_what_always_fails(flakeproof: Flakeproof) -> None:
     """It is broken; no cause of flakiness is claimed, and a process that dies is a failure like others."""
     found = diagnosed(flakeproof, "counter:dies", budget="2s")
     assert (found["verdict"], found["exit_code"], supported(found)) == ("broken", 4, [])
 
 
+@pytest.mark.long
 def test_a_command(flakeproof: Flakeproof) -> None:
     """It has rates, and no seeds."""
     done = flakeproof("diagnose", "--budget", "2s", "--json", "-", "--", "sh", "-c", "exit 1")
@@ -158,6 +161,7 @@ def test_interrupted(project: Path, environment: dict[str, str]) -> None:
     assert found["experiments"][0]["trials"] >= 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -96,6 +96,7 @@ def test_two_polluters_are_both_found(flakeproof: Flakeproof, suite: Path) -> No
     }
 
 
+@pytest.mark.long
 def test_two_that_only_work_together_in_one_order(flakeproof: Flakeproof, suite: Path) -> None:
     """Neither alone, nor the other way round."""
     first = "def test_first():\n    state.COUNT.append(1)\n"
@@ -123,6 +124,7 @@ def test_a_brittle_needs_another_test(flakeproof: Flakeproof, suite: Path) -> No
     assert carrier["decides"] is True
 
 
+@pytest.mark.long
 def test_a_setter_that_helps_behind_the_victim(flakeproof: Flakeproof, suite: Path) -> None:
     """The teardown of the class needs what a later test of it does."""
     text = (
@@ -140,6 +142,7 @@ def test_a_setter_that_helps_behind_the_victim(flakeproof: Flakeproof, suite: Pa
     assert found["culprits"][0]["members"][0]["comes_after"] is True
 
 
+@pytest.mark.long
 def test_a_cleaner_hides_the_polluter_in_the_default_order(flakeproof: Flakeproof, suite: Path) -> None:
     """Another order shows it."""
     cleaner = "def test_cleaner():\n    state.FLAG = False\n"
@@ -151,6 +154,7 @@ def test_a_cleaner_hides_the_polluter_in_the_default_order(flakeproof: Flakeproo
     assert found["in_order"]["failed"] == 0
 
 
+@pytest.mark.long
 def test_unittest_classes_and_a_fixture_of_the_session(flakeproof: Flakeproof, suite: Path) -> None:
     """What a class leaves in the class of the test, which a fixture of the session has made."""
     (suite / "tests" / "conftest.py").write_text(
@@ -167,6 +171,7 @@ def test_unittest_classes_and_a_fixture_of_the_session(flakeproof: Flakeproof, s
     assert [carrier["name"] for carrier in found["culprits"][0]["carriers"]] == ["conftest.BASKET"]
 
 
+@pytest.mark.long
 def test_it_fails_alone(flakeproof: Flakeproof, suite: Path) -> None:
     """Then nobody is accused, and its rate has an interval."""
     write(suite, test_a=FILLERS, test_b="def test_victim():\n    assert False, 'always'\n")
@@ -178,6 +183,7 @@ def test_it_fails_alone(flakeproof: Flakeproof, suite: Path) -> None:
     assert found["alone"]["interval"]["low"] > 0.5
 
 
+@pytest.mark.long
 def test_what_fails_now_and_then_alone_accuses_nobody(flakeproof: Flakeproof, suite: Path) -> None:
     """Half of the time, whoever ran before."""
     write(suite, test_a=FILLERS, test_b="def test_victim():\n    assert random.random() < 0.5\n")
@@ -213,6 +219,7 @@ def test_pollution_by_chance(flakeproof: Flakeproof, suite: Path) -> None:
     assert [carrier["name"] for carrier in found["culprits"][0]["carriers"]] == ["state.FLAG"]
 
 
+@pytest.mark.long
 def test_what_ends_the_process_is_told_and_left_out(flakeproof: Flakeproof, suite: Path) -> None:
     """The polluter beside it is found nevertheless."""
     write(suite, test_a=f"def test_dies():\n    os._exit(3)\n{FILLERS}\n{POLLUTER}", test_b=VICTIM)
@@ -237,6 +244,7 @@ def test_what_runs_out_of_time_is_told_and_left_out(flakeproof: Flakeproof, suit
     assert [ender["test"] for ender in found["ended_the_process"]] == ["tests/test_a.py::test_hangs"]
 
 
+@pytest.mark.long
 def test_a_recorded_order_is_where_it_starts(flakeproof: Flakeproof, suite: Path) -> None:
     """A shuffled run has failed; its order shows it at once."""
     cleaner = "def test_cleaner():\n    state.FLAG = False\n"
@@ -253,6 +261,7 @@ def test_a_recorded_order_is_where_it_starts(flakeproof: Flakeproof, suite: Path
     assert found["in_order"]["failed"] == found["in_order"]["runs"]
 
 
+@pytest.mark.long
 def test_a_file_has_the_order(flakeproof: Flakeproof, suite: Path) -> None:
     """Ids, one a line."""
     cleaner = "def test_cleaner():\n    state.FLAG = False\n"
@@ -289,6 +298,7 @@ def test_mistakes_are_named(flakeproof: Flakeproof, suite: Path, arguments: list
     assert message in ended.stderr
 
 
+@pytest.mark.long
 def test_a_skipped_victim_has_no_outcome(flakeproof: Flakeproof, suite: Path) -> None:
     """There is nothing to find out."""
     write(suite, test_b="@pytest.mark.skip(reason='not today')\ndef test_victim(): pass\n")
@@ -299,6 +309,7 @@ def test_a_skipped_victim_has_no_outcome(flakeproof: Flakeproof, suite: Path) ->
     assert "it is skipped: not today" in found["notes"]
 
 
+@pytest.mark.long
 def test_an_interrupted_search_tells_what_it_knows(suite: Path, environment: dict[str, str]) -> None:
     """And leaves nothing behind."""
     interrupts = f"def test_interrupts():\n    os.kill({os.getpid()}, 0)\n    os.kill(int(os.environ['ASKER']), 2)\n"

@@ -88,6 +88,7 @@ def test_the_selection_is_that_of_pytest(run_pytest: Pytest) -> None:
     assert len(re.findall("0 of 3 failed", done.stdout)) == 3
 
 
+@pytest.mark.long
 def test_a_marked_test_runs_as_often_as_it_says(run_pytest: Pytest, project: Path) -> None:
     """Within a rate that is allowed it passes, above it fails; others run once."""
     (project / "test_it.py").write_text(
@@ -116,6 +117,7 @@ def test_a_marked_test_runs_as_often_as_it_says(run_pytest: Pytest, project: Pat
     assert "1 passed, 4 skipped" in run_pytest(FLAKEPROOF_SHORT="1").stdout
 
 
+@pytest.mark.long
 def test_inside_of_a_run_a_marked_test_runs_once(run_pytest: Pytest, project: Path) -> None:
     """A trial of flakeproof's is one run: marks do not multiply."""
     (project / "test_it.py").write_text(

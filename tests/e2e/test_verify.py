@@ -78,6 +78,7 @@ def test_the_fix_in_the_working_tree(flakeproof: Flakeproof, shop: Path) -> None
     assert len(git(shop, "worktree", "list").splitlines()) == 1
 
 
+@pytest.mark.long
 def test_two_revisions_from_a_subfolder(flakeproof: Flakeproof, shop: Path) -> None:
     commit(shop)
     words = ("test_shop.py::test_price", "--base", "HEAD~1", "--fix", "HEAD", "--seed", "3", "--error", "10%")
@@ -87,6 +88,7 @@ def test_two_revisions_from_a_subfolder(flakeproof: Flakeproof, shop: Path) -> N
     assert len(git(shop, "worktree", "list").splitlines()) == 1
 
 
+@pytest.mark.long
 def test_a_fix_that_does_nothing(flakeproof: Flakeproof, shop: Path) -> None:
     """The same failure in both arms is one kind, wherever it is checked out."""
     (shop / "src" / "shop.py").write_text(f"# better\n{SHOP}")
@@ -98,6 +100,7 @@ def test_a_fix_that_does_nothing(flakeproof: Flakeproof, shop: Path) -> None:
     assert kind["fix"]
 
 
+@pytest.mark.long
 def test_builds(flakeproof: Flakeproof, shop: Path) -> None:
     """Each arm is built by itself; a build that fails is told apart from a test that fails."""
     words = ("--seed", "3", "--", "sh", "-c", "python3 built.py")
@@ -112,6 +115,7 @@ def test_builds(flakeproof: Flakeproof, shop: Path) -> None:
     assert "no compiler" in failed.stderr
 
 
+@pytest.mark.long
 def test_inside_of_a_hook(flakeproof: Flakeproof, shop: Path) -> None:
     """What git tells its hooks leads neither us nor the tests astray."""
     hook = {"GIT_DIR": str(shop / ".git"), "GIT_INDEX_FILE": str(shop / ".git" / "index"), "GIT_WORK_TREE": str(shop)}
@@ -119,6 +123,7 @@ def test_inside_of_a_hook(flakeproof: Flakeproof, shop: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_an_editable_install_does_not_compare_the_fix_with_itself(flakeproof: Flakeproof, shop: Path) -> None:
     """The working tree is on the path of the interpreter; the base imports its own code all the same."""
     text = (shop / "tests" / "test_shop.py").read_text()
@@ -136,6 +141,7 @@ def test_an_editable_install_does_not_compare_the_fix_with_itself(flakeproof: Fl
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_resume_wants_the_same_working_tree(flakeproof: Flakeproof, shop: Path) -> None:
     words = ("verify", NODE, "--seed", "3", "--error", "1e-3")
     first = json.loads(flakeproof(*words, "-c", "20", "--json", "-").stdout)

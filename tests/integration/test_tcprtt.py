@@ -28,6 +28,7 @@ def symptoms(summary: Summary) -> Counter[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.stress
 def test_ci_variant(tmp_path: Path) -> None:
     """The CI variant of the stress test passes: 2,000 trials, no failure. It fails if the leaky server is in place."""
@@ -54,6 +55,7 @@ def test_ci_variant_catches_the_leaky_server() -> None:
     assert "EBADF write" in done.stdout
 
 
+@pytest.mark.long
 def test_leaky_server_fails_by_the_race(tmp_path: Path) -> None:
     """Before the fix some trials fail; every failure is an error of the system on the client's connection."""
     summary = flakeproof.run("tcprtt", count=4000, settings={"server": "leaky"}, store=str(tmp_path))

@@ -105,6 +105,7 @@ def test_the_model_is_at_the_bottom() -> None:
     assert {name for _, name in imported("flakeproof/model") if name.startswith("flakeproof")} == set()
 
 
+@pytest.mark.long
 def test_every_module_imports_alone() -> None:
     """Each module can be the first one imported, without a warning."""
     script = (

@@ -72,6 +72,7 @@ def test_runs_beside_each_other(mark: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert long.result().outcomes == {"passed": 500}
 
 
+@pytest.mark.long
 def test_orphans_are_reaped_while_the_run_goes_on(run: Runner, mark: str) -> None:
     """Adopted processes that have ended do not pile up as zombies during a run."""
     most = 0

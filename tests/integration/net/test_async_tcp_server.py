@@ -738,6 +738,7 @@ def test_no_timer_is_left(run_edge: Run) -> None:
     run_edge(main())
 
 
+@pytest.mark.long
 def test_no_descriptor_is_closed_twice(run: Run, new_strangers: Callable[[], Strangers]) -> None:
     """Whoever gets the numbers of a server that has ended keeps them."""
 

@@ -524,6 +524,7 @@ def test_closing_and_shutting_down_at_once(new_strangers: Callable[[], Strangers
         strangers.close()
 
 
+@pytest.mark.long
 def test_no_descriptor_is_closed_twice(new_strangers: Callable[[], Strangers]) -> None:
     """Whoever gets the numbers of a server that has ended keeps them."""
     for _ in range(20):

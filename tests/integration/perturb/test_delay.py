@@ -130,6 +130,7 @@ def test_only_what_matches_is_paused(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         assert min(quick for _, quick in times) < 20  # a busy machine may hold one up
 
 
+@pytest.mark.long
 def test_pauses_follow_from_the_seed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Which trials are paused is the same again with the same seed, and another time otherwise with another."""
     delay = "test_measured.py:slow:150ms@p=0.3"
@@ -214,6 +215,7 @@ async def wait():
 """
 
 
+@pytest.mark.long
 def test_a_coroutine_that_is_paused_lets_others_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What it awaits takes longer; the loop does not stop."""
     (tmp_path / "late.py").write_text(textwrap.dedent(LATE))
@@ -265,6 +267,7 @@ def test_nothing_is_found_in_fixed_code(monkeypatch: pytest.MonkeyPatch, target:
     assert "was seen to matter" in found.sentence
 
 
+@pytest.mark.long
 def test_a_replay_repeats_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The perturbations are in the record of the run; the trial draws the same again."""
     code = MEASURED.replace("raise AssertionError", "if times[0] > 0.1: raise Exception")

@@ -20,6 +20,7 @@ INNER = r'''
 '''
 
 
+@pytest.mark.long
 @every_isolation
 def test_the_garbage_collector_sees_what_was_imported(suite: Suite, isolation: str) -> None:
     """Libraries ask it who refers to an object, or which objects there are."""
@@ -35,6 +36,7 @@ def test_the_garbage_collector_sees_what_was_imported(suite: Suite, isolation: s
     assert suite.run("test_it.py", isolation=isolation).summary.failed == 0
 
 
+@pytest.mark.long
 @every_isolation
 def test_pytest_inside_of_a_test(suite: Suite, isolation: str) -> None:
     """Tests of plugins run pytest in the same process, which has its own plugins, capture and temporary folder."""
