@@ -152,6 +152,7 @@ def test_crashes_are_failures_of_their_arm(flakeproof: Flakeproof) -> None:
     assert (summary["verdict"], summary["base_lost"], summary["fix"]["failed"]) == ("fixed", 8, 0)
 
 
+@pytest.mark.long
 def test_crashes_in_many_places_at_once(flakeproof: Flakeproof) -> None:
     """A process that has just replaced one that died is not replaced again, as though it had been of no use."""
     words = ("-w", "6", "--processes", "6", "--error", "1e-6", "--json", "-")

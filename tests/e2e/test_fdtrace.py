@@ -240,6 +240,7 @@ def test_the_victim_alone_is_healthy(trace: Trace, go_tests: str) -> None:
     assert (found["code"], found["findings"]) == (0, [])
 
 
+@pytest.mark.long
 def test_a_close_that_hits_another_thread_s_file(trace: Trace, project: Path) -> None:
     """Both sides are named, by function and line; the command's own exit status is told and does not count."""
     found = trace(compiled(project, "sick", _SICK), options=("--keep-trace", "kept.txt"))
@@ -276,6 +277,7 @@ def test_healthy_programs_give_no_findings(trace: Trace, project: Path) -> None:
         assert (found["code"], found["exit_status"], found["findings"]) == (0, 0, []), command
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("program", "code"), [(_PYTHON, 0), (_TWICE, 1)])
 def test_python_programs_without_stacks(trace: Trace, program: str, code: int) -> None:
     """Sockets, children, a shell's habits: no findings; a double close is one, with its number if not its line."""
@@ -285,6 +287,7 @@ def test_python_programs_without_stacks(trace: Trace, program: str, code: int) -
     assert [finding["deed"] for finding in found["findings"]] == ["double close"] * code
 
 
+@pytest.mark.long
 def test_python_s_own_functions_are_hidden(trace: Trace) -> None:
     """It says so, and what to do instead."""
     found = trace(sys.executable, "-S", "-c", _TWICE)
@@ -339,6 +342,7 @@ def test_where_tracing_is_not_permitted(strace: None, flakeproof: Flakeproof, tm
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.long
 def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(trace: Trace, project: Path) -> None:
     """Also what has left its process group; without a finding nothing is proven."""
     sick = compiled(project, "sick", _SICK)
@@ -348,6 +352,7 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(trace: Trace
     assert [process for process in psutil.process_iter() if sick in _words(process)] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_trace_with_what_is_known(
     strace: None, project: Path, environment: dict[str, str], number: signal.Signals, code: int

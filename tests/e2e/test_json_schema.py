@@ -54,6 +54,7 @@ def test_comparisons_keep_to_theirs(flakeproof: Flakeproof, fix: str) -> None:
     jsonschema.validate(json.loads(ended.stdout), json.loads(_OF_COMPARISONS.read_bytes()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", ["fails", "skips"])
 def test_diagnoses_keep_to_theirs(flakeproof: Flakeproof, target: str) -> None:
     """With causes and without."""

@@ -28,7 +28,6 @@ def symptoms(summary: Summary) -> Counter[str]:
     return found
 
 
-@pytest.mark.long
 @pytest.mark.stress
 def test_ci_variant(tmp_path: Path) -> None:
     """The CI variant of the stress test passes: 2,000 trials, no failure. It fails if the leaky server is in place."""

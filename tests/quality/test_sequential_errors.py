@@ -30,6 +30,7 @@ def ever_crosses(rate: float, most: int, crossed: Callable[[int, int], bool]) ->
     return lost
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("error", [0.05, 0.01])
 @pytest.mark.parametrize("threshold", [0.02, 0.2])
 def test_a_rate_on_the_threshold(threshold: float, error: float) -> None:

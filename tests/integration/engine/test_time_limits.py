@@ -24,6 +24,7 @@ def test_a_hanging_trial_is_ended(target: str, lane: Lane, run: Runner) -> None:
         assert "in _inner" in failure.details["stacks"]
 
 
+@pytest.mark.long
 @lanes(ASYNC)
 @pytest.mark.parametrize("target", ["hanging", "blocking", "stubborn"])
 def test_a_hanging_coroutine_is_ended(target: str, lane: Lane, run: Runner) -> None:

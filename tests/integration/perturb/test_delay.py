@@ -72,6 +72,7 @@ def test_in_every_isolation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, iso
     assert _run(monkeypatch, tmp_path, "account:racy", **options).failed >= 7
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", ["account:racy_line", "cache:racy"])
 def test_where_the_interpreter_can_monitor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str) -> None:
     """From 3.12 on by another way than before, with the same effect (here at least on the other side of 3.12)."""
@@ -122,6 +123,7 @@ def _messages(
     return [found[trial] for trial in sorted(found)]
 
 
+@pytest.mark.long
 def test_only_what_matches_is_paused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each of the two lines of the one function, in a function and in a test of pytest."""
     for target in ("test_measured:measure", flakeproof.pytest_nodes("test_measured.py")):

@@ -107,6 +107,7 @@ def test_a_hundred_megabytes(suite: Suite, isolation: str, tmp_path: Path) -> No
     assert sum(path.stat().st_size for path in Path(seen.summary.folder).iterdir()) < 1 << 20
 
 
+@pytest.mark.long
 @every_isolation
 def test_a_full_temporary_folder(suite: Suite, isolation: str) -> None:
     """Whatever a trial writes there goes with it: thousands of files, and folders without permission."""
@@ -217,6 +218,7 @@ def test_a_python_without_pytest(suite: Suite, tmp_path: Path) -> None:
     assert "--python" in error.remedy
 
 
+@pytest.mark.long
 def test_a_collection_that_fails_now_and_then(suite: Suite) -> None:
     """In a new interpreter for each trial, an import that fails is a failure of that trial."""
     suite.write(

@@ -131,6 +131,7 @@ def check_outcomes(suite: Suite, isolation: str) -> None:
     assert seen.summary.failed == count
 
 
+@pytest.mark.long
 @every_isolation
 def test_outcomes_are_those_of_pytest(suite: Suite, isolation: str) -> None:
     """One after the other, functions, classes, unittest, doctests, marks, fixtures and ids of every kind."""

@@ -85,6 +85,7 @@ def marked(mark: Path) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "status", "prefix"), [(signal.SIGINT, -signal.SIGINT, ""), (signal.SIGTERM, 143, "trap '' TERM; ")]
 )
