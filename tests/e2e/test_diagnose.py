@@ -144,6 +144,7 @@ def test_a_command(flakeproof: Flakeproof) -> None:
     assert {one["name"].partition(",")[0] for one in found["experiments"]} <= {"alone", "parallel", "busy"}
 
 
+@pytest.mark.long
 def test_interrupted(project: Path, environment: dict[str, str]) -> None:
     """What is known by then is told."""
     words = [sys.executable, "-m", "flakeproof", "diagnose", "targets:naps", "--json", "-"]

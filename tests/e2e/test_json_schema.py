@@ -45,6 +45,7 @@ def test_the_schemas_in_the_docs_are_up_to_date(page: Path, kind: type[Record], 
     jsonschema.Draft202012Validator.check_schema(schema)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fix", ["passes", "fails_at_17", "skips"])
 def test_comparisons_keep_to_theirs(flakeproof: Flakeproof, fix: str) -> None:
     """Whatever the verdict."""
