@@ -24,11 +24,11 @@ from flakeproof.polluters.reproduce import Reproducing
 from flakeproof.polluters.search import Culprits, Search
 from flakeproof.polluters.shell import Shell
 from flakeproof.stats.polluter import repeats
-from flakeproof.stats.sequential import robbins
 from flakeproof.store.folder import new_run_id
-from flakeproof.summary import RateInterval
+from flakeproof.summary import anytime_interval
 from flakeproof_worker.seeds import trial_seed
 
+_CONFIDENCE = 0.95
 _MOST_ORDERS = 24
 """Other orders of a set of culprits that are tried."""
 
@@ -289,6 +289,4 @@ def _rate(shown: int, runs: int, *, failing: bool) -> Rate:
 def _rate_of(tally: Tally) -> Rate | None:
     if not tally.runs:
         return None
-    interval = robbins(tally.failed, tally.runs)
-    shown = RateInterval(low=interval.low, high=interval.high, confidence=interval.confidence, method=interval.method)
-    return Rate(failed=tally.failed, runs=tally.runs, interval=shown)
+    return Rate(failed=tally.failed, runs=tally.runs, interval=anytime_interval(tally.failed, tally.runs, _CONFIDENCE))

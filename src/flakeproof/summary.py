@@ -217,11 +217,21 @@ def _interval(failed: int, decided: int, confidence: float, worth: float | None,
     """`worth` is the part of a trial that one tells as much as, where they depend on each other."""
     if worth is not None and failed:
         return _approximate(failed, decided, confidence, worth, complete=complete)
-    if complete and failed == 0:
-        high = detection.zero_failure_bound(decided, confidence)
+    return (exact_interval if complete else anytime_interval)(failed, decided, confidence)
+
+
+def exact_interval(failed: int, trials: int, confidence: float) -> RateInterval:
+    """The one for a number of trials that was fixed beforehand; one-sided where none has failed."""
+    if not failed:
+        high = detection.zero_failure_bound(trials, confidence)
         return RateInterval(low=0.0, high=high, confidence=confidence, method="clopper-pearson, one-sided")
-    # What decides about its own end may only be read with an interval that holds at every moment.
-    found = (proportion.clopper_pearson if complete else sequential.robbins)(failed, decided, confidence)
+    found = proportion.clopper_pearson(failed, trials, confidence)
+    return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
+
+
+def anytime_interval(failed: int, trials: int, confidence: float) -> RateInterval:
+    """The one that holds at every moment, as what decides about its own end must be read with."""
+    found = sequential.robbins(failed, trials, confidence)
     return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
 
 

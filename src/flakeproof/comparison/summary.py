@@ -9,10 +9,9 @@ from flakeproof.comparison.verdict import FixVerdict, Weighed, decide, exit_code
 from flakeproof.errors import ExitCode
 from flakeproof.history import History
 from flakeproof.model import Failure, Finding, Record
-from flakeproof.stats import sequential
 from flakeproof.stats.comparison import further_pairs, odds_ratio
 from flakeproof.stats.special import from_logarithm
-from flakeproof.summary import RateInterval
+from flakeproof.summary import RateInterval, anytime_interval
 
 SCHEMA_VERSION = 1
 
@@ -157,10 +156,7 @@ def summarize_comparison(
 
 def _arm(arm: Arm, count: ArmCount, run_id: str, confidence: float) -> ArmSummary:
     decided = count.passed + count.failed
-    interval = None
-    if decided:
-        found = sequential.robbins(count.failed, decided, confidence)
-        interval = RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
+    interval = anytime_interval(count.failed, decided, confidence) if decided else None
     return ArmSummary(
         name=arm.name,
         target=arm.spec.target.name,

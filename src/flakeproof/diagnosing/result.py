@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 from flakeproof.diagnosing.conduct import Study, counts_of
-from flakeproof.diagnosing.evidence import CONFIDENCE, Counts, Evidence
+from flakeproof.diagnosing.evidence import CONFIDENCE, Evidence
 from flakeproof.diagnosing.experiments.names import ALONE, GIVEN
 from flakeproof.diagnosing.laboratory import Arm, Laboratory
 from flakeproof.diagnosing.model import Cause, Diagnosis, Experiment, Status
 from flakeproof.errors import ExitCode
-from flakeproof.stats.detection import zero_failure_bound
-from flakeproof.stats.sequential import robbins
-from flakeproof.summary import RateInterval
+from flakeproof.summary import anytime_interval, exact_interval
 from flakeproof.verdict import INTERRUPTED, TERMINATED, Verdict
 
 _OTHERS = 5
@@ -34,7 +32,7 @@ def diagnosis(study: Study, causes: Sequence[Cause]) -> Diagnosis:
         verdict=verdict,
         exit_code=int(exit_code(causes, verdict, study.stopped)),
         rate=counts.rate if counts.trials else None,
-        interval=_anytime(counts) if counts.trials else None,
+        interval=anytime_interval(counts.failed, counts.trials, CONFIDENCE) if counts.trials else None,
         failure=flake.example.message if flake is not None else "",
         signature=flake.example.signature if flake is not None else "",
         place=flake.place if flake is not None else None,
@@ -84,24 +82,10 @@ def experiment_of(laboratory: Laboratory, arm: Arm, evidence: Evidence | None = 
         other=len({(s.run_id, s.failure.trial) for s in arm.tally.seen}) - counts.failed,
         trials=counts.trials,
         rate=counts.rate if counts.trials else None,
-        interval=_exact(counts) if counts.trials else None,
+        interval=exact_interval(counts.failed, counts.trials, CONFIDENCE) if counts.trials else None,
         against=arm.against,
         rises=evidence.p(arm.name, "rises") if evidence is not None else None,
         falls=evidence.p(arm.name, "falls") if evidence is not None else None,
         runs=arm.tally.runs,
         elapsed=arm.tally.elapsed,
     )
-
-
-def _exact(counts: Counts) -> RateInterval:
-    if not counts.failed:
-        high = zero_failure_bound(counts.trials, CONFIDENCE)
-        return RateInterval(low=0.0, high=high, confidence=CONFIDENCE, method="clopper-pearson, one-sided")
-    found = counts.interval
-    return RateInterval(low=found.low, high=found.high, confidence=found.confidence, method=found.method)
-
-
-def _anytime(counts: Counts) -> RateInterval:
-    """What is seen decides how long it goes on."""
-    found = robbins(counts.failed, counts.trials, CONFIDENCE)
-    return RateInterval(low=found.low, high=found.high, confidence=found.confidence, method=found.method)

@@ -166,16 +166,14 @@ class Watch:
 
     def settled(self, trial: int) -> list[Leftover]:
         """What is left of a trial that has ended, after a while."""
-        left = self._fates.judged(self.leftovers(trial))
-        if left is None:
-            left = self._fates.learn(*settle(self.leftovers(trial), self._settle_ns))
-        return left
+        left = self.leftovers(trial)
+        known = self._fates.judged(left)
+        return known if known is not None else self._fates.learn(*settle(left, self._settle_ns))
 
     async def _settled_async(self, trial: int) -> list[Leftover]:
-        left = self._fates.judged(self.leftovers(trial))
-        if left is None:
-            left = self._fates.learn(*await settle_async(self.leftovers(trial), self._settle_ns))
-        return left
+        left = self.leftovers(trial)
+        known = self._fates.judged(left)
+        return known if known is not None else self._fates.learn(*await settle_async(left, self._settle_ns))
 
     # -- copies of this process
 

@@ -3,6 +3,7 @@
 import _socket
 import socket
 import threading
+from functools import update_wrapper
 from typing import Any
 
 from flakeproof_worker.sanitize.descriptors.table import Table
@@ -61,14 +62,9 @@ def install(table: Table) -> None:
         finalise(self)
         table.gone(owner)
 
-    _dress(initialise, init)
-    _dress(accepting, accept)
-    _dress(detaching, detach)
-    _dress(closing, close)
+    update_wrapper(initialise, init)
+    update_wrapper(accepting, accept)
+    update_wrapper(detaching, detach)
+    update_wrapper(closing, close)
     kind.__init__, kind.accept, kind._real_close, kind.detach = initialise, accepting, closing, detaching
     kind.__del__ = finalised
-
-
-def _dress(stand_in: Any, original: Any) -> None:
-    stand_in.__name__, stand_in.__qualname__ = original.__name__, original.__qualname__
-    stand_in.__doc__, stand_in.__wrapped__ = original.__doc__, original
