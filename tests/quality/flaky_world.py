@@ -1,5 +1,6 @@
 """A simulated target for the search of what makes it fail: known truth, and the ways in which real targets are bad."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -7,7 +8,7 @@ from functools import cache
 import numpy as np
 from scipy.stats import gamma  # type: ignore[import-untyped]
 
-from flakeproof.amplifying.model import Batch, Factor, Found, Setting
+from flakeproof.amplifying.model import Batch, Factor, Found, Kind, Setting
 from flakeproof.amplifying.search import search
 
 Level = tuple[str, str]
@@ -116,7 +117,84 @@ def factors(count: int) -> list[Factor]:
     ]
 
 
-def searched(world: World, seconds: float, seed: int, count: int = 12, given: Sequence[str] = ("flake",)) -> Found:
+def searched(
+    world: World, seconds: float, seed: int, count: int = 12, given: Sequence[str] = ("flake",), error: float = 0.05
+) -> Found:
     """A search in it."""
     simulation = Simulation(world, seconds, seed)
-    return search(factors(count), simulation.run, seconds=seconds, left=simulation.left, seed=seed, signatures=given)
+    return search(
+        factors(count),
+        simulation.run,
+        seconds=seconds,
+        left=simulation.left,
+        seed=seed,
+        signatures=given,
+        error=error,
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A search held against the truth."""
+
+    named: bool
+    """Every level that matters was said to."""
+    wrongly: bool
+    """A level that does not matter was said to raise or to lower the rate."""
+    claimed: bool
+    """Anything at all was."""
+    best: bool
+    """A setting was found …"""
+    strong: bool
+    """… and it fails ten times as often as plain trials do, or in more than half of the trials."""
+    paired: bool
+    """The pairs that act together were said to."""
+    wrong_pair: bool
+    levels: int
+    """In the setting found."""
+    covered: bool
+    """The interval of the rate holds the true one."""
+
+
+def judge(world: World, found: Found) -> Judged:
+    """What is right in it."""
+    matter = {*world.times, *(level for pair in world.together for level in pair)}
+    said = {(one.factor, one.level): one.kind for one in found.effects if one.kind is not Kind.NONE_SEEN}
+    pairs = {(one.first, one.second) for one in found.pairs}
+    acting = {(min(pair), max(pair)) for pair in world.together}
+    if len(world.times) > 1:
+        acting |= set(itertools.combinations(sorted(world.times), 2))
+    rate = world.shown(found.best.setting) if found.best else 0.0
+    return Judged(
+        named=all(said.get(level) is Kind.RAISES for level in matter),
+        wrongly=bool(said.keys() - matter),
+        claimed=bool(said or pairs or found.best),
+        best=found.best is not None,
+        strong=rate >= 9.99 * world.shown(Setting()) or rate > 0.5,
+        paired=acting <= pairs,
+        wrong_pair=bool(pairs - acting),
+        levels=len(found.best.setting.levels) if found.best else 0,
+        covered=found.best is not None and found.best.rate.low <= rate <= found.best.rate.high,
+    )
+
+
+A, B, C, D, E = ("f01", "on"), ("f03", "strong"), ("f05", "on"), ("f07", "on"), ("f08", "on")
+NOTHING = {
+    "nothing matters": World(0.02),
+    "… batches differ, the rate drifts": World(0.02, spread=0.5, drift=0.3),
+    "… levels slow trials down, or speed them up": World(0.02, spread=0.3, slows={A: 4, B: 0.3, D: 10}),
+    "… levels hide the flake, or break the target": World(0.02, spread=0.2, hides={A: 1, B: 0.8}, breaks=[C]),
+}
+"""Worlds in which nothing may be claimed."""
+SOMETHING = {
+    "one level: 2% to 20%": World(0.02, times={A: 12.25}),
+    "… batches differ, the rate drifts": World(0.02, times={A: 16}, spread=0.5, drift=0.3),
+    "… and levels hide, break, slow down": World(
+        0.02, times={A: 16}, spread=0.3, drift=0.5, hides={C: 1, E: 0.3}, breaks=[D], slows={("f02", "on"): 4, A: 2}
+    ),
+    "one level: 0.05% to 5%": World(0.0005, times={A: 105}, spread=0.2),
+    "two levels: 2%, 9% each, 34% both": World(0.02, times={A: 5, C: 5}, spread=0.2),
+    "two levels, together only: 0.2% to 6%": World(0.002, together={(A, C): 32}),
+    "two levels, together only: 2% to 38%": World(0.02, together={(A, B): 30}, spread=0.3),
+}
+"""Worlds in which something is to be found."""

@@ -17,6 +17,7 @@ _PRIOR = 1.0
 _TIMES = 5
 """Parts of the screening that have a rate of their own in the model, for drift."""
 _MOST_RATE = 0.98
+_HALF = 0.5
 _FINER = 3
 """So many times as small as it has to be is the least p-value that there can be."""
 
@@ -109,8 +110,17 @@ def draws(data: Sequence[Unit], level: Level) -> list[Draw]:
         at = one.setting.level(level[0])
         chance = one.design.chance_of(level)
         if chance and at in (None, level[1]):
-            found.append(Draw(at is not None, chance, (one.failures - mean) / (1 + _SPREAD * mean)))
+            found.append(Draw(at is not None, chance, (one.failures - mean) / _deviation(mean)))
     return found
+
+
+def _deviation(mean: float) -> float:
+    """The standard deviation of the failures, so that all batches vary alike, however many trials they have.
+
+    A test by randomisation could blame a level otherwise that makes trials slower or faster. Where next to no failure
+    is expected, a single one should not count for as much as many do elsewhere: hence the half.
+    """
+    return math.sqrt((mean + _HALF) * (1 + _SPREAD * mean))
 
 
 def leanings(data: Sequence[Unit], levels: Iterable[Level]) -> dict[Level, float]:

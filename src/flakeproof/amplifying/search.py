@@ -28,6 +28,8 @@ _PLAIN_SHARE = 0.12
 """Of the batches of the screening."""
 _BATCHES, _FEWEST_BATCHES = 100, 40
 """In the screening, if a start costs nothing, and if trials are slow."""
+_RACED_BY_START = 2.0
+"""The same in the race."""
 _ENOUGH_TRIALS, _PLENTY = 8, 100
 """In a batch: with fewer, most of the time goes into starts; and a number beyond which more batches tell more."""
 _LEAST_BY_START = 1.2
@@ -207,7 +209,7 @@ class _Search:
         if not settings:
             return None, 0.0
         bench = self._bench
-        length = max(self._length(), 2 * bench.start)
+        length = max(self._length(), min(_RACED_BY_START * bench.start, _PLENTY * bench.trial()))
         room = (_RACE - _SCREENING) * bench.seconds / (_ROUNDS * (bench.start + length))
         entered = settings[: max(_FEWEST, int(room))]
         self._say(f"racing {len(entered)} settings")

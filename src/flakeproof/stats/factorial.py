@@ -35,9 +35,9 @@ def randomisation_test(draws: Sequence[Draw], seed: int, redraws: int = REDRAWS)
     Under that hypothesis the batches would have come out the same had the factor been drawn otherwise: R. A. Fisher,
     The Design of Experiments (1935), section 21; D. Basu, JASA 75 (1980) 575-582. No model of the trials is needed, nor
     that scores are independent or of one distribution. The statistic is sum (A - c) e over the root of sum ((A - c)
-    e)^2: studentised, so that it also holds where the factor changes how much the scores vary (as it does when it makes
-    trials slower, so that a batch has fewer of them): A. Janssen, Statistics & Probability Letters 36 (1997) 9-21; E.
-    Chung and J. Romano, Annals of Statistics 41 (2013) 484-507. Raises ValueError.
+    e)^2: studentised, so that for many batches it also holds where the factor changes how much the scores vary, and not
+    their mean: A. Janssen, Statistics & Probability Letters 36 (1997) 9-21; E. Chung and J. Romano, Annals of
+    Statistics 41 (2013) 484-507. The p-value is found by at most so many `redraws`. Raises ValueError.
     """
     for draw in draws:
         if not 0 <= draw.chance <= 1 or not math.isfinite(draw.score):

@@ -1,0 +1,52 @@
+"""How often the search of `flakeproof amplify` is right in simulated targets. Usage: amplify_errors.py [REPETITIONS]"""
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+
+from tests.quality.flaky_world import NOTHING, SOMETHING, Judged, World, judge, searched
+
+CELLS = [(60.0, 0.001), (60.0, 0.02), (300.0, 0.02), (300.0, 0.3)]
+"""Seconds of the budget, and of a trial."""
+FACTORS = (10, 14)
+"""In turns."""
+
+
+def one(case: tuple[World, float, float, int]) -> Judged:
+    """A search, judged."""
+    world, budget, trial, seed = case
+    world = replace(world, trial=trial)
+    return judge(world, searched(world, budget, seed, FACTORS[seed % 2]))
+
+
+def share(done: Sequence[Judged], right: Callable[[Judged], bool]) -> str:
+    """Of the searches."""
+    return f"{sum(map(right, done)) / len(done):.1%}"
+
+
+def row(world: World, done: Sequence[Judged]) -> list[str]:
+    """What is shown of the searches in one world."""
+    if not (world.times or world.together):
+        return [share(done, lambda each: each.claimed), "", "", ""]
+    wrong = share(done, lambda each: each.wrongly or each.wrong_pair)
+    paired = share(done, lambda each: each.paired) if world.together or len(world.times) > 1 else ""
+    return [wrong, share(done, lambda each: each.named), share(done, lambda each: each.strong), paired]
+
+
+def main() -> None:
+    """Search and print."""
+    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    print(f"{repetitions} searches each, with {FACTORS[0]} and {FACTORS[1]} factors in turns\n")
+    print("| truth | budget, trial | wrong claim | all levels named | setting found, 10 times the rate | pair named |")
+    print("|---|---|---|---|---|---|")
+    with ProcessPoolExecutor() as pool:
+        for name, world in [*NOTHING.items(), *SOMETHING.items()]:
+            for budget, trial in CELLS:
+                cases = [(world, budget, trial, seed) for seed in range(repetitions)]
+                cells = " | ".join(row(world, list(pool.map(one, cases, chunksize=5))))
+                print(f"| {name} | {budget:g} s, {1000 * trial:g} ms | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
