@@ -1,5 +1,9 @@
-"""How often the search of `flakeproof amplify` is right in simulated targets. Usage: amplify_errors.py [REPETITIONS]"""
+"""How often the search of `flakeproof amplify` is right in simulated targets. Usage: amplify_errors.py [NOTHING [SOMETHING]]
 
+So many searches are made in each world in which nothing matters, and in each in which something does.
+"""
+
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -36,16 +40,20 @@ def row(world: World, done: Sequence[Judged]) -> list[str]:
 
 def main() -> None:
     """Search and print."""
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    print(f"{repetitions} searches each, with {FACTORS[0]} and {FACTORS[1]} factors in turns\n")
-    print("| truth | budget, trial | wrong claim | all levels named | setting found, 10 times the rate | pair named |")
-    print("|---|---|---|---|---|---|")
+    counts = [int(one) for one in sys.argv[1:3]]
+    nothing = counts[0] if counts else 200
+    something = counts[1] if len(counts) > 1 else nothing
+    print(f"With {FACTORS[0]} and {FACTORS[1]} factors in turns\n")
+    print(
+        "| truth | searches | budget, trial | wrong claim | all levels named | found, 10 times the rate | pair named |"
+    )
+    print("|---|---|---|---|---|---|---|")
     with ProcessPoolExecutor() as pool:
-        for name, world in [*NOTHING.items(), *SOMETHING.items()]:
-            for budget, trial in CELLS:
-                cases = [(world, budget, trial, seed) for seed in range(repetitions)]
+        for worlds, searches in ((NOTHING, nothing), (SOMETHING, something)):
+            for (name, world), (budget, trial) in itertools.product(worlds.items(), CELLS):
+                cases = [(world, budget, trial, seed) for seed in range(searches)]
                 cells = " | ".join(row(world, list(pool.map(one, cases, chunksize=5))))
-                print(f"| {name} | {budget:g} s, {1000 * trial:g} ms | {cells} |", flush=True)
+                print(f"| {name} | {searches} | {budget:g} s, {1000 * trial:g} ms | {cells} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from flakeproof.stats.dispersion import design_effect, korn_graubard
 from flakeproof.stats.factorial import flipped_pairs, rate_ratio
 from flakeproof.stats.proportion import Interval
 
-_MOST_BLOCKS, _FEWEST_BLOCKS = 40, 5
+_MOST_BLOCKS, _FEWEST_BLOCKS = 40, 6
+"""Six can tell at about 2 % at best (2^-6), five cannot."""
 _BLOCKS_FOR_PARTS, _FAILURES_FOR_PARTS = 8, 20
 """Blocks, and failures to be expected, from which on the winner also runs with each of its factors off."""
 _LEAST_BY_START, _LEAST_TRIALS, _PLENTY = 2.0, 5, 100

@@ -18,8 +18,9 @@ _PILOT = 0.1
 _FIRST_STAGE, _SCREENING = 0.32, 0.55
 """… the two stages of the screening …"""
 _SCREENING_WITHOUT_FAILURE = 0.9
-_RACE, _PRUNING = 0.66, 0.76
-"""… the race, and the race of the winner against itself with one factor less. The rest is for the confirmation."""
+_RACE, _PRUNING = 0.25, 0.22
+"""… and, of what remains then, the race, and that of the winner against itself with one factor less. The rest is for
+the confirmation."""
 _ROUNDS, _FEWEST = 3, 3
 """Batches of each setting in the race for which there has to be time, else fewer settings race; but so many do."""
 _PILOT_FAILURES = 3
@@ -151,10 +152,14 @@ class _Search:
         )
         self._draw(_SCREENING)
         self._settle()
-        if not self._flake.signatures:
+        if not self._has_failed() and not self._clearing.aside:
             self._enter(self._levels)
             self._draw(_SCREENING_WITHOUT_FAILURE, until_failure=True)
             self._settle()
+
+    def _has_failed(self) -> bool:
+        """Whether the flake was ever seen."""
+        return any(tell(batch, self._flake.signatures).failures for batch in self._bench.batches())
 
     def _settle(self) -> None:
         """Decide which failures count, if that is not known yet."""
@@ -188,7 +193,7 @@ class _Search:
                     given_up = list(self._clearing.retired.values())[-1]
                     self._say(f"given up: {given_up.setting} ({given_up.why})")
                     self._enter(dict(self._design.factors))
-            if until_failure and batch.failed:
+            if until_failure and tell(batch, self._flake.signatures or batch.failed).failures:
                 break
 
     # the race
@@ -199,6 +204,8 @@ class _Search:
             # Nothing else ever failed: then what makes every trial fail is what there is to be found.
             self._flake.settle(self._bench)
             return [PLAIN.plus(*level) for level in self._clearing.reinstate()][:MOST], None
+        if not self._has_failed():
+            return [], None
         data = units(self._bench.ran, self._flake.signatures)
         model, _ = fit(data)
         return candidates(model, leanings(data, self._tried()), data), model
@@ -210,13 +217,14 @@ class _Search:
             return None, 0.0
         bench = self._bench
         length = max(self._length(), min(_RACED_BY_START * bench.start, _PLENTY * bench.trial()))
-        room = (_RACE - _SCREENING) * bench.seconds / (_ROUNDS * (bench.start + length))
+        remaining = bench.remaining
+        room = _RACE * remaining / (_ROUNDS * (bench.start + length))
         entered = settings[: max(_FEWEST, int(room))]
         self._say(f"racing {len(entered)} settings")
         race = Race(bench, self._flake, model, length, self._chance)
-        race.run(entered, bench.used + (_RACE - _SCREENING) * bench.seconds)
+        race.run(entered, bench.used + _RACE * remaining)
         leader = race.preferred(entered)
-        until = bench.used + (_PRUNING - _RACE) * bench.seconds
+        until = bench.used + _PRUNING * remaining
         while leader is not None and len(leader.levels) > 1 and bench.used < until:
             less = [leader.without(factor) for factor, _ in leader.levels]
             entered = list(dict.fromkeys([*entered, *less]))
