@@ -1,6 +1,7 @@
-"""How often the search of `flakeproof amplify` is right in simulated targets. Usage: amplify_errors.py [NOTHING [SOMETHING]]
+"""How often the search of `flakeproof amplify` is right in simulated targets.
 
-So many searches are made in each world in which nothing matters, and in each in which something does.
+Usage: amplify_errors.py [NOTHING [SOMETHING]]: so many searches in each world in which nothing matters, and in each in
+which something does.
 """
 
 import itertools

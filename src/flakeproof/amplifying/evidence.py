@@ -11,7 +11,7 @@ from flakeproof.stats.factorial import REDRAWS, Draw, randomisation_test, studen
 
 _SPREAD = 0.3
 """Squared coefficient of variation of the rate between batches, by which a batch of many failures is weighed down."""
-_SWEEPS = 8
+_SWEEPS = 12
 _PRIOR = 1.0
 """Failures by which the ratio of a level is drawn towards 1."""
 _TIMES = 5
@@ -88,6 +88,8 @@ def fit(data: Sequence[Unit], leave_out: Level | None = None) -> tuple[Model, li
             ratios[level] *= change
             for place in places:
                 expected[place] *= change
+    if data:  # the ratios of the times have no fixed level of their own
+        base *= math.fsum(ratios[one.time] for one in data) / len(data)
     expected = [min(_MOST_RATE * unit.trials, one) for unit, one in zip(data, expected, strict=True)]
     return Model(base, {level: ratio for level, ratio in ratios.items() if level[0]}), expected
 

@@ -96,7 +96,8 @@ class Race:
         running = self.ranked(self._running(settings))
         if not running:
             return None
-        arms, spread = self._arms(running), self._dispersion()
+        # What the screening lets expect is left out: it has the best opinion of levels that were merely lucky there.
+        arms, spread = [self._seen(setting) for setting in running], self._dispersion()
         places = [0]
         for place in range(1, len(running)):
             good = chances_best([arms[0], arms[place]], self._chance, spread, _WITHIN)[1]
@@ -123,12 +124,14 @@ class Race:
         return [self._arm(setting) for setting in settings]
 
     def _arm(self, setting: Setting) -> Arm:
-        failures = float(sum(one for one, _, _ in self._batches[setting]))
-        seconds = sum(took for _, _, took in self._batches[setting])
-        if self._model is not None and (rate := self._model.rate(setting)) > 0:
-            failures += _FORESEEN
-            seconds += _FORESEEN / rate * self._bench.trial(setting)
-        return Arm(failures, max(_FEWEST_SECONDS, seconds))
+        seen = self._seen(setting)
+        if self._model is None or (rate := self._model.rate(setting)) <= 0:
+            return seen
+        return Arm(seen.failures + _FORESEEN, seen.seconds + _FORESEEN / rate * self._bench.trial(setting))
+
+    def _seen(self, setting: Setting) -> Arm:
+        batches = self._batches[setting]
+        return Arm(sum(one for one, _, _ in batches), max(_FEWEST_SECONDS, sum(took for _, _, took in batches)))
 
     def _is_decided(self, settings: Sequence[Setting], arms: Sequence[Arm], spread: float) -> bool:
         """Whether one is surely as good as any; it has been run often enough to know how much its batches differ."""

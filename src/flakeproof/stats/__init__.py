@@ -8,6 +8,8 @@
 ``difference``  how far apart the rates of two arms are when they are read once, at the end;
 ``search``      the least number that is enough;
 ``dispersion``  whether failures cluster in groups of trials, and what dependent trials are worth;
+``factorial``   which of many factors matter, from batches in which each was on or off at random;
+``racing``      which of a few settings fails most per second, and which to run next;
 ``order``       whether failures come at random in the order of the trials;
 ``unseen``      how many kinds of failure have not been seen yet;
 ``tables``      two by two tables, and several tests at once;
