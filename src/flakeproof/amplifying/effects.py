@@ -19,7 +19,11 @@ Cell = list[tuple[int, int]]
 
 
 def effects(data: Sequence[Unit], levels: Collection[Level], error: float, seed: int) -> list[Effect]:
-    """The effect of every level, what matters first; with probability `error` one is claimed although none does."""
+    """The effect of every level, what matters first; with probability `error` one is claimed although none does.
+
+    A claim takes the test by randomisation and the interval of the odds ratio: with a handful of failures the test
+    alone may be passed by an unlikely draw that shows in no figure.
+    """
     tried = sorted(levels)
     if not tried:
         return []
@@ -43,7 +47,7 @@ def _effect(data: Sequence[Unit], level: Level, driving: Sequence[Level], chance
     with_it = counts(pair for cells in strata.values() for pair in cells[0])
     without = counts(pair for cells in strata.values() for pair in cells[1])
     kind = Kind.NONE_SEEN
-    if chance <= error:
+    if chance <= error and (ratio.low > 1 or ratio.high < 1):
         kind = Kind.RAISES if ratio.value > 1 else Kind.LOWERS
     return Effect(
         factor=level[0],
