@@ -29,12 +29,10 @@ _PLAIN_SHARE = 0.12
 """Of the batches of the screening."""
 _BATCHES, _FEWEST_BATCHES = 100, 40
 """In the screening, if a start costs nothing, and if trials are slow."""
-_RACED_BY_START = 2.0
-"""The same in the race."""
 _ENOUGH_TRIALS, _PLENTY = 8, 100
 """In a batch: with fewer, most of the time goes into starts; and a number beyond which more batches tell more."""
-_LEAST_BY_START = 1.2
-"""Seconds of trials in a batch for each second that its start takes."""
+_LEAST_BY_START, _RACED_BY_START = 1.2, 2.0
+"""Seconds of trials in a batch for each second that its start takes: in the screening, and in the race."""
 _KEPT, _KEPT_FROM = 5, 0.75
 """Levels that stay for the second stage whatever they lean to, and how far others have to lean towards failing."""
 _ALWAYS_FAILS = 0.7
