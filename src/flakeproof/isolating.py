@@ -14,7 +14,7 @@ from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.stop import Stop
 from flakeproof.errors import CannotRunError, ExitCode, UsageError
 from flakeproof.model import PytestTarget
-from flakeproof.perturbing import words_of
+from flakeproof.perturbing.asked import words_of
 from flakeproof.polluters.carriers import Carriers
 from flakeproof.polluters.company import Arrangement, Company, Tally
 from flakeproof.polluters.model import CulpritSet, Isolation, IsolationRequest, Kind, Member, Rate

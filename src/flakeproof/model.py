@@ -309,6 +309,8 @@ class RunSpec(Record, frozen=True, kw_only=True):
     question: Question | None = None
     """The run ends as soon as this is answered."""
     perturbations: Perturbations = Perturbations()
+    left_out: list[str] = []
+    """What was asked for and is not possible, where the best effort is enough."""
 
     @property
     def is_fixed_count(self) -> bool:

@@ -13,6 +13,16 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-zµ]*)")
 _WHOLE = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+|\d+(?:_\d+)+)", re.ASCII)
 _MOST_DIGITS = 60
 _LEAST_SHOWN = 1e-12
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+def parse_flag(value: object) -> bool:
+    """Yes or no, in any of the usual ways to write it; raises ValueError."""
+    text = str(value).lower()
+    if text in _TRUE | _FALSE:
+        return text in _TRUE
+    raise ValueError(f"{value!r} is neither yes nor no")
 
 
 def parse_whole(text: str, least: int, most: int) -> int:

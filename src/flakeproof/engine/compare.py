@@ -126,7 +126,10 @@ class _Match:
                 started = RunStarted(
                     run_id=run.run_id, at=now().isoformat(), version=flakeproof.__version__, spec=arm.spec
                 )
-                _telling(run.sinks)(started)
+                tell = _telling(run.sinks)
+                tell(started)
+                for note in arm.spec.left_out:
+                    tell(Noted(message=note))
                 selector.register(dispatcher.fileno(), selectors.EVENT_READ)
                 with about(arm.name):
                     dispatcher.start()

@@ -42,6 +42,8 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
         work = Pool(spec.first, spec.count, spec.chosen)
         dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
         emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
+        for note in spec.left_out:
+            emit(Noted(message=note))
         before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
         load = noise(spec.perturbations.noise, temporary, run_id)
         with signals_stop(dispatcher.stop), nothing_left_running(run_id), load:

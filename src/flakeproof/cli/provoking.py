@@ -1,0 +1,75 @@
+"""The options that provoke a failure: one for each perturbation, the same in every command that runs a target."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from flakeproof.cli.options import text_option
+
+_PANEL = "Provoke it"
+Command = TypeVar("Command", bound=Callable[..., None])
+_KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+Delay = Annotated[
+    list[str] | None,
+    text_option(
+        "--delay",
+        help="Pause Python code: at lines of functions, FILE:FUNCTION:1ms..50ms@p=0.1, or at one, FILE:LINE:20ms; "
+        "may be repeated.",
+        panel=_PANEL,
+        metavar="WHERE:TIME",
+    ),
+]
+Race = Annotated[
+    bool,
+    typer.Option("--race", help="Switch threads and tasks often, where it hurts.", rich_help_panel=_PANEL),
+]
+Noise = Annotated[
+    str | None,
+    text_option("--noise", help="Processes that keep the machine busy.", panel=_PANEL, metavar="cpu=2,io=1,memory=1"),
+]
+Clock = Annotated[
+    str | None,
+    text_option(
+        "--clock",
+        help="Another time of day: `boundaries` (before midnight, a year's end, …), +3d, or 2024-02-29T23:59:59.9.",
+        panel=_PANEL,
+        metavar="WHEN",
+    ),
+]
+Gc = Annotated[
+    str | None,
+    text_option("--gc", help="Collect garbage every N allocations, about.", panel=_PANEL, metavar="N"),
+]
+BestEffort = Annotated[
+    bool,
+    typer.Option(
+        "--best-effort", help="Leave out what is not possible on this machine, and say so.", rich_help_panel=_PANEL
+    ),
+]
+PROVOKING: Mapping[str, Any] = {
+    "delay": Delay,
+    "race": Race,
+    "noise": Noise,
+    "clock": Clock,
+    "gc": Gc,
+    "best_effort": BestEffort,
+}
+"""Their names as arguments of a command, and what Typer reads."""
+
+
+def provocable(command: Command) -> Command:
+    """A command with these options, for Typer, where `command` has `**provoking`."""
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            parameters += [
+                inspect.Parameter(name, _KIND, default=False if kind.__origin__ is bool else None, annotation=kind)
+                for name, kind in PROVOKING.items()
+            ]
+        else:
+            parameters.append(parameter)
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return command
