@@ -16,14 +16,14 @@ from flakeproof.diagnosing.experiments.sanitized import run_sanitized
 from flakeproof.diagnosing.experiments.seeds import run_seeds
 from flakeproof.diagnosing.experiments.surroundings import run_busy, run_fresh, run_parallel, run_shared
 from flakeproof.diagnosing.experiments.watched import watch
-from flakeproof.diagnosing.laboratory import Arm, Conduct, InterruptedDiagnosisError, Laboratory, changed
+from flakeproof.diagnosing.laboratory import Arm, Conduct, Laboratory, changed
 from flakeproof.diagnosing.model import Cause, CauseId, Place, Status
 from flakeproof.diagnosing.rules.standing import Next
 from flakeproof.diagnosing.tally import Tally
 from flakeproof.diagnosing.witnessed import CLOCK as CLOCK_READ
 from flakeproof.diagnosing.witnessed import EXECUTOR, Witnessed
 from flakeproof.engine.execute import signals_stop
-from flakeproof.engine.stop import Stop
+from flakeproof.engine.stop import Stop, StoppedError
 from flakeproof.errors import CannotRunError
 from flakeproof.model import CallableTarget, PytestTarget, RunSpec
 from flakeproof.sightings import SightingSummary
@@ -104,14 +104,14 @@ def investigate(
         with signals_stop(_interrupt):
             _begin(study)
             _continue(study)
-    except InterruptedDiagnosisError as error:
+    except StoppedError as error:
         study.stopped = error.reason
     return study
 
 
 def _interrupt(reason: Stop) -> None:
     """A signal between two runs."""
-    raise InterruptedDiagnosisError(reason.value)
+    raise StoppedError(reason.value)
 
 
 def _begin(study: Study) -> None:
