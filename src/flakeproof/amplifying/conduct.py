@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from flakeproof.amplifying.bench import Bench
+from flakeproof.amplifying.amplification import raising
 from flakeproof.amplifying.levels import DELAY, Level, factors_of, is_of_timing, levels_for, values_of
 from flakeproof.amplifying.model import PLAIN, Batch, Found, Setting, Source, Stop
-from flakeproof.amplifying.result import raising
 from flakeproof.amplifying.search import search
+from flakeproof.amplifying.trying import Bench
 from flakeproof.delays import DelayFinding, find_line
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.stop import Stop as Signal

@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Iterator
 
+from flakeproof.amplifying.amplification import Amplification
 from flakeproof.amplifying.model import Effect, Found, Kind, Pair, Rate, Setting, Source, Stop
-from flakeproof.amplifying.result import Amplification
 from flakeproof.text import duration, lower, number, one_line, plural, probability, share, upper
 
 _OTHER = 120
