@@ -22,7 +22,7 @@ def results(found: Amplification) -> Iterator[str]:
     for text in found.left_out:
         yield f"Not tried: {text}"
     trials = found.found.trials if found.found is not None else sum(batch.trials for batch in found.batches)
-    yield f"Duration: {duration(found.elapsed)}, {plural(trials, 'test')} in {plural(len(found.batches), 'batch')}"
+    yield f"Duration: {duration(found.elapsed)}, {plural(trials, 'test')} in {number(len(found.batches))} batches"
     if found.line is not None:
         yield f"Where: {found.line.sentence}"
         if found.line.line is not None:

@@ -19,6 +19,8 @@ from flakeproof.perturbing.kinds import KINDS
 _SHARE = 0.4
 _LEAST_SECONDS = 15.0
 _ERROR = 0.01
+_NOT_ALONE = ("workers", "isolation", "shuffle", "reverse")
+"""What other experiments are about."""
 
 
 def run_provoked(laboratory: Laboratory) -> Provocation | None:
@@ -42,7 +44,7 @@ def run_provoked(laboratory: Laboratory) -> Provocation | None:
         seed=laboratory.given.seed,
         error=_ERROR,
         signatures=sorted(signatures),
-        only=list(KINDS),
+        fixed=_NOT_ALONE,
         keeps_timeout=True,
         finds_line=False,
     )
@@ -52,14 +54,13 @@ def run_provoked(laboratory: Laboratory) -> Provocation | None:
     found = amplified.found
     if found is None or found.best is None:
         return None
-    options = shlex.join(words_of(values_of(found.best.setting, amplified.levels)))
-    run_in_turns(
-        laboratory, PROVOKED, f"alone, with {options}", variant(values_of(found.best.setting, amplified.levels))
-    )
+    values = values_of(found.best.setting, amplified.levels)
+    options = shlex.join(words_of(values))
+    run_in_turns(laboratory, PROVOKED, f"alone, with {options}", variant(values))
     factors = [factor for factor, _ in found.best.setting.levels]
     return Provocation(text=_told(found.best, options, found.trials), factors=factors, options=options)
 
 
 def _told(best: Best, options: str, trials: int) -> str:
-    rate = best.rate
-    return f"a search among all perturbations ({trials:,} trials) ended with {options}: {rate.failures} of {rate.trials} failed"
+    seen = f"{best.rate.failures} of {best.rate.trials} failed"
+    return f"a search among all perturbations ({trials:,} trials) ended with {options}: {seen}"
