@@ -95,21 +95,21 @@ def test_bad_input(flakeproof: Flakeproof, project: Path, words: list[str], code
 
 def test_an_interrupt(project: Path) -> None:
     """Ends it at once; what was run by then is in the report."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "flakeproof", *_RACE, "--budget", "30s"],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "as it is" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    rest = process.stdout.read()
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "as it is" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
 
-    assert process.wait(60) == 130
+    assert process.returncode == 130
     assert "interrupted" in rest
     found = json.loads((project / "found.json").read_bytes())
     assert (found["stopped"], found["found"]) == ("interrupted", None)
