@@ -34,12 +34,12 @@ def enter_network_namespace() -> None:
 
     Only while the process has a single thread. Raises OSError, which says what is missing.
     """
-    _enter(_CLONE_NEWNET, "a network of its own")
+    _enter(_CLONE_NEWNET, "a network namespace")
 
 
 def enter_mount_namespace() -> None:
     """Have mounts of one's own, of which nobody else ever sees any. Conditions and errors as for the network."""
-    _enter(_CLONE_NEWNS, "mounts of its own")
+    _enter(_CLONE_NEWNS, "a mount namespace")
     _call("mount", b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
 
 
@@ -101,8 +101,9 @@ def _enter(kind: int, words: str) -> None:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             _write(f"/proc/self/{name}", text)
     except OSError as error:
-        missing = f"{words} needs the capability CAP_SYS_ADMIN, or the permission to make user namespaces"
-        raise OSError(error.errno, f"{missing} ({error.strerror})") from None
+        why = "no more can be made (user.max_user_namespaces)" if error.errno == errno.ENOSPC else error.strerror
+        missing = f"{words} takes the capability CAP_SYS_ADMIN, or else a user namespace"
+        raise OSError(error.errno, f"{missing}, and this process has neither: {why}") from None
 
 
 def _write(path: str, text: str) -> None:
