@@ -6,8 +6,11 @@ from flakeproof.perturbing.clock import CLOCK
 from flakeproof.perturbing.delays import DELAY
 from flakeproof.perturbing.garbage import GC
 from flakeproof.perturbing.kind import Kind
+from flakeproof.perturbing.max_fds import MAX_FDS
 from flakeproof.perturbing.noise import NOISE
+from flakeproof.perturbing.ports import PORTS
 from flakeproof.perturbing.race import RACE
+from flakeproof.perturbing.temp_space import TEMP_SPACE
 
 KINDS: Mapping[str, Kind] = {
     kind.setting: kind
@@ -17,6 +20,9 @@ KINDS: Mapping[str, Kind] = {
         NOISE,
         CLOCK,
         GC,
+        MAX_FDS,
+        PORTS,
+        TEMP_SPACE,
     )
 }
 """By the names of their settings."""
