@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
+from scipy.stats import gamma  # type: ignore[import-untyped]
 
 from flakeproof.amplifying.model import Batch, Factor, Found, Setting
 from flakeproof.amplifying.search import search
@@ -49,11 +51,20 @@ class World:
         return odds / (1 + odds)
 
     def shown(self, setting: Setting) -> float:
-        """The rate of failures that are not hidden behind others."""
+        """The rate of failures that are not hidden behind others, on average over batches."""
         rate = self.rate(setting)
+        if self.spread and rate < 1:
+            odds = rate / (1 - rate) * _gamma_points(self.spread)
+            rate = float(np.mean(odds / (1 + odds)))
         for level in setting.levels:
             rate *= 1 - self.hides.get(level, 0.0)
         return rate
+
+
+@cache
+def _gamma_points(spread: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """Numbers that stand for those that are drawn."""
+    return np.asarray(gamma.ppf((np.arange(2000) + 0.5) / 2000, 1 / spread, scale=spread))
 
 
 class Simulation:

@@ -21,9 +21,9 @@ from flakeproof.verdict import INTERRUPTED
 
 VariantOf = Callable[[Mapping[str, str]], RunSpec]
 """The run of the target with these settings on top of its own; raises UsageError for what cannot be."""
-_LINE_SHARE = 0.2
+_LINE_SHARE = 0.25
 """Of the time, for the line at which a pause matters."""
-_LEAST_LINE = 5.0
+_LEAST_LINE = 4.0
 
 
 @dataclass(frozen=True)

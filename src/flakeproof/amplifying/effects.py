@@ -40,8 +40,8 @@ def _effect(data: Sequence[Unit], level: Level, driving: Sequence[Level], chance
             cells = strata.setdefault(key, ([], []))
             cells[0 if at else 1].append((one.failures, one.trials))
     ratio = odds_ratio(strata.values())
-    with_it = _counts(pair for cells in strata.values() for pair in cells[0])
-    without = _counts(pair for cells in strata.values() for pair in cells[1])
+    with_it = counts(pair for cells in strata.values() for pair in cells[0])
+    without = counts(pair for cells in strata.values() for pair in cells[1])
     kind = Kind.NONE_SEEN
     if chance <= error:
         kind = Kind.RAISES if ratio.value > 1 else Kind.LOWERS
@@ -51,7 +51,7 @@ def _effect(data: Sequence[Unit], level: Level, driving: Sequence[Level], chance
         kind=kind,
         odds_ratio=ratio.value,
         low=ratio.low,
-        high=_finite(ratio.high),
+        high=finite(ratio.high),
         chance=chance,
         with_it=with_it,
         without=without,
@@ -82,7 +82,7 @@ def pairs(data: Sequence[Unit], levels: Collection[Level], error: float, seed: i
 
 def _together(data: Sequence[Unit], first: Level, second: Level, seed: int) -> float:
     """The p-value for "these do not act together": the greatest of its parts, all of which have to be small."""
-    more = _interaction(_cells(data, first, second))
+    more = interaction(_cells(data, first, second))
     if more > 0.2:  # it cannot be found any more
         return more
     worst = more
@@ -104,12 +104,12 @@ def _cells(data: Sequence[Unit], first: Level, second: Level) -> dict[tuple[bool
     return cells
 
 
-def _interaction(cells: dict[tuple[bool, bool], Cell]) -> float:
+def interaction(cells: dict[tuple[bool, bool], Cell]) -> float:
     """The one-sided p-value for "one multiplies the rate no more where the other one is on"."""
     spread = dispersion(list(cells.values()))
     contrast = variance = 0.0
     for (first, second), cell in cells.items():
-        counted = _counts(cell)
+        counted = counts(cell)
         if not counted.trials:
             return 1.0
         failures = counted.failures + 0.5
@@ -128,11 +128,11 @@ def _pair(data: Sequence[Unit], first: Level, second: Level, chance: float) -> P
         chance=chance,
         odds_ratio=ratio.value,
         low=ratio.low,
-        high=_finite(ratio.high),
-        both=_counts(both),
-        only_first=_counts(cells[True, False]),
-        only_second=_counts(cells[False, True]),
-        neither=_counts(neither),
+        high=finite(ratio.high),
+        both=counts(both),
+        only_first=counts(cells[True, False]),
+        only_second=counts(cells[False, True]),
+        neither=counts(neither),
     )
 
 
@@ -141,15 +141,17 @@ def odds_ratio(strata: Iterable[tuple[Cell, Cell]]) -> OddsRatio:
     whole = list(strata)
     tables: list[Table] = []
     for with_it, without in whole:
-        on, off = _counts(with_it), _counts(without)
+        on, off = counts(with_it), counts(without)
         tables.append(((on.failures, on.trials - on.failures), (off.failures, off.trials - off.failures)))
     return mantel_haenszel(tables, dispersion([cell for cells in whole for cell in cells]))
 
 
-def _counts(cell: Iterable[tuple[int, int]]) -> Counts:
+def counts(cell: Iterable[tuple[int, int]]) -> Counts:
+    """Of all batches of a cell."""
     batches = list(cell)
     return Counts(failures=sum(one for one, _ in batches), trials=sum(size for _, size in batches))
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """None for an open end."""
     return value if math.isfinite(value) else None

@@ -18,8 +18,8 @@ _SINGLES, _PAIRED, _TOGETHER = 3, 3, 4
 _SURE = 0.95
 _WITHIN = 0.2
 """Settings whose rates differ by less are as good as each other."""
-_AS_GOOD = 0.5
-"""Probability of being as good from which on the setting with fewer factors is preferred."""
+_AS_GOOD = 0.3
+"""Probability of being as good as the leader from which on a setting with fewer factors is preferred."""
 _PLAIN_SHARE = 0.1
 _ENOUGH = 4
 _FEWEST_SECONDS = 1e-9
@@ -88,8 +88,11 @@ class Race:
         running = self.ranked(self._running(settings))
         if not running:
             return None
-        good = chances_best(self._arms(running), self._chance, self._dispersion(), _WITHIN)
-        places = [place for place, chance in enumerate(good) if chance >= _AS_GOOD or not place]
+        arms, spread = self._arms(running), self._dispersion()
+        places = [0]
+        for place in range(1, len(running)):
+            good = chances_best([arms[0], arms[place]], self._chance, spread, _WITHIN)[1]
+            places += [place] if good >= _AS_GOOD else []
         return running[min(places, key=lambda place: (len(running[place].levels), place))]
 
     def _one(self, setting: Setting) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flakeproof.amplifying.bench import Bench, tell
+from flakeproof.amplifying.bench import Bench
 from flakeproof.amplifying.confirming import Confirmation, rate, ratio
 from flakeproof.amplifying.design import Level
 from flakeproof.amplifying.effects import effects, pairs
@@ -13,17 +13,15 @@ from flakeproof.amplifying.model import (
     PLAIN,
     Batch,
     Best,
-    Counts,
-    Effect,
     Found,
-    Kind,
     OtherSignature,
     Retired,
     Setting,
     Stop,
 )
+from flakeproof.amplifying.proven import with_confirmed, with_confirmed_pair
 
-_FOR_EFFECTS, _FOR_PAIRS, _FOR_BEST = 0.5, 0.1, 0.4
+_FOR_EFFECTS, _FOR_PAIRS, _FOR_BEST = 0.45, 0.1, 0.45
 """How the error is shared out among the kinds of claims."""
 
 
@@ -51,20 +49,22 @@ def result(
 ) -> Found:
     """All that was found, with what may be claimed at `error`."""
     data = units(bench.ran, flake.signatures)
-    confirmed = outcome.confirmation if outcome.confirmation and outcome.confirmation.perturbed else None
+    confirmed = outcome.confirmation if outcome.confirmation and outcome.confirmation.blocks else None
     chance = confirmed.chance(flake.signatures, seed) if confirmed else None
     best = None
     if confirmed and chance is not None and chance <= _FOR_BEST * error:
         best = Best(
             setting=confirmed.setting,
-            rate=rate(confirmed.perturbed, flake.signatures),
-            ratio=ratio(confirmed.perturbed, confirmed.plain, flake.signatures),
+            rate=rate(confirmed.batches(confirmed.setting), flake.signatures),
+            ratio=ratio(confirmed.batches(confirmed.setting), confirmed.batches(PLAIN), flake.signatures),
             chance=chance,
         )
-    plain = confirmed.plain if confirmed else [one for one in bench.batches() if one.setting.is_plain]
+    plain = confirmed.batches(PLAIN) if confirmed else [one for one in bench.batches() if one.setting.is_plain]
     seen = effects(data, levels, _FOR_EFFECTS * error, seed) if data else []
+    together = pairs(data, levels, _FOR_PAIRS * error, seed) if data else []
     if best is not None and confirmed is not None:
-        seen = _with_confirmed(seen, best, confirmed, flake)
+        seen = with_confirmed(seen, confirmed, flake, _FOR_BEST * error, seed)
+        together = with_confirmed_pair(together, confirmed, flake, _FOR_BEST * error, seed)
     gone = {one.setting.levels[0] for one in clearing.retired.values()}
     stop = _stop(outcome, best, flake)
     everything = [one for one in bench.batches() if not gone & set(one.setting.levels)]
@@ -77,7 +77,7 @@ def result(
         plain=rate(plain, flake.signatures),
         best=best,
         effects=seen,
-        pairs=pairs(data, levels, _FOR_PAIRS * error, seed) if data else [],
+        pairs=together,
         retired=[
             *clearing.retired.values(),
             *(Retired(setting=one, why=why, trials=0, hidden=0) for one, why in outcome.broken_in_race.items()),
@@ -88,37 +88,6 @@ def result(
         raced=outcome.raced,
         trials=sum(one.trials for one in bench.batches()),
         seconds=bench.used,
-    )
-
-
-def _with_confirmed(seen: Sequence[Effect], best: Best, confirmed: Confirmation, flake: Flake) -> list[Effect]:
-    """A single level that was confirmed matters, though the screening may not have shown it."""
-    known = next((one for one in seen if best.setting.levels == ((one.factor, one.level),)), None)
-    if len(best.setting.levels) != 1 or (known is not None and known.kind is Kind.RAISES):
-        return list(seen)
-    return [_effect_of(best, confirmed, flake), *(one for one in seen if one is not known)]
-
-
-def _effect_of(best: Best, confirmed: Confirmation, flake: Flake) -> Effect:
-    from flakeproof.amplifying.effects import odds_ratio
-
-    cells = [[tell(one, flake.signatures) for one in batches] for batches in (confirmed.perturbed, confirmed.plain)]
-    pairs_of = [[(one.failures, one.trials) for one in cell] for cell in cells]
-    found = odds_ratio([(pairs_of[0], pairs_of[1])])
-    counts = [
-        Counts(failures=sum(one.failures for one in cell), trials=sum(one.trials for one in cell)) for cell in cells
-    ]
-    factor, level = best.setting.levels[0]
-    return Effect(
-        factor=factor,
-        level=level,
-        kind=Kind.RAISES,
-        odds_ratio=found.value,
-        low=found.low,
-        high=found.high if found.high < float("inf") else None,
-        chance=best.chance,
-        with_it=counts[0],
-        without=counts[1],
     )
 
 

@@ -24,8 +24,10 @@ _PILOT_FAILURES = 3
 _PILOT_BATCHES = 2
 _PLAIN_SHARE = 0.12
 """Of the batches of the screening."""
-_BATCHES = 100
-"""In the screening, if a start costs nothing."""
+_BATCHES, _FEWEST_BATCHES = 100, 40
+"""In the screening, if a start costs nothing, and if trials are slow."""
+_ENOUGH_TRIALS = 8
+"""In a batch: with fewer, most of the time goes into starts."""
 _LEAST_BY_START = 1.2
 """Seconds of trials in a batch for each second that its start takes."""
 _KEPT, _KEPT_FROM = 5, 0.75
@@ -93,7 +95,7 @@ class _Search:
         self._outcome.raced = settings
         if settings and (winner := self._race(settings)) is not None:
             self._say(f"confirming with fresh tests: {winner}")
-            self._outcome.confirmation = Confirmation(winner)
+            self._outcome.confirmation = Confirmation(winner, [])
             self._outcome.confirmation = confirm(self._bench, winner, self._chance)
             self._outcome.out_of_time |= self._outcome.confirmation.cut_short
 
@@ -130,7 +132,9 @@ class _Search:
     def _length(self) -> float:
         """Seconds of trials in a batch."""
         share = (_SCREENING - _PILOT) * self._bench.seconds
-        return max(share / _BATCHES - self._bench.start, _LEAST_BY_START * self._bench.start, 1e-3)
+        bench = self._bench
+        wanted = min(_ENOUGH_TRIALS * bench.trial(), share / _FEWEST_BATCHES - bench.start)
+        return max(share / _BATCHES - bench.start, _LEAST_BY_START * bench.start, wanted, 1e-3)
 
     def _screen(self) -> None:
         self._draw(_FIRST_STAGE)
