@@ -17,6 +17,7 @@ from flakeproof_worker.output import Output
 _HASH_SEED = "PYTHONHASHSEED"
 _LARGEST_OUTPUT = 64 << 20
 """Bytes that one trial may write before they are thrown away, so that a program that never stops fills no disk."""
+_GO_RACE = re.compile(rb"^WARNING: DATA RACE\n[A-Z][a-z ]+ at 0x[0-9a-f]+ by ", re.MULTILINE)
 _PATIENCE_NANOSECONDS = 20_000_000
 """How long an environment that is empty is read again."""
 
@@ -62,7 +63,7 @@ class _Commands(Children):
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
         code = os.waitstatus_to_exitcode(status)
-        if code == 0:
+        if code == 0 and not self._has_race(self.outputs[lane]):
             reporter.passed.append(elapsed)
             output.discard()
         elif code == self._skip_code:
@@ -75,8 +76,8 @@ class _Commands(Children):
             reporter.ended(
                 child.trial,
                 elapsed,
-                outcome="failed" if code > 0 else "crashed",
-                exit_code=code if code > 0 else None,
+                outcome="failed" if code >= 0 else "crashed",
+                exit_code=code if code >= 0 else None,
                 signal=-code if code < 0 else None,
                 output=output.take(),
             )
@@ -93,6 +94,10 @@ class _Commands(Children):
             if os.fstat(self.outputs[lane]).st_size > _LARGEST_OUTPUT:
                 os.ftruncate(self.outputs[lane], 0)
                 os.write(self.outputs[lane], f"… {_LARGEST_OUTPUT >> 20} MiB of output thrown away …\n".encode())
+
+    def _has_race(self, output: int) -> bool:
+        """Whether Go's race detector has found something in a program that went on and ended well (GORACE)."""
+        return bool(os.fstat(output).st_size) and _found(_GO_RACE, output)
 
     def _does_not_count(self, output: int) -> str:
         """Why what has failed is no failure; "" if it is one."""
