@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flakeproof.errors import UsageError
-from flakeproof.model import CommandTarget, Perturbations, Target
+from flakeproof.model import CommandTarget, Isolation, Perturbations, Target
+from flakeproof.perturbing.kind import Hindrance, Kind
 from flakeproof.perturbing.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Asked:
     """What will not be, and why."""
 
 
-def perturbations_of(config: "Config", target: Target) -> Asked:
+def perturbations_of(config: "Config", target: Target, isolation: Isolation) -> Asked:
     """What `config` asks for; for a command, what is possible around it.
 
     Raises UsageError for what can mean nothing, and for what is not possible, unless the best effort is enough.
@@ -36,7 +37,7 @@ def perturbations_of(config: "Config", target: Target) -> Asked:
         value = kind.read(given)
         source = config.source(kind.setting)
         kind.check(value, source, target)
-        hindrance = kind.hindrance(value, target)
+        hindrance = _of_isolation(kind, isolation) or kind.hindrance(value, target)
         if hindrance is None:
             values[kind.field] = value
         elif config.get("best-effort"):
@@ -45,6 +46,12 @@ def perturbations_of(config: "Config", target: Target) -> Asked:
             remedy = f"{hindrance.remedy}; or do without: --best-effort"
             raise UsageError(f"{source} is not possible here: {hindrance.why}", remedy)
     return Asked(Perturbations(**values), left_out)
+
+
+def _of_isolation(kind: Kind, isolation: Isolation) -> Hindrance | None:
+    if not kind.own_process or isolation is not Isolation.SHARED:
+        return None
+    return Hindrance("it is done to the process of a test, and tests share theirs here", "add --isolation fork")
 
 
 def words_of(perturbations: Perturbations) -> list[str]:

@@ -51,7 +51,9 @@ class _Commands(Children):
         argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
         own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
         environment = {_HASH_SEED: str(seed), **self._environment, **own}
-        return spawn(self._program, argv, environment, self.outputs[lane])
+        pid = spawn(self._program, argv, environment, self.outputs[lane])
+        self.settle(pid)
+        return pid
 
     def clear_up(self, child: Child) -> None:
         if self._adopts:

@@ -1,5 +1,6 @@
 """Runs of small targets with one perturbation."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,3 +24,11 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Runner:
         return flakeproof.run(f"perturbed:{target}", **settings | options)
 
     return runner
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for `condition`; fail if it takes longer than `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.01)
