@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.perturb.conftest import Runner, until
+from tests.integration.perturb.conftest import Runner, is_alive, until
 from tests.tools import needed
 
 import flakeproof
@@ -98,7 +98,7 @@ def test_it_dies_with_the_coordinator(program: str, tmp_path: Path) -> None:
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in found))
+    until(lambda: not any(map(is_alive, found)))
 
 
 def test_noise_that_ends_early_is_told(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

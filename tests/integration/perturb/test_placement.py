@@ -38,7 +38,7 @@ if __name__ == "__main__":
     ids=["shared", "fork", "fresh", "pytest", "command"],
 )
 def test_tests_are_where_they_are_asked_to_be(
-    target: Any, options: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: Any, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And this process is not."""
     (tmp_path / "where.py").write_text(TELLS)
