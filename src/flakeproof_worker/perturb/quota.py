@@ -32,11 +32,14 @@ def limit(share: float, tests: int, *, alone: bool) -> None:
     if group is not None and not cgroups.enter(group, pid):
         cgroups.remove(group)
         group = None
+    home = places[1] if places is not None else ""
     ended = os.pidfd_open(pid)
     # Twice: the keeper must not be a child of ours, which tests could wait for, or count.
     if (between := os.fork()) == 0:
         os.setsid()
         if os.fork() == 0:
+            if group is not None:
+                cgroups.enter(home, os.getpid())  # it is to see the group empty
             _keep(ended, pid, group, whole, alone=alone)
         os._exit(0)
     os.waitpid(between, 0)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,16 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it takes too long"
         time.sleep(0.01)
+
+
+def below(pid: int) -> list[tuple[psutil.Process, list[str]]]:
+    """Every descendant of the process `pid` that runs, with its command line."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error):  # it has ended in the meantime
+            if words := child.cmdline():
+                found.append((child, words))
+    return found
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.integration.perturb.conftest import is_alive, standing_still, until
+from tests.integration.perturb.conftest import below, is_alive, standing_still, until
 
 import flakeproof
 from flakeproof.errors import UsageError
@@ -105,7 +105,7 @@ def test_nothing_stands_still_after_the_coordinator_was_killed(tmp_path: Path) -
     try:
         until(lambda: any(standing_still(child) for child in _left_behind(process.pid)))
         left = _left_behind(process.pid)
-        others = [one for one in psutil.Process(process.pid).children(recursive=True) if one not in left]
+        others = [child for child, _ in below(process.pid) if child not in left]
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         until(lambda: not any(map(is_alive, others)))
@@ -127,4 +127,4 @@ def test_tests_that_share_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def _left_behind(pid: int) -> list[psutil.Process]:
-    return [child for child in psutil.Process(pid).children(recursive=True) if "left behind" in child.cmdline()]
+    return [child for child, words in below(pid) if "left behind" in words]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.perturb.conftest import Runner, is_alive, until
+from tests.integration.perturb.conftest import Runner, below, is_alive, until
 from tests.tools import needed
 
 import flakeproof
@@ -162,12 +162,8 @@ def test_arms_share_the_noise() -> None:
 
 
 def _noise(parent: int) -> list[psutil.Process]:
-    found = []
-    for child in psutil.Process(parent).children(recursive=True):
-        try:
-            words = child.cmdline()
-        except psutil.Error:
-            continue
-        if words and (words[0].endswith("stress-ng") or any(word.endswith("perturb/load.py") for word in words)):
-            found.append(child)
-    return found
+    return [
+        child
+        for child, words in below(parent)
+        if words[0].endswith("stress-ng") or any(word.endswith("perturb/load.py") for word in words)
+    ]

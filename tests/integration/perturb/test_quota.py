@@ -10,10 +10,9 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.integration.perturb.conftest import is_alive, standing_still, until
+from tests.integration.perturb.conftest import below, is_alive, standing_still, until
 
 import flakeproof
-from flakeproof_worker.environment import RUN
 
 BURNS = """
 import os, resource, time
@@ -105,7 +104,7 @@ def test_nothing_stands_still_after_the_coordinator_was_killed(tmp_path: Path) -
     try:
         until(lambda: bool(left := _left_behind(process.pid)) and standing_still(left[0]))
         left = _left_behind(process.pid)
-        keepers = [child for child in _of_run(process.pid) if child not in left]
+        keepers = [child for child, _ in below(process.pid) if child not in left]
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         until(lambda: not any(map(is_alive, keepers)))
@@ -118,9 +117,4 @@ def test_nothing_stands_still_after_the_coordinator_was_killed(tmp_path: Path) -
 
 
 def _left_behind(pid: int) -> list[psutil.Process]:
-    return [child for child in _of_run(pid) if "left behind" in child.cmdline()]
-
-
-def _of_run(pid: int) -> list[psutil.Process]:
-    """The descendants of flakeproof, and what else belongs to its run."""
-    return [child for child in psutil.Process(pid).children(recursive=True) if RUN in child.environ()]
+    return [child for child, words in below(pid) if "left behind" in words]
