@@ -29,6 +29,10 @@ class Provoking(TypedDict, total=False):
     delay: str | Sequence[str] | None
     race: bool | None
     noise: str | None
+    cpus: int | None
+    cpu_quota: float | str | None
+    nice: int | None
+    freeze: str | None
     clock: str | None
     gc: int | None
     max_fds: int | None

@@ -58,7 +58,7 @@ def build(
     workers, processes = _places(
         config, scenario, preset.workers, one_each=one_at_a_time(target, isolation), provokes=provokes
     )
-    asked = perturbations_of(config, target)
+    asked = perturbations_of(config, target, isolation)
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     return RunSpec(
         target=target,

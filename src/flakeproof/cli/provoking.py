@@ -28,7 +28,33 @@ Race = Annotated[
 ]
 Noise = Annotated[
     str | None,
-    text_option("--noise", help="Processes that keep the machine busy.", panel=_PANEL, metavar="cpu=2,io=1,memory=1"),
+    text_option(
+        "--noise",
+        help="Processes that keep the machine busy: cpu=2@30%,io=1,memory=1, or mild, or strong.",
+        panel=_PANEL,
+        metavar="KIND=N",
+    ),
+]
+Cpus = Annotated[
+    str | None,
+    text_option("--cpus", help="Pin the tests to N CPUs, and the noise with them.", panel=_PANEL, metavar="N"),
+]
+CpuQuota = Annotated[
+    str | None,
+    text_option("--cpu-quota", help="Share of a CPU that each test gets, 30%.", panel=_PANEL, metavar="SHARE"),
+]
+Nice = Annotated[
+    str | None,
+    text_option("--nice", help="Have tests leave the CPU to others, 0 to 19.", panel=_PANEL, metavar="N"),
+]
+Freeze = Annotated[
+    str | None,
+    text_option(
+        "--freeze",
+        help="Stop processes of a test for moments, 1ms..50ms@p=0.25, for that share of the time.",
+        panel=_PANEL,
+        metavar="TIME",
+    ),
 ]
 Clock = Annotated[
     str | None,
@@ -65,6 +91,10 @@ PROVOKING: Mapping[str, Any] = {
     "delay": Delay,
     "race": Race,
     "noise": Noise,
+    "cpus": Cpus,
+    "cpu_quota": CpuQuota,
+    "nice": Nice,
+    "freeze": Freeze,
     "clock": Clock,
     "gc": Gc,
     "max_fds": MaxFds,

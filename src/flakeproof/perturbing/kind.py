@@ -47,6 +47,8 @@ class Kind:
     """From the value of the setting to that of the field."""
     only_python: bool = False
     """Whether it is a matter of code that runs in worker processes, and cannot be for a command."""
+    own_process: bool = False
+    """Whether it is done to the process of a trial, so that each trial needs one of its own."""
     check: Callable[[Any, str, Target], None] = _nothing_to_say
     """Raises UsageError if a value of the field, which comes from the source that is named, can mean nothing."""
     hindrance: Callable[[Any, Target], Hindrance | None] = _possible

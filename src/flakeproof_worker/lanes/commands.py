@@ -53,8 +53,11 @@ class _Commands(Children):
         own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
         environment = {_HASH_SEED: str(seed), **self._environment, **own}
         if (room := self.duty.perturbations.get("max_fds")) is not None:
-            return spawn_with_few(room, self._program, argv, environment, self.outputs[lane])
-        return spawn(self._program, argv, environment, self.outputs[lane])
+            pid = spawn_with_few(room, self._program, argv, environment, self.outputs[lane])
+        else:
+            pid = spawn(self._program, argv, environment, self.outputs[lane])
+        self.settle(pid)
+        return pid
 
     def clear_up(self, child: Child) -> None:
         if self._adopts:

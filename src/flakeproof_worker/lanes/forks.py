@@ -53,6 +53,7 @@ class _Forks(Judged):
         try:
             os.setsid()
             kernel.die_with(parent)
+            self.settle()
             verdict = self._keep_own(lane)
             duty.watch_forks()
             if duty.loaded.watch is not None:
@@ -79,6 +80,8 @@ class _Forks(Judged):
         """Close, in a child, what belongs to the parent and to other children; return where the verdict goes."""
         self.selector.close()
         self.duty.channel.close()
+        if self.freezer is not None:
+            self.freezer.disown()
         for child in self.running.values():
             os.close(child.pidfd)
         for other in range(self.duty.lanes):

@@ -43,4 +43,6 @@ class _Fresh(Judged):
         if duty.draws_hash_seed:
             environment[_HASH_SEED] = str(seed)
         words = [sys.executable, "-u", _WORKER, str(_VERDICT)]
-        return spawn(sys.executable, words, environment, self.outputs[lane], {verdict: _VERDICT})
+        pid = spawn(sys.executable, words, environment, self.outputs[lane], {verdict: _VERDICT})
+        self.settle(pid)
+        return pid

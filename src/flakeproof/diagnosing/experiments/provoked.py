@@ -33,7 +33,7 @@ def run_provoked(laboratory: Laboratory) -> Provocation | None:
 
     def variant(values: Mapping[str, str]) -> RunSpec:
         perturbing = {name: value for name, value in values.items() if name in KINDS}
-        asked = perturbations_in(perturbing, alone.target)
+        asked = perturbations_in(perturbing, alone.target, alone.isolation)
         return changed(alone, perturbations=asked.perturbations, left_out=asked.left_out)
 
     flake = laboratory.flake
