@@ -31,6 +31,12 @@ class Provoking(TypedDict, total=False):
     noise: str | None
     clock: str | None
     gc: int | None
+    reverse: bool | None
+    hash_seed: int | str | None
+    random_seed: int | str | None
+    timezone: str | None
+    locale: str | None
+    network: str | None
     best_effort: bool | None
 
 

@@ -153,9 +153,22 @@ class Perturbations(Record, frozen=True, kw_only=True):
     noise: dict[str, int] = {}
     """Processes that keep the machine busy beside the tests, by kind: `cpu`, `io`, `memory`."""
     clock: str | None = None
-    """What the time of day is: `boundaries`, a shift in seconds with its sign, or the instant at which trials begin."""
+    """What the time of day is: `boundaries`, a shift in seconds with its sign, the instant at which trials begin, or
+    `x` and how many times as fast as the true one it goes."""
     gc: int | None = None
     """Allocations after which garbage is collected, on average."""
+    reverse: bool = False
+    """Whether the tests of a pass run in the reverse of their order."""
+    hash_seed: str | None = None
+    """PYTHONHASHSEED: a number, or `random` for one of each process, whatever the environment says."""
+    random_seed: str | None = None
+    """What global generators start from in each trial: a number, or `each` for the seed of the trial."""
+    timezones: list[str] = []
+    """Names of the zones that TZ is drawn from; of one, it is that."""
+    locales: list[str] = []
+    """Names that LC_ALL and LANG are drawn from; of one, they are that."""
+    network: str | None = None
+    """`none`: nothing but loopback can be reached."""
     records_places: bool = False
     """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
 

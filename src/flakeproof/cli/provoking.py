@@ -34,7 +34,8 @@ Clock = Annotated[
     str | None,
     text_option(
         "--clock",
-        help="Another time of day: `boundaries` (before midnight, a year's end, …), +3d, or 2024-02-29T23:59:59.9.",
+        help="Another time of day: `boundaries` (before midnight, a year's end, …), +3d, 2024-02-29T23:59:59.9; "
+        "or a fast or slow one: x4, x0.25.",
         panel=_PANEL,
         metavar="WHEN",
     ),
@@ -42,6 +43,37 @@ Clock = Annotated[
 Gc = Annotated[
     str | None,
     text_option("--gc", help="Collect garbage every N allocations, about.", panel=_PANEL, metavar="N"),
+]
+Reverse = Annotated[
+    bool,
+    typer.Option("--reverse", help="The tests of each pass from the last to the first.", rich_help_panel=_PANEL),
+]
+HashSeed = Annotated[
+    str | None,
+    text_option(
+        "--hash-seed", help="PYTHONHASHSEED, or `random` for one of each process.", panel=_PANEL, metavar="N|random"
+    ),
+]
+RandomSeed = Annotated[
+    str | None,
+    text_option(
+        "--random-seed",
+        help="What `random` and numpy start from: the same in each test, or one of each, whatever tests do at import.",
+        panel=_PANEL,
+        metavar="N|each",
+    ),
+]
+TimeZone = Annotated[
+    str | None,
+    text_option("--timezone", help="Time zone, or `random` for nasty ones.", panel=_PANEL, metavar="NAME|random"),
+]
+Locale = Annotated[
+    str | None,
+    text_option("--locale", help="LC_ALL and LANG, or `random` for nasty ones.", panel=_PANEL, metavar="NAME|random"),
+]
+Network = Annotated[
+    str | None,
+    text_option("--network", help="`none`: nothing but loopback can be reached.", panel=_PANEL, metavar="none"),
 ]
 BestEffort = Annotated[
     bool,
@@ -55,6 +87,12 @@ PROVOKING: Mapping[str, Any] = {
     "noise": Noise,
     "clock": Clock,
     "gc": Gc,
+    "reverse": Reverse,
+    "hash_seed": HashSeed,
+    "random_seed": RandomSeed,
+    "timezone": TimeZone,
+    "locale": Locale,
+    "network": Network,
     "best_effort": BestEffort,
 }
 """Their names as arguments of a command, and what Typer reads."""

@@ -37,6 +37,7 @@ from flakeproof.events import (
 )
 from flakeproof.model import CommandTarget, Failure, ItemOutcome, PytestTarget, RunSpec
 from flakeproof_worker.environment import RUN
+from flakeproof_worker.perturb.variables import of_process
 from flakeproof_worker.seeds import trial_seed
 
 _TICK = 0.05
@@ -201,6 +202,7 @@ class Dispatcher:
         if not isinstance(target, CommandTarget):
             # Recorded by way of the seed, different in each process: what hangs on hash order can show itself.
             environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
+            environment |= of_process(order["perturbations"], spec.seed, number)
             environment |= target.environment
         try:
             process = WorkerProcess(number, place, target.python, target.folder, order, environment)

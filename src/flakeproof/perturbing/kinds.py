@@ -6,8 +6,13 @@ from flakeproof.perturbing.clock import CLOCK
 from flakeproof.perturbing.delays import DELAY
 from flakeproof.perturbing.garbage import GC
 from flakeproof.perturbing.kind import Kind
+from flakeproof.perturbing.locales import LOCALES
+from flakeproof.perturbing.network import NETWORK
 from flakeproof.perturbing.noise import NOISE
 from flakeproof.perturbing.race import RACE
+from flakeproof.perturbing.reverse import REVERSE
+from flakeproof.perturbing.seeds import HASH_PERTURBATION, RANDOM_PERTURBATION
+from flakeproof.perturbing.zones import TIMEZONE
 
 KINDS: Mapping[str, Kind] = {
     kind.setting: kind
@@ -17,6 +22,12 @@ KINDS: Mapping[str, Kind] = {
         NOISE,
         CLOCK,
         GC,
+        REVERSE,
+        HASH_PERTURBATION,
+        RANDOM_PERTURBATION,
+        TIMEZONE,
+        LOCALES,
+        NETWORK,
     )
 }
 """By the names of their settings."""

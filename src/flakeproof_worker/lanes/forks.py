@@ -29,7 +29,7 @@ class _Forks(Judged):
         self._randomness = GlobalRandom() if selection is None else None
         self._forked = 0
         # fork(2) gives a child another state of `random`: a seed that was set at import would be lost.
-        keeps_random = selection is not None and not selection.draws_random
+        keeps_random = selection is not None and "random" not in selection.seeds
         self._random_state: Any = sys.modules["random"].getstate() if keeps_random else None
 
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:

@@ -1,5 +1,6 @@
 """The perturbations of a run, put around what a trial executes; nothing of this is there where none was asked for."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,17 +30,53 @@ def prepare(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -
 
     `scratch` is the folder of the run, which what is seen is written to.
     """
+    if target["kind"] == "command":
+        if asked.get("network"):
+            _leave_the_network()
+        return lambda loaded: loaded
     perturbations = _made(asked, target, scratch)
-    if not perturbations:
+    if not perturbations and not _of_a_pass(asked):
         return lambda loaded: loaded
     for perturbation in perturbations:
         perturbation.prepare()
-    return _Around(perturbations).put
+    return _Around(perturbations, asked).put
+
+
+def variables_for(asked: Mapping[str, Any], target: Mapping[str, Any]) -> Callable[[int], dict[str, str]]:
+    """From the seed of a trial to the variables of a program that is started for it, beside those of the target.
+
+    Raises OSError where something is missing that was there when the run was planned.
+    """
+    found: list[Callable[[int], dict[str, str]]] = []
+    if any(asked.get(name) for name in ("hash_seed", "timezones", "locales")):
+        from flakeproof_worker.perturb.variables import of_trial
+
+        found.append(lambda seed: of_trial(asked, seed))
+    if asked.get("clock") and target["kind"] == "command":
+        from flakeproof_worker.perturb.faketime import Faketime
+
+        found.append(Faketime(asked, {**os.environ, **target["environment"]}).variables)
+    own = target["environment"]  # the user's, or what an experiment varies: it weighs more
+    return lambda seed: {
+        name: value for make in found for name, value in make(seed).items() if name not in own or name == "LD_PRELOAD"
+    }
+
+
+def _of_a_pass(asked: Mapping[str, Any]) -> bool:
+    """Whether there is something for a pass over tests itself to do otherwise."""
+    return bool(asked.get("reverse") or asked.get("random_seed"))
+
+
+def _leave_the_network() -> None:
+    """Be in a network of loopback alone from now on, as all programs that are started from here."""
+    from flakeproof_worker.perturb import namespace
+
+    namespace.enter_network_namespace()
+    namespace.bring_up_loopback()
+    namespace.give_up_privileges()
 
 
 def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> list[Perturbation]:
-    if target["kind"] == "command":
-        return []
     found: list[Perturbation] = []
     if asked.get("delays") or asked.get("records_places"):
         from flakeproof_worker.perturb.own_code import OwnCode, folders_of
@@ -58,6 +95,10 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> 
         from flakeproof_worker.perturb.race import Race
 
         found.append(Race())
+    if len(asked.get("timezones") or ()) > 1:  # before the clock, for which midnight depends on it
+        from flakeproof_worker.perturb.zone import Zone
+
+        found.append(Zone(asked))
     if asked.get("clock"):
         from flakeproof_worker.perturb.clock import Clock
 
@@ -66,16 +107,27 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> 
         from flakeproof_worker.perturb.garbage import Garbage
 
         found.append(Garbage(asked["gc"]))
+    if asked.get("network"):
+        from flakeproof_worker.perturb.offline import Offline
+
+        found.append(Offline())
+    if asked.get("random_seed") and target["kind"] != "pytest":
+        from flakeproof_worker.perturb.seeding import Seeding
+
+        found.append(Seeding(asked))
     return found
 
 
 class _Around:
-    def __init__(self, perturbations: list[Perturbation]) -> None:
+    def __init__(self, perturbations: list[Perturbation], asked: Mapping[str, Any]) -> None:
         self._perturbations = perturbations
+        self._asked = asked
 
     def put(self, loaded: Loaded) -> Loaded:
         """Around a function, or around a pass over tests."""
         if loaded.selection is not None:
+            if _of_a_pass(self._asked):
+                loaded.selection.perturb(self._asked)
             self._around_selection(loaded.selection)
         elif loaded.is_async:
             loaded.function = self._around_coroutine(loaded.function)
