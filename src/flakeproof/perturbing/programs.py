@@ -3,10 +3,9 @@
 import struct
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-
-from flakeproof_worker.perturb.faketime import clear_up
 
 PYTHON = "Python"
 _HEAD = 8192
@@ -23,11 +22,11 @@ def kind_of(program: Path) -> str | None:
             head = file.read(_HEAD)
     except OSError:
         return None
+    if program.name.startswith("python") or program.resolve().name.startswith("python"):
+        return PYTHON
     if head.startswith(b"#!"):
         words = head[2:_PYTHON_LINE].split(b"\n")[0].split()
         return PYTHON if any(Path(word.decode(errors="replace")).name.startswith("python") for word in words) else None
-    if program.resolve().name.startswith("python"):
-        return PYTHON
     if not head.startswith(b"\x7fELF\x02\x01"):
         return None
     if b"Go build ID" in head:
@@ -55,7 +54,14 @@ def python_sleeps_under(library: str) -> bool:
             except subprocess.TimeoutExpired:
                 process.kill()
                 status = process.wait()
-            clear_up(process.pid)
+            _remove_memory(process.pid)
         if status:
             return False
     return True
+
+
+def _remove_memory(pid: int) -> None:
+    """What the library has made for a process, and leaves behind if that was killed."""
+    for name in ("faketime_shm_", "sem.faketime_sem_"):
+        with suppress(FileNotFoundError):
+            Path("/dev/shm", f"{name}{pid}").unlink()

@@ -13,7 +13,7 @@ from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.lanes.spawn import spawn
 from flakeproof_worker.output import Output
-from flakeproof_worker.perturb.applied import variables_for
+from flakeproof_worker.perturb.applied import clock_for, variables_for
 
 _HASH_SEED = "PYTHONHASHSEED"
 _LARGEST_OUTPUT = 64 << 20
@@ -38,7 +38,7 @@ class _Commands(Children):
         self._argv: list[str] = target["argv"]
         self._environment = {**os.environ, **target["environment"]}
         self._perturbed = variables_for(duty.perturbations, target)
-        self._shifts_clock = bool(duty.perturbations.get("clock"))
+        self._clock = clock_for(duty.perturbations, self._environment)
         self._skip_code: int | None = target["skip_code"]
         self._failure = _pattern(target["failure"])
         self._ignore = _pattern(target["ignore"])
@@ -54,18 +54,13 @@ class _Commands(Children):
         argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
         own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
         environment = {_HASH_SEED: str(seed), **self._environment, **self._perturbed(seed), **own}
+        if self._clock is not None:
+            environment |= self._clock.variables(lane, seed)
         return spawn(self._program, argv, environment, self.outputs[lane])
 
     def clear_up(self, child: Child) -> None:
         if self._adopts:
             self._end_what_was_cut_loose(child)
-        self._clear_clock(child)
-
-    def _clear_clock(self, child: Child) -> None:
-        if self._shifts_clock:
-            from flakeproof_worker.perturb import faketime
-
-            faketime.clear_up(child.pid)
 
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
@@ -94,8 +89,8 @@ class _Commands(Children):
             for pid in children:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
-        for child in self.running.values():
-            self._clear_clock(child)
+        if self._clock is not None:
+            self._clock.clear_up()
         os._exit(1)
 
     def look(self) -> None:

@@ -1,6 +1,5 @@
 """The perturbations of a run, put around what a trial executes; nothing of this is there where none was asked for."""
 
-import os
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,6 +8,7 @@ from flakeproof_worker.current import current_trial
 from flakeproof_worker.loaded import Loaded
 
 if TYPE_CHECKING:
+    from flakeproof_worker.perturb.faketime import Faketime
     from flakeproof_worker.pytest_driver.selection import Selection
 
 
@@ -43,23 +43,22 @@ def prepare(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -
 
 
 def variables_for(asked: Mapping[str, Any], target: Mapping[str, Any]) -> Callable[[int], dict[str, str]]:
-    """From the seed of a trial to the variables of a program that is started for it, beside those of the target.
+    """From the seed of a trial to the variables of a program that is started for it, beside those of the target."""
+    if not any(asked.get(name) for name in ("hash_seed", "timezones", "locales")):
+        return lambda seed: {}
+    from flakeproof_worker.perturb.variables import of_trial
 
-    Raises OSError where something is missing that was there when the run was planned.
-    """
-    found: list[Callable[[int], dict[str, str]]] = []
-    if any(asked.get(name) for name in ("hash_seed", "timezones", "locales")):
-        from flakeproof_worker.perturb.variables import of_trial
-
-        found.append(lambda seed: of_trial(asked, seed))
-    if asked.get("clock") and target["kind"] == "command":
-        from flakeproof_worker.perturb.faketime import Faketime
-
-        found.append(Faketime(asked, {**os.environ, **target["environment"]}).variables)
     own = target["environment"]  # the user's, or what an experiment varies: it weighs more
-    return lambda seed: {
-        name: value for make in found for name, value in make(seed).items() if name not in own or name == "LD_PRELOAD"
-    }
+    return lambda seed: {name: value for name, value in of_trial(asked, seed).items() if name not in own}
+
+
+def clock_for(asked: Mapping[str, Any], environment: Mapping[str, str]) -> "Faketime | None":
+    """The clocks of trials that are commands with this environment; None where they have the machine's."""
+    if not asked.get("clock"):
+        return None
+    from flakeproof_worker.perturb.faketime import Faketime
+
+    return Faketime(asked, environment)
 
 
 def _of_a_pass(asked: Mapping[str, Any]) -> bool:
@@ -111,10 +110,6 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> 
         from flakeproof_worker.perturb.offline import Offline
 
         found.append(Offline())
-    if asked.get("random_seed") and target["kind"] != "pytest":
-        from flakeproof_worker.perturb.seeding import Seeding
-
-        found.append(Seeding(asked))
     return found
 
 

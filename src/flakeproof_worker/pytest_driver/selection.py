@@ -81,10 +81,10 @@ class Selection:
     def perturb(self, asked: Mapping[str, Any]) -> None:
         """Take over what was `asked` for of the order of a pass and of seeds."""
         self._reverse = bool(asked.get("reverse"))
-        if asked.get("random_seed"):
+        if wanted := asked.get("random_seed"):
             from flakeproof_worker.perturb.seeding import start_of
 
-            self._start_of, self.seeds = start_of(asked), list(GENERATORS)
+            self._start_of, self.seeds = start_of(wanted), list(GENERATORS)
             self._generators = GlobalRandom(self.seeds, self._start_of)
 
     def leave_out(self, ids: list[str]) -> None:
@@ -178,9 +178,8 @@ class Selection:
 
     def _seed_generators(self, seed: int) -> int:
         """Seed the global generators for the trial with this seed; what they start from."""
-        start = seed if self._start_of is None else self._start_of(seed)
-        self._generators.seed(start)
-        return start
+        self._generators.seed(seed)
+        return seed if self._start_of is None else self._start_of(seed)
 
     def _ordered(self, order: dict[str, Any]) -> "Ordered":
         from flakeproof_worker.pytest_driver.order import Ordered
