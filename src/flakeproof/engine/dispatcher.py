@@ -11,6 +11,7 @@ import msgspec
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures, messages
 from flakeproof.engine.collected import Collected
+from flakeproof.engine.drawn import with_drawn
 from flakeproof.engine.endings import event_of, status_text
 from flakeproof.engine.inquiry import Inquiry, Settlement
 from flakeproof.engine.ledger import Orders, Work
@@ -414,6 +415,7 @@ class Dispatcher:
     ) -> None:
         self._ended += 1
         self._failed += 1
+        failure = with_drawn(failure, self._spec)
         self._last_end_ns = monotonic_ns()
         event = TrialFailed(number=self._failed, failure=failure, further=further, items=items, cut_short=cut_short)
         self._tell(process, event)
