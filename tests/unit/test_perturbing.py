@@ -121,4 +121,4 @@ def _perturbations(folder: Path, delay: str) -> Perturbations:
     )
     from flakeproof.config import load
 
-    return perturbations_of(load({"delay": delay}, {}, folder), target, Isolation.SHARED).perturbations
+    return perturbations_of(load({"delay": delay}, {}, folder), Surroundings(target, Isolation.SHARED)).perturbations
