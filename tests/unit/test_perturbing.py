@@ -8,7 +8,7 @@ from tests.unit.test_config import _spec as spec_of
 
 from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, Delay, Isolation, Perturbations
-from flakeproof.perturbing.asked import perturbations_of
+from flakeproof.perturbing.asked import Surroundings, perturbations_of
 from flakeproof.perturbing.delays import delays_in, parse_delays, written
 from flakeproof.targets.command import CommandLine
 
