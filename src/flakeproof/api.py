@@ -5,6 +5,7 @@ import signal
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from flakeproof import config as configuration
 from flakeproof.errors import ExitCode, UsageError
@@ -20,6 +21,30 @@ from flakeproof.targets.tests import PytestLine, names_tests
 from flakeproof.verdict import INTERRUPTED, TERMINATED
 
 __all__ = ["Plan", "Summary", "plan", "pytest_nodes", "run"]
+
+
+class Provoking(TypedDict, total=False):
+    """The perturbations of `run`, written as on the command line."""
+
+    delay: str | Sequence[str] | None
+    race: bool | None
+    noise: str | None
+    cpus: int | None
+    cpu_quota: float | str | None
+    nice: int | None
+    freeze: str | None
+    clock: str | None
+    gc: int | None
+    max_fds: int | None
+    ports: int | None
+    temp_space: int | str | None
+    reverse: bool | None
+    hash_seed: int | str | None
+    random_seed: int | str | None
+    timezone: str | None
+    locale: str | None
+    network: str | None
+    best_effort: bool | None
 
 
 def pytest_nodes(*arguments: str, options: Sequence[str] = ()) -> PytestLine:
@@ -45,11 +70,6 @@ def run(
     error: float | str | None = None,
     seed: int | None = None,
     ci_rate: float | str | None = None,
-    delay: str | Sequence[str] | None = None,
-    race: bool | None = None,
-    noise: str | None = None,
-    clock: str | None = None,
-    gc: int | None = None,
     python: str | os.PathLike[str] | None = None,
     loop: str | None = None,
     sanitize: str | Sequence[str] | None = None,
@@ -71,6 +91,7 @@ def run(
     store: str | os.PathLike[str] | None = None,
     settings: Mapping[str, str] | None = None,
     on_event: Callable[[AnyEvent], None] | None = None,
+    **provoking: Unpack[Provoking],
 ) -> Summary:
     """Run `target` as often as asked for and return what came out.
 
@@ -102,11 +123,7 @@ def run(
         "error": error,
         "seed": seed,
         "ci-rate": ci_rate,
-        "delay": delay or None,
-        "race": race,
-        "noise": noise,
-        "clock": clock,
-        "gc": gc,
+        **{name.replace("_", "-"): value for name, value in provoking.items() if value not in (None, [], ())},
         "python": _path(python),
         "loop": loop,
         "sanitize": sanitize if sanitize is None or isinstance(sanitize, str) else list(sanitize),

@@ -11,10 +11,10 @@ from typing import Any
 from flakeproof import project as project_file
 from flakeproof.errors import UsageError
 from flakeproof.model import SANITIZERS, Isolation
-from flakeproof.perturbing import parse_clock, parse_delays, parse_noise
+from flakeproof.perturbing.kinds import KINDS
 from flakeproof.presets import PRESETS
 from flakeproof.project import TABLE
-from flakeproof.text import parse_duration, parse_rate, parse_share, parse_whole, shortened
+from flakeproof.text import parse_duration, parse_flag, parse_rate, parse_share, parse_whole, shortened
 from flakeproof_worker.sanitize.allowlist import Allowed
 
 Parser = Callable[[Any], Any]
@@ -23,8 +23,6 @@ MOST_TRIALS = 10**12
 MOST_WORKERS = 10_000
 MOST_PROCESSES = 1_000
 _LONGEST = 366 * 86400.0
-_TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"0", "false", "no", "off", ""}
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
@@ -58,13 +56,6 @@ def _one_of(*values: str) -> Callable[[Any], str]:
         return str(value)
 
     return parse
-
-
-def _flag(value: Any) -> bool:
-    text = str(value).lower()
-    if text in _TRUE | _FALSE:
-        return text in _TRUE
-    raise ValueError(f"{value!r} is neither yes nor no")
 
 
 def _text(value: Any) -> str:
@@ -121,27 +112,24 @@ _PARSERS: Mapping[str, Parser] = {
     "isolation": _one_of(*(isolation.value for isolation in Isolation)),
     "timeout": _time(none_allowed=True),
     "grace": _time(none_allowed=False),
-    "failfast": _flag,
+    "failfast": parse_flag,
     "max-failures": _whole(1, MOST_TRIALS),
     "seed": _whole(0, 2**63 - 1),
     "ci-rate": lambda value: parse_rate(str(value)),
     "junit-xml": _text,
     "json": _text,
     "markdown": _text,
-    "until-confident": _flag,
+    "until-confident": parse_flag,
     "rate": parse_share,
     "error": parse_share,
     "max-rate": parse_share,
     "confidence": parse_share,
-    "delay": parse_delays,
-    "race": _flag,
-    "noise": parse_noise,
-    "clock": parse_clock,
-    "gc": _whole(1, 1_000_000),
+    **{name: kind.parse for name, kind in KINDS.items()},
+    "best-effort": parse_flag,
     "python": _text,
     "loop": _text,
     "sanitize": _sanitizers,
-    "fail-on-leak": _flag,
+    "fail-on-leak": parse_flag,
     "leak-settle": _time(none_allowed=False),
     "allow-leak": _patterns,
     "store": _text,
@@ -151,9 +139,9 @@ _PARSERS: Mapping[str, Parser] = {
     "failure": _regular_expression,
     "ignore": _regular_expression,
     "pytest-args": _text,
-    "shuffle": _flag,
-    "private-home": _flag,
-    "drop-failed": _flag,
+    "shuffle": parse_flag,
+    "private-home": parse_flag,
+    "drop-failed": parse_flag,
     "server": _text,
     "settle": lambda value: _text(str(value)),
     "io": _text,

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from flakeproof.perturbing.kinds import KINDS
+
 DEFAULTS: Mapping[str, str] = {
     "preset": "ci",
     "count": "the preset's; no limit with a duration",
@@ -20,11 +22,8 @@ DEFAULTS: Mapping[str, str] = {
     "error": "5%",
     "max-rate": "none: a gate has to name it",
     "confidence": "95%",
-    "delay": "none",
-    "race": "no",
-    "noise": "none",
-    "clock": "as it is",
-    "gc": "as Python does",
+    **{name: kind.default for name, kind in KINDS.items()},
+    "best-effort": "no",
     "python": "the active environment's, .venv's, or our own",
     "loop": "the scenario's, else asyncio's",
     "sanitize": "none",

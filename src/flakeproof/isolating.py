@@ -14,7 +14,7 @@ from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.stop import Stop
 from flakeproof.errors import CannotRunError, ExitCode, UsageError
 from flakeproof.model import PytestTarget
-from flakeproof.perturbing import words_of
+from flakeproof.perturbing.asked import words_of
 from flakeproof.polluters.carriers import Carriers
 from flakeproof.polluters.company import Arrangement, Company, Tally
 from flakeproof.polluters.model import CulpritSet, Isolation, IsolationRequest, Kind, Member, Rate
@@ -120,6 +120,8 @@ class _Investigation:
             known = [item for item in request.order if item in set(items)]
             if self._target.shuffle:
                 random.Random(trial_seed(request.spec.seed, request.trial)).shuffle(known)
+            if request.spec.perturbations.reverse:
+                known.reverse()
             return known, f"the order of test {request.trial}"
         if not request.order:
             return [], ""

@@ -9,18 +9,21 @@ from flakeproof import presets
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
-from flakeproof.perturbing import perturbations_of
+from flakeproof.perturbing.asked import Surroundings, perturbations_of, yields
+from flakeproof.perturbing.kinds import KINDS
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
 
-_PERTURBING_PYTHON = ("delay", "race", "clock", "gc")
 _FOR_FUNCTIONS = ("loop", "server", "settle", "io")
 _FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
 _FOR_PYTHON = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
-_FOR_TESTS = ("pytest-args", "shuffle", "private-home", "drop-failed")
+_FOR_TESTS = (
+    *("pytest-args", "shuffle", "private-home", "drop-failed"),
+    *(name for name, kind in KINDS.items() if kind.only_tests),
+)
 _SCENARIO_SETTINGS = ("server", "settle", "io")
 _DEFAULT_TIMEOUT = 300.0
 _DEFAULT_GRACE = 2.0
@@ -58,6 +61,8 @@ def build(
     workers, processes = _places(
         config, scenario, preset.workers, one_each=one_at_a_time(target, isolation), provokes=provokes
     )
+    several = isolation is Isolation.SHARED and workers > processes
+    asked = perturbations_of(config, Surroundings(target, isolation, several))
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     return RunSpec(
         target=target,
@@ -75,7 +80,8 @@ def build(
         ci_rate=ci_rate,
         sanitize=_sanitize(target, config),
         question=question,
-        perturbations=perturbations_of(config, target),
+        perturbations=asked.perturbations,
+        left_out=asked.left_out,
     )
 
 
@@ -135,12 +141,13 @@ def _target(
             folder,
             options=config.get("pytest-args"),
             python=config.get("python"),
-            shuffle=bool(config.get("shuffle")),
+            shuffle=bool(config.get("shuffle")) and not yields(config, "shuffle", "reverse"),
             private_home=bool(config.get("private-home")),
         )
     _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")
     if isinstance(wanted, CommandLine):
-        _refuse(config, _PERTURBING_PYTHON, "is for Python functions and tests, and this is a command", "leave it out")
+        for_python = [name for name, kind in KINDS.items() if kind.only_python]
+        _refuse(config, for_python, "is for Python functions and tests, and this is a command", "leave it out")
         _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
         _refuse(
             config, _FOR_PYTHON, "is for Python, and this is a command", "for a command: flakeproof fdtrace -- COMMAND"

@@ -7,8 +7,9 @@ import pytest
 from tests.unit.test_config import _spec as spec_of
 
 from flakeproof.errors import UsageError
-from flakeproof.model import CallableTarget, Delay, Perturbations
-from flakeproof.perturbing import delays_in, parse_delays, perturbations_of, written
+from flakeproof.model import CallableTarget, Delay, Isolation, Perturbations
+from flakeproof.perturbing.asked import Surroundings, perturbations_of
+from flakeproof.perturbing.delays import delays_in, parse_delays, written
 from flakeproof.targets.command import CommandLine
 
 CODE = '''\
@@ -120,4 +121,4 @@ def _perturbations(folder: Path, delay: str) -> Perturbations:
     )
     from flakeproof.config import load
 
-    return perturbations_of(load({"delay": delay}, {}, folder), target)
+    return perturbations_of(load({"delay": delay}, {}, folder), Surroundings(target, Isolation.SHARED)).perturbations

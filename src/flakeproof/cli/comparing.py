@@ -12,6 +12,7 @@ import msgspec
 from flakeproof.cli.command_words import split_command
 from flakeproof.cli.compare import ARM_SETTINGS, NOT_FOR_ARMS
 from flakeproof.cli.comparison_session import ComparisonSession
+from flakeproof.cli.provoking import PROVOKING
 from flakeproof.cli.running import options_in, wanted_by
 from flakeproof.cli.session import pairs, settings
 from flakeproof.comparison.events import AnyComparisonEvent
@@ -38,7 +39,7 @@ _DEFAULT_SECONDS = 600.0
 _NUMBERS_LEFT_OUT = 1000
 _PROVOKING = (
     *("workers", "processes", "isolation", "shuffle", "settle", "set_"),
-    *("delay", "race", "noise", "clock", "gc"),
+    *PROVOKING,
 )
 """Options that make a failure show; the ones that an arm has for itself are what it is, and stay."""
 _REPORTS = ("json", "markdown")

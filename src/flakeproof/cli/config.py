@@ -1,12 +1,14 @@
 """`flakeproof config`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from flakeproof.cli import options
+from flakeproof.cli.provoking import provocable
 
 
+@provocable
 def config(
     target: Annotated[
         list[str] | None,
@@ -32,11 +34,6 @@ def config(
     timeout: options.Timeout = None,
     grace: options.Grace = None,
     seed: options.Seed = None,
-    delay: options.Delay = None,
-    race: options.Race = False,
-    noise: options.Noise = None,
-    clock: options.Clock = None,
-    gc: options.Gc = None,
     python: options.Python = None,
     loop: options.Loop = None,
     sanitize: options.Sanitize = None,
@@ -61,12 +58,14 @@ def config(
     ] = None,
     markdown: options.Markdown = None,
     store: options.StoreFolder = None,
+    **provoking: Any,
 ) -> None:
     """Print every setting, its value, and where that comes from.
 
     With the options of `run`: what they would change.
     """
     given = dict(locals())
+    given |= given.pop("provoking")
     from flakeproof.cli.configuring import show_settings
 
     for name in ("target", "json"):

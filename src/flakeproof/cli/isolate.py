@@ -1,14 +1,16 @@
 """`flakeproof isolate`: which tests make another one fail."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from flakeproof.cli import options
+from flakeproof.cli.provoking import provocable
 
 _HOW_MUCH, _TESTS = "How much", "Tests of pytest"
 
 
+@provocable
 def isolate(
     victim: Annotated[
         str, typer.Argument(help="The test that fails in company, or only alone: its id.", metavar="VICTIM")
@@ -61,14 +63,10 @@ def isolate(
     workers: options.Workers = None,
     timeout: options.Timeout = None,
     seed: options.Seed = None,
-    delay: options.Delay = None,
-    race: options.Race = False,
-    noise: options.Noise = None,
-    clock: options.Clock = None,
-    gc: options.Gc = None,
     python: options.Python = None,
     json: options.Json = None,
     store: options.StoreFolder = None,
+    **provoking: Any,
 ) -> None:
     """Find the tests that make another one fail, or that it needs to pass, and what they leave behind.
 
@@ -86,11 +84,7 @@ def isolate(
         "workers": workers,
         "timeout": timeout,
         "seed": seed,
-        "delay": delay,
-        "race": race,
-        "noise": noise,
-        "clock": clock,
-        "gc": gc,
+        **provoking,
         "python": python,
         "json": json,
         "store": store,

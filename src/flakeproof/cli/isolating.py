@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from flakeproof.cli.provoking import PROVOKING
 from flakeproof.cli.session import ignore_signals, settings
 from flakeproof.errors import UsageError
 from flakeproof.isolating import isolate
@@ -29,7 +30,6 @@ _DEFAULT_SECONDS = 600.0
 _SHOWN_AT_ONCE = 60
 """Lines about probes before there is but one in a while."""
 _PAUSE = 1.0
-_PROVOKING = ("delay", "race", "noise", "clock", "gc")
 
 
 def isolate_victim(
@@ -108,7 +108,7 @@ class _Progress:
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:
     """How tests are run from here."""
-    own = {name: given[name] for name in ("pytest_args", "workers", "timeout", "seed", "python", *_PROVOKING)}
+    own = {name: given[name] for name in ("pytest_args", "workers", "timeout", "seed", "python", *PROVOKING)}
     return build(PytestLine(arguments, expressions), settings(own), {}, Path.cwd())
 
 

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-_HOW_MUCH, _HOW, _PROVOKE, _WATCHING, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
+_HOW_MUCH, _HOW, _WATCHING, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
     "How much",
     "How",
-    "Provoke it",
     "Sanitizers",
     "Tests of pytest",
     "Commands",
@@ -16,29 +15,30 @@ _HOW_MUCH, _HOW, _PROVOKE, _WATCHING, _TESTS, _COMMAND, _SCENARIO, _REPORTS = (
 )
 
 
-def _text(*names: str, help: str, panel: str, metavar: str) -> object:  # noqa: A002 - Typer's own word
+def text_option(*names: str, help: str, panel: str, metavar: str) -> object:  # noqa: A002 - Typer's own word
+    """An option whose value is a text, None by default."""
     return typer.Option(*names, help=help, rich_help_panel=panel, metavar=metavar, show_default=False)
 
 
 Preset = Annotated[
     str | None,
-    _text(
+    text_option(
         "--preset",
         help="ci (2,000 tests), fast (1,000), parallel (250,000), full (100,000), or one of your own.",
         panel=_HOW_MUCH,
         metavar="NAME",
     ),
 ]
-Count = Annotated[str | None, _text("-c", "--count", help="Tests to run.", panel=_HOW_MUCH, metavar="N")]
+Count = Annotated[str | None, text_option("-c", "--count", help="Tests to run.", panel=_HOW_MUCH, metavar="N")]
 Duration = Annotated[
     str | None,
-    _text("--duration", help="Start no further test after this time.", panel=_HOW_MUCH, metavar="90s"),
+    text_option("--duration", help="Start no further test after this time.", panel=_HOW_MUCH, metavar="90s"),
 ]
 Failfast = Annotated[
     bool, typer.Option("-x", "--failfast", help="Stop at the first failure.", rich_help_panel=_HOW_MUCH)
 ]
 MaxFailures = Annotated[
-    str | None, _text("--max-failures", help="Stop after so many failures.", panel=_HOW_MUCH, metavar="N")
+    str | None, text_option("--max-failures", help="Stop after so many failures.", panel=_HOW_MUCH, metavar="N")
 ]
 UntilConfident = Annotated[
     bool,
@@ -50,25 +50,25 @@ UntilConfident = Annotated[
 ]
 Rate = Annotated[
     str | None,
-    _text("--rate", help="That rate: 2%, 0.02 or 3/200. [the CI rate]", panel=_HOW_MUCH, metavar="RATE"),
+    text_option("--rate", help="That rate: 2%, 0.02 or 3/200. [the CI rate]", panel=_HOW_MUCH, metavar="RATE"),
 ]
 Error = Annotated[
     str | None,
-    _text("--error", help="Probability that the answer may be wrong with. [5%]", panel=_HOW_MUCH, metavar="P"),
+    text_option("--error", help="Probability that the answer may be wrong with. [5%]", panel=_HOW_MUCH, metavar="P"),
 ]
 SpentCount = Annotated[
-    str | None, _text("-c", "--count", help="Tests to spend, both arms together.", panel=_HOW_MUCH, metavar="N")
+    str | None, text_option("-c", "--count", help="Tests to spend, both arms together.", panel=_HOW_MUCH, metavar="N")
 ]
 SpentTime = Annotated[
-    str | None, _text("--duration", help="Time to spend. [10m, if no --count]", panel=_HOW_MUCH, metavar="90s")
+    str | None, text_option("--duration", help="Time to spend. [10m, if no --count]", panel=_HOW_MUCH, metavar="90s")
 ]
 VerdictError = Annotated[
     str | None,
-    _text("--error", help="Probability that the verdict may be wrong with. [1%]", panel=_HOW_MUCH, metavar="P"),
+    text_option("--error", help="Probability that the verdict may be wrong with. [1%]", panel=_HOW_MUCH, metavar="P"),
 ]
 Reduction = Annotated[
     str | None,
-    _text(
+    text_option(
         "--reduction",
         help="What makes failing less than so many times rarer is no fix. [10]",
         panel=_HOW_MUCH,
@@ -77,7 +77,7 @@ Reduction = Annotated[
 ]
 Confirm = Annotated[
     str | None,
-    _text(
+    text_option(
         "--confirm",
         help="Once it is fixed: run the fix as usual, without -w, --set and the like, until this rate is ruled out.",
         panel=_HOW_MUCH,
@@ -86,7 +86,7 @@ Confirm = Annotated[
 ]
 Resume = Annotated[
     str | None,
-    _text(
+    text_option(
         "--resume",
         help="Go on with the evidence of an earlier comparison: its run, or `latest`.",
         panel=_HOW_MUCH,
@@ -95,19 +95,25 @@ Resume = Annotated[
 ]
 MaxRate = Annotated[
     str | None,
-    _text("--max-rate", help="Failure rate that is allowed: 0.1%, 0.001 or 1/1000.", panel=_HOW_MUCH, metavar="RATE"),
+    text_option(
+        "--max-rate", help="Failure rate that is allowed: 0.1%, 0.001 or 1/1000.", panel=_HOW_MUCH, metavar="RATE"
+    ),
 ]
 Confidence = Annotated[
     str | None,
-    _text("--confidence", help="Probability that the answer is to be right with. [95%]", panel=_HOW_MUCH, metavar="P"),
+    text_option(
+        "--confidence", help="Probability that the answer is to be right with. [95%]", panel=_HOW_MUCH, metavar="P"
+    ),
 ]
-Workers = Annotated[str | None, _text("-w", "--workers", help="Tests in flight at once.", panel=_HOW, metavar="N")]
+Workers = Annotated[
+    str | None, text_option("-w", "--workers", help="Tests in flight at once.", panel=_HOW, metavar="N")
+]
 Processes = Annotated[
-    str | None, _text("--processes", help="Processes that the workers share out.", panel=_HOW, metavar="N")
+    str | None, text_option("--processes", help="Processes that the workers share out.", panel=_HOW, metavar="N")
 ]
 Isolation = Annotated[
     str | None,
-    _text(
+    text_option(
         "--isolation",
         help="shared: tests share processes; fork: each in a fork; fresh: each in a new interpreter.",
         panel=_HOW,
@@ -116,55 +122,26 @@ Isolation = Annotated[
 ]
 Timeout = Annotated[
     str | None,
-    _text("--timeout", help="Limit for one test; `none` for no limit. [5m]", panel=_HOW, metavar="TIME"),
+    text_option("--timeout", help="Limit for one test; `none` for no limit. [5m]", panel=_HOW, metavar="TIME"),
 ]
 Grace = Annotated[
     str | None,
-    _text(
+    text_option(
         "--grace",
         help="Time between asking a process to end and killing it. [2s]",
         panel=_HOW,
         metavar="TIME",
     ),
 ]
-Seed = Annotated[str | None, _text("--seed", help="Seed of the run. [drawn and printed]", panel=_HOW, metavar="N")]
-Delay = Annotated[
-    list[str] | None,
-    _text(
-        "--delay",
-        help="Pause Python code: at lines of functions, FILE:FUNCTION:1ms..50ms@p=0.1, or at one, FILE:LINE:20ms; "
-        "may be repeated.",
-        panel=_PROVOKE,
-        metavar="WHERE:TIME",
-    ),
-]
-Race = Annotated[
-    bool,
-    typer.Option("--race", help="Switch threads and tasks often, where it hurts.", rich_help_panel=_PROVOKE),
-]
-Noise = Annotated[
-    str | None,
-    _text("--noise", help="Processes that keep the machine busy.", panel=_PROVOKE, metavar="cpu=2,io=1,memory=1"),
-]
-Clock = Annotated[
-    str | None,
-    _text(
-        "--clock",
-        help="Another time of day: `boundaries` (before midnight, a year's end, …), +3d, or 2024-02-29T23:59:59.9.",
-        panel=_PROVOKE,
-        metavar="WHEN",
-    ),
-]
-Gc = Annotated[
-    str | None,
-    _text("--gc", help="Collect garbage every N allocations, about.", panel=_PROVOKE, metavar="N"),
+Seed = Annotated[
+    str | None, text_option("--seed", help="Seed of the run. [drawn and printed]", panel=_HOW, metavar="N")
 ]
 Python = Annotated[
-    str | None, _text("--python", help="Interpreter of the code under test.", panel=_HOW, metavar="PATH")
+    str | None, text_option("--python", help="Interpreter of the code under test.", panel=_HOW, metavar="PATH")
 ]
 Loop = Annotated[
     str | None,
-    _text(
+    text_option(
         "--loop",
         help="Event loop for async tests, e.g. uvloop:new_event_loop.",
         panel=_HOW,
@@ -173,7 +150,7 @@ Loop = Annotated[
 ]
 Sanitize = Annotated[
     str | None,
-    _text(
+    text_option(
         "--sanitize",
         help="Watch what tests do with descriptors, and what they leave behind: all, descriptors or leaks.",
         panel=_WATCHING,
@@ -186,7 +163,7 @@ FailOnLeak = Annotated[
 ]
 LeakSettle = Annotated[
     str | None,
-    _text(
+    text_option(
         "--leak-settle",
         help="Time that what a test leaves behind has to end by itself. [100ms]",
         panel=_WATCHING,
@@ -195,7 +172,7 @@ LeakSettle = Annotated[
 ]
 AllowLeak = Annotated[
     str | None,
-    _text(
+    text_option(
         "--allow-leak",
         help="What may be left behind: patterns such as thread:*heartbeat*, separated by commas.",
         panel=_WATCHING,
@@ -203,15 +180,15 @@ AllowLeak = Annotated[
     ),
 ]
 Keyword = Annotated[
-    str | None, _text("-k", help="Only tests that match, as for pytest.", panel=_TESTS, metavar="EXPRESSION")
+    str | None, text_option("-k", help="Only tests that match, as for pytest.", panel=_TESTS, metavar="EXPRESSION")
 ]
 Marker = Annotated[
     str | None,
-    _text("-m", help="Only tests with these markers, as for pytest.", panel=_TESTS, metavar="EXPRESSION"),
+    text_option("-m", help="Only tests with these markers, as for pytest.", panel=_TESTS, metavar="EXPRESSION"),
 ]
 PytestArguments = Annotated[
     str | None,
-    _text("--pytest-args", help="Any options of pytest, in one argument.", panel=_TESTS, metavar='"ARG…"'),
+    text_option("--pytest-args", help="Any options of pytest, in one argument.", panel=_TESTS, metavar='"ARG…"'),
 ]
 Shuffle = Annotated[
     bool, typer.Option("--shuffle", help="Another order of the tests in each pass.", rich_help_panel=_TESTS)
@@ -225,41 +202,41 @@ DropFailed = Annotated[
 ]
 SkipCode = Annotated[
     str | None,
-    _text("--skip-code", help="Exit status that means skipped, e.g. 125.", panel=_COMMAND, metavar="N"),
+    text_option("--skip-code", help="Exit status that means skipped, e.g. 125.", panel=_COMMAND, metavar="N"),
 ]
 Failure = Annotated[
     str | None,
-    _text("--failure", help="Count only failures whose output matches.", panel=_COMMAND, metavar="RE"),
+    text_option("--failure", help="Count only failures whose output matches.", panel=_COMMAND, metavar="RE"),
 ]
 Ignore = Annotated[
     str | None,
-    _text("--ignore", help="Do not count failures whose output matches.", panel=_COMMAND, metavar="RE"),
+    text_option("--ignore", help="Do not count failures whose output matches.", panel=_COMMAND, metavar="RE"),
 ]
 WorkingFolder = Annotated[
-    str | None, _text("--cwd", help="Folder in which the command runs.", panel=_COMMAND, metavar="DIR")
+    str | None, text_option("--cwd", help="Folder in which the command runs.", panel=_COMMAND, metavar="DIR")
 ]
 Environment = Annotated[
     list[str] | None,
-    _text("--env", help="Variable for the command; may be repeated.", panel=_COMMAND, metavar="NAME=VALUE"),
+    text_option("--env", help="Variable for the command; may be repeated.", panel=_COMMAND, metavar="NAME=VALUE"),
 ]
 Shell = Annotated[
     bool,
     typer.Option("--shell", help="What follows -- is one line for /bin/sh.", rich_help_panel=_COMMAND),
 ]
 Server = Annotated[
-    str | None, _text("--server", help="fixed, or leaky: before the fix.", panel=_SCENARIO, metavar="NAME")
+    str | None, text_option("--server", help="fixed, or leaky: before the fix.", panel=_SCENARIO, metavar="NAME")
 ]
 Settle = Annotated[
     str | None,
-    _text("--settle", help="Wait between dial and write; 0ms provokes. [5ms]", panel=_SCENARIO, metavar="TIME"),
+    text_option("--settle", help="Wait between dial and write; 0ms provokes. [5ms]", panel=_SCENARIO, metavar="TIME"),
 ]
 Set = Annotated[
     list[str] | None,
-    _text("--set", help="Any setting of the scenario, e.g. io=threads.", panel=_SCENARIO, metavar="NAME=VALUE"),
+    text_option("--set", help="Any setting of the scenario, e.g. io=threads.", panel=_SCENARIO, metavar="NAME=VALUE"),
 ]
 CiRate = Annotated[
     str | None,
-    _text(
+    text_option(
         "--ci-rate",
         help="Failure rate seen in CI, for the failures to expect.",
         panel=_REPORTS,
@@ -268,16 +245,16 @@ CiRate = Annotated[
 ]
 JUnitXml = Annotated[
     str | None,
-    _text("--junit-xml", help="Write JUnit XML, one case per test; - is stdout.", panel=_REPORTS, metavar="FILE"),
+    text_option("--junit-xml", help="Write JUnit XML, one case per test; - is stdout.", panel=_REPORTS, metavar="FILE"),
 ]
 Json = Annotated[
     str | None,
-    _text("--json", help="Write the summary as JSON; - is stdout.", panel=_REPORTS, metavar="FILE"),
+    text_option("--json", help="Write the summary as JSON; - is stdout.", panel=_REPORTS, metavar="FILE"),
 ]
 Markdown = Annotated[
     str | None,
-    _text("--markdown", help="Write Markdown for a pull request; - is stdout.", panel=_REPORTS, metavar="FILE"),
+    text_option("--markdown", help="Write Markdown for a pull request; - is stdout.", panel=_REPORTS, metavar="FILE"),
 ]
 StoreFolder = Annotated[
-    str | None, _text("--store", help="Where runs are recorded. [.flakeproof]", panel=_REPORTS, metavar="DIR")
+    str | None, text_option("--store", help="Where runs are recorded. [.flakeproof]", panel=_REPORTS, metavar="DIR")
 ]

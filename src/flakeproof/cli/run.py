@@ -1,12 +1,14 @@
 """`flakeproof run`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from flakeproof.cli import options
+from flakeproof.cli.provoking import provocable
 
 
+@provocable
 def run(
     context: typer.Context,
     target: Annotated[
@@ -31,11 +33,6 @@ def run(
     timeout: options.Timeout = None,
     grace: options.Grace = None,
     seed: options.Seed = None,
-    delay: options.Delay = None,
-    race: options.Race = False,
-    noise: options.Noise = None,
-    clock: options.Clock = None,
-    gc: options.Gc = None,
     python: options.Python = None,
     loop: options.Loop = None,
     sanitize: options.Sanitize = None,
@@ -62,6 +59,7 @@ def run(
     json: options.Json = None,
     markdown: options.Markdown = None,
     store: options.StoreFolder = None,
+    **provoking: Any,
 ) -> None:
     """Run a target many times and tell how often it fails.
 
@@ -69,6 +67,7 @@ def run(
     interrupted.
     """
     given = dict(locals())
+    given |= given.pop("provoking")
     from flakeproof.cli.running import run_target
 
     raise typer.Exit(run_target(given))

@@ -10,7 +10,7 @@ import msgspec
 from flakeproof.engine.execute import execute
 from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialsPassed
 from flakeproof.model import Isolation, ItemOutcome, PytestTarget, RunSpec
-from flakeproof.perturbing import words_of
+from flakeproof.perturbing.asked import words_of
 from flakeproof.polluters.company import Arrangement
 from flakeproof.polluters.shell import Shell
 from flakeproof.store.folder import new_run_id

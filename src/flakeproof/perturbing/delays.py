@@ -1,4 +1,4 @@
-"""What perturbations are written like, and whether they can mean anything in a project."""
+"""`--delay`: pauses at lines of Python code; how they are written, and whether they can mean anything in a project."""
 
 import difflib
 import re
@@ -6,23 +6,18 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flakeproof.errors import UsageError
-from flakeproof.model import CallableTarget, CommandTarget, Delay, Perturbations, PytestTarget, Target
-from flakeproof.text import parse_duration, parse_rate, parse_whole, short_duration, shortened
-from flakeproof_worker.perturb import instants, patterns
+from flakeproof.model import CallableTarget, CommandTarget, Delay, PytestTarget, Target
+from flakeproof.perturbing.kind import Kind
+from flakeproof.perturbing.spans import parse_chance, parse_span, written_span
+from flakeproof.text import shortened
+from flakeproof_worker.perturb import patterns
 from flakeproof_worker.perturb.own_code import OwnCode
-
-if TYPE_CHECKING:
-    from flakeproof.config import Config
 
 _FORM = "FILE:FUNCTION:1ms..50ms@p=0.1 or FILE:LINE:20ms"
 _LONGEST = 3600.0
-NOISES = ("cpu", "io", "memory")
-_NOISE_FORM = "write it like cpu=2,io=1,memory=1"
-_MOST_NOISE = 256
-_FARTHEST = 100 * 366 * 86400.0
 _SKIPPED = re.compile(r"^(?:\..*|__pycache__|node_modules|site-packages|dist-packages)$")
 _NEAR = 3
 
@@ -51,100 +46,27 @@ def _parsed(text: str) -> Delay:
         raise ValueError(f"{shortened(text)!r} is not a delay; write it like {_FORM}") from None
     if not file or not where:
         raise ValueError(f"{shortened(text)!r} does not say where; write it like {_FORM}")
-    low, dots, high = length.partition("..")
-    least = parse_duration(low)
-    most = parse_duration(high) if dots else least
-    if most < least:
-        raise ValueError(f"{length!r}: the longest pause is shorter than the shortest; write it like 1ms..50ms")
-    if most == 0:
-        raise ValueError(f"{length!r} is no pause at all")
-    if most > _LONGEST:
-        raise ValueError(f"{length!r} is more than an hour")
-    probability = 1.0
-    if at:
-        name, equals, value = chance.partition("=")
-        if name != "p" or not equals:
-            raise ValueError(f"{shortened(chance)!r} is not a probability; write it like @p=0.1")
-        probability = parse_rate(value)
+    least, most = parse_span(length, _LONGEST, "an hour")
+    probability = parse_chance(chance) if at else 1.0
     return Delay(file=file, where=where, least=least, most=most, probability=probability)
 
 
 def written(delay: Delay) -> str:
     """`delay` as one would type it."""
-    length = short_duration(delay.least)
-    if delay.most != delay.least:
-        length += f"..{short_duration(delay.most)}"
+    length = written_span(delay.least, delay.most)
     chance = f"@p={delay.probability:g}" if delay.probability != 1 else ""
     return f"{delay.file}:{delay.where}:{length}{chance}"
-
-
-def parse_noise(given: Any) -> str:
-    """The noise in a text like `cpu=2,io=1`. Raises ValueError."""
-    noise = noise_in(str(given))
-    if not noise:
-        raise ValueError(f"{given!r} is no noise; {_NOISE_FORM}")
-    return ",".join(f"{kind}={count}" for kind, count in noise.items())
-
-
-def noise_in(text: str) -> dict[str, int]:
-    """Processes by kind. Raises ValueError."""
-    found: dict[str, int] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        kind, equals, count = part.partition("=")
-        if kind not in NOISES or not equals:
-            raise ValueError(f"{shortened(part)!r} is no noise; {_NOISE_FORM}")
-        if kind in found:
-            raise ValueError(f"{kind} stands there twice: {kind}={found[kind]} and {part}; give one of the two")
-        found[kind] = parse_whole(count, 1, _MOST_NOISE)
-    return found
-
-
-def parse_clock(given: Any) -> str:
-    """A clock as the worker takes it: `boundaries`, seconds with a sign, or an instant. Raises ValueError."""
-    text = str(given).strip()
-    if text == instants.BOUNDARIES:
-        return text
-    if text[:1] in ("+", "-"):
-        seconds = parse_duration(text[1:])
-        if seconds > _FARTHEST:
-            raise ValueError(f"{text!r} is more than a hundred years")
-        return f"{text[0]}{seconds:.9g}"
-    try:
-        instants.parsed(text)
-    except ValueError as error:
-        raise ValueError(
-            f"{shortened(text)!r} is no time; write it like {instants.BOUNDARIES}, +3d, -90m or 2024-02-29T23:59:59.9"
-            f" ({error})"
-        ) from None
-    return text
-
-
-def perturbations_of(config: "Config", target: Target) -> Perturbations:
-    """What `config` asks for; for a command, what is possible around it. Raises UsageError."""
-    noise = noise_in(config.get("noise") or "")
-    if isinstance(target, CommandTarget):
-        return Perturbations(noise=noise)
-    delays = delays_in(config.get("delay")) if config.get("delay") else []
-    for delay in delays:
-        _check(delay, config.source("delay"), target)
-    return Perturbations(
-        delays=delays, race=bool(config.get("race")), noise=noise, clock=config.get("clock"), gc=config.get("gc")
-    )
-
-
-def words_of(perturbations: Perturbations) -> list[str]:
-    """`perturbations` as options of a command."""
-    words = [word for delay in perturbations.delays for word in ("--delay", written(delay))]
-    words += ["--race"] if perturbations.race else []
-    if perturbations.noise:
-        words += ["--noise", ",".join(f"{kind}={count}" for kind, count in perturbations.noise.items())]
-    words += ["--clock", perturbations.clock] if perturbations.clock is not None else []
-    return words + (["--gc", str(perturbations.gc)] if perturbations.gc is not None else [])
 
 
 def own_folders(target: CallableTarget | PytestTarget) -> list[str]:
     """Where the target's own code is."""
     return [target.folder, *(target.packages.values() if isinstance(target, CallableTarget) else ())]
+
+
+def _check_all(delays: list[Delay], source: str, target: Target) -> None:
+    assert not isinstance(target, CommandTarget)
+    for delay in delays:
+        _check(delay, source, target)
 
 
 def _check(delay: Delay, source: str, target: CallableTarget | PytestTarget) -> None:
@@ -223,3 +145,10 @@ def _codes(path: Path) -> list[CodeType]:
         found.append(code)
         waiting += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     return found
+
+
+def _words(delays: list[Delay]) -> list[str]:
+    return [word for delay in delays for word in ("--delay", written(delay))]
+
+
+DELAY = Kind("delay", "delays", parse_delays, "none", _words, read=delays_in, only_python=True, check=_check_all)
