@@ -78,7 +78,10 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
         ("flakeproof/diagnose", ["cli", "engine", "reports"]),
         ("flakeproof/diagnosing", ["cli", "reports"]),
         ("flakeproof/diagnosing/rules", ["engine", "session", "store", "diagnosing.laboratory", "diagnosing.conduct"]),
-        ("flakeproof/amplifying", ["cli", "engine", "reports", "store", "session", "runspec", "targets", "clock"]),
+        *(
+            (f"flakeproof/amplifying/{name}", ["cli", "engine", "reports", "store", "session", "runspec", "clock"])
+            for name in ("bench", "confirming", "design", "effects", "evidence", "flake", "proven", "racing", "search")
+        ),
         ("flakeproof/targets", ["cli", "engine", "reports"]),
         ("flakeproof/scenarios", ["cli", "engine", "reports"]),
         ("flakeproof/fdtrace", ["cli", "engine", "reports", "store", "session", "runspec", "targets"]),
