@@ -13,6 +13,7 @@ from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.lanes.spawn import spawn, spawn_with_few
 from flakeproof_worker.output import Output
+from flakeproof_worker.perturb.applied import clock_for, variables_for
 
 _HASH_SEED = "PYTHONHASHSEED"
 _LARGEST_OUTPUT = 64 << 20
@@ -37,6 +38,8 @@ class _Commands(Children):
         self._program: str = target["program"]
         self._argv: list[str] = target["argv"]
         self._environment = {**os.environ, **target["environment"]}
+        self._perturbed = variables_for(duty.perturbations, target)
+        self._clock = clock_for(duty.perturbations, self._environment)
         self._skip_code: int | None = target["skip_code"]
         self._failure = _pattern(target["failure"])
         self._ignore = _pattern(target["ignore"])
@@ -51,10 +54,15 @@ class _Commands(Children):
         shown = {"{trial}": str(trial), "{seed}": str(seed)}
         argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
         own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
-        environment = {_HASH_SEED: str(seed), **self._environment, **own}
+        environment = {_HASH_SEED: str(seed), **self._environment, **self._perturbed(seed), **own}
+        if self._clock is not None:
+            environment |= self._clock.variables(lane, seed)
         if (room := self.duty.perturbations.get("max_fds")) is not None:
-            return spawn_with_few(room, self._program, argv, environment, self.outputs[lane])
-        return spawn(self._program, argv, environment, self.outputs[lane])
+            pid = spawn_with_few(room, self._program, argv, environment, self.outputs[lane])
+        else:
+            pid = spawn(self._program, argv, environment, self.outputs[lane])
+        self.settle(pid)
+        return pid
 
     def clear_up(self, child: Child) -> None:
         if self._adopts:
@@ -87,6 +95,8 @@ class _Commands(Children):
             for pid in children:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
+        if self._clock is not None:
+            self._clock.clear_up()
         os._exit(1)
 
     def look(self) -> None:
