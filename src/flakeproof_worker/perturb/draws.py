@@ -1,15 +1,43 @@
 """What is drawn for a trial, from its seed alone: nothing here touches the generator that tests use."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import shake_128
+from itertools import chain, count
+
+_BLOCK = 128
+"""Bytes drawn at once; a multiple of four."""
+_SCALE = (2.0**-32).__mul__
 
 
 def generator(seed: int, *names: object) -> random.Random:
     """A generator of its own for each purpose, named by `names`, in the trial with this seed."""
-    return random.Random(":".join(map(str, ("flakeproof", seed, *names))))
+    return random.Random(_name(seed, names))
 
 
 def active(seed: int, shares: Sequence[float]) -> list[bool]:
     """Which of several things take place in the trial with this seed; each does in such a share of all trials."""
     draw = generator(seed, "active").random
     return [draw() < share for share in shares]
+
+
+class Quick:
+    """A generator of even numbers alone, which takes a tenth of the time to make: for what each trial needs anew."""
+
+    __slots__ = ("random",)
+
+    random: Callable[[], float]
+    """The next number from 0 to 1, exclusive: 32 bits of SHAKE-128, as fine as anything here needs."""
+
+    def __init__(self, seed: int, *names: object) -> None:
+        blocks = map(partial(_block, _name(seed, names)), count())
+        self.random = map(_SCALE, chain.from_iterable(blocks)).__next__
+
+
+def _block(name: str, number: int) -> memoryview:
+    return memoryview(shake_128(f"{name}:{number}".encode()).digest(_BLOCK)).cast("I")
+
+
+def _name(seed: int, names: Sequence[object]) -> str:
+    return ":".join(map(str, ("flakeproof", seed, *names)))

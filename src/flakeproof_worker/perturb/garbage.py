@@ -1,6 +1,7 @@
 """Collect garbage often, and at the end of each trial: what a finaliser does happens at another moment, and soon."""
 
 import gc
+from threading import Lock
 
 from flakeproof_worker.perturb import draws
 
@@ -11,6 +12,7 @@ class Garbage:
     def __init__(self, allocations: int) -> None:
         """`allocations` is the average."""
         self._allocations = allocations
+        self._lock = Lock()
         self._running = 0
         self._before = gc.get_threshold()
 
@@ -19,15 +21,17 @@ class Garbage:
 
     def begin(self, trial: int, seed: int) -> None:
         """A trial begins in this thread."""
-        if not self._running:
-            self._before = gc.get_threshold()
-        self._running += 1
         threshold = draws.generator(seed, "gc").randint(1, 2 * self._allocations - 1)
-        gc.set_threshold(threshold, *self._before[1:])
+        with self._lock:
+            if not self._running:
+                self._before = gc.get_threshold()
+            self._running += 1
+            gc.set_threshold(threshold, *self._before[1:])
 
     def end(self, trial: int) -> None:
         """It has ended: what it has left is collected while that is still its own doing."""
         gc.collect()
-        self._running -= 1
-        if not self._running:
-            gc.set_threshold(*self._before)
+        with self._lock:
+            self._running -= 1
+            if not self._running:
+                gc.set_threshold(*self._before)

@@ -1,9 +1,9 @@
 """Have threads give way where it hurts: a tiny switch interval, and yields around what they synchronise with.
 
 The interpreter is asked to switch threads every microsecond instead of every 5 ms. Before a lock is taken and after it
-is released, and around events, conditions, semaphores and queues, a thread gives way now and then, or waits for a part
-of a millisecond. Event loops are treated alike (`race_asyncio`). Nothing is ever promised about the order of threads:
-correct code cannot tell.
+is released, and around events, conditions, semaphores, queues and what is done with sockets (`race_sockets`), a thread
+gives way now and then, or waits for a part of a millisecond. Event loops are treated alike (`race_asyncio`). Nothing is
+ever promised about the order of threads: correct code cannot tell.
 """
 
 import queue
@@ -11,12 +11,12 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import wraps
-from random import Random
 from time import sleep
 from types import TracebackType
 from typing import Any
 
-from flakeproof_worker.perturb import draws, race_asyncio
+from flakeproof_worker.perturb import race_asyncio, race_sockets
+from flakeproof_worker.perturb.draws import Quick
 from flakeproof_worker.perturb.running import PerTrial
 
 _SWITCH_SECONDS = 1e-6
@@ -43,7 +43,7 @@ class Race:
     """Yields of the trials of a run."""
 
     def __init__(self) -> None:
-        self._trials: PerTrial[Random] = PerTrial(lambda trial, seed: draws.generator(seed, "race"))
+        self._trials: PerTrial[Quick] = PerTrial(lambda trial, seed: Quick(seed, "race"))
 
     def prepare(self) -> None:
         """Replace what is used to synchronise, before any code of the user is imported."""
@@ -55,6 +55,7 @@ class Race:
         _Yielding.give_way = staticmethod(give_way)
         module: Any = threading
         module.Lock, module.RLock = _Lock, _RLock
+        race_sockets.install(give_way)
         race_asyncio.install(self._trials.now)
 
     def begin(self, trial: int, seed: int) -> None:

@@ -10,9 +10,9 @@ order. Event loops that are not asyncio's own (uvloop) are not affected.
 
 from asyncio import base_events, events, selector_events
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
+from flakeproof_worker.perturb.draws import Quick
 from flakeproof_worker.perturb.wake_ups import task_woken_by
 
 _LATE = 0.3
@@ -25,14 +25,14 @@ _POSTPONED = 0.15
 """Probability that a task goes on later."""
 
 
-def install(generator: Callable[[Any], Random | None]) -> None:
+def install(generator: Callable[[Any], Quick | None]) -> None:
     """Have the loops of this process do so; `generator` is that of the trial of a context, None outside of trials."""
     _jitter_timers(generator)
     _jitter_readiness(generator)
     _jitter_wake_ups(generator)
 
 
-def _jitter_timers(generator: Callable[[Any], Random | None]) -> None:
+def _jitter_timers(generator: Callable[[Any], Quick | None]) -> None:
     original = base_events.BaseEventLoop.call_at
 
     def call_at(self: Any, when: float, callback: Any, *arguments: Any, context: Any = None) -> Any:
@@ -45,7 +45,7 @@ def _jitter_timers(generator: Callable[[Any], Random | None]) -> None:
     loop.call_at = call_at
 
 
-def _jitter_readiness(generator: Callable[[Any], Random | None]) -> None:
+def _jitter_readiness(generator: Callable[[Any], Quick | None]) -> None:
     loop: Any = selector_events.BaseSelectorEventLoop
     original = loop._process_events
 
@@ -54,13 +54,13 @@ def _jitter_readiness(generator: Callable[[Any], Random | None]) -> None:
         if draw is not None and ready:
             # What is left is still ready at the next look: selectors report states, not changes.
             ready = [one for one in ready if draw.random() >= _LEFT]
-            draw.shuffle(ready)
+            ready.sort(key=lambda one: draw.random())
         original(self, ready)
 
     loop._process_events = process_events
 
 
-def _jitter_wake_ups(generator: Callable[[Any], Random | None]) -> None:
+def _jitter_wake_ups(generator: Callable[[Any], Quick | None]) -> None:
     original: Callable[[Any], Any] = events.Handle._run
 
     def run(handle: Any) -> Any:

@@ -35,6 +35,5 @@ class PerTrial(Generic[T]):
     def now(self, context: Context | None = None) -> T | None:
         """That of the trial that is running here, or in `context`."""
         running = RUNNING.get(None) if context is None else context.get(RUNNING)
-        if running is not None and running[0] in self._all:
-            return self._all[running[0]]
-        return self._latest
+        found = self._all.get(running[0]) if running is not None else None
+        return found if found is not None else self._latest

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+_Task = asyncio.Task
 _NAMES = {"task_wakeup", "__wakeup"}
 """Of the method of a task that does so, in C and in Python."""
 
@@ -11,4 +12,4 @@ def task_woken_by(handle: Any) -> "asyncio.Task[Any] | None":
     """The task that running `handle` (an `asyncio.Handle`) wakes; None where it does something else."""
     callback = handle._callback
     task = getattr(callback, "__self__", None)
-    return task if isinstance(task, asyncio.Task) and getattr(callback, "__name__", "") in _NAMES else None
+    return task if isinstance(task, _Task) and getattr(callback, "__name__", "") in _NAMES else None

@@ -228,9 +228,11 @@ def test_a_coroutine_that_is_paused_lets_others_go_on(monkeypatch: pytest.Monkey
     assert late.failed >= 10
 
 
-def _search(monkeypatch: pytest.MonkeyPatch, target: str, *, seed: int = SEED, budget: float = 45.0) -> DelayFinding:
+def _search(
+    monkeypatch: pytest.MonkeyPatch, target: str, *, seed: int = SEED, budget: float = 45.0, **options: str
+) -> DelayFinding:
     monkeypatch.chdir(PLANTED)
-    settings = config.load({"seed": str(seed)}, {}, PLANTED)
+    settings = config.load({"seed": str(seed), **options}, {}, PLANTED)
     return find_line(build(target, settings, {}, PLANTED), budget=budget)
 
 
@@ -255,6 +257,19 @@ def test_the_line_of_the_race_is_found(monkeypatch: pytest.MonkeyPatch, target: 
     assert line.with_pause.low > line.without_pause.high
     assert line.sentence.startswith("A pause of ")
     assert found.others == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("isolation", ["shared", "fork"])
+@pytest.mark.parametrize(("target", "file"), [("account:racy", "account.py"), ("cache:racy", "cache.py")])
+def test_it_is_found_where_tests_would_share_a_process(
+    monkeypatch: pytest.MonkeyPatch, target: str, file: str, isolation: str
+) -> None:
+    """Several at once, in one process or in forks of it."""
+    found = _search(monkeypatch, target, isolation=isolation, workers="4", processes="1")
+
+    assert found.line is not None, found
+    assert found.line.line in (_line(file, "# RACE"), _line(file, "# RACE") - 1)
 
 
 @pytest.mark.long

@@ -43,8 +43,31 @@ async def check():
     assert order == ["first", "second"], "the second came first"
 """
 
+SOCKETS = """
+import socket
+import threading
+
+def check():
+    left, right = socket.socketpair()
+    with left, right:
+
+        def send():
+            left.sendall(b"(")
+            left.sendall(b")")
+
+        threads = [threading.Thread(target=send) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert right.recv(10) == b"()()()", "a message in the middle of another"
+"""
+
 CORRECT = """
 import asyncio
+import contextlib
+import socket
+import socketserver
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +101,33 @@ def threads():
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(abs, [-1, -2, -3])) == [1, 2, 3]
 
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(line)
+
+def sockets():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.001,))
+        thread.start()
+        with socket.create_connection(server.server_address, 10) as client, client.makefile("rb") as file:
+            for number in range(5):
+                client.sendall(b"%d\\n" % number)
+            client.shutdown(socket.SHUT_WR)
+            assert file.read() == b"0\\n1\\n2\\n3\\n4\\n"
+            into = bytearray(10)
+            assert (client.recv_into(into), client.recv(10)) == (0, b"")
+        server.shutdown()
+        thread.join()
+    left, right = socket.socketpair()
+    with left, right:
+        left.settimeout(0.01)
+        with contextlib.suppress(TimeoutError):
+            left.recv(1)
+            raise AssertionError("nobody has sent anything")
+        assert left.sendmsg([b"a", b"b"]) == 2 and right.recvmsg(10)[0] == b"ab"
+        assert left.send.__name__ == "send"
+
 async def tasks():
     async def echo(reader, writer):
         writer.write(await reader.readexactly(5))
@@ -103,7 +153,7 @@ async def tasks():
 """
 
 
-@pytest.mark.parametrize("code", [THREADS, TIMERS], ids=["threads", "timers"])
+@pytest.mark.parametrize("code", [THREADS, TIMERS, SOCKETS], ids=["threads", "timers", "sockets"])
 def test_what_relies_on_luck_fails(run: Runner, code: str) -> None:
     """Far more often than without."""
     plain, racing = run(code, count=40), run(code, count=40, race=True)
@@ -112,9 +162,9 @@ def test_what_relies_on_luck_fails(run: Runner, code: str) -> None:
     assert plain.failed < racing.failed  # how often by itself, the machine decides
 
 
-@pytest.mark.parametrize("target", ["threads", "tasks"])
+@pytest.mark.parametrize("target", ["threads", "sockets", "tasks"])
 def test_correct_code_cannot_tell(run: Runner, target: str) -> None:
-    """Locks, queues, conditions, pools; streams, fair locks and threads beside the loop."""
+    """Locks, queues, conditions, pools; servers in threads; streams, fair locks and threads beside the loop."""
     summary = run(CORRECT, target, count=30, race=True)
 
     assert (summary.passed, summary.failed) == (30, 0)
@@ -128,7 +178,7 @@ def test_the_order_that_asyncio_promises_is_kept(run: Runner) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("target", ["threads", "tasks"])
+@pytest.mark.parametrize("target", ["threads", "sockets", "tasks"])
 def test_correct_code_of_another_python(run: Runner, target: str, tmp_path: Path) -> None:
     """From 3.13 on locks are classes; wake-ups have the same name."""
     python = other_python(lambda version: version >= (3, 13))
