@@ -35,6 +35,9 @@ class Provoking(TypedDict, total=False):
     freeze: str | None
     clock: str | None
     gc: int | None
+    max_fds: int | None
+    ports: int | None
+    temp_space: int | str | None
     best_effort: bool | None
 
 

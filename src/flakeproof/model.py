@@ -183,6 +183,12 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """What the time of day is: `boundaries`, a shift in seconds with its sign, or the instant at which trials begin."""
     gc: int | None = None
     """Allocations after which garbage is collected, on average."""
+    max_fds: int | None = None
+    """Descriptors for which there is room in each trial, beyond those that are open when it begins."""
+    ports: int | None = None
+    """Ephemeral ports of the network that each worker process then has to itself."""
+    temp_space: int | None = None
+    """Bytes for which there is room in the temporary folder of each trial."""
     records_places: bool = False
     """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
 

@@ -20,6 +20,7 @@ from flakeproof_worker.loaded import Loaded
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.output import Output
 from flakeproof_worker.perturb.applied import prepare
+from flakeproof_worker.perturb.confinement import confine
 from flakeproof_worker.reporter import Reporter
 from flakeproof_worker.sanitize.start import watch_for
 from flakeproof_worker.targets import with_target
@@ -38,14 +39,25 @@ def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, st
             kernel.die_with(order["coordinator"])
         if any(order["perturbations"].get(name) for name in ("cpus", "cpu_quota", "nice")):
             importlib.import_module("flakeproof_worker.perturb.placement").take_place(order)
-        _work(channel, order, board_descriptor, import_by_path)
+        try:
+            rooms = confine(order)
+        except OSError as error:
+            channel.send({"type": "unloadable", "kind": "hindered", "message": str(error.strerror), "details": ""})
+            os._exit(0)
+        _work(channel, order, rooms, board_descriptor, import_by_path)
         _run_exit_handlers()
     except BaseException as error:
         end_at_once(error)
     os._exit(0)
 
 
-def _work(channel: Channel, order: Message, board_descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
+def _work(
+    channel: Channel,
+    order: Message,
+    rooms: list[str],
+    board_descriptor: int,
+    import_by_path: Callable[[str, str], None],
+) -> None:
     words = board.words_of(board_descriptor, order["lanes"])
     board.seal(board_descriptor)
     os.close(board_descriptor)
@@ -56,7 +68,8 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
     environment = dict(os.environ)
     watch = watch_for(order)  # before anything of the user's is imported
     said_bye = False
-    perturbed = prepare(order["perturbations"], order["target"], order["scratch"])
+    together = order["lanes"] if order["isolation"] == "shared" else 1
+    perturbed = prepare(order["perturbations"], order["target"], order["scratch"], together)
     start = perf_counter_ns()
 
     def begin(loaded: Loaded) -> None:
@@ -76,6 +89,7 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
             grace=order["grace"],
             scratch=order["scratch"],
             temporary=order["temporary"],
+            rooms=rooms,
             run_seed=order["seed"],
             environment=environment,
             sanitize=order["sanitize"],

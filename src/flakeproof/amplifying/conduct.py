@@ -1,15 +1,16 @@
 """An amplification from start to end: what can be tried, the search, and the line at which a pause matters."""
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from flakeproof.amplifying.bench import Bench
+from flakeproof.amplifying.amplification import raising
 from flakeproof.amplifying.levels import DELAY, Level, factors_of, is_of_timing, levels_for, values_of
 from flakeproof.amplifying.model import PLAIN, Batch, Found, Setting, Source, Stop
-from flakeproof.amplifying.result import raising
 from flakeproof.amplifying.search import search
+from flakeproof.amplifying.trying import Bench
 from flakeproof.delays import DelayFinding, find_line
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.stop import Stop as Signal
@@ -20,9 +21,9 @@ from flakeproof.verdict import INTERRUPTED
 
 VariantOf = Callable[[Mapping[str, str]], RunSpec]
 """The run of the target with these settings on top of its own; raises UsageError for what cannot be."""
-_LINE_SHARE = 0.2
+_LINE_SHARE = 0.25
 """Of the time, for the line at which a pause matters."""
-_LEAST_LINE = 5.0
+_LEAST_LINE = 4.0
 
 
 @dataclass(frozen=True)
@@ -105,20 +106,30 @@ def _interrupt(reason: Signal) -> None:
 def _possible(request: Request, levels: Iterable[Level]) -> tuple[list[Level], list[str]]:
     """Those that can be tried here, and why others cannot."""
     own = {level.factor for level in request.added}
-    found: list[Level] = []
+    known = [*(level for level in levels if level.factor not in own), *request.added]
+    if unknown := sorted(set(request.only) - {level.factor for level in known}):
+        names = ", ".join(dict.fromkeys(level.factor for level in known))
+        raise UsageError(f"--only {unknown[0]} is nothing that can be tried for this target", f"there is: {names}")
+    found = list(request.added)
+    for level in request.added:
+        request.variant(level.values)  # what the user has written has to mean something
     left_out: list[str] = []
-    for level in [*(level for level in levels if level.factor not in own), *request.added]:
-        if level.values.keys() & set(request.fixed) or (request.only and level.factor not in request.only):
+    for level in known:
+        if level.factor in own or level.values.keys() & set(request.fixed):
+            continue
+        if request.only and level.factor not in request.only:
             continue
         try:
             spec = request.variant({**level.values, "best-effort": "yes"})
         except UsageError as error:
-            left_out.append(f"{' '.join(level.words)}: {error.message}")
+            left_out.append(f"{shlex.join(level.words)}: {error.message}")
             continue
         if spec.left_out:
             left_out += spec.left_out
         else:
             found.append(level)
+    if not found:
+        raise UsageError("there is nothing to try", "let --only name more, or ask for less with the options of `run`")
     return found, left_out
 
 

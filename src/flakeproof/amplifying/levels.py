@@ -12,8 +12,8 @@ from flakeproof.scenarios.catalogue import SCENARIOS
 YES = "yes"
 """Value of a setting that is on or off."""
 _SHORT = {"workers": "-w"}
-_CROWDS = (2, 8)
-"""So many times the workers that there are otherwise."""
+_CROWDS = (2, 8, 25)
+"""So many times the workers that there are otherwise, or that there are cores."""
 _TIMING: Mapping[str, Sequence[str]] = {
     "noise": ("mild", "strong"),
     "cpus": ("1",),
@@ -91,8 +91,8 @@ def levels_for(spec: RunSpec, items: int) -> Iterator[Level]:
 
 
 def _crowds(spec: RunSpec) -> Iterator[Level]:
-    fewest = len(os.sched_getaffinity(0))
-    counts = {times * max(spec.workers, fewest if times > _CROWDS[0] else 1) for times in _CROWDS}
+    cores = len(os.sched_getaffinity(0))
+    counts = {times * max(spec.workers, cores) for times in _CROWDS}
     for count in sorted(counts | {1}):
         if count != spec.workers:
             yield Level("workers", str(count), {"workers": str(count)})

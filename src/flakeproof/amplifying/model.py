@@ -130,7 +130,7 @@ class Counts(Record, frozen=True, kw_only=True):
 
 
 class Effect(Record, frozen=True, kw_only=True):
-    """What one level of one factor does, from all batches of the screening, the other factors on or off at random."""
+    """What one level of one factor does."""
 
     factor: str
     level: str
@@ -146,6 +146,9 @@ class Effect(Record, frozen=True, kw_only=True):
     with_it: Counts
     without: Counts
     """While the factor was off."""
+    beside: Setting | None = None
+    """What else was on all the time, if it is known from the confirmation; None if it is known from the screening, with
+    the other factors on or off at random."""
 
 
 class Pair(Record, frozen=True, kw_only=True):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof import preset_file
+from flakeproof.amplifying.amplification import Amplification, Tried, exit_code
 from flakeproof.amplifying.conduct import Amplified, Request, amplify
 from flakeproof.amplifying.levels import Level, values_of, words_of
-from flakeproof.amplifying.result import Amplification, Tried, exit_code
 from flakeproof.cli.retyping import options_typed, target_typed
 from flakeproof.cli.running import options_in, wanted_by
 from flakeproof.cli.session import command_name, ignore_signals, pairs, settings

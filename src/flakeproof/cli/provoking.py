@@ -69,6 +69,18 @@ Gc = Annotated[
     str | None,
     text_option("--gc", help="Collect garbage every N allocations, about.", panel=_PANEL, metavar="N"),
 ]
+MaxFds = Annotated[
+    str | None,
+    text_option("--max-fds", help="Room for N more descriptors in each test.", panel=_PANEL, metavar="N"),
+]
+Ports = Annotated[
+    str | None,
+    text_option("--ports", help="N ephemeral ports, in a network of its own.", panel=_PANEL, metavar="N"),
+]
+TempSpace = Annotated[
+    str | None,
+    text_option("--temp-space", help="Room for so much in each test's temporary folder.", panel=_PANEL, metavar="SIZE"),
+]
 BestEffort = Annotated[
     bool,
     typer.Option(
@@ -85,6 +97,9 @@ PROVOKING: Mapping[str, Any] = {
     "freeze": Freeze,
     "clock": Clock,
     "gc": Gc,
+    "max_fds": MaxFds,
+    "ports": Ports,
+    "temp_space": TempSpace,
     "best_effort": BestEffort,
 }
 """Their names as arguments of a command, and what Typer reads."""

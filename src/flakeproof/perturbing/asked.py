@@ -1,5 +1,6 @@
 """From settings to the perturbations of a run, and back to the words of a command line."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,23 +29,38 @@ def perturbations_of(config: "Config", target: Target, isolation: Isolation) -> 
 
     Raises UsageError for what can mean nothing, and for what is not possible, unless the best effort is enough.
     """
+    given = {name: value for name in KINDS if (value := config.get(name)) is not None}
+    return _possible(given, target, isolation, config.source, best_effort=bool(config.get("best-effort")))
+
+
+def perturbations_in(values: Mapping[str, str], target: Target, isolation: Isolation) -> Asked:
+    """Those that are written in `values`, by the names of their settings; what is not possible here is left out.
+
+    Raises UsageError for what can mean nothing, ValueError for what cannot be read.
+    """
+    parsed = {name: KINDS[name].parse(value) for name, value in values.items()}
+    return _possible(parsed, target, isolation, "--{}".format, best_effort=True)
+
+
+def _possible(
+    given: Mapping[str, Any], target: Target, isolation: Isolation, source: Callable[[str], str], *, best_effort: bool
+) -> Asked:
     values: dict[str, Any] = {}
     left_out = []
-    for kind in KINDS.values():
-        given = config.get(kind.setting)
-        if given is None or (kind.only_python and isinstance(target, CommandTarget)):
+    for name, written in given.items():
+        kind = KINDS[name]
+        if kind.only_python and isinstance(target, CommandTarget):
             continue
-        value = kind.read(given)
-        source = config.source(kind.setting)
-        kind.check(value, source, target)
+        value = kind.read(written)
+        kind.check(value, source(name), target)
         hindrance = _of_isolation(kind, isolation) or kind.hindrance(value, target)
         if hindrance is None:
             values[kind.field] = value
-        elif config.get("best-effort"):
-            left_out.append(f"{source} is left out: {hindrance.why}")
+        elif best_effort:
+            left_out.append(f"{source(name)} is left out: {hindrance.why}")
         else:
             remedy = f"{hindrance.remedy}; or do without: --best-effort"
-            raise UsageError(f"{source} is not possible here: {hindrance.why}", remedy)
+            raise UsageError(f"{source(name)} is not possible here: {hindrance.why}", remedy)
     return Asked(Perturbations(**values), left_out)
 
 

@@ -9,9 +9,12 @@ from flakeproof.perturbing.delays import DELAY
 from flakeproof.perturbing.freeze import FREEZE
 from flakeproof.perturbing.garbage import GC
 from flakeproof.perturbing.kind import Kind
+from flakeproof.perturbing.max_fds import MAX_FDS
 from flakeproof.perturbing.nice import NICE
 from flakeproof.perturbing.noise import NOISE
+from flakeproof.perturbing.ports import PORTS
 from flakeproof.perturbing.race import RACE
+from flakeproof.perturbing.temp_space import TEMP_SPACE
 
 KINDS: Mapping[str, Kind] = {
     kind.setting: kind
@@ -25,6 +28,9 @@ KINDS: Mapping[str, Kind] = {
         FREEZE,
         CLOCK,
         GC,
+        MAX_FDS,
+        PORTS,
+        TEMP_SPACE,
     )
 }
 """By the names of their settings."""

@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Iterator
 
+from flakeproof.amplifying.amplification import Amplification
 from flakeproof.amplifying.model import Effect, Found, Kind, Pair, Rate, Setting, Source, Stop
-from flakeproof.amplifying.result import Amplification
-from flakeproof.text import duration, lower, number, one_line, plural, probability, share, upper
+from flakeproof.text import duration, lower, number, one_line, plural, probability, share, speed, upper
 
 _OTHER = 120
 _DOES = {Kind.RAISES: "raises it", Kind.LOWERS: "lowers it"}
@@ -22,7 +22,7 @@ def results(found: Amplification) -> Iterator[str]:
     for text in found.left_out:
         yield f"Not tried: {text}"
     trials = found.found.trials if found.found is not None else sum(batch.trials for batch in found.batches)
-    yield f"Duration: {duration(found.elapsed)}, {plural(trials, 'test')} in {plural(len(found.batches), 'batch')}"
+    yield f"Duration: {duration(found.elapsed)}, {plural(trials, 'test')} in {number(len(found.batches))} batches"
     if found.line is not None:
         yield f"Where: {found.line.sentence}"
         if found.line.line is not None:
@@ -42,7 +42,7 @@ def closing(found: Amplification) -> str:
     if known.best is not None:
         much = f"{share(known.best.rate.failures / known.best.rate.trials)} of tests"
         unsure = "" if known.source is not Source.PERTURBED else "; it was never seen to fail without"
-        return f"{_typed(found.options)} makes it fail in {much}{_times(known)}{unsure}"
+        return f"{_typed(found.options)} makes it fail in {much}{_times(known)}{unsure}{_where(found)}"
     if known.stop is Stop.FAILS_PLAIN:
         return "It fails as it is: there is nothing to amplify"
     if known.stop is Stop.BROKEN:
@@ -56,6 +56,11 @@ def closing(found: Amplification) -> str:
         else f"{_rate(known.plain)} as it is"
     )
     return f"Nothing was seen to raise the rate: {seen}"
+
+
+def _where(found: Amplification) -> str:
+    line = found.line.line if found.line is not None else None
+    return f"; a pause at {line.place} ({line.function}) decides" if line is not None and line.raises else ""
 
 
 def _rates(found: Amplification, known: Found) -> Iterator[str]:
@@ -121,9 +126,9 @@ def _times(known: Found) -> str:
     assert known.best is not None
     ratio = known.best.ratio
     if ratio.value is None:
-        return f", as it is in {_bounds(known.plain)}: at least {ratio.low:.2g} times as often"
-    high = "" if ratio.high is None else f" to {ratio.high:.3g}"
-    return f", {ratio.value:.3g} times as often as it is ({ratio.low:.3g}{high})"
+        return f", as it is in {_bounds(known.plain)}: at least {speed(ratio.low)} times as often"
+    high = "" if ratio.high is None else f" to {speed(ratio.high)}"
+    return f", {speed(ratio.value)} times as often as it is ({speed(ratio.low)}{high})"
 
 
 def _rate(rate: Rate) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import flakeproof
-from flakeproof.amplifying.result import Amplification
+from flakeproof.amplifying.amplification import Amplification
 from flakeproof.reports import amplification as lines
 from flakeproof.reports.markdown import code
 from flakeproof.text import duration

@@ -147,7 +147,7 @@ class Children(ABC):
         folder = ""
         try:
             if self.needs_folder:
-                folder = self._spare.pop(lane, "") or folders.make(duty.temporary, trial)
+                folder = self._spare.pop(lane, "") or folders.make(duty.folder_of(lane), trial)
             pid = self.start(lane, trial, seed, folder)
         except OSError as error:
             if folder:

@@ -11,7 +11,7 @@ from flakeproof_worker import folders, kernel
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
-from flakeproof_worker.lanes.spawn import spawn
+from flakeproof_worker.lanes.spawn import spawn, spawn_with_few
 from flakeproof_worker.output import Output
 
 _HASH_SEED = "PYTHONHASHSEED"
@@ -51,7 +51,10 @@ class _Commands(Children):
         argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
         own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
         environment = {_HASH_SEED: str(seed), **self._environment, **own}
-        pid = spawn(self._program, argv, environment, self.outputs[lane])
+        if (room := self.duty.perturbations.get("max_fds")) is not None:
+            pid = spawn_with_few(room, self._program, argv, environment, self.outputs[lane])
+        else:
+            pid = spawn(self._program, argv, environment, self.outputs[lane])
         self.settle(pid)
         return pid
 

@@ -24,12 +24,15 @@ class Perturbation(Protocol):
         """It has ended."""
 
 
-def prepare(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> Callable[[Loaded], Loaded]:
+def prepare(
+    asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, together: int = 1
+) -> Callable[[Loaded], Loaded]:
     """Get ready for what was `asked` for; the result puts it around what has been loaded.
 
-    `scratch` is the folder of the run, which what is seen is written to.
+    `scratch` is the folder of the run, which what is seen is written to; `together` how many trials a process runs at
+    once.
     """
-    perturbations = _made(asked, target, scratch)
+    perturbations = _made(asked, target, scratch, together)
     if not perturbations:
         return lambda loaded: loaded
     for perturbation in perturbations:
@@ -37,7 +40,7 @@ def prepare(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -
     return _Around(perturbations).put
 
 
-def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> list[Perturbation]:
+def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, together: int) -> list[Perturbation]:
     if target["kind"] == "command":
         return []
     found: list[Perturbation] = []
@@ -66,6 +69,10 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> 
         from flakeproof_worker.perturb.garbage import Garbage
 
         found.append(Garbage(asked["gc"]))
+    if asked.get("max_fds"):
+        from flakeproof_worker.perturb.few_descriptors import FewDescriptors
+
+        found.append(FewDescriptors(asked["max_fds"] * together))
     return found
 
 

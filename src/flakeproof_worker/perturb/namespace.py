@@ -1,0 +1,138 @@
+"""A network or mounts of this process and its children alone (Linux namespaces), which end with the last of them.
+
+It takes the capability CAP_SYS_ADMIN, or else a user namespace, which most systems let everybody make. In one that is
+made here user and group are the same as before, and what it permits beyond that is given up before anything of the
+user's runs: a file that may not be read outside may not be read inside.
+
+Run as a program (`namespace.py network` or `namespace.py mount`) it tries whether that is permitted here, and says why
+not on stderr. Sources: unshare(2), user_namespaces(7), netdevice(7), capabilities(7).
+"""
+
+import ctypes
+import errno
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+
+_CLONE_NEWNS = 0x0002_0000  # include/uapi/linux/sched.h
+_CLONE_NEWUSER = 0x1000_0000
+_CLONE_NEWNET = 0x4000_0000
+_MS_REC, _MS_PRIVATE = 0x4000, 0x4_0000  # include/uapi/linux/mount.h
+_MS_NOSUID, _MS_NODEV = 2, 4
+_SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914  # include/uapi/linux/sockios.h
+_IFF_UP = 1
+_INTERFACE_REQUEST = "16sH22x"
+_CAPABILITY_VERSION_3 = 0x2008_0522  # include/uapi/linux/capability.h
+_TRY_SECONDS = 20
+_REFUSED = {errno.EPERM, errno.EACCES}
+
+
+def enter_network_namespace() -> None:
+    """Have a network of one's own, in which nothing is up yet, from now on and for all children.
+
+    Only while the process has a single thread. Raises OSError, which says what is missing.
+    """
+    _enter(_CLONE_NEWNET, "a network namespace")
+
+
+def enter_mount_namespace() -> None:
+    """Have mounts of one's own, of which nobody else ever sees any. Conditions and errors as for the network."""
+    _enter(_CLONE_NEWNS, "a mount namespace")
+    _call("mount", b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
+
+
+def bring_up_loopback() -> None:
+    """Let 127.0.0.1 and ::1 be reached in the network of this process. Raises OSError."""
+    from fcntl import ioctl
+    from socket import AF_INET, SOCK_DGRAM, socket
+
+    with socket(AF_INET, SOCK_DGRAM) as any_socket:
+        asked = struct.pack(_INTERFACE_REQUEST, b"lo", 0)
+        name, flags = struct.unpack(_INTERFACE_REQUEST, ioctl(any_socket, _SIOCGIFFLAGS, asked))
+        ioctl(any_socket, _SIOCSIFFLAGS, struct.pack(_INTERFACE_REQUEST, name, flags | _IFF_UP))
+
+
+def mount_memory(folder: str, size: int) -> None:
+    """Mount a file system of `size` bytes at `folder`, which lives in memory. Raises OSError."""
+    options = f"size={size},mode=0700,uid={os.geteuid()},gid={os.getegid()}".encode()
+    flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
+    _call("mount", b"flakeproof", os.fsencode(folder), b"tmpfs", flags, options)
+
+
+def give_up_privileges() -> None:
+    """Have no more rights than outside: those that a user namespace has brought with it go. Raises OSError."""
+    if _made_user_namespace:
+        header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
+        _call("capset", header, bytes(24))
+
+
+def possible(what: str = "network") -> str | None:
+    """Why a namespace for `what` (network, mount) is not permitted here, None if it is; nothing of it stays."""
+    if not sys.platform.startswith("linux"):
+        return "it needs namespaces, which only Linux has"
+    words = [sys.executable, "-I", "-S", __file__, what]
+    try:
+        ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_TRY_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"whether it is permitted cannot be tried: {error}"
+    if ended.returncode == 0:
+        return None
+    return (ended.stderr.strip().splitlines() or [f"trying it ended with {ended.returncode}"])[-1]
+
+
+_made_user_namespace = False
+
+
+def _enter(kind: int, words: str) -> None:
+    global _made_user_namespace
+    try:
+        _call("unshare", kind)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise OSError(error.errno, f"{words}: {error.strerror}") from None
+    else:
+        return
+    user, group = os.geteuid(), os.getegid()
+    try:
+        _call("unshare", _CLONE_NEWUSER | kind)
+        _made_user_namespace = True
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            _write(f"/proc/self/{name}", text)
+    except OSError as error:
+        why = "no more can be made (user.max_user_namespaces)" if error.errno == errno.ENOSPC else error.strerror
+        missing = f"{words} takes the capability CAP_SYS_ADMIN, or else a user namespace"
+        raise OSError(error.errno, f"{missing}, and this process has neither: {why}") from None
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _call(name: str, *arguments: object) -> None:
+    function: Callable[..., int] = getattr(ctypes.CDLL(None, use_errno=True), name)
+    if function(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _try(what: str) -> None:
+    if what == "network":
+        enter_network_namespace()
+        bring_up_loopback()
+    else:
+        enter_mount_namespace()
+        mount_memory("/proc", 4096)  # any folder will do: nobody else sees it
+    give_up_privileges()
+
+
+if __name__ == "__main__":
+    try:
+        _try(sys.argv[1])
+    except OSError as failed:
+        sys.exit(str(failed.strerror or failed))
