@@ -38,6 +38,12 @@ class Provoking(TypedDict, total=False):
     max_fds: int | None
     ports: int | None
     temp_space: int | str | None
+    reverse: bool | None
+    hash_seed: int | str | None
+    random_seed: int | str | None
+    timezone: str | None
+    locale: str | None
+    network: str | None
     best_effort: bool | None
 
 

@@ -180,7 +180,8 @@ class Perturbations(Record, frozen=True, kw_only=True):
     freeze: Freeze | None = None
     """Pauses in which processes of a test stand still."""
     clock: str | None = None
-    """What the time of day is: `boundaries`, a shift in seconds with its sign, or the instant at which trials begin."""
+    """What the time of day is: `boundaries`, a shift in seconds with its sign, the instant at which trials begin, or
+    `x` and how many times as fast as the true one it goes."""
     gc: int | None = None
     """Allocations after which garbage is collected, on average."""
     max_fds: int | None = None
@@ -189,6 +190,18 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """Ephemeral ports of the network that each worker process then has to itself."""
     temp_space: int | None = None
     """Bytes for which there is room in the temporary folder of each trial."""
+    reverse: bool = False
+    """Whether the tests of a pass run in the reverse of their order."""
+    hash_seed: str | None = None
+    """PYTHONHASHSEED: a number, or `random` for one of each process, whatever the environment says."""
+    random_seed: str | None = None
+    """What global generators start from in each trial: a number, or `each` for the seed of the trial."""
+    timezones: list[str] = []
+    """Names of the zones that TZ is drawn from; of one, it is that."""
+    locales: list[str] = []
+    """Names that LC_ALL and LANG are drawn from; of one, they are that."""
+    network: str | None = None
+    """`none`: nothing but loopback can be reached."""
     records_places: bool = False
     """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
 
