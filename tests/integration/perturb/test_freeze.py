@@ -7,12 +7,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 from tests.integration.perturb.conftest import below, is_alive, standing_still, until
 
 import flakeproof
+from flakeproof.config import load
+from flakeproof.engine.execute import execute
 from flakeproof.errors import UsageError
+from flakeproof.events import AnyEvent, TrialFailed
+from flakeproof.model import Freeze, Outcome, Perturbations
+from flakeproof.runspec import build
+from flakeproof.targets.command import CommandLine
+from flakeproof_worker.perturb.freeze import Pause, pauses
+from flakeproof_worker.seeds import trial_seed
 
 GAPS = """
 import time
@@ -73,17 +82,25 @@ def test_it_is_replayed(tmp_path: Path) -> None:
     assert "Test 1 failed again, in the same way" in again
 
 
-def test_a_frozen_test_hears_that_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gets the signal that asks it to end, and the time to do so; and that it stood still does not count as late."""
-    monkeypatch.chdir(tmp_path)
+def test_a_frozen_test_hears_that_its_time_is_over(tmp_path: Path) -> None:
+    """It gets the signal that asks it to end, and can do so, in the middle of what would be a long pause."""
     script = "trap 'echo told; exit 1' TERM; while :; do :; done"
+    asked = Freeze(least=120, most=120, share=0.99)
+    seed = next(seed for seed in range(1000) if 0.8e9 < _first_pause(asked, seed).after < 1e9)
+    settings = {"count": 1, "workers": 1, "seed": seed, "timeout": "1.3s", "grace": "20s"}
+    spec = build(CommandLine(["sh", "-c", script], False, {}), load(settings, {}, tmp_path), {}, tmp_path)
+    spec = msgspec.structs.replace(spec, perturbations=Perturbations(freeze=asked))
+    events: list[AnyEvent] = []
 
-    summary = flakeproof.run(
-        ["sh", "-c", script], count=3, workers=3, freeze="1s@p=0.9", seed=7, timeout=1.0, grace=20, store=tmp_path / "s"
-    )
+    execute(spec, "frozen", tmp_path, [events.append], None)
 
-    assert summary.outcomes == {"timed out": 3}
-    assert "told" in summary.signatures[0].example.output
+    (failure,) = [event.failure for event in events if isinstance(event, TrialFailed)]
+    assert failure.outcome is Outcome.TIMED_OUT
+    assert failure.output == "told\n"
+
+
+def _first_pause(asked: Freeze, seed: int) -> Pause:
+    return next(pauses(msgspec.to_builtins(asked), trial_seed(seed, 1)))
 
 
 def test_nothing_stands_still_after_the_coordinator_was_killed(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ import flakeproof
 from flakeproof.engine.surroundings import cpus_of, loads_of
 from flakeproof.events import AnyEvent, Noted
 from flakeproof.model import Load, Perturbations
+from flakeproof_worker.perturb import load
 
+PROGRAMS = Path(load.__file__).parent
 COUNT = """
 import os
 import time
@@ -99,6 +101,22 @@ def test_it_dies_with_the_coordinator(program: str, tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     until(lambda: not any(map(is_alive, found)))
+
+
+def test_a_leash_ends_all_that_its_program_has_started() -> None:
+    """Also what leads a session of its own, and whose parent has gone."""
+    script = "sleep 600 & (setsid sleep 600 &) ; echo; wait"
+    words = [str(PROGRAMS / "leash.py"), "0", str(os.getpid()), needed("sh"), "-c", script]
+    with subprocess.Popen([sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as leash:
+        assert leash.stdin is not None
+        assert leash.stdout is not None
+        leash.stdout.readline()
+        until(lambda: sum(words[0] == "sleep" for _, words in below(leash.pid)) == 2)
+        found = [child for child, _ in below(leash.pid)]
+        leash.stdin.close()
+        leash.wait()
+    assert leash.returncode == 0
+    assert not any(map(is_alive, found))
 
 
 def test_noise_that_ends_early_is_told(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
