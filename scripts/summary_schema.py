@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from flakeproof.amplifying import amplification
 from flakeproof.comparison import summary as comparison
 from flakeproof.diagnosing import model as diagnosing
 from flakeproof.fdtrace import findings
@@ -17,6 +18,8 @@ if __name__ == "__main__":
     (_DOCS / "comparison.schema.json").write_bytes(written)
     written = schema_of(diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION)
     (_DOCS / "diagnosis.schema.json").write_bytes(written)
+    written = schema_of(amplification.Amplification, "amplification", amplification.SCHEMA_VERSION)
+    (_DOCS / "amplification.schema.json").write_bytes(written)
     written = schema_of(findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION)
     (_DOCS / "fdtrace.schema.json").write_bytes(written)
     written = schema_of(isolation.Isolation, "isolation", isolation.SCHEMA_VERSION)

@@ -12,12 +12,12 @@ import msgspec
 from flakeproof.clock import monotonic_ns
 from flakeproof.delay_search import MOST_CANDIDATES, Pause, Place, Probed
 from flakeproof.delay_sites import writes_from
+from flakeproof.engine.ended import Ended
 from flakeproof.engine.execute import execute
+from flakeproof.engine.stop import StoppedError
 from flakeproof.errors import CannotRunError
-from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialLost, TrialSkipped, TrialsPassed
 from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
 from flakeproof.verdict import INTERRUPTED, TERMINATED
-from flakeproof_worker.durations import RATIO
 from flakeproof_worker.perturb.draws import active
 from flakeproof_worker.perturb.places import NAME
 from flakeproof_worker.seeds import trial_seed
@@ -29,14 +29,6 @@ _START = 0.4
 _LEAST_TIMEOUT = 5.0
 _TIMES = 20.0
 """A trial may take so many times what one without pauses takes, plus its pauses."""
-
-
-class StoppedError(Exception):
-    """A signal has ended a probe."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Probes:
@@ -114,7 +106,7 @@ class Probes:
             found.append(Probed(chosen, ended.failed.get(trial, ())))
         return found
 
-    def _run(self, perturbations: Perturbations, count: int, folder: Path) -> "_Ended":
+    def _run(self, perturbations: Perturbations, count: int, folder: Path) -> Ended:
         self._number += 1
         paused = sum(delay.share * delay.most for delay in perturbations.delays)
         limit = max(_LEAST_TIMEOUT, _TIMES * (self._trial + paused)) if self._trial else math.inf
@@ -126,7 +118,7 @@ class Probes:
             timeout=_shorter(limit, self._spec.timeout),
         )
         self._next += count
-        ended = _Ended()
+        ended = Ended()
         execute(spec, f"search-{self._number}", folder, [ended.add], None)
         if ended.stopped in (INTERRUPTED, TERMINATED):
             raise StoppedError(ended.stopped)
@@ -161,45 +153,6 @@ def _delay(pause: Pause) -> Delay:
         probability=pause.probability,
         share=pause.share,
     )
-
-
-class _Ended:
-    """How the trials of a probe ended."""
-
-    def __init__(self) -> None:
-        self.failed: dict[int, frozenset[str]] = {}
-        self.without_result: set[int] = set()
-        self.elapsed = 0.0
-        self.stopped: str | None = None
-        self._passed = 0
-        self._timed = 0
-        self._seconds = 0.0
-
-    @property
-    def trials(self) -> int:
-        """That have a result."""
-        return self._passed + len(self.failed)
-
-    @property
-    def duration(self) -> float:
-        """Seconds of a trial, on average."""
-        return self._seconds / self._timed if self._timed else 0.0
-
-    def add(self, event: AnyEvent) -> None:
-        match event:
-            case TrialFailed():
-                self._timed += 1
-                self._seconds += event.failure.duration
-                names = frozenset(failure.signature for failure in (event.failure, *event.further))
-                self.failed[event.failure.trial] = names
-            case TrialSkipped() | TrialLost():
-                self.without_result.add(event.trial)
-            case TrialsPassed():
-                self._passed += event.count
-                self._timed += sum(count for _, count in event.durations)
-                self._seconds += sum(count * RATIO**bucket / 1e9 for bucket, count in event.durations)
-            case RunEnded():
-                self.elapsed, self.stopped = event.elapsed, event.stopped
 
 
 def _places(lines: Sequence[str], trials: int) -> list[Place]:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from flakeproof.delay_probes import Probes, StoppedError
+from flakeproof.delay_probes import Probes
 from flakeproof.delay_search import PAUSES, Confirmed, search
+from flakeproof.engine.stop import StoppedError
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Record, RunSpec
 from flakeproof.stats.proportion import clopper_pearson

@@ -9,7 +9,7 @@ from flakeproof import presets
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
-from flakeproof.perturbing.asked import perturbations_of, yields
+from flakeproof.perturbing.asked import Surroundings, perturbations_of, yields
 from flakeproof.perturbing.kinds import KINDS
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.stats.threshold import trials_without_failure
@@ -62,7 +62,7 @@ def build(
         config, scenario, preset.workers, one_each=one_at_a_time(target, isolation), provokes=provokes
     )
     several = isolation is Isolation.SHARED and workers > processes
-    asked = perturbations_of(config, target, several=several)
+    asked = perturbations_of(config, Surroundings(target, isolation, several))
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     return RunSpec(
         target=target,

@@ -8,8 +8,9 @@ from pathlib import Path, PurePath
 _UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _PLAIN = re.compile(r"\+?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-zµ]*)")
-
-
+_SIZE_NAMES = {"GiB": 1 << 30, "GB": 10**9, "MiB": 1 << 20, "MB": 10**6, "KiB": 1 << 10, "kB": 1000, "B": 1}
+_SIZES = {"": 1, **{name.lower(): unit for name, unit in _SIZE_NAMES.items()}}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
 _WHOLE = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+|\d+(?:_\d+)+)", re.ASCII)
 _MOST_DIGITS = 60
 _LEAST_SHOWN = 1e-12
@@ -61,6 +62,23 @@ def parse_duration(text: str) -> float:
     if not compact or position != len(compact) or not math.isfinite(seconds):
         raise ValueError(f"{shortened(text)!r} is not a duration; write it like 500ms, 90s, 1m30s or 2h")
     return seconds
+
+
+def parse_size(text: str) -> int:
+    """Bytes in `64KiB`, `1MB` or `4096`: kB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024.
+
+    Raises ValueError for anything else.
+    """
+    found = _SIZE.fullmatch(text.strip().lower())
+    if found is None or found[2] not in _SIZES:
+        raise ValueError(f"{shortened(text)!r} is no size; write it like 64KiB, 1MB or 2GiB")
+    return round(float(found[1]) * _SIZES[found[2]])
+
+
+def size(count: int) -> str:
+    """`4KiB`, `1MB`, `999B`: so many bytes in the largest unit of which they are whole ones."""
+    whole = [name for name, unit in _SIZE_NAMES.items() if count % unit == 0]
+    return f"{count // _SIZE_NAMES[whole[0]]}{whole[0]}"
 
 
 def parse_rate(text: str) -> float:

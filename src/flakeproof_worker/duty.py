@@ -1,7 +1,7 @@
 """What every kind of lane works with."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
@@ -36,6 +36,8 @@ class Duty:
     """Folder for files without a name."""
     temporary: str
     """Folder in which trials get folders of their own; "" where they get none."""
+    rooms: Sequence[str]
+    """Where these are with `--temp-space`: for each lane. Otherwise none."""
     run_seed: int
     environment: Mapping[str, str]
     """Of this process at its start, before any code of the user ran."""
@@ -50,6 +52,10 @@ class Duty:
     loaded: Loaded
     owner: bool = True
     """False in a copy of this process that a trial made with fork(2): such a copy must never report."""
+
+    def folder_of(self, lane: int) -> str:
+        """Where the folders of the trials in `lane` are made."""
+        return self.rooms[lane] if self.rooms else self.temporary
 
     def watch_forks(self) -> None:
         """Cut off every copy of this process that a trial makes: it can neither report nor take what is sent to us."""

@@ -20,6 +20,7 @@ from flakeproof_worker.loaded import Loaded
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.output import Output
 from flakeproof_worker.perturb.applied import prepare
+from flakeproof_worker.perturb.confinement import confine
 from flakeproof_worker.reporter import Reporter
 from flakeproof_worker.sanitize.start import watch_for
 from flakeproof_worker.targets import with_target
@@ -36,14 +37,27 @@ def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, st
             os._exit(DISCONNECTED)  # the coordinator has gone before it said anything
         if order["target"]["kind"] != "command":  # the lane of commands has to end these itself
             kernel.die_with(order["coordinator"])
-        _work(channel, order, board_descriptor, import_by_path)
+        if any(order["perturbations"].get(name) for name in ("cpus", "cpu_quota", "nice")):
+            importlib.import_module("flakeproof_worker.perturb.placement").take_place(order)
+        try:
+            rooms = confine(order)
+        except OSError as error:
+            channel.send({"type": "unloadable", "kind": "hindered", "message": str(error.strerror), "details": ""})
+            os._exit(0)
+        _work(channel, order, rooms, board_descriptor, import_by_path)
         _run_exit_handlers()
     except BaseException as error:
         end_at_once(error)
     os._exit(0)
 
 
-def _work(channel: Channel, order: Message, board_descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
+def _work(
+    channel: Channel,
+    order: Message,
+    rooms: list[str],
+    board_descriptor: int,
+    import_by_path: Callable[[str, str], None],
+) -> None:
     words = board.words_of(board_descriptor, order["lanes"])
     board.seal(board_descriptor)
     os.close(board_descriptor)
@@ -54,7 +68,8 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
     environment = dict(os.environ)
     watch = watch_for(order)  # before anything of the user's is imported
     said_bye = False
-    perturbed = prepare(order["perturbations"], order["target"], order["scratch"])
+    together = order["lanes"] if order["isolation"] == "shared" else 1
+    perturbed = prepare(order["perturbations"], order["target"], order["scratch"], together)
     start = perf_counter_ns()
 
     def begin(loaded: Loaded) -> None:
@@ -74,6 +89,7 @@ def _work(channel: Channel, order: Message, board_descriptor: int, import_by_pat
             grace=order["grace"],
             scratch=order["scratch"],
             temporary=order["temporary"],
+            rooms=rooms,
             run_seed=order["seed"],
             environment=environment,
             sanitize=order["sanitize"],

@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from flakeproof.amplifying import amplification
 from flakeproof.comparison import summary as comparison
 from flakeproof.diagnosing import model as diagnosing
 from flakeproof.fdtrace import findings
@@ -22,6 +23,7 @@ _DOCS = Path(__file__).parent.parent.parent / "docs"
 _PAGE = _DOCS / "summary.schema.json"
 _OF_COMPARISONS = _DOCS / "comparison.schema.json"
 _OF_DIAGNOSES = _DOCS / "diagnosis.schema.json"
+_OF_AMPLIFICATIONS = _DOCS / "amplification.schema.json"
 _OF_TRACES = _DOCS / "fdtrace.schema.json"
 _OF_ISOLATIONS = _DOCS / "isolation.schema.json"
 
@@ -32,6 +34,7 @@ _OF_ISOLATIONS = _DOCS / "isolation.schema.json"
         (_PAGE, Summary, "run", SCHEMA_VERSION),
         (_OF_COMPARISONS, comparison.ComparisonSummary, "comparison", comparison.SCHEMA_VERSION),
         (_OF_DIAGNOSES, diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION),
+        (_OF_AMPLIFICATIONS, amplification.Amplification, "amplification", amplification.SCHEMA_VERSION),
         (_OF_TRACES, findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION),
         (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
     ],

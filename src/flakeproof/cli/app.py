@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import flakeproof
+from flakeproof.cli.amplify import amplify
 from flakeproof.cli.clean import clean
 from flakeproof.cli.command_words import split_command
 from flakeproof.cli.compare import compare
@@ -36,6 +37,7 @@ app = typer.Typer(
 for command, title in (
     (run, "Run a target many times and tell how often it fails."),
     (gate, "Tell whether a target fails less often than allowed; for CI."),
+    (amplify, "Find what makes a target fail more often, and the command that reproduces it."),
     (diagnose, "Find out why a target is flaky."),
     (verify, "Tell whether a change in git mends a flaky test."),
     (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
@@ -107,7 +109,7 @@ def _run() -> int:
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
     """What is for us, and the command after `--`, if there is one."""
     place = words.index("--") if "--" in words else 0
-    taking = {"run", "gate", "verify", "diagnose", "fdtrace"}
+    taking = {"run", "gate", "verify", "amplify", "diagnose", "fdtrace"}
     return split_command(words) if taking & set(words[:place]) else (words, None)
 
 

@@ -8,11 +8,12 @@ import typer
 from flakeproof.cli import options
 from flakeproof.cli.run import run
 
-_KEPT = (
+TARGETING = (
     *("context", "target", "workers", "processes", "isolation", "timeout", "grace", "seed", "python", "loop"),
     *("keyword", "marker", "pytest_args", "private_home", "skip_code", "failure", "ignore", "cwd", "env", "shell"),
     *("server", "settle", "set_"),
 )
+"""Options of `run` that say what is run, and how."""
 Budget = Annotated[
     str | None,
     typer.Option("--budget", help="Time that it may take, about. [2m]", metavar="TIME", show_default=False),
@@ -46,7 +47,7 @@ def _parameters() -> list[inspect.Parameter]:
     taken = inspect.signature(run, eval_str=True).parameters
     own = [inspect.Parameter(name, _KIND, default=None, annotation=kind) for name, kind in _OWN]
     reports = [inspect.Parameter(name, _KIND, default=None, annotation=kind) for name, kind in _REPORTS]
-    kept = [taken[name] for name in _KEPT]
+    kept = [taken[name] for name in TARGETING]
     return [*kept[:2], *own, *kept[2:], *reports]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flakeproof.cli.retyping import typed
 from flakeproof.cli.running import options_in, wanted_by
 from flakeproof.cli.session import command_name, ignore_signals, pairs, settings
 from flakeproof.config import Config
@@ -17,7 +18,7 @@ from flakeproof.diagnosing.model import Diagnosis
 from flakeproof.diagnosing.result import diagnosis, experiment_of
 from flakeproof.diagnosing.rules.standing import Next
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.model import PytestTarget, RunSpec, Target
+from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.reports import diagnosis as lines
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
@@ -120,7 +121,7 @@ def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: st
     """The commands that take the causes further, as they are typed here."""
     program = command_name()
     laboratory = study.laboratory
-    words, all_words = (_words(wanted, target, given) for target in (laboratory.given.target, spec.target))
+    words, all_words = (typed(wanted, target, given) for target in (laboratory.given.target, spec.target))
 
     def run(options: str) -> str:
         return f"{program} run {options} {words}"
@@ -138,22 +139,6 @@ def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: st
         isolate=f"{program} isolate {shlex.quote(victim)}" if victim else "",
         hash_seed=seen.hash_seed if seen is not None and flake is not None else "",
     )
-
-
-def _words(wanted: str | CommandLine | PytestLine, target: Target, given: Mapping[str, Any]) -> str:
-    """The target as it is named on the command line."""
-    settings_of = [word for text in given["set_"] or () for word in ("--set", text)]
-    for option in ("server", "settle", "python", "pytest_args", "cwd"):
-        if given[option] is not None:
-            settings_of += [f"--{option.replace('_', '-')}", given[option]]
-    if isinstance(wanted, CommandLine):
-        variables = [word for name, value in wanted.environment.items() for word in ("--env", f"{name}={value}")]
-        shell = ["--shell"] if wanted.shell else []
-        return shlex.join([*settings_of, *variables, *shell, "--", *wanted.words])
-    if isinstance(wanted, PytestLine):
-        assert isinstance(target, PytestTarget)
-        return shlex.join([*settings_of, *target.arguments, *wanted.options])
-    return shlex.join([*settings_of, wanted])
 
 
 def _renderers(found: Diagnosis) -> Renderers:

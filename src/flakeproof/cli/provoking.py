@@ -28,7 +28,33 @@ Race = Annotated[
 ]
 Noise = Annotated[
     str | None,
-    text_option("--noise", help="Processes that keep the machine busy.", panel=_PANEL, metavar="cpu=2,io=1,memory=1"),
+    text_option(
+        "--noise",
+        help="Processes that keep the machine busy: cpu=2@30%,io=1,memory=1, or mild, or strong.",
+        panel=_PANEL,
+        metavar="KIND=N",
+    ),
+]
+Cpus = Annotated[
+    str | None,
+    text_option("--cpus", help="Pin the tests to N CPUs, and the noise with them.", panel=_PANEL, metavar="N"),
+]
+CpuQuota = Annotated[
+    str | None,
+    text_option("--cpu-quota", help="Share of a CPU that each test gets, 30%.", panel=_PANEL, metavar="SHARE"),
+]
+Nice = Annotated[
+    str | None,
+    text_option("--nice", help="Have tests leave the CPU to others, 0 to 19.", panel=_PANEL, metavar="N"),
+]
+Freeze = Annotated[
+    str | None,
+    text_option(
+        "--freeze",
+        help="Stop processes of a test for moments, 1ms..50ms@p=0.25, for that share of the time.",
+        panel=_PANEL,
+        metavar="TIME",
+    ),
 ]
 Clock = Annotated[
     str | None,
@@ -43,6 +69,18 @@ Clock = Annotated[
 Gc = Annotated[
     str | None,
     text_option("--gc", help="Collect garbage every N allocations, about.", panel=_PANEL, metavar="N"),
+]
+MaxFds = Annotated[
+    str | None,
+    text_option("--max-fds", help="Room for N more descriptors in each test.", panel=_PANEL, metavar="N"),
+]
+Ports = Annotated[
+    str | None,
+    text_option("--ports", help="N ephemeral ports, in a network of its own.", panel=_PANEL, metavar="N"),
+]
+TempSpace = Annotated[
+    str | None,
+    text_option("--temp-space", help="Room for so much in each test's temporary folder.", panel=_PANEL, metavar="SIZE"),
 ]
 Reverse = Annotated[
     bool,
@@ -85,8 +123,15 @@ PROVOKING: Mapping[str, Any] = {
     "delay": Delay,
     "race": Race,
     "noise": Noise,
+    "cpus": Cpus,
+    "cpu_quota": CpuQuota,
+    "nice": Nice,
+    "freeze": Freeze,
     "clock": Clock,
     "gc": Gc,
+    "max_fds": MaxFds,
+    "ports": Ports,
+    "temp_space": TempSpace,
     "reverse": Reverse,
     "hash_seed": HashSeed,
     "random_seed": RandomSeed,

@@ -6,24 +6,25 @@ from dataclasses import dataclass, field
 from flakeproof.delays import DelayFinding
 from flakeproof.diagnosing.budget import Budget
 from flakeproof.diagnosing.decision import decide, is_settled
-from flakeproof.diagnosing.evidence import Counts, Evidence, Factor, Line, Polluters
+from flakeproof.diagnosing.evidence import Counts, Evidence, Factor, Line, Polluters, Provocation
 from flakeproof.diagnosing.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.diagnosing.experiments.company import narrow, run_company, victim_of
 from flakeproof.diagnosing.experiments.isolated import run_isolated
 from flakeproof.diagnosing.experiments.names import ALONE, COMPANY, FRESH, SANITIZED, SHUFFLED
 from flakeproof.diagnosing.experiments.perturbed import run_clock, run_race, search_line
+from flakeproof.diagnosing.experiments.provoked import run_provoked
 from flakeproof.diagnosing.experiments.sanitized import run_sanitized
 from flakeproof.diagnosing.experiments.seeds import run_seeds
 from flakeproof.diagnosing.experiments.surroundings import run_busy, run_fresh, run_parallel, run_shared
 from flakeproof.diagnosing.experiments.watched import watch
-from flakeproof.diagnosing.laboratory import Arm, Conduct, InterruptedDiagnosisError, Laboratory, changed
+from flakeproof.diagnosing.laboratory import Arm, Conduct, Laboratory, changed
 from flakeproof.diagnosing.model import Cause, CauseId, Place, Status
 from flakeproof.diagnosing.rules.standing import Next
 from flakeproof.diagnosing.tally import Tally
 from flakeproof.diagnosing.witnessed import CLOCK as CLOCK_READ
 from flakeproof.diagnosing.witnessed import EXECUTOR, Witnessed
 from flakeproof.engine.execute import signals_stop
-from flakeproof.engine.stop import Stop
+from flakeproof.engine.stop import Stop, StoppedError
 from flakeproof.errors import CannotRunError
 from flakeproof.model import CallableTarget, PytestTarget, RunSpec
 from flakeproof.sightings import SightingSummary
@@ -50,6 +51,7 @@ class Study:
     sightings: Sequence[SightingSummary] = ()
     polluters: Polluters | None = None
     line: Line | None = None
+    provocation: Provocation | None = None
     stopped: str | None = None
 
     @property
@@ -72,6 +74,7 @@ class Study:
             sightings=self.sightings,
             polluters=self.polluters,
             line=self.line,
+            provocation=self.provocation,
             sanitized=SANITIZED in arms,
             failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
         )
@@ -104,14 +107,14 @@ def investigate(
         with signals_stop(_interrupt):
             _begin(study)
             _continue(study)
-    except InterruptedDiagnosisError as error:
+    except StoppedError as error:
         study.stopped = error.reason
     return study
 
 
 def _interrupt(reason: Stop) -> None:
     """A signal between two runs."""
-    raise InterruptedDiagnosisError(reason.value)
+    raise StoppedError(reason.value)
 
 
 def _begin(study: Study) -> None:
@@ -242,6 +245,12 @@ def _as_evidence(found: DelayFinding, seen: Witnessed) -> Line | None:
     return Line(place=place, text=best.sentence, in_coroutine=in_coroutine or of_tasks, option=best.option)
 
 
+def _provoked(study: Study) -> None:
+    """Where no cause is known: what is not tried by itself before may matter, and what acts together."""
+    if not any(cause.status is Status.SUPPORTED for cause in _causes(study)):
+        study.provocation = run_provoked(study.laboratory)
+
+
 _RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK}
 
 
@@ -290,6 +299,7 @@ _STEPS = (
     _Step("other times of day", _clock),
     _Step("races", _race, _of_timing),
     _Step("new interpreters", _fresh),
+    _Step("a search among all perturbations", _provoked),
     _Step("seeds again", _seeds),
     _Step("a look at what it calls", _watch),
     _Step("pauses at lines", _line, _of_timing),

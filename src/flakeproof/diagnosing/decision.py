@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from flakeproof.diagnosing.evidence import Evidence
 from flakeproof.diagnosing.model import Cause, CauseId, Status
-from flakeproof.diagnosing.rules import chance, order, outside, sighted, timing
+from flakeproof.diagnosing.rules import chance, order, outside, provoked, sighted, timing
 from flakeproof.diagnosing.rules.standing import Next
 
 _RULES: Sequence[Callable[[Evidence, Next], Cause]] = (
@@ -20,6 +20,7 @@ _RULES: Sequence[Callable[[Evidence, Next], Cause]] = (
     sighted.leaked_resource,
     timing.clock,
     timing.load,
+    provoked.scarcity,
 )
 _STANDING = {Status.SUPPORTED: 0, Status.UNKNOWN: 1, Status.REFUTED: 2}
 _SIGHTED = (CauseId.DESCRIPTOR_MISUSE, CauseId.LEAKED_WORK, CauseId.LEAKED_RESOURCE)
@@ -37,6 +38,7 @@ _RANKS = (
     CauseId.CONTENTION,
     CauseId.THREAD_RACE,
     CauseId.ASYNC_RACE,
+    CauseId.SCARCITY,
     CauseId.LOAD,
 )
 """Of several that are supported the one comes first that tells more: what is made of what, then what was seen with
@@ -45,7 +47,7 @@ the sanitizers' own eyes, then what decides about each trial, at last what only 
 
 def decide(evidence: Evidence, following: Next) -> list[Cause]:
     """How each cause stands, best first. Without a failure only what sanitizers have found."""
-    causes = [rule(evidence, following) for rule in _RULES]
+    causes = [provoked.with_provocation(rule(evidence, following), evidence, following) for rule in _RULES]
     if evidence.flake is None:
         return [cause for cause in causes if cause.cause in _SIGHTED and cause.evidence]
     causes.append(chance.float_order(evidence, following, causes))

@@ -98,6 +98,18 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Provocation:
+    """The setting that a search among all perturbations has come to."""
+
+    text: str
+    """With the numbers."""
+    factors: Sequence[str]
+    """What is switched on in it: names of perturbations."""
+    options: str
+    """Of `flakeproof run`."""
+
+
+@dataclass(frozen=True)
 class Polluters:
     """What a search among other tests has found."""
 
@@ -129,6 +141,7 @@ class Evidence:
     """Trials with the flake that they watched."""
     polluters: Polluters | None = None
     line: Line | None = None
+    provocation: Provocation | None = None
     witnessed: Witnessed = field(default_factory=Witnessed)
 
     def arm(self, name: str) -> Counts:

@@ -12,6 +12,7 @@ from flakeproof.diagnosing.budget import Budget
 from flakeproof.diagnosing.flake import Flake
 from flakeproof.diagnosing.tally import Tally
 from flakeproof.engine.execute import Sink
+from flakeproof.engine.stop import StoppedError
 from flakeproof.model import Failure, RunSpec
 from flakeproof.summary import Summary
 from flakeproof.verdict import INTERRUPTED, TERMINATED
@@ -21,14 +22,6 @@ Conduct = Callable[[RunSpec, Callable[[Path], Sequence[Sink]]], Summary]
 _LEAST_RUNS = 4
 _APART = 100_000
 """Numbers between the first trials of two runs: each trial of a diagnosis has a seed of its own."""
-
-
-class InterruptedDiagnosisError(Exception):
-    """A signal has ended a run: what is known so far has to do."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -75,7 +68,7 @@ class Laboratory:
     ) -> Summary:
         """Run `count` trials with numbers of their own, or those `chosen`, for at most so many seconds.
 
-        Raises InterruptedDiagnosisError, after what came out has been counted.
+        Raises StoppedError, after what came out has been counted.
         """
         if not chosen:
             spec = msgspec.structs.replace(spec, first=self._next, count=count)
@@ -94,7 +87,7 @@ class Laboratory:
         tally.elapsed += summary.elapsed
         if summary.stopped in (INTERRUPTED, TERMINATED):
             self._meet(tally)
-            raise InterruptedDiagnosisError(summary.stopped)
+            raise StoppedError(summary.stopped)
         return summary
 
     def processes(self, part: float, most: int) -> int:

@@ -35,6 +35,8 @@ class CauseId(StrEnum):
     """The outcome hangs on the order of a set."""
     CLOCK = "clock"
     """The outcome hangs on the time of day."""
+    SCARCITY = "scarcity"
+    """Something that there is little of runs out: descriptors, ports, room for files."""
     LOAD = "load"
     """A limit is too short for a busy machine."""
     FLOAT_ORDER = "float-order"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from flakeproof.diagnosing.flake import Flake
-from flakeproof.events import AnyEvent, ItemsCollected, TrialFailed, TrialSkipped, TrialsPassed
+from flakeproof.events import AnyEvent, ItemsCollected, TrialFailed, TrialLeaked, TrialSkipped, TrialsPassed
 from flakeproof.model import CommandTarget, Failure, Isolation, ItemOutcome, RunSpec
 from flakeproof_worker.seeds import trial_seed
 
@@ -54,6 +54,9 @@ class Tally:
             case TrialsPassed():
                 if event.items.get(self.item, ItemOutcome.PASSED) in _PASSES:
                     self._passed(event.process, event.count)
+            case TrialLeaked():
+                if event.items.get(self.item, ItemOutcome.PASSED) in _PASSES:
+                    self._passed(event.process, 1)
             case TrialFailed():
                 self._failed(event)
             case TrialSkipped() if self.item and event.items.get(self.item, ItemOutcome.PASSED) in _PASSES:

@@ -33,7 +33,7 @@ def check(spec: RunSpec) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     ports = spec.target.ports_per_trial * spec.workers
     available = _ephemeral_ports()
-    if available is not None and ports > available:
+    if available is not None and ports > available and not spec.perturbations.ports:
         raise UsageError(
             f"{spec.workers} workers need {ports} ephemeral ports, the system has {available}",
             "ask for fewer --workers or widen net.ipv4.ip_local_port_range",

@@ -15,3 +15,11 @@ class Stop(Enum):
     ALL_FAILED = "every test has failed once"
     SPENT = "the tests that may be spent have been"
     GIVEN_UP = "no worker process could be started any more"
+
+
+class StoppedError(Exception):
+    """A signal has ended one of several runs that belong together."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

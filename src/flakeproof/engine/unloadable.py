@@ -13,6 +13,8 @@ def unloadable(message: Unloadable, target: TargetSpec) -> FlakeproofError:
         return CannotRunError(message.message, "install it there, or name another interpreter with --python")
     if message.kind == "old":
         return CannotRunError(message.message, "use a newer one: name its interpreter with --python")
+    if message.kind == "hindered":
+        return UsageError(f"not possible here: {message.message}", "do without")
     if message.kind != "unknown":
         return CannotRunError(message.message, details=message.details)
     remedy = f"searched from {target.folder}, with {target.python} (another interpreter: --python)"

@@ -1,10 +1,12 @@
 """From settings to the perturbations of a run, and back to the words of a command line."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flakeproof.errors import UsageError
-from flakeproof.model import Perturbations, Target
+from flakeproof.model import Isolation, Perturbations, Target
+from flakeproof.perturbing.kind import Hindrance, Kind
 from flakeproof.perturbing.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -22,33 +24,66 @@ class Asked:
     """What will not be, and why."""
 
 
-def perturbations_of(config: "Config", target: Target, *, several: bool = False) -> Asked:
-    """What `config` asks for; for a command, what is possible around it.
+@dataclass(frozen=True)
+class Surroundings:
+    """How a target is to be run."""
 
-    `several` is whether several tests run at once in one process.
+    target: Target
+    isolation: Isolation
+    several: bool = False
+    """Whether several tests run at once in one process."""
+
+
+def perturbations_of(config: "Config", around: Surroundings) -> Asked:
+    """What `config` asks for; for a command, what is possible around it.
 
     Raises UsageError for what can mean nothing, and for what is not possible, unless the best effort is enough.
     """
+    given = {
+        name: value
+        for name, kind in KINDS.items()
+        if (value := config.get(name)) is not None and not yields(config, name, kind.excludes)
+    }
+    return _possible(given, around, config.source, best_effort=bool(config.get("best-effort")))
+
+
+def perturbations_in(values: Mapping[str, str], around: Surroundings) -> Asked:
+    """Those that are written in `values`, by the names of their settings; what is not possible here is left out.
+
+    Raises UsageError for what can mean nothing, ValueError for what cannot be read.
+    """
+    parsed = {name: KINDS[name].parse(value) for name, value in values.items()}
+    return _possible(parsed, around, "--{}".format, best_effort=True)
+
+
+def _possible(
+    given: Mapping[str, Any], around: Surroundings, source: Callable[[str], str], *, best_effort: bool
+) -> Asked:
     values: dict[str, Any] = {}
     left_out = []
-    for kind in KINDS.values():
-        given = config.get(kind.setting)
-        if given is None or not kind.suits(target) or yields(config, kind.setting, kind.excludes):
+    for name, written in given.items():
+        kind = KINDS[name]
+        if not kind.suits(around.target):
             continue
-        value = kind.read(given)
-        source = config.source(kind.setting)
-        kind.check(value, source, target)
-        if several:
-            kind.check_shared(value, source)
-        hindrance = kind.hindrance(value, target)
+        value = kind.read(written)
+        kind.check(value, source(name), around.target)
+        if around.several:
+            kind.check_shared(value, source(name))
+        hindrance = _of_isolation(kind, around.isolation) or kind.hindrance(value, around.target)
         if hindrance is None:
             values[kind.field] = value
-        elif config.get("best-effort"):
-            left_out.append(f"{source} is left out: {hindrance.why}")
+        elif best_effort:
+            left_out.append(f"{source(name)} is left out: {hindrance.why}")
         else:
             remedy = f"{hindrance.remedy}; or do without: --best-effort"
-            raise UsageError(f"{source} is not possible here: {hindrance.why}", remedy)
+            raise UsageError(f"{source(name)} is not possible here: {hindrance.why}", remedy)
     return Asked(Perturbations(**values), left_out)
+
+
+def _of_isolation(kind: Kind, isolation: Isolation) -> Hindrance | None:
+    if not kind.own_process or isolation is not Isolation.SHARED:
+        return None
+    return Hindrance("it is done to the process of a test, and tests share theirs here", "add --isolation fork")
 
 
 def yields(config: "Config", setting: str, other: str) -> bool:

@@ -52,6 +52,8 @@ class Kind:
     """From the value of the setting to that of the field."""
     only_python: bool = False
     """Whether it is a matter of code that runs in worker processes, and cannot be for a command."""
+    own_process: bool = False
+    """Whether it is done to the process of a trial, so that each trial needs one of its own."""
     only_tests: bool = False
     """Whether it is a matter of tests of pytest."""
     excludes: str = ""

@@ -4,8 +4,8 @@ from typing import Any
 
 from flakeproof.model import CommandTarget, Target
 from flakeproof.perturbing.kind import Hindrance, Kind, value_words
+from flakeproof.perturbing.namespaces import hindered
 from flakeproof.text import shortened
-from flakeproof_worker.perturb import namespace
 
 _NONE = "none"
 
@@ -20,8 +20,7 @@ def _parse(given: Any) -> str:
 def _hindrance(network: str, target: Target) -> Hindrance | None:
     if not isinstance(target, CommandTarget):
         return None  # Python code is held up where it asks for it, which everybody may do
-    missing = namespace.possible("network")
-    return None if missing is None else Hindrance(missing, "run it where that is permitted (as root, for one)")
+    return hindered("network")
 
 
 NETWORK = Kind("network", "network", _parse, "as it is", value_words("network"), hindrance=_hindrance)

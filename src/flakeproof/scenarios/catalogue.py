@@ -57,6 +57,8 @@ class Scenario:
     """Failure rate that its flake was first seen with."""
     descriptors_per_trial: int
     ports_per_trial: int
+    provoking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Values of settings that may make its flake show more often."""
     loops: Mapping[str, str] = field(default_factory=dict)
     """Event loop factory for each value of `io`, where not asyncio's own."""
 
@@ -89,6 +91,7 @@ TCPRTT = Scenario(
         "settle": Seconds(default=0.005, limit=60.0),
         "io": Choice(("asyncio", "threads"), "asyncio"),
     },
+    provoking={"settle": ("0ms", "20ms")},
     workers=4,
     workers_per_process=2,
     provoking_workers=20,

@@ -98,18 +98,18 @@ def korn_graubard(failures: int, trials: int, effective: float, confidence: floa
     return Interval(found.low, found.high, confidence, "korn-graubard")
 
 
-def simulated_p(exceeds: Callable[[], bool]) -> float:
+def simulated_p(exceeds: Callable[[], bool], most: int = SIMULATIONS) -> float:
     """The p-value of a test by simulation: `exceeds` makes a sample, and tells whether it is as extreme as the data.
 
-    After 10 of them it stops early: J. Besag and P. Clifford, Biometrika 78 (1991) 301-304. It is never 0, and as rare
-    below a level as the level says.
+    After 10 of them it stops early, else after `most` samples: J. Besag and P. Clifford, Biometrika 78 (1991) 301-304.
+    It is never 0, and as rare below a level as the level says.
     """
     found = 0
-    for made in range(1, SIMULATIONS + 1):
+    for made in range(1, most + 1):
         found += exceeds()
         if found == _EXCEEDING:
             return found / made
-    return (found + 1) / (SIMULATIONS + 1)
+    return (found + 1) / (most + 1)
 
 
 def _checked(failures: Sequence[int], trials: Sequence[int]) -> tuple[list[int], list[int]]:

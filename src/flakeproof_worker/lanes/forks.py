@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from flakeproof_worker import kernel
+from flakeproof_worker import folders, kernel
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.ending import end_at_once
@@ -25,7 +25,7 @@ class _Forks(Judged):
     def __init__(self, duty: Duty) -> None:
         super().__init__(duty)
         selection = duty.loaded.selection
-        self.needs_folder = selection is not None
+        self.needs_folder = selection is not None or bool(duty.rooms)
         self._randomness = randomness_for(duty.perturbations) if selection is None else None
         self._forked = 0
         # fork(2) gives a child another state of `random`: a seed that was set at import would be lost.
@@ -53,6 +53,7 @@ class _Forks(Judged):
         try:
             os.setsid()
             kernel.die_with(parent)
+            self.settle()
             verdict = self._keep_own(lane)
             duty.watch_forks()
             if duty.loaded.watch is not None:
@@ -66,6 +67,8 @@ class _Forks(Judged):
                 self._randomness.seed(seed)
             elif self._random_state is not None:
                 sys.modules["random"].setstate(self._random_state)
+            if folder and duty.loaded.selection is None:
+                folders.use(folder)
             output = Output(self.outputs[lane])
             once = Once(trial, seed, folder, verdict, output, duty.target.get("watched", ""), order)
             once.run(duty.loaded, duty.leave_if_unwanted)
@@ -77,6 +80,8 @@ class _Forks(Judged):
         """Close, in a child, what belongs to the parent and to other children; return where the verdict goes."""
         self.selector.close()
         self.duty.channel.close()
+        if self.freezer is not None:
+            self.freezer.disown()
         for child in self.running.values():
             os.close(child.pidfd)
         for other in range(self.duty.lanes):

@@ -49,4 +49,6 @@ class _Fresh(Judged):
             environment[_HASH_SEED] = str(seed)
         environment |= self._perturbed(seed)
         words = [sys.executable, "-u", _WORKER, str(_VERDICT)]
-        return spawn(sys.executable, words, environment, self.outputs[lane], {verdict: _VERDICT})
+        pid = spawn(sys.executable, words, environment, self.outputs[lane], {verdict: _VERDICT})
+        self.settle(pid)
+        return pid

@@ -64,7 +64,7 @@ class _Passes:
             board.begin(words, _LANE, trial, now)
             ALONE[0] = running
             if not self._folder:
-                self._folder = folders.make(self._parent, trial)
+                self._folder = folders.make(duty.rooms[_LANE] if duty.rooms else self._parent, trial)
             verdict = selection.run(trial, seed, self._folder, duty.output, duty.show_item, duty.leave_if_unwanted)
             if not folders.is_empty(self._folder):
                 folders.remove(self._folder)

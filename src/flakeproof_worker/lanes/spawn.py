@@ -8,6 +8,9 @@ _ALL_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 """A child inherits what is ignored: SIGPIPE by Python, SIGHUP by nohup."""
 
 
+_STANDARD = 3
+
+
 def spawn(
     program: str, argv: list[str], environment: Mapping[str, str], output: int, kept: Mapping[int, int] | None = None
 ) -> int:
@@ -26,3 +29,32 @@ def spawn(
     return os.posix_spawn(
         program, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS
     )
+
+
+def spawn_with_few(room: int, program: str, argv: list[str], environment: Mapping[str, str], output: int) -> int:
+    """The same for a program that has room for so many descriptors beyond the standard ones, and cannot ask for more.
+
+    Not with posix_spawn(3), which has no word for limits: that of our own would do for the soft one, which programs
+    written in Go raise as far as the hard one lets them, and nobody can raise that again.
+    """
+    import resource  # nobody else needs them
+    import subprocess
+
+    def limit() -> None:
+        for number in _ALL_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (room + _STANDARD, room + _STANDARD))
+
+    child = subprocess.Popen(
+        argv,
+        executable=program,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        preexec_fn=limit,  # safe: there is one thread
+    )
+    child.returncode = 0  # whoever asked for it reaps it
+    return child.pid

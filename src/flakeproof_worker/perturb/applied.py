@@ -25,16 +25,17 @@ class Perturbation(Protocol):
         """It has ended."""
 
 
-def prepare(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> Callable[[Loaded], Loaded]:
+def prepare(
+    asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, together: int = 1
+) -> Callable[[Loaded], Loaded]:
     """Get ready for what was `asked` for; the result puts it around what has been loaded.
 
-    `scratch` is the folder of the run, which what is seen is written to.
+    `scratch` is the folder of the run, which what is seen is written to; `together` how many trials a process runs at
+    once.
     """
     if target["kind"] == "command":
-        if asked.get("network"):
-            _leave_the_network()
         return lambda loaded: loaded
-    perturbations = _made(asked, target, scratch)
+    perturbations = _made(asked, target, scratch, together)
     if not perturbations and not _of_a_pass(asked):
         return lambda loaded: loaded
     for perturbation in perturbations:
@@ -66,16 +67,7 @@ def _of_a_pass(asked: Mapping[str, Any]) -> bool:
     return bool(asked.get("reverse") or asked.get("random_seed"))
 
 
-def _leave_the_network() -> None:
-    """Be in a network of loopback alone from now on, as all programs that are started from here."""
-    from flakeproof_worker.perturb import namespace
-
-    namespace.enter_network_namespace()
-    namespace.bring_up_loopback()
-    namespace.give_up_privileges()
-
-
-def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> list[Perturbation]:
+def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, together: int) -> list[Perturbation]:
     found: list[Perturbation] = []
     if asked.get("delays") or asked.get("records_places"):
         from flakeproof_worker.perturb.own_code import OwnCode, folders_of
@@ -106,6 +98,10 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str) -> 
         from flakeproof_worker.perturb.garbage import Garbage
 
         found.append(Garbage(asked["gc"]))
+    if asked.get("max_fds"):
+        from flakeproof_worker.perturb.few_descriptors import FewDescriptors
+
+        found.append(FewDescriptors(asked["max_fds"] * together))
     if asked.get("network"):
         from flakeproof_worker.perturb.offline import Offline
 

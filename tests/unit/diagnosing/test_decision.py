@@ -9,7 +9,7 @@ import pytest
 
 from flakeproof.diagnosing import witnessed
 from flakeproof.diagnosing.decision import decide, is_settled
-from flakeproof.diagnosing.evidence import Counts, Evidence, Factor, Level, Line, Polluters
+from flakeproof.diagnosing.evidence import Counts, Evidence, Factor, Level, Line, Polluters, Provocation
 from flakeproof.diagnosing.experiments.names import ALONE
 from flakeproof.diagnosing.flake import Flake
 from flakeproof.diagnosing.model import Cause, CauseId, Place, Status
@@ -30,7 +30,19 @@ FOLLOWING = Next(
     isolate="flakeproof isolate TARGET",
     hash_seed="5",
 )
-ARMS = ("alone", "as given", "company", "shuffled", "shared", "parallel", "busy", "race", "clock", "sanitized")
+ARMS = (
+    "alone",
+    "as given",
+    "company",
+    "shuffled",
+    "shared",
+    "parallel",
+    "busy",
+    "race",
+    "clock",
+    "sanitized",
+    "provoked",
+)
 KINDS = {
     "descriptors": ("descriptors", "closed twice"),
     "threads": ("leaks", "thread outlived its test"),
@@ -124,6 +136,9 @@ def evidence(example: str) -> Evidence:
         elif part in ("line in a thread", "line in a coroutine"):
             line = Line(place=LINE, text="a pause decides", in_coroutine="coroutine" in part, option="--delay x")
             found = replace(found, line=line)
+        elif part.startswith("by "):
+            factors = part.removeprefix("by ").split(" and ")
+            found = replace(found, provocation=Provocation(text="found", factors=factors, options="--some"))
         elif part == "polluter found":
             polluters = Polluters(
                 text="found",

@@ -8,8 +8,9 @@ from pathlib import Path
 from flakeproof.diagnosing.evidence import Polluters
 from flakeproof.diagnosing.experiments.alone import alone_spec
 from flakeproof.diagnosing.experiments.names import COMPANY, SHUFFLED
-from flakeproof.diagnosing.laboratory import InterruptedDiagnosisError, Laboratory, changed
+from flakeproof.diagnosing.laboratory import Laboratory, changed
 from flakeproof.diagnosing.model import Place
+from flakeproof.engine.stop import StoppedError
 from flakeproof.isolating import isolate
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import PytestTarget
@@ -50,7 +51,7 @@ def run_isolated(laboratory: Laboratory) -> Polluters | None:
     )
     found = isolate(request)
     if found.stopped in (INTERRUPTED, TERMINATED):
-        raise InterruptedDiagnosisError(found.stopped)
+        raise StoppedError(found.stopped)
     if not found.culprits:
         laboratory.notes.append(f"which tests it depends on was not found in the time ({found.kind.value})")
         return None

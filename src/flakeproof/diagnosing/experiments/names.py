@@ -6,6 +6,7 @@ SHARED, PARALLEL, BUSY, FRESH = "shared", "parallel", "busy", "fresh"
 SEEDS_AGAIN = "seeds again"
 SANITIZED = "sanitized"
 RACE, CLOCK = "race", "clock"
+PROVOKED = "provoked"
 
 
 def control_of(name: str) -> str:

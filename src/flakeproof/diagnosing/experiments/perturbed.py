@@ -6,7 +6,8 @@ from flakeproof.delays import DelayFinding, find_line
 from flakeproof.diagnosing.experiments.alone import alone_spec
 from flakeproof.diagnosing.experiments.names import CLOCK, RACE
 from flakeproof.diagnosing.experiments.turns import run_in_turns
-from flakeproof.diagnosing.laboratory import InterruptedDiagnosisError, Laboratory, changed
+from flakeproof.diagnosing.laboratory import Laboratory, changed
+from flakeproof.engine.stop import StoppedError
 from flakeproof.model import CommandTarget, Perturbations
 from flakeproof.verdict import INTERRUPTED
 
@@ -40,6 +41,6 @@ def search_line(laboratory: Laboratory) -> DelayFinding | None:
     try:
         found = find_line(spec, budget=seconds, signatures=sorted(signatures))
     except KeyboardInterrupt as error:
-        raise InterruptedDiagnosisError(str(error) or INTERRUPTED) from None
+        raise StoppedError(str(error) or INTERRUPTED) from None
     laboratory.notes.append(found.sentence)
     return found

@@ -1,0 +1,152 @@
+"""An amplification from start to end: what can be tried, the search, and the line at which a pause matters."""
+
+import shlex
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from flakeproof.amplifying.amplification import raising
+from flakeproof.amplifying.levels import DELAY, Level, factors_of, is_of_timing, levels_for, values_of
+from flakeproof.amplifying.model import PLAIN, Batch, Found, Setting, Source, Stop
+from flakeproof.amplifying.search import search
+from flakeproof.amplifying.trying import Bench
+from flakeproof.delays import DelayFinding, find_line
+from flakeproof.engine.execute import signals_stop
+from flakeproof.engine.stop import Stop as Signal
+from flakeproof.engine.stop import StoppedError
+from flakeproof.errors import UsageError
+from flakeproof.model import CommandTarget, RunSpec
+from flakeproof.verdict import INTERRUPTED
+
+VariantOf = Callable[[Mapping[str, str]], RunSpec]
+"""The run of the target with these settings on top of its own; raises UsageError for what cannot be."""
+_LINE_SHARE = 0.25
+"""Of the time, for the line at which a pause matters."""
+_LEAST_LINE = 4.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be found out."""
+
+    variant: VariantOf
+    seconds: float
+    seed: int
+    error: float
+    signatures: Collection[str] = ()
+    fixed: Collection[str] = ()
+    """Settings that were asked for, and so are not varied."""
+    only: Collection[str] = ()
+    """Factors to try; all of them if there are none."""
+    added: Sequence[Level] = ()
+    """Levels of the user's own, tried in place of ours of the same factor."""
+    keeps_timeout: bool = False
+    finds_line: bool = True
+
+
+@dataclass
+class Amplified:
+    """What has come of it so far."""
+
+    levels: list[Level] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    found: Found | None = None
+    line: DelayFinding | None = None
+    stopped: str | None = None
+    elapsed: float = 0.0
+
+
+def amplify(request: Request, say: Callable[[str], None]) -> Amplified:
+    """Search for about so many seconds as are given; a signal ends it early. `say` hears how it goes on.
+
+    Raises UsageError, CannotRunError or NothingToRunError where the target cannot be run at all.
+    """
+    result = Amplified()
+    values: dict[Setting, dict[str, str]] = {}
+
+    def variant(setting: Setting) -> RunSpec:
+        if setting not in values:
+            values[setting] = values_of(setting, result.levels)
+        return request.variant(values[setting])
+
+    bench = Bench(variant, request.seconds, keeps_timeout=request.keeps_timeout)
+    try:
+        with signals_stop(_interrupt):
+            items = bench.first()
+            plain = variant(PLAIN)
+            result.levels, result.left_out = _possible(request, levels_for(plain, len(items)))
+            looks = request.finds_line and any(level.factor == DELAY for level in result.levels)
+            reserved = _LINE_SHARE * request.seconds if looks else 0.0
+            result.found = search(
+                factors_of(result.levels),
+                bench,
+                seconds=bench.left() - reserved,
+                left=lambda: bench.left() - reserved,
+                seed=request.seed,
+                signatures=request.signatures,
+                error=request.error,
+                say=say,
+            )
+            if looks and _may_have_a_line(result.found):
+                result.line = _line(plain, result.found, bench.left(), say)
+    except StoppedError as stopped:
+        result.stopped = stopped.reason
+    result.batches = bench.batches
+    result.elapsed = bench.seconds
+    return result
+
+
+def _interrupt(reason: Signal) -> None:
+    """A signal between two runs."""
+    raise StoppedError(reason.value)
+
+
+def _possible(request: Request, levels: Iterable[Level]) -> tuple[list[Level], list[str]]:
+    """Those that can be tried here, and why others cannot."""
+    own = {level.factor for level in request.added}
+    known = [*(level for level in levels if level.factor not in own), *request.added]
+    if unknown := sorted(set(request.only) - {level.factor for level in known}):
+        names = ", ".join(dict.fromkeys(level.factor for level in known))
+        raise UsageError(f"--only {unknown[0]} is nothing that can be tried for this target", f"there is: {names}")
+    found = list(request.added)
+    for level in request.added:
+        request.variant(level.values)  # what the user has written has to mean something
+    left_out: list[str] = []
+    for level in known:
+        if level.factor in own or level.values.keys() & set(request.fixed):
+            continue
+        if request.only and level.factor not in request.only:
+            continue
+        try:
+            spec = request.variant({**level.values, "best-effort": "yes"})
+        except UsageError as error:
+            left_out.append(f"{shlex.join(level.words)}: {error.message}")
+            continue
+        if spec.left_out:
+            left_out += spec.left_out
+        else:
+            found.append(level)
+    if not found:
+        raise UsageError("there is nothing to try", "let --only name more, or ask for less with the options of `run`")
+    return found, left_out
+
+
+def _may_have_a_line(found: Found) -> bool:
+    """Whether it is about what comes first, by all that is known."""
+    if found.source is Source.NONE or found.stop is Stop.BROKEN:
+        return False
+    of_best = [factor for factor, _ in found.best.setting.levels] if found.best is not None else []
+    return any(is_of_timing(factor) for factor in (*raising(found), *of_best))
+
+
+def _line(plain: RunSpec, found: Found, seconds: float, say: Callable[[str], None]) -> DelayFinding | None:
+    if seconds < _LEAST_LINE or isinstance(plain.target, CommandTarget):
+        return None
+    say("looking for the line at which a pause matters")
+    spec = msgspec.structs.replace(plain, count=None, duration=None, preset=None)
+    try:
+        return find_line(spec, budget=seconds, signatures=found.signatures)
+    except KeyboardInterrupt as error:
+        raise StoppedError(str(error) or INTERRUPTED) from None

@@ -1,0 +1,119 @@
+"""What may be switched on for a target, each level as settings of a run; and how it is typed."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from flakeproof.amplifying.model import Factor, Setting
+from flakeproof.model import CallableTarget, CommandTarget, Isolation, PytestTarget, RunSpec
+from flakeproof.perturbing.kinds import KINDS
+from flakeproof.scenarios.catalogue import SCENARIOS
+
+YES = "yes"
+"""Value of a setting that is on or off."""
+_SHORT = {"workers": "-w"}
+_CROWDS = (2, 8, 25)
+"""So many times the workers that there are otherwise, or that there are cores."""
+_TIMING: Mapping[str, Sequence[str]] = {
+    "noise": ("mild", "strong"),
+    "cpus": ("1",),
+    "cpu-quota": ("30%",),
+    "freeze": ("1ms..50ms",),
+    "race": (YES,),
+}
+"""Factors that are about what comes first: where one of them matters, so may the place of a pause."""
+_OTHERS: Mapping[str, Sequence[str]] = {
+    "gc": ("50",),
+    "clock": ("boundaries", "x4"),
+    "timezone": ("random",),
+    "locale": ("random",),
+    "network": ("none",),
+    "hash-seed": ("random",),
+    "random-seed": ("each",),
+    "max-fds": ("64",),
+    "ports": ("64",),
+    "temp-space": ("64KB",),
+}
+_DELAYS = {"few": "*.py:*:1ms..20ms@p=0.02", "many": "*.py:*:0ms..2ms@p=0.2"}
+"""At any line of the project's own code: long pauses here and there, or short ones at every turn."""
+DELAY = "delay"
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a factor, with the settings that it stands for."""
+
+    factor: str
+    name: str
+    values: Mapping[str, str]
+
+    @property
+    def words(self) -> list[str]:
+        """As one types it."""
+        return words_of(self.values)
+
+
+def words_of(values: Mapping[str, str]) -> list[str]:
+    """Settings as options of `run`."""
+    found: list[str] = []
+    for name, value in values.items():
+        option = _SHORT.get(name, f"--{name}")
+        found += [option] if value == YES else [option, value]
+    return found
+
+
+def is_of_timing(factor: str) -> bool:
+    """Whether it is about what comes first."""
+    return factor in _TIMING or factor in (DELAY, "workers")
+
+
+def levels_for(spec: RunSpec, items: int) -> Iterator[Level]:
+    """Every level that could mean something for the target of `spec`, of which pytest has collected so many `items`."""
+    is_command = isinstance(spec.target, CommandTarget)
+    for factor, names in {**_TIMING, **_OTHERS}.items():
+        if factor in KINDS and KINDS[factor].suits(spec.target):
+            yield from (Level(factor, name, {factor: name}) for name in names)
+    if not is_command:
+        yield from (Level(DELAY, name, {DELAY: value}) for name, value in _DELAYS.items())
+    yield from _crowds(spec)
+    if isinstance(spec.target, PytestTarget):
+        if items > 1:
+            yield Level("order", "shuffled", {"shuffle": YES})
+            yield Level("order", "reversed", {"reverse": YES})
+        yield from _isolations(spec.isolation, (Isolation.SHARED, Isolation.FRESH))
+    elif isinstance(spec.target, CallableTarget):
+        scenario = SCENARIOS.get(spec.target.scenario or "")
+        if scenario is None:
+            yield from _isolations(spec.isolation, (Isolation.FRESH,))
+        else:
+            for name, values in scenario.provoking.items():
+                yield from (Level(name, value, {name: value}) for value in values)
+
+
+def _crowds(spec: RunSpec) -> Iterator[Level]:
+    cores = len(os.sched_getaffinity(0))
+    counts = {times * max(spec.workers, cores) for times in _CROWDS}
+    for count in sorted(counts | {1}):
+        if count != spec.workers:
+            yield Level("workers", str(count), {"workers": str(count)})
+
+
+def _isolations(own: Isolation, others: Sequence[Isolation]) -> Iterator[Level]:
+    for isolation in others:
+        if isolation is not own:
+            yield Level("isolation", isolation.value, {"isolation": isolation.value})
+
+
+def factors_of(levels: Sequence[Level]) -> list[Factor]:
+    """The factors, for the search."""
+    names: dict[str, list[str]] = {}
+    for level in levels:
+        names.setdefault(level.factor, []).append(level.name)
+    return [Factor(name=factor, levels=tuple(found)) for factor, found in names.items()]
+
+
+def values_of(setting: Setting, levels: Sequence[Level]) -> dict[str, str]:
+    """The settings that a setting of the search stands for."""
+    return {
+        name: value for level in levels if setting.has(level.factor, level.name) for name, value in level.values.items()
+    }

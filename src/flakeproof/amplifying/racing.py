@@ -1,0 +1,151 @@
+"""The race between the settings that look best: which gives the most failures per second."""
+
+import random
+from collections.abc import Mapping, Sequence
+
+from flakeproof.amplifying.bench import Bench, Purpose, tell
+from flakeproof.amplifying.design import Level
+from flakeproof.amplifying.evidence import Model, Unit
+from flakeproof.amplifying.flake import Flake
+from flakeproof.amplifying.model import PLAIN, Setting
+from flakeproof.stats.factorial import dispersion
+from flakeproof.stats.racing import Arm, chances_best, mean_rates, next_arm
+
+MOST = 8
+"""Settings in a race."""
+_PAIRED, _TOGETHER = 3, 4
+"""Levels that race in pairs, and all at once."""
+_FORESEEN = 1.5
+"""Failures that what the screening lets expect is worth."""
+_SURE = 0.95
+_WITHIN = 0.2
+"""Settings whose rates differ by less are as good as each other."""
+_AS_GOOD = 0.3
+"""Probability of being as good as the leader from which on a setting with fewer factors is preferred."""
+_PLAIN_SHARE = 0.1
+_ENOUGH = 4
+_FEWEST_SECONDS = 1e-9
+
+
+def candidates(model: Model, leaning: Mapping[Level, float], data: Sequence[Unit]) -> list[Setting]:
+    """The settings for the race, what promises most first.
+
+    The levels that lean most towards failing, alone, in pairs and all together, and the best setting that was seen.
+    """
+    up = [one for one in sorted(leaning, key=lambda one: -leaning[one]) if leaning[one] > 0]
+    if not up:
+        return []
+    top = _one_of_each(up)
+    singles = [PLAIN.plus(*level) for level in up]
+    doubles = [one.plus(*level) for place, level in enumerate(top[:_PAIRED]) for one in map(_alone, top[:place])]
+    together = PLAIN
+    for level in top[:_TOGETHER]:
+        together = together.plus(*level)
+    found = [singles[0], *doubles[:1], together, *singles[1:2], *_best_seen(model, leaning, data), *doubles[1:]]
+    return list(dict.fromkeys([*found, *singles[2:]]))[:MOST]
+
+
+def _alone(level: Level) -> Setting:
+    return PLAIN.plus(*level)
+
+
+def _best_seen(model: Model, leaning: Mapping[Level, float], data: Sequence[Unit]) -> list[Setting]:
+    """Of the settings that were drawn; the model's expectation keeps a lucky batch from being taken for the best."""
+    known = [one for one in data if one.failures and one.setting.levels and leaning.keys() >= set(one.setting.levels)]
+    best = max(known, key=lambda one: (one.failures + 2 * model.rate(one.setting)) / (one.trials + 2), default=None)
+    return [best.setting] if best is not None else []
+
+
+def _one_of_each(levels: Sequence[Level]) -> list[Level]:
+    """The first level of each factor."""
+    found: dict[str, Level] = {}
+    for level in levels:
+        found.setdefault(level[0], level)
+    return list(found.values())
+
+
+class Race:
+    """Settings that are run until it is known which is best, or time is up."""
+
+    def __init__(self, bench: Bench, flake: Flake, model: Model | None, length: float, chance: random.Random) -> None:
+        """Batches take about `length` seconds; the `model` of the screening says what to expect."""
+        self._bench, self._flake, self._model = bench, flake, model
+        self._length, self._chance = length, chance
+        self._batches: dict[Setting, list[tuple[int, int, float]]] = {}
+        """(failures, trials, seconds) of each batch."""
+        self.broken: dict[Setting, str] = {}
+
+    def run(self, settings: Sequence[Setting], until: float, *, to_the_end: bool = False) -> None:
+        """Race these until `until` seconds of the budget are used, or it is known which is best."""
+        order = list(settings)
+        self._chance.shuffle(order)
+        for setting in order:
+            if self._bench.used < until:
+                self._one(setting)
+        while len(running := self._running(settings)) > 1 and self._bench.used < until:
+            if self._chance.random() < _PLAIN_SHARE:
+                self._bench.run(PLAIN, self._length, Purpose.PLAIN)
+                continue
+            arms, spread = self._arms(running), self._dispersion()
+            if not to_the_end and self._is_decided(running, arms, spread):
+                break
+            self._one(running[next_arm(arms, self._chance, spread)])
+
+    def preferred(self, settings: Sequence[Setting]) -> Setting | None:
+        """The setting with the fewest factors of those that are about as good as the best; None if all broke."""
+        running = self.ranked(self._running(settings))
+        if not running:
+            return None
+        arms, spread = self._arms(running), self._dispersion()
+        places = [0]
+        for place in range(1, len(running)):
+            good = chances_best([arms[0], arms[place]], self._chance, spread, _WITHIN)[1]
+            places += [place] if good >= _AS_GOOD else []
+        return running[min(places, key=lambda place: (len(running[place].levels), place))]
+
+    def _one(self, setting: Setting) -> None:
+        if setting in self.broken:
+            return
+        batch = self._bench.run(setting, self._length, Purpose.RACE)
+        if batch.broke:
+            self.broken[setting] = f"could not be run: {batch.broke}"
+            return
+        if batch.trials >= _ENOUGH and self._flake.is_spoiled(batch):
+            self.broken[setting] = "other failures hide the flake"
+            return
+        told = tell(batch, self._flake.signatures)
+        self._batches.setdefault(setting, []).append((told.failures, batch.trials, batch.seconds))
+
+    def _running(self, settings: Sequence[Setting]) -> list[Setting]:
+        return [one for one in settings if one not in self.broken and one in self._batches]
+
+    def _arms(self, settings: Sequence[Setting]) -> list[Arm]:
+        return [self._arm(setting) for setting in settings]
+
+    def _arm(self, setting: Setting) -> Arm:
+        failures = float(sum(one for one, _, _ in self._batches[setting]))
+        seconds = sum(took for _, _, took in self._batches[setting])
+        if self._model is not None and (rate := self._model.rate(setting)) > 0:
+            failures += _FORESEEN
+            seconds += _FORESEEN / rate * self._bench.trial(setting)
+        return Arm(failures, max(_FEWEST_SECONDS, seconds))
+
+    def _is_decided(self, settings: Sequence[Setting], arms: Sequence[Arm], spread: float) -> bool:
+        """Whether one is surely as good as any; it has been run often enough to know how much its batches differ."""
+        leader = self.ranked(settings)[0]
+        if len(self._batches[leader]) <= 2:
+            return False
+        return max(chances_best(arms, self._chance, spread, _WITHIN)) >= _SURE
+
+    def per_second(self, setting: Setting) -> float:
+        """Failures per second of a setting that raced, as far as is known."""
+        return mean_rates([self._arm(setting)], self._dispersion())[0]
+
+    def _dispersion(self) -> float:
+        return dispersion([[(one, size) for one, size, _ in cell] for cell in self._batches.values()])
+
+    def ranked(self, settings: Sequence[Setting]) -> list[Setting]:
+        """Those of them that were run, most failures per second first."""
+        settings = self._running(settings)
+        means = dict(zip(settings, mean_rates(self._arms(settings), self._dispersion()), strict=True))
+        return sorted(settings, key=lambda one: -means[one])

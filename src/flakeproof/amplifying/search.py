@@ -1,0 +1,227 @@
+"""The search for the setting under which a target fails most, and for what matters in it: what to run next."""
+
+import random
+from collections.abc import Callable, Collection, Sequence
+
+from flakeproof.amplifying.bench import Bench, OutOfTime, Purpose, Run, tell
+from flakeproof.amplifying.confirming import Confirmation, confirm
+from flakeproof.amplifying.design import Design, Level, by_name
+from flakeproof.amplifying.evidence import Model, fit, leanings, units
+from flakeproof.amplifying.flake import Clearing, Flake
+from flakeproof.amplifying.model import PLAIN, Factor, Found, Setting
+from flakeproof.amplifying.racing import MOST, Race, candidates
+from flakeproof.amplifying.result import Outcome, result
+from flakeproof.stats.proportion import clopper_pearson
+
+_PILOT = 0.1
+"""Shares of the budget: what has been used when the plain trials at the beginning end, at the latest …"""
+_FIRST_STAGE, _SCREENING = 0.32, 0.55
+"""… the two stages of the screening …"""
+_SCREENING_WITHOUT_FAILURE = 0.9
+_RACE, _PRUNING = 0.66, 0.76
+"""… the race, and the race of the winner against itself with one factor less. The rest is for the confirmation."""
+_ROUNDS, _FEWEST = 3, 3
+"""Batches of each setting in the race for which there has to be time, else fewer settings race; but so many do."""
+_PILOT_FAILURES = 3
+_PILOT_BATCHES = 2
+_PLAIN_SHARE = 0.12
+"""Of the batches of the screening."""
+_BATCHES, _FEWEST_BATCHES = 100, 40
+"""In the screening, if a start costs nothing, and if trials are slow."""
+_ENOUGH_TRIALS, _PLENTY = 8, 100
+"""In a batch: with fewer, most of the time goes into starts; and a number beyond which more batches tell more."""
+_LEAST_BY_START = 1.2
+"""Seconds of trials in a batch for each second that its start takes."""
+_KEPT, _KEPT_FROM = 5, 0.75
+"""Levels that stay for the second stage whatever they lean to, and how far others have to lean towards failing."""
+_ALWAYS_FAILS = 0.7
+"""Lower end of the plain rate from which on there is nothing to amplify."""
+
+
+def search(
+    factors: Sequence[Factor],
+    run: Run,
+    *,
+    seconds: float,
+    left: Callable[[], float],
+    seed: int,
+    signatures: Collection[str] = (),
+    error: float = 0.05,
+    say: Callable[[str], None] = lambda _: None,
+) -> Found:
+    """Find what makes the target fail more often, within `seconds`, of which `left` tells what remains.
+
+    `signatures` are the failures that count; without any, those that plain trials fail with. `error` is the probability
+    with which anything at all may be claimed (a setting, a level, a pair) where nothing matters. Raises ValueError.
+    """
+    if not 0 < error < 1 or not seconds > 0:
+        raise ValueError(f"an error between 0 and 1 and seconds above 0 are needed, got {error} and {seconds}")
+    return _Search(list(factors), Bench(run, seconds, left), seed, Flake(signatures), error, say).find()
+
+
+class _Search:
+    def __init__(
+        self,
+        factors: list[Factor],
+        bench: Bench,
+        seed: int,
+        flake: Flake,
+        error: float,
+        say: Callable[[str], None],
+    ) -> None:
+        self._levels = by_name(factors)
+        self._bench, self._flake, self._error, self._say = bench, flake, error, say
+        self._seed = seed
+        self._chance = random.Random(seed)
+        self._clearing = Clearing(bench, flake)
+        self._design = Design.of(self._levels)
+        self._outcome = Outcome()
+
+    def find(self) -> Found:
+        """Run it all."""
+        try:
+            self._phases()
+        except OutOfTime:
+            self._outcome.out_of_time = True
+        self._flake.settle(self._bench)
+        return result(self._bench, self._flake, self._clearing, self._outcome, self._tried(), self._error, self._seed)
+
+    def _tried(self) -> list[Level]:
+        return [level for level in Design.of(self._levels).levels if level not in self._clearing.retired]
+
+    def _phases(self) -> None:
+        if not self._pilot():
+            return
+        self._screen()
+        winner, per_second = self._race()
+        if winner is not None:
+            self._say(f"confirming with fresh tests: {winner}")
+            self._outcome.confirmation = Confirmation(winner, [])
+            self._outcome.confirmation = confirm(self._bench, winner, per_second, self._chance)
+            self._outcome.out_of_time |= self._outcome.confirmation.cut_short
+
+    # plain trials
+
+    def _pilot(self) -> bool:
+        """Plain trials first; whether there is anything to look for."""
+        bench = self._bench
+        until, count, length = _PILOT * bench.seconds, 0, bench.seconds / 200
+        while count < _PILOT_BATCHES or (bench.used < until and self._plain()[0] < _PILOT_FAILURES):
+            batch = bench.run(PLAIN, length, Purpose.PLAIN)
+            if batch.broke:
+                self._outcome.broken = batch.broke
+                return False
+            count += 1
+            length = min(self._length(), max(bench.start, until - bench.used - bench.start))
+        self._flake.settle(bench)
+        self._flake.look_at_plain(bench)
+        failures, trials = self._plain()
+        self._say(f"as it is, {failures} of {trials} tests failed")
+        self._outcome.fails_plain = bool(trials) and clopper_pearson(failures, trials).low > _ALWAYS_FAILS
+        return not self._outcome.fails_plain
+
+    def _plain(self) -> tuple[int, int]:
+        """Failures and trials; any failure counts as long as it is not known which one is wanted."""
+        failures = trials = 0
+        for batch in self._bench.batches(Purpose.PLAIN):
+            failures += tell(batch, self._flake.signatures or batch.failed).failures
+            trials += batch.trials
+        return failures, trials
+
+    # the screening
+
+    def _length(self) -> float:
+        """Seconds of trials in a batch."""
+        share = (_SCREENING - _PILOT) * self._bench.seconds
+        bench = self._bench
+        slow = min(_ENOUGH_TRIALS * bench.trial(), share / _FEWEST_BATCHES - bench.start)
+        fast = min(_LEAST_BY_START * bench.start, _PLENTY * bench.trial())
+        return max(share / _BATCHES - bench.start, fast, slow, 1e-3)
+
+    def _screen(self) -> None:
+        self._draw(_FIRST_STAGE)
+        self._settle()
+        leaning = leanings(units(self._bench.ran, self._flake.signatures), self._tried())
+        kept = sorted(leaning, key=lambda one: -leaning[one])
+        stay = {one for place, one in enumerate(kept) if place < _KEPT or leaning[one] > _KEPT_FROM}
+        self._enter(
+            {name: tuple(one for one in levels if (name, one) in stay) for name, levels in self._levels.items()}
+        )
+        self._draw(_SCREENING)
+        self._settle()
+        if not self._flake.signatures:
+            self._enter(self._levels)
+            self._draw(_SCREENING_WITHOUT_FAILURE, until_failure=True)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Decide which failures count, if that is not known yet."""
+        if self._flake.signatures:
+            return
+        self._flake.settle(self._bench, self._clearing.aside)
+        back = self._clearing.reinstate()
+        if self._flake.signatures:
+            self._say(f"counted as the flake: {', '.join(sorted(self._flake.signatures))}")
+            self._flake.look_at_plain(self._bench)
+        if back:
+            self._enter(self._levels)
+
+    def _enter(self, levels: dict[str, tuple[str, ...]]) -> None:
+        """Go on with these, but for those that were given up."""
+        gone = self._clearing.retired
+        self._design = Design.of(
+            {name: tuple(one for one in some if (name, one) not in gone) for name, some in levels.items()}
+        )
+
+    def _draw(self, share: float, *, until_failure: bool = False) -> None:
+        """Run batches with settings that are drawn, until so much of the budget is used."""
+        bench = self._bench
+        while bench.used < share * bench.seconds and self._design.factors:
+            length = self._length()
+            if self._chance.random() < _PLAIN_SHARE:
+                batch = bench.run(PLAIN, length, Purpose.PLAIN)
+            else:
+                batch = bench.run(self._design.draw(self._chance), length, Purpose.DRAWN, self._design)
+                if self._clearing.look(batch, length):
+                    given_up = list(self._clearing.retired.values())[-1]
+                    self._say(f"given up: {given_up.setting} ({given_up.why})")
+                    self._enter(dict(self._design.factors))
+            if until_failure and batch.failed:
+                break
+
+    # the race
+
+    def _settings(self) -> tuple[list[Setting], Model | None]:
+        """What may race, the most promising first, and what the screening lets expect of it."""
+        if not self._flake.signatures:
+            # Nothing else ever failed: then what makes every trial fail is what there is to be found.
+            self._flake.settle(self._bench)
+            return [PLAIN.plus(*level) for level in self._clearing.reinstate()][:MOST], None
+        data = units(self._bench.ran, self._flake.signatures)
+        model, _ = fit(data)
+        return candidates(model, leanings(data, self._tried()), data), model
+
+    def _race(self) -> tuple[Setting | None, float]:
+        """The setting to confirm, and how often it may be expected to fail in a second; None if there is none."""
+        settings, model = self._settings()
+        if not settings:
+            return None, 0.0
+        bench = self._bench
+        length = max(self._length(), 2 * bench.start)
+        room = (_RACE - _SCREENING) * bench.seconds / (_ROUNDS * (bench.start + length))
+        entered = settings[: max(_FEWEST, int(room))]
+        self._say(f"racing {len(entered)} settings")
+        race = Race(bench, self._flake, model, length, self._chance)
+        race.run(entered, bench.used + (_RACE - _SCREENING) * bench.seconds)
+        leader = race.preferred(entered)
+        until = bench.used + (_PRUNING - _RACE) * bench.seconds
+        while leader is not None and len(leader.levels) > 1 and bench.used < until:
+            less = [leader.without(factor) for factor, _ in leader.levels]
+            entered = list(dict.fromkeys([*entered, *less]))
+            race.run([leader, *less], (bench.used + until) / 2, to_the_end=True)
+            if (preferred := race.preferred([leader, *less])) == leader:
+                break
+            leader = preferred
+        self._outcome.raced = race.ranked(entered)
+        self._outcome.broken_in_race = race.broken
+        return leader, race.per_second(leader) if leader is not None else 0.0

@@ -1,0 +1,195 @@
+"""Which of many factors matter, from batches of trials in which each factor was on or off at random.
+
+Trials of a batch are not independent: they share a process, its state and the load of the moment, and the rate drifts
+while batches run. What is certain is how the factors were drawn, so the tests go by that and by nothing else.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flakeproof.stats.dispersion import simulated_p
+from flakeproof.stats.proportion import Interval, check_confidence
+
+REDRAWS = 3999
+"""The least p-value on one side is 1 / 4,000."""
+_HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One batch, seen from one factor."""
+
+    on: bool
+    chance: float
+    """With which the factor was drawn on, given everything else about the batch."""
+    score: float
+    """By how much more failed in the batch than expected without the factor; its mean is 0 if the factor does not
+    matter."""
+
+
+def randomisation_test(draws: Sequence[Draw], seed: int, redraws: int = REDRAWS) -> float:
+    """The two-sided p-value for "the factor has no effect", by drawing again when it is on.
+
+    Under that hypothesis the batches would have come out the same had the factor been drawn otherwise: R. A. Fisher,
+    The Design of Experiments (1935), section 21; D. Basu, JASA 75 (1980) 575-582. No model of the trials is needed, nor
+    that scores are independent or of one distribution. The statistic is sum (A - c) e over the root of sum ((A - c)
+    e)^2: studentised, so that it also holds where the factor changes how much the scores vary (as it does when it makes
+    trials slower, so that a batch has fewer of them): A. Janssen, Statistics & Probability Letters 36 (1997) 9-21; E.
+    Chung and J. Romano, Annals of Statistics 41 (2013) 484-507. Raises ValueError.
+    """
+    for draw in draws:
+        if not 0 <= draw.chance <= 1 or not math.isfinite(draw.score):
+            raise ValueError(f"a chance from 0 to 1 and a finite score are needed, got {draw}")
+    parts = [((1 - one.chance) * one.score, -one.chance * one.score, one.chance) for one in draws if one.score]
+    seen = studentised(draws)
+    if not seen:
+        return 1.0
+    sign, drawn = math.copysign(1.0, seen), random.Random(seed).random
+    least = abs(seen) * (1 - 1e-9)
+
+    def exceeds() -> bool:
+        total = squares = 0.0
+        for on, off, chance in parts:
+            part = on if drawn() < chance else off
+            total += part
+            squares += part * part
+        return squares > 0 and sign * total >= least * math.sqrt(squares)
+
+    return min(1.0, 2 * simulated_p(exceeds, redraws))
+
+
+def studentised(draws: Sequence[Draw]) -> float:
+    """The statistic of the test: above 0 if more fails with the factor; about standard normal if it does not matter."""
+    parts = [(one.on - one.chance) * one.score for one in draws]
+    squares = math.fsum(part * part for part in parts)
+    return math.fsum(parts) / math.sqrt(squares) if squares > 0 else 0.0
+
+
+def flipped_pairs(differences: Sequence[float], seed: int) -> float:
+    """The one-sided p-value for "the first of each pair has no more", if a fair coin decided which one came first.
+
+    Fisher's test of 1935 (section 21): the sign of each difference might as well have been the other one. Exact up to
+    14 differences that are not 0, by simulation beyond.
+    """
+    sizes = [abs(one) for one in differences if one]
+    seen = math.fsum(one for one in differences if one)
+    least = seen - 1e-9 * math.fsum(sizes)
+    if len(sizes) <= _FEW_PAIRS:
+        sums = [0.0]
+        for size in sizes:
+            sums = [one + step for one in sums for step in (-size, size)]
+        return sum(one >= least for one in sums) / len(sums)
+    drawn = random.Random(seed).random
+    return simulated_p(lambda: sum(size if drawn() < _HALF else -size for size in sizes) >= least, REDRAWS)
+
+
+_FEW_PAIRS = 14
+
+Table = tuple[tuple[float, float], tuple[float, float]]
+"""((failed, passed) with the factor, (failed, passed) without it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OddsRatio:
+    """So many times the odds."""
+
+    value: float
+    low: float
+    high: float
+    """Infinite if nothing failed without the factor, or all did with it."""
+
+
+def mantel_haenszel(tables: Sequence[Table], dispersion: float = 1.0, confidence: float = 0.95) -> OddsRatio:
+    """The common odds ratio of strata, R / S with R = sum a d / n and S = sum b c / n, and its interval.
+
+    N. Mantel and W. Haenszel, J. National Cancer Institute 22 (1959) 719-748. The variance of its logarithm is that of
+    J. Robins, N. Breslow and S. Greenland, Biometrics 42 (1986) 311-323, times the `dispersion` of the batches (P.
+    McCullagh and J. Nelder, Generalized Linear Models, 1989, section 4.5). Where R or S is 0 every cell is taken for
+    half a trial more (J. Haldane, 1956), and the end that nothing is known of is 0 or infinite. Raises ValueError.
+    """
+    check_confidence(confidence)
+    if any(min(*first, *second) < 0 for first, second in tables) or not dispersion > 0:
+        raise ValueError(f"counts of 0 or more and a dispersion above 0 are needed, got {tables} and {dispersion}")
+    whole = [table for table in tables if sum(table[0]) and sum(table[1])]
+    if not whole:
+        return OddsRatio(1.0, 0.0, math.inf)
+    direct, inverse = _products(whole)
+    if direct and inverse:
+        return _with_interval(whole, dispersion, confidence)
+    corrected = [((a + _HALF, b + _HALF), (c + _HALF, d + _HALF)) for (a, b), (c, d) in whole]
+    found = _with_interval(corrected, dispersion, confidence)
+    return OddsRatio(found.value, found.low if direct else 0.0, found.high if inverse else math.inf)
+
+
+def cochran_mantel_haenszel(tables: Sequence[Table]) -> float:
+    """The statistic for "no association in any stratum", chi-squared with 1 degree of freedom for many failures.
+
+    (sum a - E a)^2 / sum Var a, hypergeometric moments, no correction for continuity: W. Cochran, Biometrics 10 (1954)
+    417-451, and Mantel and Haenszel (1959). For trials that are independent. 0 where nothing can be told.
+    """
+    excess = variance = 0.0
+    for (a, b), (c, d) in tables:
+        total = a + b + c + d
+        if total <= 1:
+            continue
+        excess += a - (a + b) * (a + c) / total
+        variance += (a + b) * (c + d) * (a + c) * (b + d) / (total * total * (total - 1))
+    return excess * excess / variance if variance > 0 else 0.0
+
+
+def dispersion(cells: Sequence[Sequence[tuple[int, int]]]) -> float:
+    """How much more batches differ than independent trials would: Pearson's X^2 over its freedom, at least 1.
+
+    Each cell holds the (failures, trials) of batches under the same circumstances. McCullagh and Nelder (1989), 4.5.
+    """
+    squares, freedom = 0.0, 0
+    for cell in cells:
+        failed, total = sum(one for one, _ in cell), sum(size for _, size in cell)
+        if failed in (0, total):
+            continue
+        rate = failed / total
+        squares += math.fsum((one - size * rate) ** 2 / (size * rate * (1 - rate)) for one, size in cell if size)
+        freedom += sum(1 for _, size in cell if size) - 1
+    return max(1.0, squares / freedom) if freedom > 0 else 1.0
+
+
+def rate_ratio(over: float, over_interval: Interval, under: float, under_interval: Interval) -> tuple[float, float]:
+    """The interval of the ratio of two independent rates from that of each of them; infinite where it is open.
+
+    A. Donner and G. Zou, Statistical Methods in Medical Research 21 (2012) 347-359 ("MOVER"), equations 9 and 10.
+    """
+    product, low, high = over * under, over_interval.low, over_interval.high
+    below, above = under_interval.low, under_interval.high
+    root = math.sqrt(max(0.0, product * product - low * above * (2 * over - low) * (2 * under - above)))
+    # Multiplied by product + root, above and below: the form in print is 0 / 0 where above = 2 under.
+    least = low * (2 * over - low) / (product + root) if product + root else 0.0
+    spread = below * (2 * under - below)
+    if not spread:
+        return least, math.inf
+    root = math.sqrt(max(0.0, product * product - high * below * (2 * over - high) * (2 * under - below)))
+    return least, (product + root) / spread
+
+
+def _products(tables: Sequence[Table]) -> tuple[float, float]:
+    direct = math.fsum(a * d / (a + b + c + d) for (a, b), (c, d) in tables)
+    inverse = math.fsum(b * c / (a + b + c + d) for (a, b), (c, d) in tables)
+    return direct, inverse
+
+
+def _with_interval(tables: Sequence[Table], dispersion: float, confidence: float) -> OddsRatio:
+    from statistics import NormalDist  # takes longer to import than all of this package
+
+    direct, inverse = _products(tables)
+    same = crossed = opposite = 0.0
+    for (a, b), (c, d) in tables:
+        total = a + b + c + d
+        agree, differ = (a + d) / total, (b + c) / total
+        same += agree * a * d / total
+        crossed += agree * b * c / total + differ * a * d / total
+        opposite += differ * b * c / total
+    variance = same / (2 * direct**2) + crossed / (2 * direct * inverse) + opposite / (2 * inverse**2)
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(variance * dispersion)
+    value = direct / inverse
+    return OddsRatio(value, value * math.exp(-reach), value * math.exp(reach))
