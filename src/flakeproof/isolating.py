@@ -99,8 +99,11 @@ class _Investigation:
         seed = os.environ.get("PYTHONHASHSEED", str(trial_seed(request.spec.seed, request.spec.first_process)))
         shell = Shell(self._target, victim, look.found, seed, self._run_id, request.spec.timeout, probes.check)
         self._shell = shell
-        if words_of(request.spec.perturbations):
-            self._shell = ProvokedShell(shell, request.spec, self._target, victim, probes.check)
+        # The order of each command is that of its words.
+        provoked = msgspec.structs.replace(request.spec.perturbations, reverse=False)
+        if words_of(provoked):
+            spec = msgspec.structs.replace(request.spec, perturbations=provoked)
+            self._shell = ProvokedShell(shell, spec, self._target, victim, probes.check)
         reproducing.run()
         self._kind = reproducing.found.kind
         if self._kind in (Kind.POLLUTED, Kind.BRITTLE):

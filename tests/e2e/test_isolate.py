@@ -262,6 +262,21 @@ def test_a_recorded_order_is_where_it_starts(flakeproof: Flakeproof, suite: Path
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("more", [(), ("--hash-seed", "3")])
+def test_a_reversed_run_has_an_order(flakeproof: Flakeproof, suite: Path, more: tuple[str, ...]) -> None:
+    """That of the tests from the last to the first; the commands that confirm it run their words in order."""
+    write(suite, test_a=VICTIM, test_b="def test_other():\n    pass\n", test_c=POLLUTER)
+    run = flakeproof("run", "tests", "--reverse", "-c", "1", "-w", "1", "--seed", "3", *more)
+    assert run.returncode == 1, run.stderr
+
+    found = isolated(flakeproof, "tests/test_a.py::test_victim", "--from", "latest", "1")
+
+    assert names(found) == [["test_polluter"]]
+    assert found["in_order"]["failed"] == found["in_order"]["runs"]
+    assert found["culprits"][0]["confirmed"] is True
+
+
+@pytest.mark.long
 def test_a_file_has_the_order(flakeproof: Flakeproof, suite: Path) -> None:
     """Ids, one a line."""
     cleaner = "def test_cleaner():\n    state.FLAG = False\n"

@@ -91,3 +91,38 @@ def test_what_cannot_be_replayed_is_named(flakeproof: Flakeproof) -> None:
         ended = flakeproof("replay", name, trial)
         assert ended.returncode == 2
         assert message in ended.stderr
+
+
+_SURROUNDED = """
+import os, random
+
+def tells():
+    hashed = os.environ["PYTHONHASHSEED"], hash("a")
+    raise AssertionError(f"{os.environ['TZ']} {os.environ['LC_ALL']} {hashed} {random.random()}")
+"""
+
+
+def test_a_replay_has_the_surroundings_of_the_test(flakeproof: Flakeproof, project: Path) -> None:
+    """Zone, locale, hash seed, and random numbers, drawn for a function or for a command."""
+    (project / "surrounded.py").write_text(_SURROUNDED)
+    drawn = ["--timezone", "random", "--locale", "random", "--hash-seed", "random"]
+    command = ["--", "sh", "-c", "echo $TZ $LC_ALL $PYTHONHASHSEED; exit 1"]
+    for words in (
+        ["surrounded:tells", *drawn, "--random-seed", "each"],
+        ["surrounded:tells", *drawn, "--isolation", "fork", "--network", "none"],
+        [*drawn, *command],
+    ):
+        first = flakeproof("run", "-c", "4", "-w", "2", "--seed", "5", *words)
+        assert len({_message(first, trial) for trial in range(1, 5)}) == 4
+        for trial in (1, 4):
+            assert _message(first, trial) == _message(flakeproof("replay", "latest", str(trial)), trial)
+
+
+def test_a_replay_has_the_order_of_the_test(flakeproof: Flakeproof, project: Path) -> None:
+    """Reversed, it fails as it did."""
+    lines = ["seen = []", "def test_a(): assert seen == [], f'{seen}'", "def test_b(): seen.append('b')"]
+    (project / "test_order.py").write_text("\n".join(lines))
+    first = flakeproof("run", "test_order.py", "-c", "2", "-w", "1", "--reverse")
+
+    assert "['b']" in _message(first, 2)
+    assert _message(first, 2) == _message(flakeproof("replay", "latest", "2"), 2)

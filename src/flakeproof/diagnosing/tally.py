@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from flakeproof.diagnosing.flake import Flake
 from flakeproof.events import AnyEvent, ItemsCollected, TrialFailed, TrialLeaked, TrialSkipped, TrialsPassed
 from flakeproof.model import CommandTarget, Failure, Isolation, ItemOutcome, RunSpec
+from flakeproof_worker.perturb.variables import DRAWN
 from flakeproof_worker.seeds import trial_seed
 
 _HASH_SEED = "PYTHONHASHSEED"
@@ -107,6 +108,8 @@ class Tally:
         assert spec is not None
         if (fixed := spec.target.environment.get(_HASH_SEED)) is not None:
             return fixed
+        if (asked := spec.perturbations.hash_seed) not in (None, DRAWN):
+            return asked
         if isinstance(spec.target, CommandTarget):
             return ""
         if spec.isolation is Isolation.FRESH:

@@ -72,7 +72,8 @@ def _is_known(zone: str, folder: Path) -> bool:
     if _POSIX.match(zone):
         return True
     try:
-        return (folder / zone).open("rb").read(4) == b"TZif"
+        with (folder / zone).open("rb") as file:
+            return file.read(4) == b"TZif"
     except OSError:
         return False
 

@@ -142,3 +142,23 @@ def test_bad_clocks(text: str) -> None:
 
     with pytest.raises(ValueError, match=r"no time|duration|hundred years|month"):
         parse_clock(text)
+
+
+@pytest.mark.parametrize(("clock", "low", "high"), [("x4", 3.9, 4.1), ("x0.25", 0.24, 0.26)])
+def test_a_speed(run: Runner, clock: str, low: float, high: float) -> None:
+    """All clocks of the time of day go as fast as asked for, from the true time on; monotonic ones stay."""
+    code = f"""
+import datetime, time
+from datetime import UTC
+
+def check():
+    start, real, before = time.time(), time.monotonic(), datetime.datetime.now(UTC)
+    while time.monotonic() - real < 0.05:
+        pass
+    took = time.monotonic() - real
+    for shown in (time.time() - start, (datetime.datetime.now(UTC) - before).total_seconds()):
+        assert {low} * took - 0.002 < shown < {high} * (time.monotonic() - real) + 0.002
+"""
+    summary = run(code, count=5, clock=clock)
+
+    assert (summary.passed, summary.failed) == (5, 0), summary.signatures
