@@ -29,11 +29,21 @@ class Provoking(TypedDict, total=False):
     delay: str | Sequence[str] | None
     race: bool | None
     noise: str | None
+    cpus: int | None
+    cpu_quota: float | str | None
+    nice: int | None
+    freeze: str | None
     clock: str | None
     gc: int | None
     max_fds: int | None
     ports: int | None
     temp_space: int | str | None
+    reverse: bool | None
+    hash_seed: int | str | None
+    random_seed: int | str | None
+    timezone: str | None
+    locale: str | None
+    network: str | None
     best_effort: bool | None
 
 

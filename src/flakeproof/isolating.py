@@ -120,6 +120,8 @@ class _Investigation:
             known = [item for item in request.order if item in set(items)]
             if self._target.shuffle:
                 random.Random(trial_seed(request.spec.seed, request.trial)).shuffle(known)
+            if request.spec.perturbations.reverse:
+                known.reverse()
             return known, f"the order of test {request.trial}"
         if not request.order:
             return [], ""

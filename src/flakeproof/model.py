@@ -144,16 +144,44 @@ class Delay(Record, frozen=True, kw_only=True):
     """Of the trials in which there are pauses at all."""
 
 
+class Load(Record, frozen=True, kw_only=True):
+    """Processes of one kind that keep the machine busy."""
+
+    count: int
+    share: float = 1.0
+    """Of the time that each of them is busy."""
+
+
+class Freeze(Record, frozen=True, kw_only=True):
+    """Pauses in which processes of a test stand still."""
+
+    least: float
+    """Seconds, of the shortest pause."""
+    most: float
+    """Seconds, of the longest."""
+    share: float
+    """Of the time that is paused, on average."""
+
+
 class Perturbations(Record, frozen=True, kw_only=True):
     """Changes to the surroundings of each trial that provoke failures; what is random is drawn from its seed."""
 
     delays: list[Delay] = []
     race: bool = False
     """Whether threads and tasks are switched as often, and as unexpectedly, as can be."""
-    noise: dict[str, int] = {}
+    noise: dict[str, Load] = {}
     """Processes that keep the machine busy beside the tests, by kind: `cpu`, `io`, `memory`."""
+    cpus: int | None = None
+    """CPUs that tests, and the noise beside them, may use; None for all."""
+    cpu_quota: float | None = None
+    """Share of a CPU that each process which runs tests may use, with all that it starts."""
+    nice: int = 0
+    """By how much tests are nicer than flakeproof itself (nice(2))."""
+    freeze: Freeze | None = None
+    """Pauses in which processes of a test stand still."""
     clock: str | None = None
-    """What the time of day is: `boundaries`, a shift in seconds with its sign, or the instant at which trials begin."""
+    """What the time of day is: `boundaries`, a shift in seconds with its sign, the instant at which trials begin, or
+    `x` and how many times as fast as the true one it goes."""
     gc: int | None = None
     """Allocations after which garbage is collected, on average."""
     max_fds: int | None = None
@@ -162,6 +190,18 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """Ephemeral ports of the network that each worker process then has to itself."""
     temp_space: int | None = None
     """Bytes for which there is room in the temporary folder of each trial."""
+    reverse: bool = False
+    """Whether the tests of a pass run in the reverse of their order."""
+    hash_seed: str | None = None
+    """PYTHONHASHSEED: a number, or `random` for one of each process, whatever the environment says."""
+    random_seed: str | None = None
+    """What global generators start from in each trial: a number, or `each` for the seed of the trial."""
+    timezones: list[str] = []
+    """Names of the zones that TZ is drawn from; of one, it is that."""
+    locales: list[str] = []
+    """Names that LC_ALL and LANG are drawn from; of one, they are that."""
+    network: str | None = None
+    """`none`: nothing but loopback can be reached."""
     records_places: bool = False
     """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
 

@@ -9,7 +9,7 @@ from flakeproof import presets
 from flakeproof.config import Config
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
-from flakeproof.perturbing.asked import perturbations_of
+from flakeproof.perturbing.asked import Surroundings, perturbations_of, yields
 from flakeproof.perturbing.kinds import KINDS
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.stats.threshold import trials_without_failure
@@ -20,7 +20,10 @@ from flakeproof.targets.tests import PytestLine, resolve_tests
 _FOR_FUNCTIONS = ("loop", "server", "settle", "io")
 _FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
 _FOR_PYTHON = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
-_FOR_TESTS = ("pytest-args", "shuffle", "private-home", "drop-failed")
+_FOR_TESTS = (
+    *("pytest-args", "shuffle", "private-home", "drop-failed"),
+    *(name for name, kind in KINDS.items() if kind.only_tests),
+)
 _SCENARIO_SETTINGS = ("server", "settle", "io")
 _DEFAULT_TIMEOUT = 300.0
 _DEFAULT_GRACE = 2.0
@@ -58,7 +61,8 @@ def build(
     workers, processes = _places(
         config, scenario, preset.workers, one_each=one_at_a_time(target, isolation), provokes=provokes
     )
-    asked = perturbations_of(config, target)
+    several = isolation is Isolation.SHARED and workers > processes
+    asked = perturbations_of(config, Surroundings(target, isolation, several))
     timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
     return RunSpec(
         target=target,
@@ -137,7 +141,7 @@ def _target(
             folder,
             options=config.get("pytest-args"),
             python=config.get("python"),
-            shuffle=bool(config.get("shuffle")),
+            shuffle=bool(config.get("shuffle")) and not yields(config, "shuffle", "reverse"),
             private_home=bool(config.get("private-home")),
         )
     _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")

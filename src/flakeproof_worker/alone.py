@@ -14,7 +14,7 @@ from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.once import Once
 from flakeproof_worker.output import Output
 from flakeproof_worker.perturb.applied import prepare
-from flakeproof_worker.randomness import GlobalRandom
+from flakeproof_worker.randomness import randomness_for
 from flakeproof_worker.sanitize.start import watch_for
 
 
@@ -39,7 +39,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     output = Output(os.dup(1))
     once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target.get("watched", ""))
     if target["kind"] != "pytest":
-        GlobalRandom().seed(once.seed)
+        randomness_for(order["perturbations"]).seed(once.seed)
 
     perturbed = prepare(order["perturbations"], target, order["scratch"])
 

@@ -23,6 +23,11 @@ def die_with(parent: int) -> None:
         os._exit(1)  # it ended before the request was made
 
 
+def outlive_parent() -> None:
+    """Take `die_with` back."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
 def adopt_orphans(yes: bool) -> bool:
     """Have descendants whose parent ends become children of this process instead of init's; tell whether it worked."""
     return _prctl(_PR_SET_CHILD_SUBREAPER, int(yes))

@@ -37,6 +37,8 @@ def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, st
             os._exit(DISCONNECTED)  # the coordinator has gone before it said anything
         if order["target"]["kind"] != "command":  # the lane of commands has to end these itself
             kernel.die_with(order["coordinator"])
+        if any(order["perturbations"].get(name) for name in ("cpus", "cpu_quota", "nice")):
+            importlib.import_module("flakeproof_worker.perturb.placement").take_place(order)
         try:
             rooms = confine(order)
         except OSError as error:

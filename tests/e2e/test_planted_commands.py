@@ -95,6 +95,14 @@ def go_race_tests(go_folder: Path) -> str:
 
 
 @pytest.fixture(scope="session")
+def go_race_program(go_folder: Path) -> str:
+    """A program with the race detector."""
+    needed("gcc")
+    build(go_folder, [needed("go"), "build", "-race", "-o", "races.bin", "./races"], **GO, CGO_ENABLED="1")
+    return str(go_folder / "races.bin")
+
+
+@pytest.fixture(scope="session")
 def rust_tests(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The test binary of the crate."""
     folder = shutil.copytree(PLANTED / "rust", tmp_path_factory.mktemp("planted") / "rust")
@@ -165,6 +173,23 @@ def test_go_data_race(run: Run, go_race_tests: str) -> None:
     assert seen.signature["signature"].startswith("DATA RACE: read in flakeproof/planted.TestCount() against write in ")
     assert seen.preview.startswith("WARNING: DATA RACE\nRead at 0x")
     assert "tcp_test.go:" in seen.signature["example"]["details"]["place"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("code", [0, 66])
+def test_go_data_races_in_a_program_that_goes_on(
+    code: int, run: Run, flakeproof: Flakeproof, go_race_program: str
+) -> None:
+    """However it ends, and whichever of two races comes first; what is to be ignored is no failure."""
+    told = ["-c", "8", "--env", f"GORACE=exitcode={code} atexit_sleep_ms=0"]
+    seen = run(told, [go_race_program])
+    assert seen.summary["outcomes"] == {"failed": 8}
+    title = "DATA RACE: write in main.early() against write in main.early.func1()"
+    assert (seen.signature["signature"], seen.signature["example"]["message"]) == (title, title)
+    assert seen.signature["example"]["output"].count("WARNING: DATA RACE") == 2
+    assert "main.early" in seen.preview
+    ignored = flakeproof("run", *told, "--ignore", "DATA RACE", "--", go_race_program)
+    assert ignored.returncode == 5, ignored.stderr  # nothing was left to run
 
 
 @pytest.mark.parametrize("test", ["no_update_is_lost", "first_come_first_served"])

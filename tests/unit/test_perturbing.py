@@ -7,8 +7,8 @@ import pytest
 from tests.unit.test_config import _spec as spec_of
 
 from flakeproof.errors import UsageError
-from flakeproof.model import CallableTarget, Delay, Perturbations
-from flakeproof.perturbing.asked import perturbations_of
+from flakeproof.model import CallableTarget, Delay, Isolation, Perturbations
+from flakeproof.perturbing.asked import Surroundings, perturbations_of
 from flakeproof.perturbing.delays import delays_in, parse_delays, written
 from flakeproof.targets.command import CommandLine
 
@@ -121,4 +121,4 @@ def _perturbations(folder: Path, delay: str) -> Perturbations:
     )
     from flakeproof.config import load
 
-    return perturbations_of(load({"delay": delay}, {}, folder), target).perturbations
+    return perturbations_of(load({"delay": delay}, {}, folder), Surroundings(target, Isolation.SHARED)).perturbations

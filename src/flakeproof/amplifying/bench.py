@@ -114,7 +114,7 @@ class Bench:
     def run(self, setting: Setting, seconds: float, purpose: Purpose, design: Design | None = None) -> Batch:
         """Run a batch of about `seconds`, less if there is not as much left. Raises OutOfTime."""
         room = self.remaining - self.start
-        least = self.trial() if self.ran else 0.0
+        least = self.trial(setting) if self.ran else 0.0
         if room <= least:
             raise OutOfTime
         before = self._left()

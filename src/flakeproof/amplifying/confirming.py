@@ -13,10 +13,10 @@ from flakeproof.stats.factorial import flipped_pairs, rate_ratio
 from flakeproof.stats.proportion import Interval
 
 _MOST_BLOCKS, _FEWEST_BLOCKS = 40, 5
-_BLOCKS_FOR_PARTS = 8
-"""Blocks from which on the winner also runs with each of its factors off."""
-_LEAST_BY_START, _LEAST_TRIALS = 2.0, 3
-"""How long a batch is at least, in starts and in trials, if that leaves enough blocks."""
+_BLOCKS_FOR_PARTS, _FAILURES_FOR_PARTS = 8, 20
+"""Blocks, and failures to be expected, from which on the winner also runs with each of its factors off."""
+_LEAST_BY_START, _LEAST_TRIALS, _PLENTY = 2.0, 5, 100
+"""How long a batch is at least, if that leaves enough blocks: two starts, or 100 trials if they take less; 5 trials."""
 _MARGIN = 0.97
 """Of the time that is left, what the plan makes use of."""
 _SHORTEST = 0.8
@@ -50,13 +50,14 @@ class Confirmation:
         return rest if rest.is_plain or rest in self.parts else None
 
 
-def confirm(bench: Bench, setting: Setting, chance: random.Random) -> Confirmation:
-    """Use what is left of the budget for blocks of batches."""
+def confirm(bench: Bench, setting: Setting, per_second: float, chance: random.Random) -> Confirmation:
+    """Use what is left of the budget for blocks of batches; it may be expected to fail so often `per_second`."""
     parts = [setting.without(factor) for factor, _ in setting.levels]
-    if len(parts) < 2 or _count(bench, [PLAIN, setting, *parts]) < _BLOCKS_FOR_PARTS:
-        parts = []
-    found = Confirmation(setting, parts)
     settings = [PLAIN, setting, *parts]
+    expected = per_second * (bench.remaining / len(settings) - _BLOCKS_FOR_PARTS * bench.start)
+    if len(parts) < 2 or _count(bench, settings) < _BLOCKS_FOR_PARTS or expected < _FAILURES_FOR_PARTS:
+        parts, settings = [], settings[:2]
+    found = Confirmation(setting, parts)
     count = min(_MOST_BLOCKS, max(_FEWEST_BLOCKS, _count(bench, settings)))
     length = max(0.0, _MARGIN * bench.remaining / (len(settings) * count) - bench.start)
     for _ in range(count):
@@ -76,8 +77,11 @@ def confirm(bench: Bench, setting: Setting, chance: random.Random) -> Confirmati
 
 def _count(bench: Bench, settings: Sequence[Setting]) -> int:
     """Blocks for which there is time."""
-    block = sum(bench.start + max(_LEAST_BY_START * bench.start, _LEAST_TRIALS * bench.trial(one)) for one in settings)
-    return math.floor(_MARGIN * bench.remaining / block)
+    block = 0.0
+    for one in settings:
+        trial = bench.trial(one)
+        block += bench.start + max(min(_LEAST_BY_START * bench.start, _PLENTY * trial), _LEAST_TRIALS * trial)
+    return math.floor(_MARGIN * bench.remaining / block) if block > 0 else _MOST_BLOCKS
 
 
 def rate(batches: Sequence[Batch], signatures: Collection[str]) -> Rate:

@@ -23,7 +23,7 @@ def effects(data: Sequence[Unit], levels: Collection[Level], error: float, seed:
     tried = sorted(levels)
     if not tried:
         return []
-    found = chances(data, tried, seed)
+    found = chances(data, tried, error, seed)
     corrected = dict(zip(tried, holm([found[level] for level in tried]), strict=True))
     driving = sorted((one for one in tried if corrected[one] <= error), key=lambda one: found[one])
     records = [_effect(data, one, driving, corrected[one], error) for one in tried]
@@ -61,8 +61,8 @@ def _effect(data: Sequence[Unit], level: Level, driving: Sequence[Level], chance
 def pairs(data: Sequence[Unit], levels: Collection[Level], error: float, seed: int) -> list[Pair]:
     """Pairs that act together, among the levels that lean most towards failing.
 
-    Each of the two has to matter where the other one is on (by randomisation, in these batches alone), and by more than
-    where it is off. That the rate is more than multiplied is judged on its logarithm, by the normal distribution.
+    Each of the two has to matter where the other one is on (by randomisation, in these batches alone), and both have to
+    raise the rate by more than the sum of what each does alone.
     """
     leaning = leanings(data, levels)
     promising = sorted(leaning, key=lambda one: -leaning[one])[:_PROMISING]
@@ -105,17 +105,20 @@ def _cells(data: Sequence[Unit], first: Level, second: Level) -> dict[tuple[bool
 
 
 def interaction(cells: dict[tuple[bool, bool], Cell]) -> float:
-    """The one-sided p-value for "one multiplies the rate no more where the other one is on"."""
+    """The one-sided p-value for "both together raise the rate by no more than the sum of what each does alone".
+
+    The contrast of the four rates over its standard error, normal; the dispersion of the batches is allowed for.
+    """
     spread = dispersion(list(cells.values()))
     contrast = variance = 0.0
     for (first, second), cell in cells.items():
         counted = counts(cell)
         if not counted.trials:
             return 1.0
-        failures = counted.failures + 0.5
-        contrast += (1 if first == second else -1) * math.log(failures / (counted.trials + 0.5))
-        variance += spread * (1 / failures - 1 / (counted.trials + 0.5))
-    return math.erfc(contrast / math.sqrt(2 * variance)) / 2 if variance > 0 else 1.0
+        rate = (counted.failures + 0.5) / (counted.trials + 1)
+        contrast += (1 if first == second else -1) * rate
+        variance += spread * rate * (1 - rate) / counted.trials
+    return math.erfc(contrast / math.sqrt(2 * variance)) / 2
 
 
 def _pair(data: Sequence[Unit], first: Level, second: Level, chance: float) -> Pair:

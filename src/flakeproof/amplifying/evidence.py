@@ -1,12 +1,13 @@
 """What the batches of a screening tell about each level: a working model of the rate, and tests that do not need it."""
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from flakeproof.amplifying.bench import Purpose, Ran, tell
 from flakeproof.amplifying.design import Design, Level
 from flakeproof.amplifying.model import Setting
-from flakeproof.stats.factorial import Draw, randomisation_test, studentised
+from flakeproof.stats.factorial import REDRAWS, Draw, randomisation_test, studentised
 
 _SPREAD = 0.3
 """Squared coefficient of variation of the rate between batches, by which a batch of many failures is weighed down."""
@@ -16,6 +17,8 @@ _PRIOR = 1.0
 _TIMES = 5
 """Parts of the screening that have a rate of their own in the model, for drift."""
 _MOST_RATE = 0.98
+_FINER = 3
+"""So many times as small as it has to be is the least p-value that there can be."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,8 @@ def leanings(data: Sequence[Unit], levels: Iterable[Level]) -> dict[Level, float
     return {level: studentised(draws(data, level)) for level in levels}
 
 
-def chances(data: Sequence[Unit], levels: Iterable[Level], seed: int) -> dict[Level, float]:
-    """The p-value of each level, not corrected."""
-    return {level: randomisation_test(draws(data, level), seed + place) for place, level in enumerate(levels)}
+def chances(data: Sequence[Unit], levels: Iterable[Level], error: float, seed: int) -> dict[Level, float]:
+    """The p-value of each level, not corrected; small enough, where all is clear, for a correction to `error`."""
+    tried = list(levels)
+    redraws = max(REDRAWS, math.ceil(_FINER * 2 * len(tried) / error))
+    return {level: randomisation_test(draws(data, level), seed + place, redraws) for place, level in enumerate(tried)}

@@ -97,7 +97,7 @@ class Stop(StrEnum):
     BROKEN = "broken"
     """The plain target could not be run."""
     OUT_OF_TIME = "out of time"
-    """The budget was used up before there was a setting to confirm, or it had been confirmed or not."""
+    """The budget was used up before there was a setting to confirm."""
 
 
 class Rate(Record, frozen=True, kw_only=True):
@@ -152,7 +152,7 @@ class Effect(Record, frozen=True, kw_only=True):
 
 
 class Pair(Record, frozen=True, kw_only=True):
-    """Two levels that act together: more than each of them by itself would explain."""
+    """Two levels that act together: both raise the rate by more than the sum of what each of them does alone."""
 
     first: tuple[str, str]
     """(factor, level)."""

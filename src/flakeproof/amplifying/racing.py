@@ -13,8 +13,10 @@ from flakeproof.stats.racing import Arm, chances_best, mean_rates, next_arm
 
 MOST = 8
 """Settings in a race."""
-_SINGLES, _PAIRED, _TOGETHER = 3, 3, 4
-"""Levels that race alone, in pairs, and all at once."""
+_PAIRED, _TOGETHER = 3, 4
+"""Levels that race in pairs, and all at once."""
+_FORESEEN = 1.5
+"""Failures that what the screening lets expect is worth."""
 _SURE = 0.95
 _WITHIN = 0.2
 """Settings whose rates differ by less are as good as each other."""
@@ -26,26 +28,32 @@ _FEWEST_SECONDS = 1e-9
 
 
 def candidates(model: Model, leaning: Mapping[Level, float], data: Sequence[Unit]) -> list[Setting]:
-    """The settings for the race: the most promising levels, alone, in pairs and together, and the best one seen."""
+    """The settings for the race, what promises most first.
+
+    The levels that lean most towards failing, alone, in pairs and all together, and the best setting that was seen.
+    """
     up = [one for one in sorted(leaning, key=lambda one: -leaning[one]) if leaning[one] > 0]
-    found = [PLAIN.plus(*level) for level in up[:_SINGLES]]
+    if not up:
+        return []
     top = _one_of_each(up)
-    found += [
-        PLAIN.plus(*first).plus(*second)
-        for place, first in enumerate(top[:_PAIRED])
-        for second in top[place + 1 : _PAIRED]
-    ]
+    singles = [PLAIN.plus(*level) for level in up]
+    doubles = [one.plus(*level) for place, level in enumerate(top[:_PAIRED]) for one in map(_alone, top[:place])]
     together = PLAIN
     for level in top[:_TOGETHER]:
         together = together.plus(*level)
-    found.append(together)
-    allowed = set(leaning)
-    known = [one for one in data if one.failures and set(one.setting.levels) <= allowed and one.setting.levels]
-    if known:
-        # The model's expectation keeps a single lucky batch from being taken for the best.
-        best = max(known, key=lambda one: (one.failures + 2 * model.rate(one.setting)) / (one.trials + 2))
-        found.append(best.setting)
-    return [one for one in dict.fromkeys(found) if not one.is_plain][:MOST]
+    found = [singles[0], *doubles[:1], together, *singles[1:2], *_best_seen(model, leaning, data), *doubles[1:]]
+    return list(dict.fromkeys([*found, *singles[2:]]))[:MOST]
+
+
+def _alone(level: Level) -> Setting:
+    return PLAIN.plus(*level)
+
+
+def _best_seen(model: Model, leaning: Mapping[Level, float], data: Sequence[Unit]) -> list[Setting]:
+    """Of the settings that were drawn; the model's expectation keeps a lucky batch from being taken for the best."""
+    known = [one for one in data if one.failures and one.setting.levels and leaning.keys() >= set(one.setting.levels)]
+    best = max(known, key=lambda one: (one.failures + 2 * model.rate(one.setting)) / (one.trials + 2), default=None)
+    return [best.setting] if best is not None else []
 
 
 def _one_of_each(levels: Sequence[Level]) -> list[Level]:
@@ -59,15 +67,16 @@ def _one_of_each(levels: Sequence[Level]) -> list[Level]:
 class Race:
     """Settings that are run until it is known which is best, or time is up."""
 
-    def __init__(self, bench: Bench, flake: Flake, length: float, chance: random.Random) -> None:
-        """Batches take about `length` seconds."""
-        self._bench, self._flake, self._length, self._chance = bench, flake, length, chance
+    def __init__(self, bench: Bench, flake: Flake, model: Model | None, length: float, chance: random.Random) -> None:
+        """Batches take about `length` seconds; the `model` of the screening says what to expect."""
+        self._bench, self._flake, self._model = bench, flake, model
+        self._length, self._chance = length, chance
         self._batches: dict[Setting, list[tuple[int, int, float]]] = {}
         """(failures, trials, seconds) of each batch."""
         self.broken: dict[Setting, str] = {}
 
-    def run(self, settings: Sequence[Setting], until: float) -> list[Setting]:
-        """Race these; those that could be run, the best first. It ends when `until` seconds of the budget are used."""
+    def run(self, settings: Sequence[Setting], until: float, *, to_the_end: bool = False) -> None:
+        """Race these until `until` seconds of the budget are used, or it is known which is best."""
         order = list(settings)
         self._chance.shuffle(order)
         for setting in order:
@@ -78,10 +87,9 @@ class Race:
                 self._bench.run(PLAIN, self._length, Purpose.PLAIN)
                 continue
             arms, spread = self._arms(running), self._dispersion()
-            if max(chances_best(arms, self._chance, spread, _WITHIN)) >= _SURE and self._looked_at(running):
+            if not to_the_end and self._is_decided(running, arms, spread):
                 break
             self._one(running[next_arm(arms, self._chance, spread)])
-        return self.ranked(self._running(settings))
 
     def preferred(self, settings: Sequence[Setting]) -> Setting | None:
         """The setting with the fewest factors of those that are about as good as the best; None if all broke."""
@@ -112,18 +120,26 @@ class Race:
         return [one for one in settings if one not in self.broken and one in self._batches]
 
     def _arms(self, settings: Sequence[Setting]) -> list[Arm]:
-        return [
-            Arm(
-                sum(one for one, _, _ in self._batches[setting]),
-                max(_FEWEST_SECONDS, sum(seconds for _, _, seconds in self._batches[setting])),
-            )
-            for setting in settings
-        ]
+        return [self._arm(setting) for setting in settings]
 
-    def _looked_at(self, settings: Sequence[Setting]) -> bool:
-        """Whether the leader was run often enough to know how much its batches differ."""
+    def _arm(self, setting: Setting) -> Arm:
+        failures = float(sum(one for one, _, _ in self._batches[setting]))
+        seconds = sum(took for _, _, took in self._batches[setting])
+        if self._model is not None and (rate := self._model.rate(setting)) > 0:
+            failures += _FORESEEN
+            seconds += _FORESEEN / rate * self._bench.trial(setting)
+        return Arm(failures, max(_FEWEST_SECONDS, seconds))
+
+    def _is_decided(self, settings: Sequence[Setting], arms: Sequence[Arm], spread: float) -> bool:
+        """Whether one is surely as good as any; it has been run often enough to know how much its batches differ."""
         leader = self.ranked(settings)[0]
-        return len(self._batches[leader]) > 2
+        if len(self._batches[leader]) <= 2:
+            return False
+        return max(chances_best(arms, self._chance, spread, _WITHIN)) >= _SURE
+
+    def per_second(self, setting: Setting) -> float:
+        """Failures per second of a setting that raced, as far as is known."""
+        return mean_rates([self._arm(setting)], self._dispersion())[0]
 
     def _dispersion(self) -> float:
         return dispersion([[(one, size) for one, size, _ in cell] for cell in self._batches.values()])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from flakeproof.amplifying.bench import Bench, OutOfTime, Purpose, Run, tell
 from flakeproof.amplifying.confirming import Confirmation, confirm
 from flakeproof.amplifying.design import Design, Level, by_name
-from flakeproof.amplifying.evidence import fit, leanings, units
+from flakeproof.amplifying.evidence import Model, fit, leanings, units
 from flakeproof.amplifying.flake import Clearing, Flake
 from flakeproof.amplifying.model import PLAIN, Factor, Found, Setting
 from flakeproof.amplifying.racing import MOST, Race, candidates
@@ -18,16 +18,18 @@ _PILOT = 0.1
 _FIRST_STAGE, _SCREENING = 0.32, 0.55
 """… the two stages of the screening …"""
 _SCREENING_WITHOUT_FAILURE = 0.9
-_RACE, _PRUNING = 0.68, 0.75
+_RACE, _PRUNING = 0.66, 0.76
 """… the race, and the race of the winner against itself with one factor less. The rest is for the confirmation."""
+_ROUNDS, _FEWEST = 3, 3
+"""Batches of each setting in the race for which there has to be time, else fewer settings race; but so many do."""
 _PILOT_FAILURES = 3
 _PILOT_BATCHES = 2
 _PLAIN_SHARE = 0.12
 """Of the batches of the screening."""
 _BATCHES, _FEWEST_BATCHES = 100, 40
 """In the screening, if a start costs nothing, and if trials are slow."""
-_ENOUGH_TRIALS = 8
-"""In a batch: with fewer, most of the time goes into starts."""
+_ENOUGH_TRIALS, _PLENTY = 8, 100
+"""In a batch: with fewer, most of the time goes into starts; and a number beyond which more batches tell more."""
 _LEAST_BY_START = 1.2
 """Seconds of trials in a batch for each second that its start takes."""
 _KEPT, _KEPT_FROM = 5, 0.75
@@ -91,12 +93,11 @@ class _Search:
         if not self._pilot():
             return
         self._screen()
-        settings = self._settings()
-        self._outcome.raced = settings
-        if settings and (winner := self._race(settings)) is not None:
+        winner, per_second = self._race()
+        if winner is not None:
             self._say(f"confirming with fresh tests: {winner}")
             self._outcome.confirmation = Confirmation(winner, [])
-            self._outcome.confirmation = confirm(self._bench, winner, self._chance)
+            self._outcome.confirmation = confirm(self._bench, winner, per_second, self._chance)
             self._outcome.out_of_time |= self._outcome.confirmation.cut_short
 
     # plain trials
@@ -133,8 +134,9 @@ class _Search:
         """Seconds of trials in a batch."""
         share = (_SCREENING - _PILOT) * self._bench.seconds
         bench = self._bench
-        wanted = min(_ENOUGH_TRIALS * bench.trial(), share / _FEWEST_BATCHES - bench.start)
-        return max(share / _BATCHES - bench.start, _LEAST_BY_START * bench.start, wanted, 1e-3)
+        slow = min(_ENOUGH_TRIALS * bench.trial(), share / _FEWEST_BATCHES - bench.start)
+        fast = min(_LEAST_BY_START * bench.start, _PLENTY * bench.trial())
+        return max(share / _BATCHES - bench.start, fast, slow, 1e-3)
 
     def _screen(self) -> None:
         self._draw(_FIRST_STAGE)
@@ -189,30 +191,37 @@ class _Search:
 
     # the race
 
-    def _settings(self) -> list[Setting]:
-        if not self._flake.signatures and self._clearing.aside:
+    def _settings(self) -> tuple[list[Setting], Model | None]:
+        """What may race, the most promising first, and what the screening lets expect of it."""
+        if not self._flake.signatures:
             # Nothing else ever failed: then what makes every trial fail is what there is to be found.
             self._flake.settle(self._bench)
-            back = self._clearing.reinstate()
-            return [PLAIN.plus(*level) for level in back][:MOST]
-        if not self._flake.signatures:
-            return []
+            return [PLAIN.plus(*level) for level in self._clearing.reinstate()][:MOST], None
         data = units(self._bench.ran, self._flake.signatures)
-        leaning = leanings(data, self._tried())
-        return candidates(fit(data)[0], leaning, data)
+        model, _ = fit(data)
+        return candidates(model, leanings(data, self._tried()), data), model
 
-    def _race(self, settings: Sequence[Setting]) -> Setting | None:
-        self._say(f"racing {len(settings)} settings")
-        bench, entered = self._bench, list(settings)
+    def _race(self) -> tuple[Setting | None, float]:
+        """The setting to confirm, and how often it may be expected to fail in a second; None if there is none."""
+        settings, model = self._settings()
+        if not settings:
+            return None, 0.0
+        bench = self._bench
         length = max(self._length(), 2 * bench.start)
-        race = Race(bench, self._flake, length, self._chance)
-        ranked = race.run(entered, bench.used + (_RACE - _SCREENING) * bench.seconds)
+        room = (_RACE - _SCREENING) * bench.seconds / (_ROUNDS * (bench.start + length))
+        entered = settings[: max(_FEWEST, int(room))]
+        self._say(f"racing {len(entered)} settings")
+        race = Race(bench, self._flake, model, length, self._chance)
+        race.run(entered, bench.used + (_RACE - _SCREENING) * bench.seconds)
         leader = race.preferred(entered)
-        if leader is not None and len(leader.levels) > 1:
+        until = bench.used + (_PRUNING - _RACE) * bench.seconds
+        while leader is not None and len(leader.levels) > 1 and bench.used < until:
             less = [leader.without(factor) for factor, _ in leader.levels]
-            entered = list(dict.fromkeys([leader, *less]))[:MOST]
-            race.run(entered, bench.used + (_PRUNING - _RACE) * bench.seconds)
-            ranked = list(dict.fromkeys([*race.ranked([*ranked, *entered])]))
-        self._outcome.raced = ranked
+            entered = list(dict.fromkeys([*entered, *less]))
+            race.run([leader, *less], (bench.used + until) / 2, to_the_end=True)
+            if (preferred := race.preferred([leader, *less])) == leader:
+                break
+            leader = preferred
+        self._outcome.raced = race.ranked(entered)
         self._outcome.broken_in_race = race.broken
-        return race.preferred(ranked)
+        return leader, race.per_second(leader) if leader is not None else 0.0

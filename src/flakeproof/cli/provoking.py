@@ -28,13 +28,40 @@ Race = Annotated[
 ]
 Noise = Annotated[
     str | None,
-    text_option("--noise", help="Processes that keep the machine busy.", panel=_PANEL, metavar="cpu=2,io=1,memory=1"),
+    text_option(
+        "--noise",
+        help="Processes that keep the machine busy: cpu=2@30%,io=1,memory=1, or mild, or strong.",
+        panel=_PANEL,
+        metavar="KIND=N",
+    ),
+]
+Cpus = Annotated[
+    str | None,
+    text_option("--cpus", help="Pin the tests to N CPUs, and the noise with them.", panel=_PANEL, metavar="N"),
+]
+CpuQuota = Annotated[
+    str | None,
+    text_option("--cpu-quota", help="Share of a CPU that each test gets, 30%.", panel=_PANEL, metavar="SHARE"),
+]
+Nice = Annotated[
+    str | None,
+    text_option("--nice", help="Have tests leave the CPU to others, 0 to 19.", panel=_PANEL, metavar="N"),
+]
+Freeze = Annotated[
+    str | None,
+    text_option(
+        "--freeze",
+        help="Stop processes of a test for moments, 1ms..50ms@p=0.25, for that share of the time.",
+        panel=_PANEL,
+        metavar="TIME",
+    ),
 ]
 Clock = Annotated[
     str | None,
     text_option(
         "--clock",
-        help="Another time of day: `boundaries` (before midnight, a year's end, …), +3d, or 2024-02-29T23:59:59.9.",
+        help="Another time of day: `boundaries` (before midnight, a year's end, …), +3d, 2024-02-29T23:59:59.9; "
+        "or a fast or slow one: x4, x0.25.",
         panel=_PANEL,
         metavar="WHEN",
     ),
@@ -55,6 +82,37 @@ TempSpace = Annotated[
     str | None,
     text_option("--temp-space", help="Room for so much in each test's temporary folder.", panel=_PANEL, metavar="SIZE"),
 ]
+Reverse = Annotated[
+    bool,
+    typer.Option("--reverse", help="The tests of each pass from the last to the first.", rich_help_panel=_PANEL),
+]
+HashSeed = Annotated[
+    str | None,
+    text_option(
+        "--hash-seed", help="PYTHONHASHSEED, or `random` for one of each process.", panel=_PANEL, metavar="N|random"
+    ),
+]
+RandomSeed = Annotated[
+    str | None,
+    text_option(
+        "--random-seed",
+        help="What `random` and numpy start from: the same in each test, or one of each, whatever tests do at import.",
+        panel=_PANEL,
+        metavar="N|each",
+    ),
+]
+TimeZone = Annotated[
+    str | None,
+    text_option("--timezone", help="Time zone, or `random` for nasty ones.", panel=_PANEL, metavar="NAME|random"),
+]
+Locale = Annotated[
+    str | None,
+    text_option("--locale", help="LC_ALL and LANG, or `random` for nasty ones.", panel=_PANEL, metavar="NAME|random"),
+]
+Network = Annotated[
+    str | None,
+    text_option("--network", help="`none`: nothing but loopback can be reached.", panel=_PANEL, metavar="none"),
+]
 BestEffort = Annotated[
     bool,
     typer.Option(
@@ -65,11 +123,21 @@ PROVOKING: Mapping[str, Any] = {
     "delay": Delay,
     "race": Race,
     "noise": Noise,
+    "cpus": Cpus,
+    "cpu_quota": CpuQuota,
+    "nice": Nice,
+    "freeze": Freeze,
     "clock": Clock,
     "gc": Gc,
     "max_fds": MaxFds,
     "ports": Ports,
     "temp_space": TempSpace,
+    "reverse": Reverse,
+    "hash_seed": HashSeed,
+    "random_seed": RandomSeed,
+    "timezone": TimeZone,
+    "locale": Locale,
+    "network": Network,
     "best_effort": BestEffort,
 }
 """Their names as arguments of a command, and what Typer reads."""

@@ -85,10 +85,16 @@ _GO_OWN = re.compile(r"/src/(?:runtime|testing|time|sync|internal)/|_testmain\.g
 
 
 def _go_race(lines: Sequence[str]) -> Finding | None:
-    start = next((index for index, line in enumerate(lines) if line == "WARNING: DATA RACE"), None)
-    if start is None:
-        return None
-    report = _until(lines, start, lambda line: line.startswith("=========="))
+    reports = [
+        _go_race_report(_until(lines, start, lambda line: line.startswith("==========")))
+        for start, line in enumerate(lines)
+        if line == "WARNING: DATA RACE"
+    ]
+    # Which of several races is told first differs from run to run, too.
+    return min(reports, key=lambda report: report.title, default=None)
+
+
+def _go_race_report(report: Sequence[str]) -> Finding:
     accesses: list[str] = []
     places: list[str] = []
     for index, match in _matches(_RACE_ACCESS, report):

@@ -19,9 +19,9 @@ from flakeproof.comparison.model import ComparisonSpec
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import Sink, signals_stop
-from flakeproof.engine.leftovers import nothing_left_running, temporary_root
-from flakeproof.engine.noise import noise
+from flakeproof.engine.leftovers import temporary_root
 from flakeproof.engine.stop import Stop
+from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.turns import Turns
 from flakeproof.engine.without_effect import without_effect
 from flakeproof.errors import about
@@ -71,19 +71,10 @@ def execute_comparison(spec: ComparisonSpec, run_id: str, runs: Sequence[ArmRun]
     )
     with temporary_root() as temporary:
         match = _Match(spec, run_id, runs, judge, temporary)
-        load = noise(_noise_of(spec), temporary, run_id)
-        with signals_stop(match.stop), nothing_left_running(run_id), load:
+        asked = [arm.spec.perturbations for arm in spec.arms]
+        with signals_stop(match.stop), surroundings(asked, temporary, run_id, match.note):
             match.run()
     match.end()
-
-
-def _noise_of(spec: ComparisonSpec) -> dict[str, int]:
-    """The arms share one machine, and so what keeps it busy: for each kind the more of the two."""
-    found: dict[str, int] = {}
-    for arm in spec.arms:
-        for kind, count in arm.spec.perturbations.noise.items():
-            found[kind] = max(count, found.get(kind, 0))
-    return found
 
 
 class _Match:
@@ -97,6 +88,7 @@ class _Match:
         self._decided = False
         self._started_ns = 0
         self._elapsed = 0.0
+        self._notes: list[str] = []
         self._turns = Turns(
             limits.lanes_per_process(spec.arms[0].spec),
             (spec.arms[0].spec.first, spec.arms[1].spec.first),
@@ -118,6 +110,10 @@ class _Match:
         for dispatcher in self._dispatchers:
             dispatcher.stop(reason)
 
+    def note(self, text: str) -> None:
+        """Have both arms be told, as soon as they have begun."""
+        self._notes.append(text)
+
     def run(self) -> None:
         """Run to the end; no process is left in any case."""
         selector = selectors.DefaultSelector()
@@ -128,11 +124,12 @@ class _Match:
                 )
                 tell = _telling(run.sinks)
                 tell(started)
-                for note in arm.spec.left_out:
+                for note in (*arm.spec.left_out, *self._notes):
                     tell(Noted(message=note))
                 selector.register(dispatcher.fileno(), selectors.EVENT_READ)
                 with about(arm.name):
                     dispatcher.start()
+            self._notes.clear()
             while any(dispatcher.is_running for dispatcher in self._dispatchers):
                 selector.select(_TICK)
                 for dispatcher, arm in zip(self._dispatchers, self._spec.arms, strict=True):
@@ -148,7 +145,7 @@ class _Match:
         """Tell that it has ended; to be told when all is done."""
         for dispatcher, run, arm in zip(self._dispatchers, self._runs, self._spec.arms, strict=True):
             tell = _telling(run.sinks)
-            for note in without_effect(arm.spec.perturbations, run.folder):
+            for note in (*without_effect(arm.spec.perturbations, run.folder), *self._notes):
                 tell(Noted(message=note))
             tell(dispatcher.end())
         stopped = None if self._decided or self._stop is None else self._stop.value

@@ -11,6 +11,7 @@ import msgspec
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failures, messages
 from flakeproof.engine.collected import Collected
+from flakeproof.engine.drawn import with_drawn
 from flakeproof.engine.endings import event_of, status_text
 from flakeproof.engine.inquiry import Inquiry, Settlement
 from flakeproof.engine.ledger import Orders, Work
@@ -37,6 +38,7 @@ from flakeproof.events import (
 )
 from flakeproof.model import CommandTarget, Failure, ItemOutcome, PytestTarget, RunSpec
 from flakeproof_worker.environment import RUN
+from flakeproof_worker.perturb.variables import of_process
 from flakeproof_worker.seeds import trial_seed
 
 _TICK = 0.05
@@ -201,6 +203,7 @@ class Dispatcher:
         if not isinstance(target, CommandTarget):
             # Recorded by way of the seed, different in each process: what hangs on hash order can show itself.
             environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
+            environment |= of_process(order["perturbations"], spec.seed, number)
             environment |= target.environment
         try:
             process = WorkerProcess(number, place, target.python, target.folder, order, environment)
@@ -412,6 +415,7 @@ class Dispatcher:
     ) -> None:
         self._ended += 1
         self._failed += 1
+        failure = with_drawn(failure, self._spec)
         self._last_end_ns = monotonic_ns()
         event = TrialFailed(number=self._failed, failure=failure, further=further, items=items, cut_short=cut_short)
         self._tell(process, event)

@@ -14,10 +14,10 @@ from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.inquiry import Inquiry
 from flakeproof.engine.ledger import Pool
-from flakeproof.engine.leftovers import nothing_left_running, temporary_root
-from flakeproof.engine.noise import noise
+from flakeproof.engine.leftovers import temporary_root
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.stop import Stop
+from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.without_effect import without_effect
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
@@ -45,8 +45,8 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
         for note in spec.left_out:
             emit(Noted(message=note))
         before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
-        load = noise(spec.perturbations.noise, temporary, run_id)
-        with signals_stop(dispatcher.stop), nothing_left_running(run_id), load:
+        around = surroundings([spec.perturbations], temporary, run_id, lambda text: emit(Noted(message=text)))
+        with signals_stop(dispatcher.stop), around:
             dispatcher.run()
     if before is not None and (changes := difference(before, snapshot(spec.target.folder))):
         emit(Noted(message=changes))

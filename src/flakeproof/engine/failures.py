@@ -12,6 +12,9 @@ from flakeproof.model import Failure, Outcome
 from flakeproof.text import one_line
 from flakeproof_worker.ending import DISCONNECTED
 
+_USUAL = {0, 1, 2, 66, 101}
+"""Most programs fail with 1, Rust's tests with 101, Go's race detector ends with 66 unless it is told 0: only something
+else is worth a word beside what they say."""
 _WORKER_FRAME = re.compile(r"flakeproof_worker")
 
 
@@ -97,8 +100,7 @@ def of_command(message: Ended, seed: int, process: int) -> Failure:
         ending = f"timed out after {message.ns / 1e9:.3g}s" + (", its last words" if said and not found else "")
     else:
         kind = ending = f"killed by {name}" if name else f"exit status {message.exit_code}"
-    # Most programs fail with 1, and test frameworks do: only something else is worth a word beside what they say.
-    text = said if found and message.exit_code in (1, 2, 101) else f"{ending}: {said}" if said else ending
+    text = said if found and message.exit_code in _USUAL else f"{ending}: {said}" if said else ending
     return Failure(
         trial=message.trial,
         seed=seed,

@@ -1,42 +1,135 @@
-"""Keep the machine busy beside the tests: processes of our own, which end with the run, however that ends."""
+"""Keep the machine busy beside the tests: with stress-ng where it is installed, else with processes of our own.
+
+Either ends with the run, however that ends.
+"""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import flakeproof_worker
 from flakeproof.engine.leftovers import marker_of
 from flakeproof.errors import CannotRunError
+from flakeproof.model import Load
+from flakeproof.perturbing.noise import written
 from flakeproof_worker.environment import RUN
 
-_PROGRAM = Path(flakeproof_worker.__file__).parent / "perturb" / "load.py"
+_PROGRAMS = Path(flakeproof_worker.__file__).parent / "perturb"
+_STRESS_NG = "stress-ng"
+_PATIENCE = 10.0
+"""Seconds for a program to tell its version, or to end."""
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "cpu": (),
+    "io": ("--hdd-bytes", "1m", "--hdd-opts", "fsync"),
+    "memory": ("--vm-bytes", "256m"),
+}
+_STRESSORS = {"cpu": "cpu", "io": "hdd", "memory": "vm"}
+"""What stress-ng calls our kinds."""
+_TAKES_SHARES = {"cpu"}
+"""Kinds that stress-ng can run for a share of the time."""
 
 
 @contextmanager
-def noise(wanted: Mapping[str, int], temporary: str, run_id: str) -> Iterator[None]:
-    """Run so many processes of each kind while inside; `temporary` is where those that write files do so.
+def noise(
+    wanted: Mapping[str, Load], temporary: str, run_id: str, tell: Callable[[str], None], cpus: int | None = None
+) -> Iterator[None]:
+    """Run so many processes of each kind while inside, on so many `cpus` (None: all).
 
-    They end with us, even if we are killed: the kernel sees to that. Raises CannotRunError if one cannot be started.
+    `temporary` is where those that write files do so; `tell` hears by what they are run. They end with us, even if we
+    are killed. Raises CannotRunError if one cannot be started.
     """
-    processes: list[subprocess.Popen[bytes]] = []
-    environment = {**os.environ, RUN: marker_of(run_id)}
-    try:
-        for kind, count in wanted.items():
-            for _ in range(count):
-                words = [sys.executable, "-I", "-S", str(_PROGRAM), kind, str(os.getpid()), temporary]
-                try:
-                    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
-                except OSError as error:
-                    raise CannotRunError(
-                        f"a process for --noise {kind}={count} cannot be started: {error}", "ask for less"
-                    ) from error
-                processes.append(process)
+    if not wanted:
         yield
+        return
+    version = _version()
+    theirs = {kind: load for kind, load in wanted.items() if version and (load.share == 1 or kind in _TAKES_SHARES)}
+    own = {kind: load for kind, load in wanted.items() if kind not in theirs}
+    parts = [f"{written(part)} by {by}" for part, by in ((theirs, version), (own, "flakeproof's own program")) if part]
+    tell(f"noise beside the tests: {', '.join(parts)}")
+    environment = {**os.environ, RUN: marker_of(run_id)}
+    leash: subprocess.Popen[bytes] | None = None
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for kind, load in own.items():
+            words = ["load.py", kind, str(load.share), str(cpus or 0), str(os.getpid()), temporary]
+            for _ in range(load.count):
+                process = _started(words, environment, subprocess.DEVNULL, {kind: load})
+                processes.append(process)  # one by one: should the next not start, these are to end
+        if theirs:
+            words = ["leash.py", str(cpus or 0), str(os.getpid()), *_stress_ng(theirs, temporary)]
+            leash = _started(words, environment, subprocess.PIPE, theirs)
+        yield
+        if leash is not None and leash.poll() is not None:
+            tell(f"{version} ended before the tests did (exit status {leash.returncode}): they ran without its noise")
     finally:
         for process in processes:
             process.kill()
+        if leash is not None:
+            _let_go(leash)
         for process in processes:
             process.wait()
+
+
+def _started(
+    words: list[str], environment: dict[str, str], stdin: int, wanted: Mapping[str, Load]
+) -> subprocess.Popen[bytes]:
+    """One of our programs, by its name and arguments."""
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_PROGRAMS / words[0]), *words[1:]],
+            stdin=stdin,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CannotRunError(
+            f"a process for --noise {written(wanted)} cannot be started: {error}", "ask for less"
+        ) from error
+
+
+def _let_go(leash: subprocess.Popen[bytes]) -> None:
+    """Have it end all that it has started."""
+    assert leash.stdin is not None
+    leash.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        leash.wait(timeout=_PATIENCE)
+    leash.kill()  # what is left then is found by `nothing_left_running`
+    leash.wait()
+
+
+def _version() -> str:
+    """Name and version of stress-ng; "" where there is none that works."""
+    program = shutil.which(_STRESS_NG)
+    if program is None:
+        return ""
+    try:
+        said = subprocess.run(
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    name, _, rest = said.partition(", version ")
+    return f"{name} {rest.split()[0]}" if name == _STRESS_NG and rest else ""
+
+
+def _stress_ng(wanted: Mapping[str, Load], temporary: str) -> list[str]:
+    """Its command line; --keep-name, because a process that renames itself overwrites its environment."""
+    words = [shutil.which(_STRESS_NG) or _STRESS_NG, "--quiet", "--keep-name", "--timeout", "0"]
+    words += ["--temp-path", temporary]
+    for kind, load in wanted.items():
+        words += [f"--{_STRESSORS[kind]}", str(load.count), *_OPTIONS[kind]]
+        if load.share < 1:
+            words += ["--cpu-load", f"{100 * load.share:.0f}"]
+    return words

@@ -13,9 +13,9 @@ from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.ledger import Block, Order
-from flakeproof.engine.leftovers import nothing_left_running, temporary_root
-from flakeproof.engine.noise import noise
+from flakeproof.engine.leftovers import temporary_root
 from flakeproof.engine.stop import Stop
+from flakeproof.engine.surroundings import surroundings
 from flakeproof.errors import CannotRunError
 from flakeproof.events import AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialPassed, TrialSkipped
 from flakeproof.model import Failure, ItemOutcome, RunSpec
@@ -207,8 +207,8 @@ def probing(spec: RunSpec, run_id: str) -> Iterator[Probing]:
     limits.check(spec)
     with temporary_root() as temporary:
         found = Probing(spec, temporary, run_id)
-        load = noise(spec.perturbations.noise, temporary, run_id)
-        with signals_stop(found.stop), nothing_left_running(run_id), load:
+        around = surroundings([spec.perturbations], temporary, run_id, found.notes.append)
+        with signals_stop(found.stop), around:
             try:
                 yield found
             finally:

@@ -19,6 +19,7 @@ from flakeproof.engine.messages import WorkerMessage, decode
 from flakeproof.model import ItemOutcome
 from flakeproof_worker import board, stacks
 from flakeproof_worker.output import excerpt, nameless_file
+from flakeproof_worker.perturb import faketime
 
 WORKER_FOLDER = Path(flakeproof_worker.__file__).parent
 _CHUNK = 1 << 18
@@ -54,6 +55,7 @@ class WorkerProcess:
         """Why it could not load the target, if it said so."""
         self.is_finishing = False
         """Whether it has been told that no more leases will come."""
+        self._has_clock = bool(order["perturbations"].get("clock"))
         self._partial = b""
         self._unsent = b""
         board_descriptor = board.create(self.lanes)
@@ -227,6 +229,8 @@ class WorkerProcess:
         os.close(self._output)
         self.words.release()
         self._mapping.close()
+        if self._has_clock:
+            faketime.clear_up(self.pid)
         return status
 
     def say_the_rest(self) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, CommandTarget, Delay, PytestTarget, Target
 from flakeproof.perturbing.kind import Kind
-from flakeproof.text import parse_duration, parse_rate, short_duration, shortened
+from flakeproof.perturbing.spans import parse_chance, parse_span, written_span
+from flakeproof.text import shortened
 from flakeproof_worker.perturb import patterns
 from flakeproof_worker.perturb.own_code import OwnCode
 
@@ -45,29 +46,14 @@ def _parsed(text: str) -> Delay:
         raise ValueError(f"{shortened(text)!r} is not a delay; write it like {_FORM}") from None
     if not file or not where:
         raise ValueError(f"{shortened(text)!r} does not say where; write it like {_FORM}")
-    low, dots, high = length.partition("..")
-    least = parse_duration(low)
-    most = parse_duration(high) if dots else least
-    if most < least:
-        raise ValueError(f"{length!r}: the longest pause is shorter than the shortest; write it like 1ms..50ms")
-    if most == 0:
-        raise ValueError(f"{length!r} is no pause at all")
-    if most > _LONGEST:
-        raise ValueError(f"{length!r} is more than an hour")
-    probability = 1.0
-    if at:
-        name, equals, value = chance.partition("=")
-        if name != "p" or not equals:
-            raise ValueError(f"{shortened(chance)!r} is not a probability; write it like @p=0.1")
-        probability = parse_rate(value)
+    least, most = parse_span(length, _LONGEST, "an hour")
+    probability = parse_chance(chance) if at else 1.0
     return Delay(file=file, where=where, least=least, most=most, probability=probability)
 
 
 def written(delay: Delay) -> str:
     """`delay` as one would type it."""
-    length = short_duration(delay.least)
-    if delay.most != delay.least:
-        length += f"..{short_duration(delay.most)}"
+    length = written_span(delay.least, delay.most)
     chance = f"@p={delay.probability:g}" if delay.probability != 1 else ""
     return f"{delay.file}:{delay.where}:{length}{chance}"
 

@@ -17,7 +17,7 @@ def failure_details(failure: Failure) -> Iterator[str]:
     """Lines; source is read here, in the coordinator, and never in the process of the trial."""
     if exception := failure.details.get("exception"):
         yield from _exception(exception)
-    yield from _sights(failure)
+    yield from _surroundings(failure)
     if stacks := failure.details.get("stacks"):
         yield "Stacks at the time:"
         yield from _theirs(stacks)
@@ -30,7 +30,7 @@ def explanation(failure: Failure) -> Iterator[str]:
     """Lines that tell what went wrong, without the output: the traceback, else stacks, else what a command said."""
     if exception := failure.details.get("exception"):
         yield from _exception(exception)
-    yield from _sights(failure)
+    yield from _surroundings(failure)
     yield from _theirs(failure.details.get("stacks") or "")
     yield from failure.details.get("preview") or []
 
@@ -46,7 +46,7 @@ def place(failure: Failure) -> tuple[str, int] | None:
 def excerpt(failure: Failure) -> Iterator[str]:
     """What tells of the failure, else stacks and output; indented, the middle left out when they are long."""
     rows = failure.details.get("preview") or [
-        *_sights(failure),
+        *_surroundings(failure),
         *_theirs(failure.details.get("stacks") or ""),
         *_output(failure),
     ]
@@ -57,8 +57,10 @@ def excerpt(failure: Failure) -> Iterator[str]:
         yield f"    {row}"
 
 
-def _sights(failure: Failure) -> Iterator[str]:
-    """What sanitizers have seen in the trial."""
+def _surroundings(failure: Failure) -> Iterator[str]:
+    """What was drawn for the trial, and what sanitizers have seen in it."""
+    if drawn := failure.details.get("drawn"):
+        yield f"Drawn for it: {' '.join(drawn)}"
     for sight in failure.details.get("sights") or ():
         yield f"Seen: {sight['text']}"
 

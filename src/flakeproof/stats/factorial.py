@@ -13,7 +13,7 @@ from flakeproof.stats.dispersion import simulated_p
 from flakeproof.stats.proportion import Interval, check_confidence
 
 REDRAWS = 3999
-"""The least p-value is 1 / 4,000: small enough for the correction for some 80 levels at 2 %."""
+"""The least p-value on one side is 1 / 4,000."""
 _HALF = 0.5
 
 
@@ -29,7 +29,7 @@ class Draw:
     matter."""
 
 
-def randomisation_test(draws: Sequence[Draw], seed: int) -> float:
+def randomisation_test(draws: Sequence[Draw], seed: int, redraws: int = REDRAWS) -> float:
     """The two-sided p-value for "the factor has no effect", by drawing again when it is on.
 
     Under that hypothesis the batches would have come out the same had the factor been drawn otherwise: R. A. Fisher,
@@ -57,7 +57,7 @@ def randomisation_test(draws: Sequence[Draw], seed: int) -> float:
             squares += part * part
         return squares > 0 and sign * total >= least * math.sqrt(squares)
 
-    return min(1.0, 2 * simulated_p(exceeds, REDRAWS))
+    return min(1.0, 2 * simulated_p(exceeds, redraws))
 
 
 def studentised(draws: Sequence[Draw]) -> float:

@@ -8,12 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker import board, folders
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.output import Output, excerpt, nameless_file
 from flakeproof_worker.stacks import DUMP_SIGNAL, LAST_RESORT_SIGNAL, are_in
+
+if TYPE_CHECKING:
+    from flakeproof_worker.perturb.freeze import Freezer
 
 _DUMP_NANOSECONDS = 100_000_000
 """How long a child gets to write its stacks before it is asked to end."""
@@ -65,6 +68,8 @@ class Children(ABC):
         """For each lane, the folder of its last trial if that has left nothing there."""
         self.selector = selectors.DefaultSelector()
         self.selector.register(duty.channel.fileno(), selectors.EVENT_READ)
+        self.freezer = _freezer(duty)
+        """Has the children stand still for moments; None where that is not asked for."""
 
     @abstractmethod
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
@@ -77,6 +82,13 @@ class Children(ABC):
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         """Report on a child that has ended in time, with the wait status `status` after `elapsed` nanoseconds."""
 
+    def settle(self, pid: int | None = None) -> None:
+        """Have the session of a child, or in a child its own, be as nice as it is asked for."""
+        if self.duty.perturbations.get("nice"):
+            from flakeproof_worker.perturb.placement import be_nice_as_a_session
+
+            be_nice_as_a_session(pid)
+
     def running_in(self, lane: int) -> dict[str, object]:
         """What a report says of the part of the trial that was running when its time was over."""
         return {}
@@ -84,14 +96,30 @@ class Children(ABC):
     def clear_up(self, child: Child) -> None:  # noqa: B027 - not every kind has something to do
         """End what a child that has ended has left behind outside of its group."""
 
-    def deserted(self) -> None:  # noqa: B027 - the same
-        """The coordinator has gone."""
+    def deserted(self) -> None:
+        """The coordinator has gone, and we have not gone with it: end what it would have ended."""
+        for child in self.running.values():
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+        os._exit(1)
 
     def look(self) -> None:  # noqa: B027 - the same
         """See after what is in flight; called from time to time."""
 
     def run(self) -> None:
         """Run trials until there are no more."""
+        try:
+            self._run_trials()
+        except ConnectionError:  # it went without having heard all that we had to say
+            self._desert()
+            raise
+
+    def _desert(self) -> None:
+        if self.freezer is not None:
+            self.freezer.end_all()
+        self.deserted()
+
+    def _run_trials(self) -> None:
         duty = self.duty
         while True:
             self._fill()
@@ -129,10 +157,14 @@ class Children(ABC):
             return
         child = self.running[lane] = Child(trial, pid, os.pidfd_open(pid), started, folder)
         self.selector.register(child.pidfd, selectors.EVENT_READ, lane)
+        if self.freezer is not None:
+            self.freezer.begin(lane, pid, seed, perf_counter_ns())
 
     def _wait(self) -> None:
         duty = self.duty
         steps = [child.next_step for child in self.running.values() if child.next_step]
+        if self.freezer is not None:
+            steps += self.freezer.due()
         timeout = max(0.0, (min(steps) - perf_counter_ns()) / 1e9) if steps else self.longest_wait
         if duty.leases.exhausted or duty.reporter.passed:
             timeout = min(timeout if timeout is not None else 0.1, 0.1)
@@ -141,7 +173,7 @@ class Children(ABC):
                 duty.leases.hear(duty.channel.receive_ready())
                 if duty.channel.at_end:
                     self.selector.unregister(duty.channel.fileno())
-                    self.deserted()
+                    self._desert()
             else:
                 self._reap(key.data)
         for trial in duty.leases.expired:
@@ -149,7 +181,11 @@ class Children(ABC):
                 if child.trial == trial and child.ending is _Ending.NOT_ASKED:
                     child.next_step = child.expired = perf_counter_ns()
                     child.running = self.running_in(lane)  # now: a signal can end what hangs
+                    if self.freezer is not None:
+                        self.freezer.end(lane)  # what stands still hears no signal but KILL
         duty.leases.expired.clear()
+        if self.freezer is not None:
+            self.freezer.step(perf_counter_ns())
         for lane, child in self.running.items():
             if child.next_step and child.next_step <= perf_counter_ns():
                 self._end_further(lane, child)
@@ -176,6 +212,8 @@ class Children(ABC):
 
     def _reap(self, lane: int) -> None:
         child = self.running.pop(lane)
+        if self.freezer is not None:
+            self.freezer.end(lane)
         self.selector.unregister(child.pidfd)
         os.close(child.pidfd)
         # Before it is reaped: then its number, which is its group's, may be another's.
@@ -195,3 +233,15 @@ class Children(ABC):
         else:
             self.report(lane, child, status, elapsed)
         board.clear(self.duty.words, lane)
+
+
+def _freezer(duty: Duty) -> "Freezer | None":
+    asked = duty.perturbations.get("freeze")
+    if not asked:
+        return None
+    from flakeproof_worker import kernel
+    from flakeproof_worker.perturb.freeze import Freezer
+
+    # Killed with the coordinator, we could let nothing go on any more; we see that it has gone.
+    kernel.outlive_parent()
+    return Freezer(asked)

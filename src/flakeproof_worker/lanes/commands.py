@@ -13,10 +13,12 @@ from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.lanes.spawn import spawn, spawn_with_few
 from flakeproof_worker.output import Output
+from flakeproof_worker.perturb.applied import clock_for, variables_for
 
 _HASH_SEED = "PYTHONHASHSEED"
 _LARGEST_OUTPUT = 64 << 20
 """Bytes that one trial may write before they are thrown away, so that a program that never stops fills no disk."""
+_GO_RACE = re.compile(rb"^WARNING: DATA RACE\n[A-Z][a-z ]+ at 0x[0-9a-f]+ by ", re.MULTILINE)
 _PATIENCE_NANOSECONDS = 20_000_000
 """How long an environment that is empty is read again."""
 
@@ -36,6 +38,8 @@ class _Commands(Children):
         self._program: str = target["program"]
         self._argv: list[str] = target["argv"]
         self._environment = {**os.environ, **target["environment"]}
+        self._perturbed = variables_for(duty.perturbations, target)
+        self._clock = clock_for(duty.perturbations, self._environment)
         self._skip_code: int | None = target["skip_code"]
         self._failure = _pattern(target["failure"])
         self._ignore = _pattern(target["ignore"])
@@ -50,10 +54,15 @@ class _Commands(Children):
         shown = {"{trial}": str(trial), "{seed}": str(seed)}
         argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
         own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
-        environment = {_HASH_SEED: str(seed), **self._environment, **own}
+        environment = {_HASH_SEED: str(seed), **self._environment, **self._perturbed(seed), **own}
+        if self._clock is not None:
+            environment |= self._clock.variables(lane, seed)
         if (room := self.duty.perturbations.get("max_fds")) is not None:
-            return spawn_with_few(room, self._program, argv, environment, self.outputs[lane])
-        return spawn(self._program, argv, environment, self.outputs[lane])
+            pid = spawn_with_few(room, self._program, argv, environment, self.outputs[lane])
+        else:
+            pid = spawn(self._program, argv, environment, self.outputs[lane])
+        self.settle(pid)
+        return pid
 
     def clear_up(self, child: Child) -> None:
         if self._adopts:
@@ -62,7 +71,7 @@ class _Commands(Children):
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
         code = os.waitstatus_to_exitcode(status)
-        if code == 0:
+        if code == 0 and not self._has_race(self.outputs[lane]):
             reporter.passed.append(elapsed)
             output.discard()
         elif code == self._skip_code:
@@ -75,8 +84,8 @@ class _Commands(Children):
             reporter.ended(
                 child.trial,
                 elapsed,
-                outcome="failed" if code > 0 else "crashed",
-                exit_code=code if code > 0 else None,
+                outcome="failed" if code >= 0 else "crashed",
+                exit_code=code if code >= 0 else None,
                 signal=-code if code < 0 else None,
                 output=output.take(),
             )
@@ -86,6 +95,8 @@ class _Commands(Children):
             for pid in children:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
+        if self._clock is not None:
+            self._clock.clear_up()
         os._exit(1)
 
     def look(self) -> None:
@@ -93,6 +104,10 @@ class _Commands(Children):
             if os.fstat(self.outputs[lane]).st_size > _LARGEST_OUTPUT:
                 os.ftruncate(self.outputs[lane], 0)
                 os.write(self.outputs[lane], f"… {_LARGEST_OUTPUT >> 20} MiB of output thrown away …\n".encode())
+
+    def _has_race(self, output: int) -> bool:
+        """Whether Go's race detector has found something in a program that went on and ended well (GORACE)."""
+        return bool(os.fstat(output).st_size) and _found(_GO_RACE, output)
 
     def _does_not_count(self, output: int) -> str:
         """Why what has failed is no failure; "" if it is one."""

@@ -13,7 +13,7 @@ from flakeproof_worker.environment import SEED, TRIAL
 from flakeproof_worker.lanes.verdicts import Judged
 from flakeproof_worker.once import Once
 from flakeproof_worker.output import Output
-from flakeproof_worker.randomness import GlobalRandom
+from flakeproof_worker.randomness import randomness_for
 
 
 def run(duty: Duty) -> None:
@@ -26,10 +26,10 @@ class _Forks(Judged):
         super().__init__(duty)
         selection = duty.loaded.selection
         self.needs_folder = selection is not None or bool(duty.rooms)
-        self._randomness = GlobalRandom() if selection is None else None
+        self._randomness = randomness_for(duty.perturbations) if selection is None else None
         self._forked = 0
         # fork(2) gives a child another state of `random`: a seed that was set at import would be lost.
-        keeps_random = selection is not None and not selection.draws_random
+        keeps_random = selection is not None and "random" not in selection.seeds
         self._random_state: Any = sys.modules["random"].getstate() if keeps_random else None
 
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
@@ -53,6 +53,7 @@ class _Forks(Judged):
         try:
             os.setsid()
             kernel.die_with(parent)
+            self.settle()
             verdict = self._keep_own(lane)
             duty.watch_forks()
             if duty.loaded.watch is not None:
@@ -79,6 +80,8 @@ class _Forks(Judged):
         """Close, in a child, what belongs to the parent and to other children; return where the verdict goes."""
         self.selector.close()
         self.duty.channel.close()
+        if self.freezer is not None:
+            self.freezer.disown()
         for child in self.running.values():
             os.close(child.pidfd)
         for other in range(self.duty.lanes):

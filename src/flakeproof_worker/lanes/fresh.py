@@ -9,6 +9,7 @@ from flakeproof_worker.duty import Duty
 from flakeproof_worker.environment import SEED, TRIAL
 from flakeproof_worker.lanes.spawn import spawn
 from flakeproof_worker.lanes.verdicts import Judged
+from flakeproof_worker.perturb.applied import variables_for
 
 _HASH_SEED = "PYTHONHASHSEED"
 _VERDICT = 3
@@ -23,6 +24,10 @@ def run(duty: Duty) -> None:
 
 class _Fresh(Judged):
     needs_folder = True
+
+    def __init__(self, duty: Duty) -> None:
+        super().__init__(duty)
+        self._perturbed = variables_for(duty.perturbations, duty.target)
 
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
         duty, verdict = self.duty, self.verdicts[lane]
@@ -42,5 +47,8 @@ class _Fresh(Judged):
         environment = {**duty.environment, TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
         if duty.draws_hash_seed:
             environment[_HASH_SEED] = str(seed)
+        environment |= self._perturbed(seed)
         words = [sys.executable, "-u", _WORKER, str(_VERDICT)]
-        return spawn(sys.executable, words, environment, self.outputs[lane], {verdict: _VERDICT})
+        pid = spawn(sys.executable, words, environment, self.outputs[lane], {verdict: _VERDICT})
+        self.settle(pid)
+        return pid

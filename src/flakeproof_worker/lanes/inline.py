@@ -7,7 +7,7 @@ from flakeproof_worker import board
 from flakeproof_worker.current import ALONE
 from flakeproof_worker.duty import Duty, check_result
 from flakeproof_worker.environment import Exporter
-from flakeproof_worker.randomness import GlobalRandom
+from flakeproof_worker.randomness import GlobalRandom, randomness_for
 from flakeproof_worker.reporter import FLUSH_NANOSECONDS
 
 _SILENT_NANOSECONDS = 1_000
@@ -18,7 +18,7 @@ def run(duty: Duty) -> None:
     """Run trials until there are no more."""
     duty.watch_forks()
     exporter = Exporter()
-    randomness = GlobalRandom()
+    randomness = randomness_for(duty.perturbations)
     while not duty.leases.no_more():
         block = duty.leases.next_block()
         if block is not None:

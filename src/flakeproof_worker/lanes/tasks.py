@@ -14,7 +14,7 @@ from flakeproof_worker import board, environment
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.duty import Duty
 from flakeproof_worker.ending import end_at_once
-from flakeproof_worker.randomness import GlobalRandom
+from flakeproof_worker.randomness import randomness_for
 from flakeproof_worker.stacks import stack_of
 
 
@@ -51,7 +51,7 @@ class _Lanes:
         self._loop = loop
         self._running: dict[int, _Trial] = {}
         self._exporter = environment.Exporter() if self.alone else None
-        self._randomness = GlobalRandom() if self.alone else None
+        self._randomness = randomness_for(duty.perturbations) if self.alone else None
         self._context = copy_context()
         self._ended = False
         if not self.alone:

@@ -8,6 +8,7 @@ from flakeproof_worker.current import current_trial
 from flakeproof_worker.loaded import Loaded
 
 if TYPE_CHECKING:
+    from flakeproof_worker.perturb.faketime import Faketime
     from flakeproof_worker.pytest_driver.selection import Selection
 
 
@@ -32,17 +33,41 @@ def prepare(
     `scratch` is the folder of the run, which what is seen is written to; `together` how many trials a process runs at
     once.
     """
+    if target["kind"] == "command":
+        return lambda loaded: loaded
     perturbations = _made(asked, target, scratch, together)
-    if not perturbations:
+    if not perturbations and not _of_a_pass(asked):
         return lambda loaded: loaded
     for perturbation in perturbations:
         perturbation.prepare()
-    return _Around(perturbations).put
+    return _Around(perturbations, asked).put
+
+
+def variables_for(asked: Mapping[str, Any], target: Mapping[str, Any]) -> Callable[[int], dict[str, str]]:
+    """From the seed of a trial to the variables of a program that is started for it, beside those of the target."""
+    if not any(asked.get(name) for name in ("hash_seed", "timezones", "locales")):
+        return lambda seed: {}
+    from flakeproof_worker.perturb.variables import of_trial
+
+    own = target["environment"]  # the user's, or what an experiment varies: it weighs more
+    return lambda seed: {name: value for name, value in of_trial(asked, seed).items() if name not in own}
+
+
+def clock_for(asked: Mapping[str, Any], environment: Mapping[str, str]) -> "Faketime | None":
+    """The clocks of trials that are commands with this environment; None where they have the machine's."""
+    if not asked.get("clock"):
+        return None
+    from flakeproof_worker.perturb.faketime import Faketime
+
+    return Faketime(asked, environment)
+
+
+def _of_a_pass(asked: Mapping[str, Any]) -> bool:
+    """Whether there is something for a pass over tests itself to do otherwise."""
+    return bool(asked.get("reverse") or asked.get("random_seed"))
 
 
 def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, together: int) -> list[Perturbation]:
-    if target["kind"] == "command":
-        return []
     found: list[Perturbation] = []
     if asked.get("delays") or asked.get("records_places"):
         from flakeproof_worker.perturb.own_code import OwnCode, folders_of
@@ -61,6 +86,10 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
         from flakeproof_worker.perturb.race import Race
 
         found.append(Race())
+    if len(asked.get("timezones") or ()) > 1:  # before the clock, for which midnight depends on it
+        from flakeproof_worker.perturb.zone import Zone
+
+        found.append(Zone(asked))
     if asked.get("clock"):
         from flakeproof_worker.perturb.clock import Clock
 
@@ -73,16 +102,23 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
         from flakeproof_worker.perturb.few_descriptors import FewDescriptors
 
         found.append(FewDescriptors(asked["max_fds"] * together))
+    if asked.get("network"):
+        from flakeproof_worker.perturb.offline import Offline
+
+        found.append(Offline())
     return found
 
 
 class _Around:
-    def __init__(self, perturbations: list[Perturbation]) -> None:
+    def __init__(self, perturbations: list[Perturbation], asked: Mapping[str, Any]) -> None:
         self._perturbations = perturbations
+        self._asked = asked
 
     def put(self, loaded: Loaded) -> Loaded:
         """Around a function, or around a pass over tests."""
         if loaded.selection is not None:
+            if _of_a_pass(self._asked):
+                loaded.selection.perturb(self._asked)
             self._around_selection(loaded.selection)
         elif loaded.is_async:
             loaded.function = self._around_coroutine(loaded.function)

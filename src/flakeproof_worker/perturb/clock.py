@@ -1,4 +1,4 @@
-"""Another time of day for each trial: `time` and `datetime` say so, and go on at their normal speed from there.
+"""Another time of day for each trial: `time` and `datetime` say so, and go on from there, at the speed asked for.
 
 Monotonic clocks stay as they are, and so do the clocks of other programs and of file systems. Modules that took `time`
 or `datetime` to themselves before the trial's code was imported, those of the standard library above all, keep the true
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flakeproof_worker.perturb.instants import shift
+from flakeproof_worker.perturb.instants import shift, speed
 from flakeproof_worker.perturb.running import PerTrial
 
 _time, _time_ns = time.time, time.time_ns
@@ -24,7 +24,9 @@ class Clock:
 
     def __init__(self, clock: str) -> None:
         """`clock` is as in `instants.shift`."""
-        self._trials: PerTrial[float] = PerTrial(lambda trial, seed: shift(clock, seed, _time()))
+        self._clock = clock
+        self._faster = speed(clock) - 1.0
+        self._trials: PerTrial[tuple[float, float]] = PerTrial(self._started)
 
     def prepare(self) -> None:
         """Replace the clocks, before any code of the user is imported."""
@@ -49,8 +51,17 @@ class Clock:
         """It has ended."""
         self._trials.end(trial)
 
+    def _started(self, trial: int, seed: int) -> tuple[float, float]:
+        """When a trial begins, and how far its clock is ahead then."""
+        now = _time()
+        return now, shift(self._clock, seed, now)
+
     def _ahead(self) -> float:
-        return self._trials.now() or 0.0
+        trial = self._trials.now()
+        if trial is None:
+            return 0.0
+        begun, ahead = trial
+        return ahead + (_time() - begun) * self._faster if self._faster else ahead
 
     def _now(self) -> float:
         return _time() + self._ahead()

@@ -23,13 +23,15 @@ def confine(order: Mapping[str, Any]) -> list[str]:
     """
     asked = order["perturbations"]
     ports, room = asked.get("ports"), asked.get("temp_space")
-    if not ports and not room:
+    alone = asked.get("network") and order["target"]["kind"] == "command"  # Python is held up where it asks for more
+    if not ports and not room and not alone:
         return []
     from flakeproof_worker.perturb import namespace
 
-    if ports:
+    if ports or alone:
         namespace.enter_network_namespace()
         namespace.bring_up_loopback()
+    if ports:
         with open(_RANGE, "w") as file:  # noqa: PTH123 - pathlib is not imported into the process of the user's code
             file.write(f"{_FIRST_PORT} {_FIRST_PORT + ports - 1}")
     rooms = _rooms(order, room) if room else []

@@ -10,6 +10,8 @@ from flakeproof_worker.perturb import draws
 _localtime = time.localtime
 
 BOUNDARIES = "boundaries"
+SPEED = "x"
+"""What a clock begins with that goes faster or slower, as in `x4`."""
 _KINDS = ("second", "minute", "hour", "midnight", "month", "year", "leap day", "leap day's end", "daylight saving")
 _SHORTEST, _LONGEST = 0.0005, 1.0
 """Seconds before a boundary at which a trial begins, at least and at most: as evenly for short tests as for long."""
@@ -26,8 +28,10 @@ def parsed(text: str) -> datetime:
 def shift(clock: str, seed: int, now: float) -> float:
     """Seconds by which the clock of the trial with this seed is ahead of the true one, which shows `now`.
 
-    `clock` is BOUNDARIES, seconds with a sign, or an instant.
+    That is when the trial begins. `clock` is BOUNDARIES, seconds with a sign, an instant, or a speed.
     """
+    if clock.startswith(SPEED):
+        return 0.0
     if clock == BOUNDARIES:
         draw = draws.generator(seed, "clock")
         boundary = _boundary(draw.choice(_KINDS), now)
@@ -36,6 +40,11 @@ def shift(clock: str, seed: int, now: float) -> float:
     if clock[0] in "+-":
         return float(clock)
     return parsed(clock).timestamp() - now
+
+
+def speed(clock: str) -> float:
+    """Seconds that pass on the clock in a true one."""
+    return float(clock.removeprefix(SPEED)) if clock.startswith(SPEED) else 1.0
 
 
 def _boundary(kind: str, now: float) -> float:

@@ -4,7 +4,6 @@ import functools
 import gc
 import importlib
 import importlib.util
-import random
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -25,17 +24,18 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
     try:
         _check_pytest()
         from flakeproof_worker.pytest_driver.plugin import Plugin
+        from flakeproof_worker.pytest_driver.seed_watch import SeedWatch
         from flakeproof_worker.pytest_driver.selection import Selection
     finally:
         gc.enable()
 
-    watch = _SeedWatch()
+    watch = SeedWatch()
 
     def start(session: Any) -> None:
         # Spare pytest to find out again and again which conftest files apply: they have all been loaded.
         session.gethookproxy = functools.cache(session.gethookproxy)
         items, hooks = list(session.items), session.config.hook
-        begin(Selection(session, plugin, target, items, hooks, draws_random=not watch.stop()))
+        begin(Selection(session, plugin, target, items, hooks, seeded=watch.stop()))
 
     plugin = Plugin(run_seed, start)
     words = [*target["options"], *target["arguments"]]
@@ -90,23 +90,3 @@ def _last_line(text: str) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _DETAILS_LIMIT else f"{text[:_DETAILS_LIMIT]}\n…"
-
-
-class _SeedWatch:
-    """Notices whether code that is imported seeds the global `random`: then it wants what comes of that."""
-
-    def __init__(self) -> None:
-        self._seeded = False
-        original = self._original = random.seed
-
-        def seed(*arguments: Any, **named: Any) -> None:
-            self._seeded = True
-            original(*arguments, **named)
-
-        self._ours = random.seed = seed
-
-    def stop(self) -> bool:
-        """Look no more; tell whether it has happened."""
-        if random.seed is self._ours:
-            random.seed = self._original
-        return self._seeded

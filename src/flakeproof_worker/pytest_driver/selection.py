@@ -4,7 +4,7 @@ import importlib
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter_ns
@@ -17,6 +17,7 @@ from flakeproof_worker.output import Output
 from flakeproof_worker.pytest_driver.blame import owner_of
 from flakeproof_worker.pytest_driver.plugin import Plugin
 from flakeproof_worker.pytest_driver.renewal import renewal_of
+from flakeproof_worker.randomness import GENERATORS, GlobalRandom
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.leaked import LeakedError
 
@@ -43,11 +44,11 @@ class Selection:
         items: list[Any],
         hooks: Any,
         *,
-        draws_random: bool,
+        seeded: Collection[str],
     ) -> None:
         """`hooks` are those of pytest that run `items`.
 
-        `draws_random` is False where the tests have seeded the global `random` themselves at import.
+        `seeded` are the modules whose global generators the tests have seeded themselves at import: they keep that.
         """
         self._session = session
         self._hooks = hooks
@@ -55,7 +56,11 @@ class Selection:
         self._plugin = plugin
         self._shuffle: bool = target["shuffle"]
         self._private_home: bool = target["private_home"]
-        self.draws_random = draws_random
+        self._reverse = False
+        self.seeds = [name for name in GENERATORS if name not in seeded]
+        """Modules whose global generators are seeded for each trial."""
+        self._start_of: Callable[[int], int] | None = None
+        self._generators = GlobalRandom(self.seeds)
         self._folder = os.getcwd()  # noqa: PTH109 - once for every trial
         self._items = items
         self.ids = _distinct([item.nodeid for item in self._items])
@@ -72,6 +77,15 @@ class Selection:
         """The sanitizers, if there are any."""
         self.spoiled = ""
         """Why nothing more can be run in this process; "" if it can."""
+
+    def perturb(self, asked: Mapping[str, Any]) -> None:
+        """Take over what was `asked` for of the order of a pass and of seeds."""
+        self._reverse = bool(asked.get("reverse"))
+        if wanted := asked.get("random_seed"):
+            from flakeproof_worker.perturb.seeding import start_of
+
+            self._start_of, self.seeds = start_of(wanted), list(GENERATORS)
+            self._generators = GlobalRandom(self.seeds, self._start_of)
 
     def leave_out(self, ids: list[str]) -> None:
         """Do not run these any more."""
@@ -116,12 +130,11 @@ class Selection:
         `folder` is for temporary files, `show` is told the index of each item before it runs, `leave` ends a copy of
         this process that an item has made and that came back from it. With an `order` only what it names runs.
         """
-        if self.draws_random:
-            random.seed(seed)
+        generators_start = self._seed_generators(seed)
         self._enter(folder)
         option = self._session.config.option
         if isinstance(getattr(option, "randomly_seed", None), int):
-            option.randomly_seed = seed
+            option.randomly_seed = generators_start
             _forget_random_states()
         if self.watch is not None:
             self.watch.begin(trial)
@@ -163,6 +176,11 @@ class Selection:
             verdict |= ending_of(leaked)
         return verdict
 
+    def _seed_generators(self, seed: int) -> int:
+        """Seed the global generators for the trial with this seed; what they start from."""
+        self._generators.seed(seed)
+        return seed if self._start_of is None else self._start_of(seed)
+
     def _ordered(self, order: dict[str, Any]) -> "Ordered":
         from flakeproof_worker.pytest_driver.order import Ordered
 
@@ -177,11 +195,13 @@ class Selection:
         return self.watch.end_pass(trial, numbers, failed=bool(failures))
 
     def _chosen(self, seed: int) -> list[Any]:
-        if not self._left_out and not self._shuffle:
+        if not self._left_out and not self._shuffle and not self._reverse:
             return self._items
         chosen = [item for item in self._items if self._id_of[item] not in self._left_out]
         if self._shuffle:
             random.Random(seed).shuffle(chosen)
+        if self._reverse:
+            chosen.reverse()
         return chosen
 
     def _run_item(self, item: Any, following: Any, leave: Callable[[], None]) -> None:

@@ -46,7 +46,7 @@ def warm_up(session: Any, plugin: Plugin, target: dict[str, Any]) -> None:
     with suppress(Exception):  # then it is cold, and slower
         no_fixtures = importlib.import_module("_pytest.fixtures").FuncFixtureInfo((), (), [], {})
         item = Blank.from_parent(session, name="blank", callobj=_nothing, fixtureinfo=no_fixtures)
-        blank = Selection(session, plugin, {**target, "private_home": False}, [item], hooks, draws_random=True)
+        blank = Selection(session, plugin, {**target, "private_home": False}, [item], hooks, seeded=["numpy.random"])
         for trial in range(_PASSES):
             blank.run(trial, trial, "/", Output(nowhere), lambda index: None, lambda: None)
     os.close(nowhere)

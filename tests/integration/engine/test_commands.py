@@ -117,6 +117,33 @@ def test_the_report_of_a_test_framework_is_recognised(run: Runner) -> None:
     assert example.details["preview"][0].startswith("--- FAIL: TestDial")
 
 
+DATA_RACE = """\
+==========
+WARNING: DATA RACE
+Write at 0x00c00011e540 by goroutine 8:
+  sample.%s()
+      /home/me/sample/a.go:12 +0x47
+
+Previous read at 0x00c00011e540 by main goroutine:
+  sample.(*Server).size()
+      /home/me/sample/a.go:20 +0x30
+==========
+"""
+
+
+def test_a_data_race_is_a_failure_however_the_program_ends(run: Runner) -> None:
+    """Go's race detector lets a program go on; of several races the same one is told whichever comes first."""
+    script = "[ $FLAKEPROOF_TRIAL = 1 ] && exit; [ $FLAKEPROOF_TRIAL = 2 ] && echo 'WARNING: DATA RACE' && exit; "
+    script += '[ $FLAKEPROOF_TRIAL = 3 ] && names="add close" || names="close add"; '
+    script += f"for name in $names; do printf '{DATA_RACE}' $name; done; echo to the end"
+    seen = run(sh(script), count=4)
+    assert (seen.trials("failed"), seen.summary.passed) == ([3, 4], 2)
+    (signature,) = seen.summary.signatures
+    assert signature.signature == "DATA RACE: read in sample.(*Server).size() against write in sample.add()"
+    assert signature.example.message == signature.signature
+    assert run(sh(script), count=4, ignore="DATA RACE").summary.failed == 0
+
+
 def test_time_limit_ends_the_whole_tree(run: Runner, mark: str) -> None:
     """TERM first, KILL for those that ignore it; children go too, and those that have left the group."""
     polite = "echo begun; trap 'echo asked; exit 0' TERM; sleep 600 & setsid sleep 600 & wait"

@@ -1,9 +1,12 @@
 """Runs of small targets with one perturbation."""
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import flakeproof
@@ -23,3 +26,37 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Runner:
         return flakeproof.run(f"perturbed:{target}", **settings | options)
 
     return runner
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for `condition`; fail if it takes longer than `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.01)
+
+
+def below(pid: int) -> list[tuple[psutil.Process, list[str]]]:
+    """Every descendant of the process `pid` that runs, with its command line."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error):  # it has ended in the meantime
+            if words := child.cmdline():
+                found.append((child, words))
+    return found
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it is there, and not only its exit status."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def standing_still(process: psutil.Process) -> bool:
+    """Whether it is there, and stopped."""
+    try:
+        return process.status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return False

@@ -13,7 +13,7 @@ from flakeproof.diagnosing.experiments.turns import run_in_turns
 from flakeproof.diagnosing.laboratory import Laboratory, changed
 from flakeproof.engine.stop import StoppedError
 from flakeproof.model import RunSpec
-from flakeproof.perturbing.asked import perturbations_in
+from flakeproof.perturbing.asked import Surroundings, perturbations_in
 from flakeproof.perturbing.kinds import KINDS
 
 _SHARE = 0.4
@@ -33,7 +33,7 @@ def run_provoked(laboratory: Laboratory) -> Provocation | None:
 
     def variant(values: Mapping[str, str]) -> RunSpec:
         perturbing = {name: value for name, value in values.items() if name in KINDS}
-        asked = perturbations_in(perturbing, alone.target)
+        asked = perturbations_in(perturbing, Surroundings(alone.target, alone.isolation))
         return changed(alone, perturbations=asked.perturbations, left_out=asked.left_out)
 
     flake = laboratory.flake

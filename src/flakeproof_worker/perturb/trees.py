@@ -1,0 +1,122 @@
+"""Trees of processes: who is below whom, how much they have computed, and stopping them in a way that can be undone."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+_CPU_CLOCK = 2  # CPUCLOCK_SCHED of a whole process, include/linux/posix-timers.h
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_STATE, _PARENT, _CHILDREN_USER, _CHILDREN_SYSTEM = 0, 1, 13, 14
+"""Places in /proc/PID/stat (proc(5)), counted from the one after the name."""
+
+
+def below(pid: int) -> Iterator[int]:
+    """Every descendant of the process `pid`, parents first; whoever stops them as they come misses none."""
+    waiting = children(pid)
+    while waiting:
+        child = waiting.pop(0)
+        yield child
+        waiting += children(child)
+
+
+def children(pid: int) -> list[int]:
+    """Of the process `pid`; none if it is there no more."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - pathlib is not imported here, and slower
+    except OSError:
+        return []
+    found: list[int] = []
+    for thread in threads:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            try:
+                found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+            except FileNotFoundError:
+                if os.path.exists(f"/proc/{pid}/task/{thread}"):  # noqa: PTH110 - pathlib is not imported here
+                    return _children_by_parent(pid)  # a kernel without CONFIG_PROC_CHILDREN
+    return found
+
+
+def _children_by_parent(pid: int) -> list[int]:
+    numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+    return [number for number in numbers if _stat(number)[_PARENT : _PARENT + 1] == [b"%d" % pid]]
+
+
+def used_ns(pid: int) -> int:
+    """Nanoseconds that the process `pid` and those of its children that it has buried have computed; 0 if it is gone.
+
+    The latter are rounded down to a tick of the kernel.
+    """
+    stat = _stat(pid)
+    if len(stat) <= _CHILDREN_SYSTEM:
+        return 0
+    buried = (int(stat[_CHILDREN_USER]) + int(stat[_CHILDREN_SYSTEM])) * _TICK_NS
+    try:
+        return buried + time.clock_gettime_ns((~pid << 3) | _CPU_CLOCK)
+    except OSError:
+        return 0
+
+
+def buried_ns(pid: int) -> int:
+    """What the children that the process `pid` has buried have computed."""
+    stat = _stat(pid)
+    if len(stat) <= _CHILDREN_SYSTEM:
+        return 0
+    return (int(stat[_CHILDREN_USER]) + int(stat[_CHILDREN_SYSTEM])) * _TICK_NS
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the process `pid` stands still, stopped by a signal or by a debugger."""
+    return _stat(pid)[_STATE : _STATE + 1] in ([b"T"], [b"t"])
+
+
+def _stat(pid: int) -> list[bytes]:
+    try:
+        return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    except OSError:
+        return []
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return b"".join(iter(lambda: os.read(descriptor, 1 << 16), b""))
+    finally:
+        os.close(descriptor)
+
+
+class Stopped:
+    """Processes that we have stopped. They are held by descriptors: a number may be given to another process."""
+
+    def __init__(self) -> None:
+        self._held: list[int] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def stop(self, pid: int) -> None:
+        """Stop the process `pid`, unless it stands still already: then somebody else lets it go on."""
+        with suppress(OSError):  # it has gone, or it is another user's
+            descriptor = os.pidfd_open(pid)
+            try:
+                if not is_stopped(pid):
+                    signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
+                    self._held.append(descriptor)
+                    return
+            except OSError:
+                pass
+            os.close(descriptor)
+
+    def let_go_on(self) -> None:
+        """Let all of them go on, the last one first: nobody misses what a child does."""
+        while self._held:
+            descriptor = self._held.pop()
+            with suppress(OSError):  # it has been killed
+                signal.pidfd_send_signal(descriptor, signal.SIGCONT)
+            os.close(descriptor)
+
+    def forget(self) -> None:
+        """Leave them to another process that holds them, too."""
+        while self._held:
+            os.close(self._held.pop())
