@@ -1,13 +1,16 @@
 """Known flakes that hardly ever show by themselves, or never: something has to be scarce, strange or slow.
 
 Each has a folder in `tests/planted/python` with two projects, `flaky` and `fixed`, its twin, as those of `catalogue`.
-`flakeproof diagnose` is not asked about them: it has no name for most of these causes.
+The bench of `flakeproof diagnose` leaves them out: it has no name for half of these
+causes, and plain tests do not fail.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.planted.catalogue import PYTHON, SLOWER
+
+from flakeproof.diagnosing.model import CauseId
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Rare:
     held: tuple[str, ...] = ()
     """Options that belong to it in any case."""
     is_program: bool = False
+    cause: CauseId | None = None
+    """What `flakeproof diagnose` calls it, if it has a name for it."""
 
     @property
     def flaky(self) -> Path:
@@ -44,6 +49,7 @@ RARE = (
         "test_cluster.py",
         ("max-fds",),
         ("--max-fds", "64"),
+        cause=CauseId.SCARCITY,
     ),
     Rare(
         "full_disk",
@@ -51,6 +57,7 @@ RARE = (
         "test_pages.py",
         ("temp-space",),
         ("--temp-space", "64KB"),
+        cause=CauseId.SCARCITY,
     ),
     Rare(
         "vanished_subscriber",
@@ -88,6 +95,7 @@ RARE = (
         SLOWER,
         ("--freeze", "30ms..50ms"),
         is_program=True,
+        cause=CauseId.LOAD,
     ),
     Rare(
         "early_client",
@@ -96,5 +104,6 @@ RARE = (
         SLOWER,
         ("--cpu-quota", "15%"),
         is_program=True,
+        cause=CauseId.LOAD,
     ),
 )

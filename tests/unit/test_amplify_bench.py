@@ -1,9 +1,12 @@
 """What `amplify` is tried on is sound, and the bench judges its answers as it says."""
 
+import sys
 from collections.abc import Sequence
 
 import pytest
 from benchmarks.amplify_judging import Named, driving, is_false, judge
+from benchmarks.amplify_peers import Tally, once
+from scipy import stats as scipy_stats  # type: ignore[import-untyped]
 from tests.planted.amplifiable import CASES, Case, case
 from tests.planted.catalogue import MARK
 from tests.planted.rare import RARE, Rare
@@ -128,3 +131,17 @@ def test_each_rare_flake_has_a_guilty_line_and_a_twin_without(each: Rare) -> Non
     for side, guilty in ((each.flaky, True), (each.fixed, False)):
         assert (side / each.target).is_file()
         assert any(MARK in path.read_text() for path in side.rglob("*.py")) is guilty
+
+
+def test_what_other_tools_can_run() -> None:
+    """Tests of pytest and programs, but no functions."""
+    assert once(case("lost_update").flaky)[-1] == "test_account.py"
+    assert once(case("order_environment").flaky)[-1].startswith("test_greeting.py::")
+    assert once(case("lost_lease").flaky) == (sys.executable, "harvest.py")
+    assert once(case("pidfile:racy").flaky) == ()
+
+
+def test_what_a_tool_came_to() -> None:
+    """The interval is Clopper and Pearson's."""
+    low, high = scipy_stats.binomtest(1, 41).proportion_ci(0.95, "exact")
+    assert str(Tally(41, 1, 30.0)) == f"1/41 = 2.439% ({100 * low:.5f}% to {100 * high:.2f}%), 2.0 a minute"
