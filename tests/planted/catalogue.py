@@ -49,6 +49,15 @@ class Plant:
     """Causes that name it as well."""
     polluter: str = ""
     """The id for pytest of the test that leaves something behind, if what is wrong is not in it."""
+    drivers: tuple[str, ...] = ()
+    """Factors of `flakeproof amplify` that make it fail more often by its own mechanism.
+
+    None where nothing does that is not in `settings` already: it rolls dice, or every other test fails.
+    """
+    held: tuple[str, ...] = ()
+    """Options that `amplify` is given: of `settings` what is no driver."""
+    passing: tuple[str, ...] = ()
+    """What `amplify` is given instead of `targets`: an order of the tests in which none fails."""
 
     @property
     def flaky(self) -> Path:
@@ -102,6 +111,10 @@ def plant(name: str) -> Plant:
 
 _SHARED = ("--isolation", "shared")
 _SHUFFLED = ("--shuffle",)
+SLOWER = ("noise", "cpus", "cpu-quota", "freeze", "workers")
+"""What keeps processes and threads from getting on, some of them more than others."""
+INTERLEAVED = ("race", "delay", *SLOWER)
+"""What makes another thread or task come first."""
 
 PLANTS = (
     Plant(
@@ -113,6 +126,8 @@ PLANTS = (
         (79, 3600),
         _SHARED,
         polluter="test_server.py::test_greets_by_name",
+        drivers=INTERLEAVED,
+        held=_SHARED,
     ),
     Plant(
         "leaked_timer",
@@ -123,6 +138,8 @@ PLANTS = (
         (82, 600),
         _SHARED,
         polluter="test_editor.py::test_keys_become_text",
+        drivers=INTERLEAVED,
+        held=_SHARED,
     ),
     Plant(
         "triple_close",
@@ -133,6 +150,8 @@ PLANTS = (
         "test_tcp_rtt.py::test_tcp_rtt",
         (22, 3000),
         _SHARED,
+        drivers=("gc",),
+        held=_SHARED,
     ),
     Plant(
         "leaked_child",
@@ -141,6 +160,7 @@ PLANTS = (
         ("test_service.py",),
         "test_service.py::test_service_gets_ready",
         (73, 400),
+        drivers=SLOWER,
     ),
     Plant(
         "lost_update",
@@ -149,6 +169,7 @@ PLANTS = (
         ("test_account.py",),
         "test_account.py::test_deposits_at_once",
         (70, 400),
+        drivers=INTERLEAVED,
     ),
     Plant(
         "check_then_act",
@@ -157,6 +178,7 @@ PLANTS = (
         ("test_templates.py",),
         "test_templates.py::test_each_template_is_loaded_once",
         (46, 400),
+        drivers=INTERLEAVED,
     ),
     Plant(
         "lost_wakeup",
@@ -165,6 +187,7 @@ PLANTS = (
         ("test_mailbox.py",),
         "test_mailbox.py::test_letter_arrives",
         (104, 1000),
+        drivers=INTERLEAVED,
     ),
     Plant(
         "missing_await",
@@ -173,6 +196,7 @@ PLANTS = (
         ("test_notes.py",),
         "test_notes.py::test_notes_are_counted",
         (39, 400),
+        drivers=INTERLEAVED,
     ),
     Plant(
         "interleaved_tasks",
@@ -181,6 +205,7 @@ PLANTS = (
         ("test_seats.py",),
         "test_seats.py::test_two_seats_are_sold",
         (200, 1000),
+        drivers=INTERLEAVED,
     ),
     Plant(
         "order_global",
@@ -190,6 +215,8 @@ PLANTS = (
         "test_prices.py::test_a_price_is_in_dollars",
         (99, 200),
         _SHUFFLED,
+        drivers=("order",),
+        passing=("test_prices.py", "test_abroad.py"),
     ),
     Plant(
         "order_environment",
@@ -199,6 +226,8 @@ PLANTS = (
         "test_greeting.py::test_greets_in_english_by_default",
         (108, 200),
         _SHUFFLED,
+        drivers=("order",),
+        passing=("test_greeting.py::test_greets_in_english_by_default", "test_greeting.py::test_language_is_a_setting"),
     ),
     Plant(
         "order_directory",
@@ -208,6 +237,8 @@ PLANTS = (
         "test_rates.py::test_rates_that_ship",
         (94, 200),
         _SHUFFLED,
+        drivers=("order",),
+        passing=("test_rates.py::test_rates_that_ship", "test_rates.py::test_relative_path"),
     ),
     Plant(
         "order_monkeypatch",
@@ -217,6 +248,8 @@ PLANTS = (
         "test_welcome.py::test_a_letter_is_json",
         (91, 200),
         _SHUFFLED,
+        drivers=("order",),
+        passing=("test_welcome.py", "test_reminders.py"),
     ),
     Plant(
         "sometimes_polluter",
@@ -225,6 +258,7 @@ PLANTS = (
         ("test_profiles.py", "test_rows.py"),
         "test_rows.py::test_cells_are_separated_by_commas",
         (59, 1000),
+        drivers=INTERLEAVED,
     ),
     Plant(
         "brittle",
@@ -234,6 +268,7 @@ PLANTS = (
         "test_formats.py::test_lists_are_written_as_json",
         (99, 200),
         _SHUFFLED,
+        drivers=("order",),
     ),
     Plant(
         "port_taken",
@@ -243,6 +278,7 @@ PLANTS = (
         "test_ports.py::test_server_is_reached",
         (19, 1000),
         ("-w", "4"),
+        drivers=("delay", *SLOWER),
     ),
     Plant(
         "shared_temp_file",
@@ -252,6 +288,7 @@ PLANTS = (
         "test_export.py::test_every_row_is_printed",
         (46, 600),
         ("-w", "4"),
+        drivers=("delay", *SLOWER),
     ),
     Plant(
         "unseeded_random",
@@ -277,6 +314,7 @@ PLANTS = (
         ("test_invoices.py",),
         "test_invoices.py::test_number_tells_when_it_was_issued",
         (162, 1000),
+        drivers=("clock", "delay", *SLOWER),
     ),
     Plant(
         "clock_resolution",
@@ -285,6 +323,7 @@ PLANTS = (
         ("test_spool.py",),
         "test_spool.py::test_no_message_is_lost",
         (92, 400),
+        drivers=("clock",),
     ),
     Plant(
         "deadline_under_load",
@@ -294,6 +333,7 @@ PLANTS = (
         "test_thumbnails.py::test_thumbnail_can_be_read",
         (30, 400),
         ("-w", "16"),
+        drivers=("delay", *SLOWER),
     ),
     Plant(
         "float_order",
@@ -303,5 +343,6 @@ PLANTS = (
         "test_takings.py::test_total_of_all_shops",
         (36, 400),
         also=(CauseId.THREAD_RACE, CauseId.HASH_ORDER),
+        drivers=INTERLEAVED,
     ),
 )

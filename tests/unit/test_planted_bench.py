@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from benchmarks.planted_judging import Claim, Judgement, Place, claims_of, is_guilty, judge, place_of
 from tests.planted.catalogue import MARK, MISS, PLANTS, PYTHON, Plant, plant
+from tests.planted.rare import RARE
 
 from flakeproof.diagnosing.model import CauseId as Cause
 
@@ -48,10 +49,11 @@ def test_each_plant_has_what_it_needs(each: Plant) -> None:
 
 def test_every_folder_is_in_the_table_and_every_cause_has_a_plant() -> None:
     """So that no plant is forgotten."""
-    assert sorted(path.name for path in PYTHON.iterdir() if path.is_dir()) == sorted(each.name for each in PLANTS)
-    assert {each.cause for each in PLANTS} == set(Cause)
+    names = [each.name for each in (*PLANTS, *RARE)]
+    assert sorted(path.name for path in PYTHON.iterdir() if path.is_dir()) == sorted(names)
+    assert {each.cause for each in (*PLANTS, *RARE)} - {None} == set(Cause)
     table = (PYTHON.parent / "README.md").read_text()
-    assert [each.name for each in PLANTS if f"| `{each.name}` |" not in table] == []
+    assert [name for name in names if f"| `{name}` |" not in table] == []
 
 
 def test_a_copy_is_the_project_and_nothing_else(tmp_path: Path) -> None:
