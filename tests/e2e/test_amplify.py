@@ -112,5 +112,5 @@ def test_an_interrupt(project: Path) -> None:
     assert process.returncode == 130
     assert "interrupted" in rest
     found = json.loads((project / "found.json").read_bytes())
-    assert (found["stopped"], found["found"]) == ("interrupted", None)
+    assert (found["stopped"], found["found"]["best"], found["exit_code"]) == ("interrupted", None, 130)
     assert found["batches"]

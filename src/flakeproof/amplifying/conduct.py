@@ -13,16 +13,15 @@ from flakeproof.amplifying.search import search
 from flakeproof.amplifying.trying import Bench
 from flakeproof.delays import DelayFinding, find_line
 from flakeproof.engine.execute import signals_stop
-from flakeproof.engine.stop import Stop as Signal
-from flakeproof.engine.stop import StoppedError
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, RunSpec
 from flakeproof.verdict import INTERRUPTED
 
 VariantOf = Callable[[Mapping[str, str]], RunSpec]
 """The run of the target with these settings on top of its own; raises UsageError for what cannot be."""
-_LINE_SHARE = 0.25
+_LINE_SHARE = 0.15
 """Of the time, for the line at which a pause matters."""
+_LEAST_SEARCH = 0.01
 _LEAST_LINE = 4.0
 
 
@@ -72,35 +71,32 @@ def amplify(request: Request, say: Callable[[str], None]) -> Amplified:
         return request.variant(values[setting])
 
     bench = Bench(variant, request.seconds, keeps_timeout=request.keeps_timeout)
-    try:
-        with signals_stop(_interrupt):
-            items = bench.first()
-            plain = variant(PLAIN)
-            result.levels, result.left_out = _possible(request, levels_for(plain, len(items)))
-            looks = request.finds_line and any(level.factor == DELAY for level in result.levels)
-            reserved = _LINE_SHARE * request.seconds if looks else 0.0
+    with signals_stop(bench.stop):
+        items = bench.first()
+        plain = variant(PLAIN)
+        result.levels, result.left_out = _possible(request, levels_for(plain, len(items)))
+        looks = request.finds_line and any(level.factor == DELAY for level in result.levels)
+        reserved = _LINE_SHARE * request.seconds if looks else 0.0
+        if not bench.stopped:
             result.found = search(
                 factors_of(result.levels),
                 bench,
-                seconds=bench.left() - reserved,
-                left=lambda: bench.left() - reserved,
+                seconds=max(_LEAST_SEARCH, bench.left() - reserved),
+                left=lambda: max(0.0, bench.left() - reserved),
                 seed=request.seed,
                 signatures=request.signatures,
                 error=request.error,
                 say=say,
             )
-            if looks and _may_have_a_line(result.found):
+        if result.found is not None and not bench.stopped and looks and _may_have_a_line(result.found):
+            try:
                 result.line = _line(plain, result.found, bench.left(), say)
-    except StoppedError as stopped:
-        result.stopped = stopped.reason
+            except KeyboardInterrupt as error:
+                result.stopped = str(error) or INTERRUPTED
+    result.stopped = result.stopped or bench.stopped
     result.batches = bench.batches
     result.elapsed = bench.seconds
     return result
-
-
-def _interrupt(reason: Signal) -> None:
-    """A signal between two runs."""
-    raise StoppedError(reason.value)
 
 
 def _possible(request: Request, levels: Iterable[Level]) -> tuple[list[Level], list[str]]:
@@ -146,7 +142,4 @@ def _line(plain: RunSpec, found: Found, seconds: float, say: Callable[[str], Non
         return None
     say("looking for the line at which a pause matters")
     spec = msgspec.structs.replace(plain, count=None, duration=None, preset=None)
-    try:
-        return find_line(spec, budget=seconds, signatures=found.signatures)
-    except KeyboardInterrupt as error:
-        raise StoppedError(str(error) or INTERRUPTED) from None
+    return find_line(spec, budget=seconds, signatures=found.signatures)

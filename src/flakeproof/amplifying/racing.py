@@ -42,7 +42,8 @@ def candidates(model: Model, leaning: Mapping[Level, float], data: Sequence[Unit
     for level in top[:_TOGETHER]:
         together = together.plus(*level)
     found = [singles[0], *doubles[:1], together, *singles[1:2], *_best_seen(model, leaning, data), *doubles[1:]]
-    return list(dict.fromkeys([*found, *singles[2:]]))[:MOST]
+    siblings = [_alone(level) for level in leaning if level[0] == up[0][0]]  # more of the same may be better, or less
+    return list(dict.fromkeys([*found, *siblings, *singles[2:]]))[:MOST]
 
 
 def _alone(level: Level) -> Setting:

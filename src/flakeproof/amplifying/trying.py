@@ -11,13 +11,15 @@ from flakeproof.amplifying.model import PLAIN, Batch, Setting
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.ended import Ended
 from flakeproof.engine.execute import execute
-from flakeproof.engine.stop import Stop, StoppedError
+from flakeproof.engine.stop import Stop
 from flakeproof.errors import FlakeproofError
 from flakeproof.model import RunSpec
 from flakeproof.verdict import INTERRUPTED, TERMINATED
 
 Variants = Callable[[Setting], RunSpec]
 """The run of the target under a setting; raises UsageError for what cannot be."""
+_USUAL = (None, Stop.DURATION.value, INTERRUPTED, TERMINATED)
+"""Ends of a batch that say nothing against the target."""
 _LEAST_TIMEOUT = 5.0
 _TIMES_AS_LONG = 50
 """A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
@@ -36,6 +38,8 @@ class Bench:
         self._next = self._plain.first
         self._processes = 0
         self.batches: list[Batch] = []
+        self.stopped: str | None = None
+        """The signal that has ended it, in words."""
 
     @property
     def seconds(self) -> float:
@@ -43,8 +47,12 @@ class Bench:
         return (monotonic_ns() - self._started) / 1e9
 
     def left(self) -> float:
-        """Seconds of the budget."""
-        return max(0.0, self._seconds - self.seconds)
+        """Seconds of the budget; none once a signal has ended it, so that the search ends with what it knows."""
+        return 0.0 if self.stopped else max(0.0, self._seconds - self.seconds)
+
+    def stop(self, reason: Stop) -> None:
+        """Run nothing any more."""
+        self.stopped = self.stopped or reason.value
 
     def first(self) -> list[str]:
         """Run a single trial as it is; return what pytest has collected.
@@ -58,13 +66,10 @@ class Bench:
         return ended.items
 
     def __call__(self, setting: Setting, seconds: float) -> Batch:
-        """Run the target under `setting` for about so many seconds, one trial at least.
-
-        Raises StoppedError when a signal has ended it.
-        """
+        """Run the target under `setting` for about so many seconds, one trial at least, or until a signal."""
         try:
             ended = self._run(self._variants(setting), count=None, seconds=seconds)
-            broke = "" if ended.trials or ended.stopped in (None, Stop.DURATION.value) else ended.stopped
+            broke = "" if ended.trials or ended.stopped in _USUAL else ended.stopped or ""
         except FlakeproofError as error:
             ended, broke = Ended(), error.message
         failed = Counter(signature for names in ended.failed.values() for signature in names)
@@ -92,5 +97,5 @@ class Bench:
         self._next += ended.trials + len(ended.without_result)
         self._processes += spec.processes
         if ended.stopped in (INTERRUPTED, TERMINATED):
-            raise StoppedError(ended.stopped)
+            self.stopped = ended.stopped
         return ended

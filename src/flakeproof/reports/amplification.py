@@ -39,6 +39,11 @@ def closing(found: Amplification) -> str:
     known = found.found
     if known is None:
         return f"Ended before anything was known ({found.stopped})"
+    early = "" if found.stopped is None else f"Ended early ({found.stopped}): "
+    return f"{early}{_meaning(found, known)}"
+
+
+def _meaning(found: Amplification, known: Found) -> str:
     if known.best is not None:
         much = f"{share(known.best.rate.failures / known.best.rate.trials)} of tests"
         unsure = "" if known.source is not Source.PERTURBED else "; it was never seen to fail without"
