@@ -12,8 +12,8 @@ from flakeproof.scenarios.catalogue import SCENARIOS
 YES = "yes"
 """Value of a setting that is on or off."""
 _SHORT = {"workers": "-w"}
-_CROWDS = (2, 8, 25)
-"""So many times the workers that there are otherwise, or that there are cores."""
+_CROWDS, _FEW_CROWDS = (2, 8, 25), (2, 8)
+"""So many times the workers that there are otherwise, or that there are cores; for tests of pytest fewer of them."""
 _TIMING: Mapping[str, Sequence[str]] = {
     "noise": ("mild", "strong"),
     "cpus": ("1",),
@@ -28,15 +28,16 @@ _OTHERS: Mapping[str, Sequence[str]] = {
     "timezone": ("random",),
     "locale": ("random",),
     "network": ("none",),
-    "hash-seed": ("random",),
-    "random-seed": ("each",),
     "max-fds": ("64",),
     "ports": ("64",),
     "temp-space": ("64KB",),
 }
+"""Seeds are not among them: those of hashes differ between processes anyway, others between tests."""
 _DELAYS = {"few": "*.py:*:1ms..20ms@p=0.02", "many": "*.py:*:0ms..2ms@p=0.2"}
 """At any line of the project's own code: long pauses here and there, or short ones at every turn."""
 DELAY = "delay"
+_NOT_SHARED = ("freeze", "workers")
+"""Not beside tests in shared processes: a pause takes a process of its own, and to start many takes all of the time."""
 
 
 @dataclass(frozen=True)
@@ -80,28 +81,20 @@ def levels_for(spec: RunSpec, items: int) -> Iterator[Level]:
         if items > 1:
             yield Level("order", "shuffled", {"shuffle": YES})
             yield Level("order", "reversed", {"reverse": YES})
-        yield from _isolations(spec.isolation, (Isolation.SHARED, Isolation.FRESH))
-    elif isinstance(spec.target, CallableTarget):
-        scenario = SCENARIOS.get(spec.target.scenario or "")
-        if scenario is None:
-            yield from _isolations(spec.isolation, (Isolation.FRESH,))
-        else:
-            for name, values in scenario.provoking.items():
-                yield from (Level(name, value, {name: value}) for value in values)
+        if spec.isolation is not Isolation.SHARED:
+            yield Level("isolation", Isolation.SHARED.value, {"isolation": Isolation.SHARED.value})
+    elif isinstance(spec.target, CallableTarget) and (scenario := SCENARIOS.get(spec.target.scenario or "")):
+        for name, values in scenario.provoking.items():
+            yield from (Level(name, value, {name: value}) for value in values)
 
 
 def _crowds(spec: RunSpec) -> Iterator[Level]:
     cores = len(os.sched_getaffinity(0))
-    counts = {times * max(spec.workers, cores) for times in _CROWDS}
+    times = _FEW_CROWDS if isinstance(spec.target, PytestTarget) else _CROWDS
+    counts = {each * max(spec.workers, cores) for each in times}
     for count in sorted(counts | {1}):
         if count != spec.workers:
             yield Level("workers", str(count), {"workers": str(count)})
-
-
-def _isolations(own: Isolation, others: Sequence[Isolation]) -> Iterator[Level]:
-    for isolation in others:
-        if isolation is not own:
-            yield Level("isolation", isolation.value, {"isolation": isolation.value})
 
 
 def factors_of(levels: Sequence[Level]) -> list[Factor]:
@@ -114,6 +107,10 @@ def factors_of(levels: Sequence[Level]) -> list[Factor]:
 
 def values_of(setting: Setting, levels: Sequence[Level]) -> dict[str, str]:
     """The settings that a setting of the search stands for."""
-    return {
+    found = {
         name: value for level in levels if setting.has(level.factor, level.name) for name, value in level.values.items()
     }
+    if found.get("isolation") == Isolation.SHARED:
+        for name in _NOT_SHARED:
+            found.pop(name, None)
+    return found
