@@ -5,8 +5,10 @@ import inspect
 import pytest
 
 from flakeproof.api import Provoking
+from flakeproof.cli.amplify import amplify
 from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
+from flakeproof.cli.diagnose import diagnose
 from flakeproof.cli.gate import gate
 from flakeproof.cli.isolate import isolate
 from flakeproof.cli.provoking import PROVOKING
@@ -18,7 +20,7 @@ from flakeproof.perturbing.kinds import KINDS
 _NAMES = {*(name.replace("-", "_") for name in KINDS), "best_effort"}
 
 
-@pytest.mark.parametrize("command", [run, gate, verify, compare, isolate, config])
+@pytest.mark.parametrize("command", [run, gate, verify, compare, diagnose, amplify, isolate, config])
 def test_as_an_option(command: object) -> None:
     """Of every command that runs a target under the settings that it is given."""
     assert inspect.signature(command).parameters.keys() >= _NAMES  # type: ignore[arg-type]

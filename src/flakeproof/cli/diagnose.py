@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from flakeproof.cli import options
+from flakeproof.cli.provoking import PROVOKING
 from flakeproof.cli.run import run
 
 TARGETING = (
@@ -47,7 +48,7 @@ def _parameters() -> list[inspect.Parameter]:
     taken = inspect.signature(run, eval_str=True).parameters
     own = [inspect.Parameter(name, _KIND, default=None, annotation=kind) for name, kind in _OWN]
     reports = [inspect.Parameter(name, _KIND, default=None, annotation=kind) for name, kind in _REPORTS]
-    kept = [taken[name] for name in TARGETING]
+    kept = [taken[name] for name in (*TARGETING, *PROVOKING)]
     return [*kept[:2], *own, *kept[2:], *reports]
 
 

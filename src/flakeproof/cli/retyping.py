@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flakeproof.cli.provoking import PROVOKING
 from flakeproof.model import PytestTarget, Target
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
@@ -41,4 +42,4 @@ def target_typed(wanted: str | CommandLine | PytestLine, target: Target) -> list
 
 def typed(wanted: str | CommandLine | PytestLine, target: Target, given: Mapping[str, Any]) -> str:
     """The target as it is named on the command line."""
-    return shlex.join([*options_typed(given, NAMING), *target_typed(wanted, target)])
+    return shlex.join([*options_typed(given, (*NAMING, *PROVOKING)), *target_typed(wanted, target)])

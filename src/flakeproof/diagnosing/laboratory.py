@@ -128,3 +128,8 @@ def changed(spec: RunSpec, *, environment: dict[str, str] | None = None, watched
         target = msgspec.structs.replace(target, watched=watched)
     changed: RunSpec = msgspec.structs.replace(spec, target=target, **changes)
     return changed
+
+
+def perturbed(spec: RunSpec, **more: Any) -> RunSpec:
+    """`spec` with `more` perturbations, beside those that it has."""
+    return changed(spec, perturbations=msgspec.structs.replace(spec.perturbations, **more))

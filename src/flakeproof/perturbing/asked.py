@@ -99,9 +99,9 @@ def yields(config: "Config", setting: str, other: str) -> bool:
 
 def words_of(perturbations: Perturbations) -> list[str]:
     """`perturbations` as options of a command."""
-    return [
-        word
-        for kind in KINDS.values()
-        if (value := getattr(perturbations, kind.field)) != getattr(_NONE, kind.field)
-        for word in kind.words(value)
-    ]
+    return [word for kind in asked_for(perturbations) for word in kind.words(getattr(perturbations, kind.field))]
+
+
+def asked_for(perturbations: Perturbations) -> list[Kind]:
+    """Those that are there."""
+    return [kind for kind in KINDS.values() if getattr(perturbations, kind.field) != getattr(_NONE, kind.field)]

@@ -6,9 +6,9 @@ from flakeproof.delays import DelayFinding, find_line
 from flakeproof.diagnosing.experiments.alone import alone_spec
 from flakeproof.diagnosing.experiments.names import CLOCK, RACE
 from flakeproof.diagnosing.experiments.turns import run_in_turns
-from flakeproof.diagnosing.laboratory import Laboratory, changed
+from flakeproof.diagnosing.laboratory import Laboratory, changed, perturbed
 from flakeproof.engine.stop import StoppedError
-from flakeproof.model import CommandTarget, Perturbations
+from flakeproof.model import CommandTarget
 from flakeproof.verdict import INTERRUPTED
 
 _LINE_SHARE = 0.4
@@ -17,15 +17,17 @@ _LEAST_SECONDS = 5.0
 
 def run_clock(laboratory: Laboratory) -> None:
     """Trials begin just before the end of a second, a day, a month and so on."""
-    if not isinstance(laboratory.given.target, CommandTarget):
-        spec = changed(alone_spec(laboratory.given), perturbations=Perturbations(clock="boundaries"))
+    given = laboratory.given
+    if not isinstance(given.target, CommandTarget) and given.perturbations.clock is None:
+        spec = perturbed(alone_spec(given), clock="boundaries")
         run_in_turns(laboratory, CLOCK, "alone, at moments at which times of day change", spec)
 
 
 def run_race(laboratory: Laboratory) -> None:
     """Threads and tasks are switched as often, and as unexpectedly, as can be."""
-    if not isinstance(laboratory.given.target, CommandTarget):
-        spec = changed(alone_spec(laboratory.given), perturbations=Perturbations(race=True))
+    given = laboratory.given
+    if not isinstance(given.target, CommandTarget) and not given.perturbations.race:
+        spec = perturbed(alone_spec(given), race=True)
         run_in_turns(laboratory, RACE, "alone, threads and tasks made to race", spec)
 
 

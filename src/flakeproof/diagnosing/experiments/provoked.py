@@ -10,10 +10,10 @@ from flakeproof.diagnosing.evidence import Provocation
 from flakeproof.diagnosing.experiments.alone import alone_spec
 from flakeproof.diagnosing.experiments.names import PROVOKED
 from flakeproof.diagnosing.experiments.turns import run_in_turns
-from flakeproof.diagnosing.laboratory import Laboratory, changed
+from flakeproof.diagnosing.laboratory import Laboratory, changed, perturbed
 from flakeproof.engine.stop import StoppedError
 from flakeproof.model import RunSpec
-from flakeproof.perturbing.asked import Surroundings, perturbations_in
+from flakeproof.perturbing.asked import Surroundings, asked_for, perturbations_in
 from flakeproof.perturbing.kinds import KINDS
 
 _SHARE = 0.4
@@ -34,7 +34,9 @@ def run_provoked(laboratory: Laboratory) -> Provocation | None:
     def variant(values: Mapping[str, str]) -> RunSpec:
         perturbing = {name: value for name, value in values.items() if name in KINDS}
         asked = perturbations_in(perturbing, Surroundings(alone.target, alone.isolation))
-        return changed(alone, perturbations=asked.perturbations, left_out=asked.left_out)
+        fields = [KINDS[name].field for name in perturbing]
+        more = {field: getattr(asked.perturbations, field) for field in fields}
+        return changed(perturbed(alone, **more), left_out=asked.left_out)
 
     flake = laboratory.flake
     signatures = {seen.failure.signature for arm in laboratory.arms.values() for seen in arm.tally.failures(flake)}
@@ -44,7 +46,7 @@ def run_provoked(laboratory: Laboratory) -> Provocation | None:
         seed=laboratory.given.seed,
         error=_ERROR,
         signatures=sorted(signatures),
-        fixed=_NOT_ALONE,
+        fixed=(*_NOT_ALONE, *(kind.setting for kind in asked_for(alone.perturbations))),
         keeps_timeout=True,
         finds_line=False,
     )

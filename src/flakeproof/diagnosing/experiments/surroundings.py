@@ -5,8 +5,8 @@ import os
 from flakeproof.diagnosing.experiments.alone import alone_spec
 from flakeproof.diagnosing.experiments.names import ALONE, BUSY, FRESH, PARALLEL, SHARED
 from flakeproof.diagnosing.experiments.turns import run_in_turns
-from flakeproof.diagnosing.laboratory import Laboratory, changed
-from flakeproof.model import CommandTarget, Isolation, Load, Perturbations
+from flakeproof.diagnosing.laboratory import Laboratory, changed, perturbed
+from flakeproof.model import CommandTarget, Isolation, Load
 
 _SHARE = 0.08
 _FRESH_COUNT = 60
@@ -30,7 +30,7 @@ def run_parallel(laboratory: Laboratory) -> None:
 def run_busy(laboratory: Laboratory) -> None:
     """Alone, while other processes, which do nothing else, use all processors."""
     burners = 4 * _cores()
-    spec = changed(alone_spec(laboratory.given), perturbations=Perturbations(noise={"cpu": Load(count=burners)}))
+    spec = perturbed(alone_spec(laboratory.given), noise={"cpu": Load(count=burners)})
     run_in_turns(laboratory, BUSY, f"alone, while {burners} other processes keep the processors busy", spec)
 
 
