@@ -1,7 +1,7 @@
 """What each level does, and which of them act together: from the screening alone, in which both were drawn."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from flakeproof.amplifying.design import Level
 from flakeproof.amplifying.evidence import Unit, chances, draws, leanings
@@ -80,7 +80,8 @@ def pairs(data: Sequence[Unit], levels: Collection[Level], error: float, seed: i
     found = []
     for (first, second), chance in zip(tried, holm(values), strict=True):
         if chance <= error:
-            found.append(_pair(data, min(first, second), max(first, second), chance))
+            one, other = min(first, second), max(first, second)
+            found.append(pair_of(_cells(data, one, other), one, other, chance))
     return sorted(found, key=lambda one: (one.chance, -one.odds_ratio))
 
 
@@ -125,8 +126,8 @@ def interaction(cells: dict[tuple[bool, bool], Cell]) -> float:
     return math.erfc(contrast / math.sqrt(2 * variance)) / 2
 
 
-def _pair(data: Sequence[Unit], first: Level, second: Level, chance: float) -> Pair:
-    cells = _cells(data, first, second)
+def pair_of(cells: Mapping[tuple[bool, bool], Cell], first: Level, second: Level, chance: float) -> Pair:
+    """The record of two levels that act together; a cell is of batches with, and without, the first and the second."""
     both, neither = cells[True, True], cells[False, False]
     ratio = odds_ratio([(both, neither)])
     return Pair(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from flakeproof.amplifying.bench import tell
 from flakeproof.amplifying.confirming import Confirmation
 from flakeproof.amplifying.design import Level
-from flakeproof.amplifying.effects import Cell, counts, finite, interaction, odds_ratio
+from flakeproof.amplifying.effects import Cell, counts, finite, interaction, odds_ratio, pair_of
 from flakeproof.amplifying.flake import Flake
 from flakeproof.amplifying.model import PLAIN, Batch, Effect, Kind, Pair
 from flakeproof.stats.tables import holm
@@ -44,20 +44,7 @@ def with_confirmed_pair(
     chance = max(interaction(cells), *_levels(confirmed, flake, seed).values())
     if chance > error:
         return list(seen)
-    ratio = odds_ratio([(cells[True, True], cells[False, False])])
-    pair = Pair(
-        first=first,
-        second=second,
-        chance=chance,
-        odds_ratio=ratio.value,
-        low=ratio.low,
-        high=finite(ratio.high),
-        both=counts(cells[True, True]),
-        only_first=counts(cells[True, False]),
-        only_second=counts(cells[False, True]),
-        neither=counts(cells[False, False]),
-    )
-    return [pair, *seen]
+    return [pair_of(cells, first, second, chance), *seen]
 
 
 def _levels(confirmed: Confirmation, flake: Flake, seed: int) -> dict[Level, float]:

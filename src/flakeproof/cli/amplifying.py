@@ -10,6 +10,7 @@ from flakeproof import preset_file
 from flakeproof.amplifying.amplification import Amplification, Tried, exit_code
 from flakeproof.amplifying.conduct import Amplified, Request, amplify
 from flakeproof.amplifying.levels import Level, values_of, words_of
+from flakeproof.cli.budget import budget
 from flakeproof.cli.retyping import options_typed, target_typed
 from flakeproof.cli.running import options_in, wanted_by
 from flakeproof.cli.session import command_name, ignore_signals, pairs, settings
@@ -23,7 +24,7 @@ from flakeproof.reports.writer import Style, standard
 from flakeproof.runspec import build, names_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
-from flakeproof.text import parse_duration, parse_share, whole_duration
+from flakeproof.text import parse_share, whole_duration
 
 _DEFAULT_SECONDS = 300.0
 _LEAST_SECONDS = 5.0
@@ -47,7 +48,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
 
     config = settings(own, names)
     plain = variant({})
-    seconds = _budget(given["budget"])
+    seconds = budget(given["budget"], default=_DEFAULT_SECONDS, least=_LEAST_SECONDS)
     added = [level for text in given["try_"] or () for level in _levels(text)]
     request = Request(
         variant=lambda values: variant({"seed": str(plain.seed), **values}),
@@ -125,18 +126,6 @@ def _result(
 
 
 _NOT_AGAIN = ("context", "target", "env", "shell", "keyword", "marker", "json", "markdown", "store", "seed")
-
-
-def _budget(text: str | None) -> float:
-    if text is None:
-        return _DEFAULT_SECONDS
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"--budget: {error}") from None
-    if seconds < _LEAST_SECONDS:
-        raise UsageError(f"--budget {text} is too short to see anything", "give it minutes: --budget 5m")
-    return seconds
 
 
 def _error(text: str | None) -> float:

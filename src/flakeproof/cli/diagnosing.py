@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flakeproof.cli.budget import budget
 from flakeproof.cli.retyping import typed
 from flakeproof.cli.running import options_in, wanted_by
 from flakeproof.cli.session import command_name, ignore_signals, pairs, settings
@@ -29,7 +30,7 @@ from flakeproof.session import conduct
 from flakeproof.store.folder import KEPT_RUNS, store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
-from flakeproof.text import parse_duration, whole_duration
+from flakeproof.text import whole_duration
 
 _DEFAULT_SECONDS = 120.0
 _LEAST_SECONDS = 1.0
@@ -42,7 +43,7 @@ _STYLES = {ExitCode.GOOD: Style.GOOD, ExitCode.FAILURES: Style.BAD}
 def diagnose_target(given: Mapping[str, Any]) -> int:
     """Diagnose with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
     wanted = wanted_by(given, given["context"].obj)
-    seconds = _budget(given["budget"])
+    seconds = budget(given["budget"], default=_DEFAULT_SECONDS, least=_LEAST_SECONDS)
     own = {name: value for name, value in options_in(given).items() if name not in _NOT_SETTINGS}
     config = settings(own, names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), provokes=True)
@@ -86,18 +87,6 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
         _tell_github(writer, found)
     writer.close()
     return int(code)
-
-
-def _budget(text: str | None) -> float:
-    if text is None:
-        return _DEFAULT_SECONDS
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"--budget: {error}") from None
-    if seconds < _LEAST_SECONDS:
-        raise UsageError(f"--budget {text} is too short to see anything", "give it a minute or more: --budget 2m")
-    return seconds
 
 
 def _differs(config: Config, wanted: str | CommandLine | PytestLine) -> bool:
