@@ -36,6 +36,8 @@ _OTHERS: Mapping[str, Sequence[str]] = {
 _DELAYS = {"few": "*.py:*:1ms..20ms@p=0.02", "many": "*.py:*:0ms..2ms@p=0.2"}
 """At any line of the project's own code: long pauses here and there, or short ones at every turn."""
 DELAY = "delay"
+FACTORS = (*_TIMING, *_OTHERS, DELAY, "workers", "order", "isolation")
+"""Of the factors that are tried, those that are no setting of a scenario."""
 _NOT_SHARED = ("freeze", "workers")
 """Not beside tests in shared processes: a pause takes a process of its own, and to start many takes all of the time."""
 
