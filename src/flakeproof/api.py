@@ -107,6 +107,8 @@ def run(
     for bad values and CannotRunError if the target cannot be run (both FlakeproofError); KeyboardInterrupt and
     SystemExit if SIGINT or SIGTERM has ended the run, after its record has been written.
     """
+    for name in provoking.keys() - Provoking.__annotations__.keys():
+        raise TypeError(f"run() got an unexpected keyword argument {name!r}")
     options = {
         "preset": preset,
         "count": count,
