@@ -115,6 +115,8 @@ SLOWER = ("noise", "cpus", "cpu-quota", "freeze", "workers")
 """What keeps processes and threads from getting on, some of them more than others."""
 INTERLEAVED = ("race", "delay", *SLOWER)
 """What makes another thread or task come first."""
+_LEFT_BEHIND = ("order", "isolation")
+"""What one test leaves behind meets another one after it, and in a shared process also that of the pass before."""
 
 PLANTS = (
     Plant(
@@ -215,7 +217,7 @@ PLANTS = (
         "test_prices.py::test_a_price_is_in_dollars",
         (99, 200),
         _SHUFFLED,
-        drivers=("order",),
+        drivers=_LEFT_BEHIND,
         passing=("test_prices.py", "test_abroad.py"),
     ),
     Plant(
@@ -226,7 +228,7 @@ PLANTS = (
         "test_greeting.py::test_greets_in_english_by_default",
         (108, 200),
         _SHUFFLED,
-        drivers=("order",),
+        drivers=_LEFT_BEHIND,
         passing=("test_greeting.py::test_greets_in_english_by_default", "test_greeting.py::test_language_is_a_setting"),
     ),
     Plant(
@@ -237,7 +239,7 @@ PLANTS = (
         "test_rates.py::test_rates_that_ship",
         (94, 200),
         _SHUFFLED,
-        drivers=("order",),
+        drivers=_LEFT_BEHIND,
         passing=("test_rates.py::test_rates_that_ship", "test_rates.py::test_relative_path"),
     ),
     Plant(
@@ -248,7 +250,7 @@ PLANTS = (
         "test_welcome.py::test_a_letter_is_json",
         (91, 200),
         _SHUFFLED,
-        drivers=("order",),
+        drivers=_LEFT_BEHIND,
         passing=("test_welcome.py", "test_reminders.py"),
     ),
     Plant(
