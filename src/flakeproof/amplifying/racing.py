@@ -9,6 +9,7 @@ from flakeproof.amplifying.evidence import Model, Unit
 from flakeproof.amplifying.flake import Flake
 from flakeproof.amplifying.model import PLAIN, Setting
 from flakeproof.stats.factorial import dispersion
+from flakeproof.stats.proportion import clopper_pearson
 from flakeproof.stats.racing import Arm, chances_best, mean_rates, next_arm
 
 MOST = 8
@@ -20,8 +21,10 @@ _FORESEEN = 1.5
 _SURE = 0.95
 _WITHIN = 0.2
 """Settings whose rates differ by less are as good as each other."""
-_AS_GOOD = 0.3
-"""Probability of being as good as the leader from which on a setting with fewer factors is preferred."""
+_FAST_ENOUGH = 0.4
+"""Share of the failures per second of the leader from which on the failure rate decides."""
+_AS_OFTEN, _AT_LEAST_AS_OFTEN = 0.8, 0.5
+"""Shares of the highest failure rate that another may be, by its interval, and is, for fewer factors to be preferred."""
 _PLAIN_SHARE = 0.1
 _ENOUGH = 4
 _FEWEST_SECONDS = 1e-9
@@ -93,17 +96,30 @@ class Race:
             self._one(running[next_arm(arms, self._chance, spread)])
 
     def preferred(self, settings: Sequence[Setting]) -> Setting | None:
-        """The setting with the fewest factors of those that are about as good as the best; None if all broke."""
+        """Of those that are about as fast as the fastest the one that fails most often, with the fewest factors.
+
+        What slows the target down may give no more failures per second, and yet make nearly each trial fail: one such
+        trial says more than a hundred others. None if all broke.
+        """
         running = self.ranked(self._running(settings))
         if not running:
             return None
-        # What the screening lets expect is left out: it has the best opinion of levels that were merely lucky there.
-        arms, spread = [self._seen(setting) for setting in running], self._dispersion()
-        places = [0]
-        for place in range(1, len(running)):
-            good = chances_best([arms[0], arms[place]], self._chance, spread, _WITHIN)[1]
-            places += [place] if good >= _AS_GOOD else []
-        return running[min(places, key=lambda place: (len(running[place].levels), place))]
+        speeds = mean_rates(self._arms(running), self._dispersion())
+        fast = [one for one, speed in zip(running, speeds, strict=True) if speed >= _FAST_ENOUGH * speeds[0]]
+        counts = {one: self._counts(one) for one in fast}
+        failures, trials = max(counts.values(), key=lambda count: clopper_pearson(*count).low)
+        most = failures / trials
+        often = [
+            one
+            for one, (seen, of) in counts.items()
+            if clopper_pearson(seen, of).high >= _AS_OFTEN * most and seen / of >= _AT_LEAST_AS_OFTEN * most
+        ]
+        return min(often, key=lambda one: (len(one.levels), fast.index(one)))
+
+    def _counts(self, setting: Setting) -> tuple[int, int]:
+        """Failures and trials; one trial at least."""
+        batches = self._batches[setting]
+        return sum(one for one, _, _ in batches), max(1, sum(size for _, size, _ in batches))
 
     def _one(self, setting: Setting) -> None:
         if setting in self.broken:
