@@ -24,7 +24,7 @@ _WITHIN = 0.2
 _FAST_ENOUGH = 0.4
 """Share of the failures per second of the leader from which on the failure rate decides."""
 _AS_OFTEN, _AT_LEAST_AS_OFTEN = 0.8, 0.5
-"""Shares of the highest failure rate that another may be, by its interval, and is, for fewer factors to be preferred."""
+"""Shares of the highest failure rate that another may be, by its interval, and is, where fewer factors decide."""
 _PLAIN_SHARE = 0.1
 _ENOUGH = 4
 _FEWEST_SECONDS = 1e-9
