@@ -156,9 +156,9 @@ def test_a_failure_tells_who_closed_its_descriptor(flakeproof: Flakeproof, proje
 
     summary = _summary(ended)
     assert ended.returncode == 1
-    worst = summary["sightings"][0]
-    assert worst["kind"] == "closed a descriptor that belongs to somebody else"
-    assert worst["place"]["function"] == "LeakyAsyncTCPServer._guard"
+    # Most of its late closes hit nobody and are closed twice: which of the two comes first is a matter of chance.
+    seen = {one["kind"]: one["place"]["function"] for one in summary["sightings"]}
+    assert seen["closed a descriptor that belongs to somebody else"] == "LeakyAsyncTCPServer._guard"
     texts = [sight["text"] for sight in summary["signatures"][0]["example"]["details"]["sights"]]
     assert any("was closed at leaky_server.py:" in text for text in texts)
 
