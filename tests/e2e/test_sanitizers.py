@@ -150,15 +150,17 @@ def test_the_test_of_pytest_is_named(flakeproof: Flakeproof, sloppy: Path, isola
 
 def test_a_failure_tells_who_closed_its_descriptor(flakeproof: Flakeproof, project: Path) -> None:
     """The scenario before the fix: its guard closes by number, and hits a stranger."""
+    # With a single failure it is chance what else goes with it.
+    until = ("-c", "3000", "--max-failures", "30")
     ended = flakeproof(
-        "run", "tcprtt", "--server", "leaky", "-w", "20", "-c", "3000", "-x", "--sanitize", "descriptors", "--json", "-"
+        "run", "tcprtt", "--server", "leaky", "-w", "20", *until, "--sanitize", "descriptors", "--json", "-"
     )
 
     summary = _summary(ended)
     assert ended.returncode == 1
-    # Most of its late closes hit nobody and are closed twice: which of the two comes first is a matter of chance.
-    seen = {one["kind"]: one["place"]["function"] for one in summary["sightings"]}
-    assert seen["closed a descriptor that belongs to somebody else"] == "LeakyAsyncTCPServer._guard"
+    worst = summary["sightings"][0]
+    assert worst["kind"] == "closed a descriptor that belongs to somebody else"
+    assert worst["place"]["function"] == "LeakyAsyncTCPServer._guard"
     texts = [sight["text"] for sight in summary["signatures"][0]["example"]["details"]["sights"]]
     assert any("was closed at leaky_server.py:" in text for text in texts)
 
