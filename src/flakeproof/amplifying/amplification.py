@@ -1,6 +1,6 @@
 """What an amplification says in the end."""
 
-from flakeproof.amplifying.model import Batch, Found, Kind, Source, Stop
+from flakeproof.amplifying.model import Batch, Found, Kind, Stop
 from flakeproof.delays import DelayFinding
 from flakeproof.errors import ExitCode
 from flakeproof.model import Record
@@ -63,8 +63,3 @@ def exit_code(found: Found | None, stopped: str | None) -> ExitCode:
 def raising(found: Found) -> list[str]:
     """Factors that raise the rate, by all that was screened."""
     return [effect.factor for effect in found.effects if effect.kind is Kind.RAISES]
-
-
-def is_known_flake(found: Found) -> bool:
-    """Whether what counts as a failure was also seen without any perturbation, or asked for."""
-    return found.source in (Source.GIVEN, Source.PLAIN)

@@ -10,7 +10,7 @@ from flakeproof.amplifying.amplification import raising
 from flakeproof.amplifying.levels import DELAY, Level, factors_of, is_of_timing, levels_for, values_of
 from flakeproof.amplifying.model import PLAIN, Batch, Found, Setting, Source, Stop
 from flakeproof.amplifying.search import search
-from flakeproof.amplifying.trying import Bench
+from flakeproof.amplifying.trying import Runner
 from flakeproof.delays import DelayFinding, find_line
 from flakeproof.engine.execute import signals_stop
 from flakeproof.errors import UsageError
@@ -63,39 +63,39 @@ def amplify(request: Request, say: Callable[[str], None]) -> Amplified:
     Raises UsageError, CannotRunError or NothingToRunError where the target cannot be run at all.
     """
     result = Amplified()
-    values: dict[Setting, dict[str, str]] = {}
+    variants: dict[Setting, RunSpec] = {}
 
     def variant(setting: Setting) -> RunSpec:
-        if setting not in values:
-            values[setting] = values_of(setting, result.levels)
-        return request.variant(values[setting])
+        if setting not in variants:
+            variants[setting] = request.variant(values_of(setting, result.levels))
+        return variants[setting]
 
-    bench = Bench(variant, request.seconds, keeps_timeout=request.keeps_timeout)
-    with signals_stop(bench.stop):
-        items = bench.first()
+    runner = Runner(variant, request.seconds, keeps_timeout=request.keeps_timeout)
+    with signals_stop(runner.stop):
+        items = runner.first()
         plain = variant(PLAIN)
         result.levels, result.left_out = _possible(request, levels_for(plain, len(items)))
         looks = request.finds_line and any(level.factor == DELAY for level in result.levels)
         reserved = _LINE_SHARE * request.seconds if looks else 0.0
-        if not bench.stopped:
+        if not runner.stopped:
             result.found = search(
                 factors_of(result.levels),
-                bench,
-                seconds=max(_LEAST_SEARCH, bench.left() - reserved),
-                left=lambda: max(0.0, bench.left() - reserved),
+                runner,
+                seconds=max(_LEAST_SEARCH, runner.left() - reserved),
+                left=lambda: max(0.0, runner.left() - reserved),
                 seed=request.seed,
                 signatures=request.signatures,
                 error=request.error,
                 say=say,
             )
-        if result.found is not None and not bench.stopped and looks and _may_have_a_line(result.found):
+        if result.found is not None and not runner.stopped and looks and _may_have_a_line(result.found):
             try:
-                result.line = _line(plain, result.found, bench.left(), say)
+                result.line = _line(plain, result.found, runner.left(), say)
             except KeyboardInterrupt as error:
                 result.stopped = str(error) or INTERRUPTED
-    result.stopped = result.stopped or bench.stopped
-    result.batches = bench.batches
-    result.elapsed = bench.seconds
+    result.stopped = result.stopped or runner.stopped
+    result.batches = runner.batches
+    result.elapsed = runner.seconds
     return result
 
 

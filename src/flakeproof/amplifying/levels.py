@@ -74,7 +74,7 @@ def levels_for(spec: RunSpec, items: int) -> Iterator[Level]:
     """Every level that could mean something for the target of `spec`, of which pytest has collected so many `items`."""
     is_command = isinstance(spec.target, CommandTarget)
     for factor, names in {**_TIMING, **_OTHERS}.items():
-        if factor in KINDS and KINDS[factor].suits(spec.target):
+        if KINDS[factor].suits(spec.target):
             yield from (Level(factor, name, {factor: name}) for name in names)
     if not is_command:
         yield from (Level(DELAY, name, {DELAY: value}) for name, value in _DELAYS.items())

@@ -25,7 +25,7 @@ _TIMES_AS_LONG = 50
 """A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
 
 
-class Bench:
+class Runner:
     """The target, the time that is left, and what every batch has come to."""
 
     def __init__(self, variants: Variants, seconds: float, *, keeps_timeout: bool) -> None:
