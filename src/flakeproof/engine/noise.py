@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import flakeproof_worker
@@ -45,7 +46,8 @@ def noise(
     if not wanted:
         yield
         return
-    version = _version()
+    program = shutil.which(_STRESS_NG)
+    version = _version(program) if program else ""
     theirs = {kind: load for kind, load in wanted.items() if version and (load.share == 1 or kind in _TAKES_SHARES)}
     own = {kind: load for kind, load in wanted.items() if kind not in theirs}
     parts = [f"{written(part)} by {by}" for part, by in ((theirs, version), (own, "flakeproof's own program")) if part]
@@ -103,11 +105,9 @@ def _let_go(leash: subprocess.Popen[bytes]) -> None:
     leash.wait()
 
 
-def _version() -> str:
-    """Name and version of stress-ng; "" where there is none that works."""
-    program = shutil.which(_STRESS_NG)
-    if program is None:
-        return ""
+@cache
+def _version(program: str) -> str:
+    """Name and version of stress-ng; "" if it does not work."""
     try:
         said = subprocess.run(
             [program, "--version"],
