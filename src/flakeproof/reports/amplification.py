@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from flakeproof.amplifying.amplification import Amplification
 from flakeproof.amplifying.model import Effect, Found, Kind, Pair, Rate, Setting, Source, Stop
-from flakeproof.text import duration, lower, number, one_line, plural, probability, share, speed, upper
+from flakeproof.reports.rates import bounds
+from flakeproof.text import duration, number, one_line, plural, probability, share, speed, upper
 
 _OTHER = 120
 _DOES = {Kind.RAISES: "raises it", Kind.LOWERS: "lowers it"}
@@ -141,13 +142,7 @@ def _rate(rate: Rate) -> str:
 
 
 def _bounds(rate: Rate) -> str:
-    if not rate.trials:
-        return "unknown"
-    if rate.failures == 0:
-        return f"at most {upper(rate.high)}"
-    if rate.failures == rate.trials:
-        return f"at least {lower(rate.low)}"
-    return f"{share(rate.failures / rate.trials)} ({lower(rate.low)} to {upper(rate.high)})"
+    return bounds(rate.failures / rate.trials, rate) if rate.trials else "unknown"
 
 
 def _per_second(rate: Rate) -> str:

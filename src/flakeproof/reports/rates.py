@@ -1,6 +1,7 @@
 """A rate with its interval, in words: it is never shown without one."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from flakeproof.summary import RateInterval
 from flakeproof.text import lower, share, upper
@@ -21,7 +22,16 @@ def rate_with_interval(rate: float, interval: RateInterval) -> str:
     return f"{bounds(rate, interval)} ({100 * interval.confidence:g}%, {_method(interval)})"
 
 
-def bounds(rate: float, interval: RateInterval | None) -> str:
+class Bounded(Protocol):
+    """Anything with an interval."""
+
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def bounds(rate: float, interval: Bounded | None) -> str:
     """The same without confidence and method, which have to stand nearby; "" where no trial tells anything."""
     if interval is None:
         return ""

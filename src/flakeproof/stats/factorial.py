@@ -123,22 +123,6 @@ def mantel_haenszel(tables: Sequence[Table], dispersion: float = 1.0, confidence
     return OddsRatio(found.value, found.low if direct else 0.0, found.high if inverse else math.inf)
 
 
-def cochran_mantel_haenszel(tables: Sequence[Table]) -> float:
-    """The statistic for "no association in any stratum", chi-squared with 1 degree of freedom for many failures.
-
-    (sum a - E a)^2 / sum Var a, hypergeometric moments, no correction for continuity: W. Cochran, Biometrics 10 (1954)
-    417-451, and Mantel and Haenszel (1959). For trials that are independent. 0 where nothing can be told.
-    """
-    excess = variance = 0.0
-    for (a, b), (c, d) in tables:
-        total = a + b + c + d
-        if total <= 1:
-            continue
-        excess += a - (a + b) * (a + c) / total
-        variance += (a + b) * (c + d) * (a + c) * (b + d) / (total * total * (total - 1))
-    return excess * excess / variance if variance > 0 else 0.0
-
-
 def dispersion(cells: Sequence[Sequence[tuple[int, int]]]) -> float:
     """How much more batches differ than independent trials would: Pearson's X^2 over its freedom, at least 1.
 
