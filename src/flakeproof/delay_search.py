@@ -12,7 +12,7 @@ from flakeproof.stats.tables import holm
 PAUSES = (0.001, 0.005, 0.02, 0.05)
 """Seconds; the shortest that works is wanted: a long one breaks tests that have a time limit of their own."""
 ERROR = 0.01
-"""Probability with which a line may be named although no pause there matters."""
+"""Probability with which a line may be named although no pause there matters, unless another one is asked for."""
 MOST_CANDIDATES = 400
 _SCREENED_HITS = 3.0
 _CONFIRMED_HITS = 20.0
@@ -120,11 +120,16 @@ class Found:
 
 
 def search(
-    places: Sequence[Place], probe: Probe, signatures: Collection[str] = (), say: Callable[[str], None] = lambda _: None
+    places: Sequence[Place],
+    probe: Probe,
+    signatures: Collection[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+    error: float = ERROR,
 ) -> Found:
     """Find the places at which a pause matters for failures with these `signatures`.
 
     Without any, those count that trials fail with when nothing is paused, else the first that pauses bring about.
+    `error` is the probability with which a line may be named although no pause there matters.
     """
     found = Found(signatures=set(signatures))
     count = _base_count(probe)
@@ -143,7 +148,7 @@ def search(
         if found.out_of_time:
             break
         say(f"pauses of {1000 * seconds:g} ms at {len(places)} lines: {len(suspects) or 'none'} suspected")
-        lines = _confirm(suspects, places, seconds, probe, found) if suspects else []
+        lines = _confirm(suspects, places, seconds, probe, found, error) if suspects else []
         found.pauses.append(seconds)
         had_some = bool(found.lines)
         if lines and (not had_some or _difference(lines[0]) > _difference(found.lines[0])):
@@ -229,17 +234,22 @@ def _plan(suspects: Sequence[Place], seconds: float, probe: Probe) -> tuple[int,
 
 
 def _confirm(
-    suspects: Sequence[tuple[Place, bool]], places: Sequence[Place], seconds: float, probe: Probe, found: Found
+    suspects: Sequence[tuple[Place, bool]],
+    places: Sequence[Place],
+    seconds: float,
+    probe: Probe,
+    found: Found,
+    error: float,
 ) -> list[Confirmed]:
     """Put each of the suspects to the test, and the lines behind the best of them."""
     tried = [_test(place, raises, seconds, probe, found) for place, raises in suspects]
-    lines = _significant(tried)
+    lines = _significant(tried, error)
     for _ in range(_NEXT_LINES):
         following = _next(lines[0].place, places) if lines else None
         if following is None or any(following == one.place for one in tried):
             break
         tried.append(_test(following, lines[0].raises, seconds, probe, found))
-        lines = _significant(tried)
+        lines = _significant(tried, error)
     return lines
 
 
@@ -282,10 +292,10 @@ def _chance(tally: Tally, *, raises: bool) -> float:
     return fisher(*active, *idle) if raises else fisher(*idle, *active)
 
 
-def _significant(tried: Sequence[Confirmed]) -> list[Confirmed]:
+def _significant(tried: Sequence[Confirmed], error: float) -> list[Confirmed]:
     """Those that stand, corrected for all places and lengths of pauses that were tried; the best first."""
     adjusted = [min(1.0, len(PAUSES) * value) for value in holm([one.chance for one in tried])]
-    return ranked([replace(one, chance=value) for one, value in zip(tried, adjusted, strict=True) if value <= ERROR])
+    return ranked([replace(one, chance=value) for one, value in zip(tried, adjusted, strict=True) if value <= error])
 
 
 def ranked(lines: Sequence[Confirmed]) -> list[Confirmed]:

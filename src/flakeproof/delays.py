@@ -1,13 +1,15 @@
 """Where a pause makes a target fail, or keeps it from failing: the line, the length, and the rates with and without."""
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from flakeproof.delay_probes import Probes
-from flakeproof.delay_search import PAUSES, Confirmed, search
+from flakeproof.delay_search import ERROR, PAUSES, Confirmed, search
 from flakeproof.engine.stop import StoppedError
 from flakeproof.errors import UsageError
-from flakeproof.model import CommandTarget, Record, RunSpec
+from flakeproof.model import CallableTarget, CommandTarget, Delay, PytestTarget, Record, RunSpec
+from flakeproof.perturbing.delays import name_of, written
 from flakeproof.stats.proportion import clopper_pearson
 from flakeproof.text import duration, rate, short_duration, shown_path
 
@@ -50,6 +52,8 @@ class DelayedLine(Record, frozen=True, kw_only=True):
     """Probability of so clear a difference if the pause did not matter, corrected for all lines and lengths tried."""
     units: int
     """Threads, tasks and processes of one trial that execute the line, at most."""
+    delay: str
+    """What repeats it, as a value of `--delay`."""
 
     @property
     def place(self) -> str:
@@ -69,8 +73,7 @@ class DelayedLine(Record, frozen=True, kw_only=True):
     @property
     def option(self) -> str:
         """What repeats it, as an option of `run`."""
-        chance = "" if self.probability == 1 else f"@p={self.probability:.3g}"
-        return f"--delay {self.file}:{self.line}:{short_duration(self.seconds)}{chance}"
+        return f"--delay {shlex.quote(self.delay)}"
 
 
 class DelayFinding(Record, frozen=True, kw_only=True):
@@ -119,13 +122,15 @@ def find_line(
     *,
     budget: float = BUDGET,
     signatures: Collection[str] = (),
+    error: float = ERROR,
     say: Callable[[str], None] = lambda text: None,
 ) -> DelayFinding:
     """Find the line of the project's own code at which a pause makes the target fail, or keeps it from failing.
 
     Only failures with one of these `signatures` count; without any, those that the target fails with when nothing is
     paused, or, should it never do so, the first that pauses bring about. `budget` is in seconds, and kept roughly.
-    `say` hears how it goes on, in sentences. No record is kept of the trials.
+    `error` is the probability with which a line may be named although no pause there matters. `say` hears how it goes
+    on, in sentences. No record is kept of the trials.
 
     Where trials share processes, each gets one to itself while it runs: only then it is known which trial a thread
     belongs to. A pause is at one line at a time when it is confirmed; lines that matter only together are not found.
@@ -142,11 +147,11 @@ def find_line(
     try:
         places = probes.places()
         say(f"{len(places)} lines of the project's own code are executed")
-        found = search(places, probes, signatures, say)
+        found = search(places, probes, signatures, say, error)
     except StoppedError as stopped:
         raise KeyboardInterrupt(stopped.reason) from None
     return DelayFinding(
-        lines=[_described(line) for line in found.lines],
+        lines=[_described(line, spec.target) for line in found.lines],
         base=_rate(found.base_failures, found.base_trials),
         candidates=len(places),
         pauses=found.pauses,
@@ -163,7 +168,9 @@ def alike(lines: Sequence[DelayedLine]) -> list[DelayedLine]:
     return [line for line in lines[1:] if (line.file, line.function) == (lines[0].file, lines[0].function)]
 
 
-def _described(line: Confirmed) -> DelayedLine:
+def _described(line: Confirmed, target: CallableTarget | PytestTarget) -> DelayedLine:
+    file, chance = name_of(Path(line.place.file), target), float(f"{line.probability:.3g}")
+    delay = Delay(file=file, where=str(line.place.line), least=line.seconds, most=line.seconds, probability=chance)
     return DelayedLine(
         file=str(Path(line.place.file)),
         line=line.place.line,
@@ -175,6 +182,7 @@ def _described(line: Confirmed) -> DelayedLine:
         without_pause=_rate(line.idle_failures, line.idle),
         chance=line.chance,
         units=line.place.units,
+        delay=written(delay),
     )
 
 

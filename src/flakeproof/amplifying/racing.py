@@ -21,7 +21,7 @@ _FORESEEN = 1.5
 _SURE = 0.95
 _WITHIN = 0.2
 """Settings whose rates differ by less are as good as each other."""
-_FAST_ENOUGH = 0.4
+FAST_ENOUGH = 0.4
 """Share of the failures per second of the leader from which on the failure rate decides."""
 _AS_OFTEN, _AT_LEAST_AS_OFTEN = 0.8, 0.5
 """Shares of the highest failure rate that another may be, by its interval, and is, where fewer factors decide."""
@@ -105,7 +105,7 @@ class Race:
         if not running:
             return None
         speeds = mean_rates(self._arms(running), self._dispersion())
-        fast = [one for one, speed in zip(running, speeds, strict=True) if speed >= _FAST_ENOUGH * speeds[0]]
+        fast = [one for one, speed in zip(running, speeds, strict=True) if speed >= FAST_ENOUGH * speeds[0]]
         counts = {one: self._counts(one) for one in fast}
         failures, trials = max(counts.values(), key=lambda count: clopper_pearson(*count).low)
         most = failures / trials

@@ -12,7 +12,7 @@ from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, CommandTarget, Delay, PytestTarget, Target
 from flakeproof.perturbing.kind import Kind
 from flakeproof.perturbing.spans import parse_chance, parse_span, written_span
-from flakeproof.text import shortened
+from flakeproof.text import shortened, shown_path
 from flakeproof_worker.perturb import patterns
 from flakeproof_worker.perturb.own_code import OwnCode
 
@@ -56,6 +56,13 @@ def written(delay: Delay) -> str:
     length = written_span(delay.least, delay.most)
     chance = f"@p={delay.probability:g}" if delay.probability != 1 else ""
     return f"{delay.file}:{delay.where}:{length}{chance}"
+
+
+def name_of(path: Path, target: CallableTarget | PytestTarget) -> str:
+    """What means this file in a delay and no other one: as it is shown to people where that is enough."""
+    own, shown = OwnCode(own_folders(target)), shown_path(str(path))
+    meant = [one for one in _files(shown, target) if patterns.fits_file(shown, str(one), own)]
+    return shown if meant == [path] else str(path)
 
 
 def own_folders(target: CallableTarget | PytestTarget) -> list[str]:
