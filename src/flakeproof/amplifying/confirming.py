@@ -12,8 +12,7 @@ from flakeproof.stats.dispersion import design_effect, korn_graubard
 from flakeproof.stats.factorial import flipped_pairs, rate_ratio
 from flakeproof.stats.proportion import Interval
 
-_MOST_BLOCKS, _FEWEST_BLOCKS = 40, 6
-"""Six can tell at about 2 % at best (2^-6), five cannot."""
+_MOST_BLOCKS = 40
 _BLOCKS_FOR_PARTS, _FAILURES_FOR_PARTS = 8, 20
 """Blocks, and failures to be expected, from which on the winner also runs with each of its factors off."""
 _LEAST_BY_START, _LEAST_TRIALS, _PLENTY = 2.0, 5, 100
@@ -51,15 +50,20 @@ class Confirmation:
         return rest if rest.is_plain or rest in self.parts else None
 
 
-def confirm(bench: Bench, setting: Setting, per_second: float, chance: random.Random) -> Confirmation:
-    """Use what is left of the budget for blocks of batches; it may be expected to fail so often `per_second`."""
+def confirm(bench: Bench, setting: Setting, per_second: float, chance: random.Random, error: float) -> Confirmation:
+    """Use what is left of the budget for blocks of batches; it may be expected to fail so often `per_second`.
+
+    There are at least as many blocks as it takes to tell anything at this `error`: n of them have a p-value of 2^-n at
+    best.
+    """
+    fewest = math.ceil(-math.log2(error))
     parts = [setting.without(factor) for factor, _ in setting.levels]
     settings = [PLAIN, setting, *parts]
     expected = per_second * (bench.remaining / len(settings) - _BLOCKS_FOR_PARTS * bench.start)
     if len(parts) < 2 or _count(bench, settings) < _BLOCKS_FOR_PARTS or expected < _FAILURES_FOR_PARTS:
         parts, settings = [], settings[:2]
     found = Confirmation(setting, parts)
-    count = min(_MOST_BLOCKS, max(_FEWEST_BLOCKS, _count(bench, settings)))
+    count = min(_MOST_BLOCKS, max(fewest, _count(bench, settings)))
     length = max(0.0, _MARGIN * bench.remaining / (len(settings) * count) - bench.start)
     for _ in range(count):
         if bench.remaining < _SHORTEST * sum(bench.start + max(length, bench.trial(one)) for one in settings):

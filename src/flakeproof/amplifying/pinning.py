@@ -32,7 +32,7 @@ def pin(
     try:
         broken = [bench.run(one, _TRIED * seconds, Purpose.RACE).broke for one in (PLAIN, setting)]
         if not any(broken):
-            confirmed = confirm(bench, setting, 0.0, random.Random(seed))
+            confirmed = confirm(bench, setting, 0.0, random.Random(seed), error)
     except OutOfTime:
         pass
     found = msgspec.structs.replace(

@@ -21,7 +21,7 @@ from flakeproof.amplifying.model import (
 )
 from flakeproof.amplifying.proven import with_confirmed, with_confirmed_pair
 
-_FOR_EFFECTS, _FOR_PAIRS, _FOR_BEST = 0.45, 0.1, 0.45
+_FOR_EFFECTS, _FOR_PAIRS, FOR_BEST = 0.45, 0.1, 0.45
 """How the error is shared out among the kinds of claims."""
 
 
@@ -52,7 +52,7 @@ def result(
     confirmed = outcome.confirmation if outcome.confirmation and outcome.confirmation.blocks else None
     chance = confirmed.chance(flake.signatures, seed) if confirmed else None
     best = None
-    if confirmed and chance is not None and chance <= _FOR_BEST * error:
+    if confirmed and chance is not None and chance <= FOR_BEST * error:
         best = Best(
             setting=confirmed.setting,
             rate=rate(confirmed.batches(confirmed.setting), flake.signatures),
@@ -63,8 +63,8 @@ def result(
     seen = effects(data, levels, _FOR_EFFECTS * error, seed) if data else []
     together = pairs(data, levels, _FOR_PAIRS * error, seed) if data else []
     if best is not None and confirmed is not None:
-        seen = with_confirmed(seen, confirmed, flake, _FOR_BEST * error, seed)
-        together = with_confirmed_pair(together, confirmed, flake, _FOR_BEST * error, seed)
+        seen = with_confirmed(seen, confirmed, flake, FOR_BEST * error, seed)
+        together = with_confirmed_pair(together, confirmed, flake, FOR_BEST * error, seed)
     gone = {one.setting.levels[0] for one in clearing.retired.values()}
     stop = _stop(outcome, best, flake)
     everything = [one for one in bench.batches() if not gone & set(one.setting.levels)]

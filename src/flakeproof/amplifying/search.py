@@ -10,7 +10,7 @@ from flakeproof.amplifying.evidence import Model, fit, leanings, units
 from flakeproof.amplifying.flake import Clearing, Flake
 from flakeproof.amplifying.model import PLAIN, Factor, Found, Setting
 from flakeproof.amplifying.racing import MOST, Race, candidates
-from flakeproof.amplifying.result import Outcome, result
+from flakeproof.amplifying.result import FOR_BEST, Outcome, result
 from flakeproof.stats.proportion import clopper_pearson
 
 _PILOT = 0.1
@@ -98,7 +98,7 @@ class _Search:
         if winner is not None:
             self._say(f"confirming with fresh tests: {winner}")
             self._outcome.confirmation = Confirmation(winner, [])
-            self._outcome.confirmation = confirm(self._bench, winner, per_second, self._chance)
+            self._outcome.confirmation = confirm(self._bench, winner, per_second, self._chance, FOR_BEST * self._error)
             self._outcome.out_of_time |= self._outcome.confirmation.cut_short
 
     # plain trials
