@@ -1,7 +1,7 @@
 """A simulated target for the search of what makes it fail: known truth, and the ways in which real targets are bad."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -118,10 +118,24 @@ def factors(count: int) -> list[Factor]:
 
 
 def searched(
-    world: World, seconds: float, seed: int, count: int = 12, given: Sequence[str] = ("flake",), error: float = 0.05
+    world: World,
+    seconds: float,
+    seed: int,
+    count: int = 12,
+    given: Sequence[str] = ("flake",),
+    error: float = 0.05,
+    looker: "Looker | None" = None,
 ) -> Found:
     """A search in it."""
     simulation = Simulation(world, seconds, seed)
+
+    def look(signatures: Collection[str], leading: Collection[str] | None) -> Level | None:
+        if looker is None:
+            return None
+        looker.asked.append((set(signatures), None if leading is None else set(leading)))
+        simulation.time += looker.seconds
+        return looker.finds
+
     return search(
         factors(count),
         simulation.run,
@@ -130,7 +144,18 @@ def searched(
         seed=seed,
         signatures=given,
         error=error,
+        look=look,
     )
+
+
+@dataclass
+class Looker:
+    """Looks for one more level, and takes its time for it."""
+
+    finds: Level | None
+    seconds: float = 10.0
+    asked: list[tuple[set[str], set[str] | None]] = field(default_factory=list)
+    """With which signatures, and leading factors."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from tests.quality.flaky_world import NOTHING, SOMETHING, A, B, C, D, Judged, Simulation, World, judge, searched
+from tests.quality.flaky_world import NOTHING, SOMETHING, A, B, C, D, Judged, Looker, Simulation, World, judge, searched
 
 from flakeproof.amplifying.model import PLAIN, Kind, Setting, Source, Stop
 
@@ -105,6 +105,65 @@ def test_what_only_perturbations_bring_about(times: Mapping[tuple[str, str], flo
     assert found.best.ratio.value is None
     assert found.best.ratio.low > 10
     assert [(one.factor, one.level) for one in found.effects if one.kind is Kind.RAISES] == [A]
+
+
+LINE = ("f01", "at a line")
+
+
+def test_a_level_that_is_looked_for() -> None:
+    """As soon as the flake is known, once; it takes the place of its factor's levels, and the search goes on."""
+    looker = Looker(LINE)
+    found = searched(World(0.02, times={A: 12, D: 12, LINE: 400}), 60, 1, looker=looker)
+
+    assert looker.asked == [({"flake"}, None)]
+    assert found.best is not None
+    assert found.best.setting.has(*LINE)
+    assert LINE in {(one.factor, one.level) for one in found.effects if one.kind is Kind.RAISES}
+    assert A not in {(one.factor, one.level) for one in found.effects}
+    assert found.seconds <= 60
+
+
+def test_a_level_that_is_looked_for_when_something_has_failed() -> None:
+    """Where plain trials never do that is after the screening, which tells what it may be about."""
+    looker = Looker(LINE)
+    found = searched(World(1e-6, times={A: 2e5, LINE: 1e8}), 60, 1, given=(), looker=looker)
+
+    ((signatures, leading),) = looker.asked
+    assert signatures == {"flake"}
+    assert leading is not None
+    assert "f01" in leading
+    assert found.best is not None
+    assert found.best.setting == PLAIN.plus(*LINE)
+    assert found.best.rate.low <= 0.99 <= found.best.rate.high
+
+
+@pytest.mark.parametrize("finds", [None, LINE], ids=["nothing", "what does nothing"])
+def test_looking_for_a_level_in_vain(finds: tuple[str, str] | None) -> None:
+    """The rest of the search has all of the time that is left, and finds what there is."""
+    looker = Looker(finds)
+    found = searched(replace(ONE, times={D: 12.25}), 60, 1, looker=looker)
+
+    assert len(looker.asked) == 1
+    assert found.best is not None
+    assert found.best.setting == PLAIN.plus(*D)
+
+
+def test_nothing_is_looked_for_where_nothing_fails() -> None:
+    """Nobody would know what for."""
+    looker = Looker(LINE)
+    found = searched(World(1e-12), 60, 1, given=(), looker=looker)
+
+    assert not looker.asked
+    assert found.source is Source.NONE
+
+
+@pytest.mark.parametrize("error", [0.05, 0.01, 0.001])
+def test_there_are_enough_blocks_for_the_error(error: float) -> None:
+    """However few batches there is time for: fewer could not tell anything at this error."""
+    found = searched(World(0.02, trial=0.3, start=1.0, times={A: 1e4}), 200, 1, error=error)
+
+    assert found.best is not None
+    assert found.best.chance <= 0.45 * error
 
 
 def test_a_level_that_hides_does_not_pass_for_the_flake() -> None:

@@ -1,6 +1,6 @@
 """What an amplification says in the end."""
 
-from flakeproof.amplifying.model import Batch, Found, Kind, Stop
+from flakeproof.amplifying.model import Batch, Found, Stop
 from flakeproof.delays import DelayFinding
 from flakeproof.errors import ExitCode
 from flakeproof.model import Record
@@ -58,8 +58,3 @@ def exit_code(found: Found | None, stopped: str | None) -> ExitCode:
     if found.everything.failures or found.best is not None:
         return ExitCode.FAILURES
     return ExitCode.INCONCLUSIVE if found.stop is Stop.OUT_OF_TIME else ExitCode.GOOD
-
-
-def raising(found: Found) -> list[str]:
-    """Factors that raise the rate, by all that was screened."""
-    return [effect.factor for effect in found.effects if effect.kind is Kind.RAISES]

@@ -6,23 +6,21 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from flakeproof.amplifying.amplification import raising
+from flakeproof.amplifying.design import Level as SearchLevel
 from flakeproof.amplifying.levels import DELAY, Level, factors_of, is_of_timing, levels_for, values_of
-from flakeproof.amplifying.model import PLAIN, Batch, Found, Setting, Source, Stop
-from flakeproof.amplifying.pinning import pin
+from flakeproof.amplifying.model import PLAIN, Batch, Found, Setting
 from flakeproof.amplifying.search import search
 from flakeproof.amplifying.trying import Runner
 from flakeproof.delays import DelayFinding, find_line
 from flakeproof.engine.execute import signals_stop
 from flakeproof.errors import UsageError
-from flakeproof.model import CommandTarget, RunSpec
-from flakeproof.text import short_duration
+from flakeproof.model import RunSpec
 from flakeproof.verdict import INTERRUPTED
 
 VariantOf = Callable[[Mapping[str, str]], RunSpec]
 """The run of the target with these settings on top of its own; raises UsageError for what cannot be."""
-_LINE_SHARE, _PIN_SHARE = 0.25, 0.15
-"""Of the time, for the line at which a pause matters, and for fresh trials with that pause."""
+_LINE_SHARE = 0.25
+"""Of the time, for the line at which a pause matters, at most."""
 _LINE_ERROR = 0.2
 """Of the error, for that line."""
 _LEAST_SEARCH = 0.01
@@ -80,26 +78,25 @@ def amplify(request: Request, say: Callable[[str], None]) -> Amplified:
         plain = variant(PLAIN)
         result.levels, result.left_out = _possible(request, levels_for(plain, len(items)))
         looks = request.finds_line and any(level.factor == DELAY for level in result.levels)
-        reserved = (_LINE_SHARE + _PIN_SHARE) * request.seconds if looks else 0.0
         line_error = _LINE_ERROR * request.error if looks else 0.0
+
+        def look(signatures: Collection[str], leading: Collection[str] | None) -> SearchLevel | None:
+            if not looks or (leading is not None and not any(map(is_of_timing, leading))):
+                return None
+            return _look(result, runner, plain, signatures, _LINE_SHARE * request.seconds, line_error, say)
+
         if not runner.stopped:
             result.found = search(
                 factors_of(result.levels),
                 runner,
-                seconds=max(_LEAST_SEARCH, runner.left() - reserved),
-                left=lambda: max(0.0, runner.left() - reserved),
+                seconds=max(_LEAST_SEARCH, runner.left()),
+                left=runner.left,
                 seed=request.seed,
                 signatures=request.signatures,
                 error=request.error - line_error,
+                look=look,
                 say=say,
             )
-        if result.found is not None and not runner.stopped and looks and _may_have_a_line(result.found):
-            try:
-                result.line = _line(plain, result.found, runner.left() - _PIN_SHARE * request.seconds, line_error, say)
-            except KeyboardInterrupt as error:
-                runner.stopped = str(error) or INTERRUPTED
-        if result.line is not None and not runner.stopped:
-            _pin(result, runner, request.seed, line_error, say)
     result.stopped = runner.stopped
     result.batches = runner.batches
     result.elapsed = runner.seconds
@@ -136,39 +133,29 @@ def _possible(request: Request, levels: Iterable[Level]) -> tuple[list[Level], l
     return found, left_out
 
 
-def _may_have_a_line(found: Found) -> bool:
-    """Whether it is about what comes first, by all that is known; or is known to fail, and nothing tells of what."""
-    if found.source is Source.NONE or found.stop in (Stop.BROKEN, Stop.FAILS_PLAIN):
-        return False
-    of_best = [factor for factor, _ in found.best.setting.levels] if found.best is not None else []
-    matter = [*raising(found), *of_best]
-    return any(map(is_of_timing, matter)) or (not matter and found.source is not Source.PERTURBED)
-
-
-def _line(
-    plain: RunSpec, found: Found, seconds: float, error: float, say: Callable[[str], None]
-) -> DelayFinding | None:
-    if seconds < _LEAST_LINE or isinstance(plain.target, CommandTarget):
+def _look(
+    result: Amplified,
+    runner: Runner,
+    plain: RunSpec,
+    signatures: Collection[str],
+    seconds: float,
+    error: float,
+    say: Callable[[str], None],
+) -> SearchLevel | None:
+    """Look for the line at which a pause makes it fail: that is one more level."""
+    seconds = min(seconds, runner.left())
+    if seconds < _LEAST_LINE:
         return None
     say("looking for the line at which a pause matters")
     spec = msgspec.structs.replace(plain, count=None, duration=None, preset=None)
-    return find_line(spec, budget=seconds, signatures=found.signatures, error=error)
-
-
-def _pin(result: Amplified, runner: Runner, seed: int, error: float, say: Callable[[str], None]) -> None:
-    """Try the pause at the line that was found as a setting of its own."""
-    line = result.line.line if result.line is not None else None
-    if result.found is None or line is None or not line.raises:
-        return
-    say(f"confirming with fresh tests: a pause of {short_duration(line.seconds)} at {line.place}")
-    level = Level(DELAY, line.delay, {DELAY: line.delay})
-    result.levels.append(level)
-    result.found = pin(
-        (level.factor, level.name),
-        result.found,
-        runner,
-        seconds=max(_LEAST_SEARCH, runner.left()),
-        left=runner.left,
-        seed=seed,
-        error=error,
-    )
+    try:
+        result.line = find_line(spec, budget=seconds, signatures=signatures, error=error)
+    except KeyboardInterrupt as stopped:
+        runner.stopped = str(stopped) or INTERRUPTED
+        return None
+    line = result.line.line
+    if line is None or not line.raises:
+        return None
+    say(line.sentence)
+    result.levels.append(Level(DELAY, line.delay, {DELAY: line.delay}))
+    return DELAY, line.delay

@@ -56,6 +56,10 @@ class Model:
     base: float
     ratios: dict[Level, float]
 
+    def knows(self, setting: Setting) -> bool:
+        """Whether every level of it was seen."""
+        return all(level in self.ratios for level in setting.levels)
+
     def rate(self, setting: Setting) -> float:
         """Of failures per trial."""
         found = self.base

@@ -21,7 +21,7 @@ _FORESEEN = 1.5
 _SURE = 0.95
 _WITHIN = 0.2
 """Settings whose rates differ by less are as good as each other."""
-FAST_ENOUGH = 0.4
+_FAST_ENOUGH = 0.4
 """Share of the failures per second of the leader from which on the failure rate decides."""
 _AS_OFTEN, _AT_LEAST_AS_OFTEN = 0.8, 0.5
 """Shares of the highest failure rate that another may be, by its interval, and is, where fewer factors decide."""
@@ -30,12 +30,20 @@ _ENOUGH = 4
 _FEWEST_SECONDS = 1e-9
 
 
-def candidates(model: Model, leaning: Mapping[Level, float], data: Sequence[Unit]) -> list[Setting]:
+def candidates(
+    model: Model, leaning: Mapping[Level, float], data: Sequence[Unit], late: Level | None = None
+) -> list[Setting]:
     """The settings for the race, what promises most first.
 
     The levels that lean most towards failing, alone, in pairs and all together, and the best setting that was seen.
+    Before them a level that has come too `late` for the screening, alone and with the one that leans most.
     """
     up = [one for one in sorted(leaning, key=lambda one: -leaning[one]) if leaning[one] > 0]
+    if late is not None:
+        alone = PLAIN.plus(*late)
+        others = [one for one in up if one[0] != late[0]]
+        first = [alone, *(alone.plus(*level) for level in others[:1])]
+        return list(dict.fromkeys([*first, *candidates(model, leaning, data)]))[:MOST]
     if not up:
         return []
     top = _one_of_each(up)
@@ -105,7 +113,7 @@ class Race:
         if not running:
             return None
         speeds = mean_rates(self._arms(running), self._dispersion())
-        fast = [one for one, speed in zip(running, speeds, strict=True) if speed >= FAST_ENOUGH * speeds[0]]
+        fast = [one for one, speed in zip(running, speeds, strict=True) if speed >= _FAST_ENOUGH * speeds[0]]
         counts = {one: self._counts(one) for one in fast}
         failures, trials = max(counts.values(), key=lambda count: clopper_pearson(*count).low)
         most = failures / trials
@@ -142,7 +150,7 @@ class Race:
 
     def _arm(self, setting: Setting) -> Arm:
         seen = self._seen(setting)
-        if self._model is None or (rate := self._model.rate(setting)) <= 0:
+        if self._model is None or not self._model.knows(setting) or (rate := self._model.rate(setting)) <= 0:
             return seen
         return Arm(seen.failures + _FORESEEN, seen.seconds + _FORESEEN / rate * self._bench.trial(setting))
 

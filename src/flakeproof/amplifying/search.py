@@ -37,6 +37,12 @@ _KEPT, _KEPT_FROM = 5, 0.75
 """Levels that stay for the second stage whatever they lean to, and how far others have to lean towards failing."""
 _ALWAYS_FAILS = 0.7
 """Lower end of the plain rate from which on there is nothing to amplify."""
+_LEANS, _LEADING = 1.0, 3
+"""How far factors lean towards failing, and how many of them do at most, by which it is judged what it is about."""
+
+Look = Callable[[Collection[str], Collection[str] | None], Level | None]
+"""Looks for one level more by means of its own, for failures with certain signatures; the factors that seem to matter
+are told once the screening is over, and are None before. None if there is no such level."""
 
 
 def search(
@@ -48,16 +54,19 @@ def search(
     seed: int,
     signatures: Collection[str] = (),
     error: float = 0.05,
+    look: Look = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Found:
     """Find what makes the target fail more often, within `seconds`, of which `left` tells what remains.
 
     `signatures` are the failures that count; without any, those that plain trials fail with. `error` is the probability
-    with which anything at all may be claimed (a setting, a level, a pair) where nothing matters. Raises ValueError.
+    with which anything at all may be claimed (a setting, a level, a pair) where nothing matters. What `look` finds
+    takes the place of all levels of its factor; it is asked once, as soon as it is known which failures count. Raises
+    ValueError.
     """
     if not 0 < error < 1 or not seconds > 0:
         raise ValueError(f"an error between 0 and 1 and seconds above 0 are needed, got {error} and {seconds}")
-    return _Search(list(factors), Bench(run, seconds, left), seed, Flake(signatures), error, say).find()
+    return _Search(list(factors), Bench(run, seconds, left), seed, Flake(signatures), error, look, say).find()
 
 
 class _Search:
@@ -68,10 +77,13 @@ class _Search:
         seed: int,
         flake: Flake,
         error: float,
+        look: Look,
         say: Callable[[str], None],
     ) -> None:
         self._levels = by_name(factors)
-        self._bench, self._flake, self._error, self._say = bench, flake, error, say
+        self._bench, self._flake, self._error, self._look, self._say = bench, flake, error, look, say
+        self._looked: float | None = None
+        """Seconds that it took to look for a level; None as long as that was not done."""
         self._seed = seed
         self._chance = random.Random(seed)
         self._clearing = Clearing(bench, flake)
@@ -93,6 +105,8 @@ class _Search:
     def _phases(self) -> None:
         if not self._pilot():
             return
+        if self._flake.signatures and (level := self._look_for_one_more(None)) is not None:
+            self._levels[level[0]] = (level[1],)
         self._screen()
         winner, per_second = self._race()
         if winner is not None:
@@ -129,17 +143,25 @@ class _Search:
             trials += batch.trials
         return failures, trials
 
+    def _look_for_one_more(self, leading: Collection[str] | None) -> Level | None:
+        """Let others look; the time that this takes is not that of the screening."""
+        before = self._bench.used
+        level = self._look(self._flake.signatures, leading)
+        self._looked = self._bench.used - before
+        return level
+
     # the screening
 
     def _length(self) -> float:
         """Seconds of trials in a batch."""
-        share = (_SCREENING - _PILOT) * self._bench.seconds
         bench = self._bench
+        share = (_SCREENING - _PILOT) * (bench.seconds - (self._looked or 0.0))
         slow = min(_ENOUGH_TRIALS * bench.trial(), share / _FEWEST_BATCHES - bench.start)
         fast = min(_LEAST_BY_START * bench.start, _PLENTY * bench.trial())
         return max(share / _BATCHES - bench.start, fast, slow, 1e-3)
 
     def _screen(self) -> None:
+        self._enter(self._levels)
         self._draw(_FIRST_STAGE)
         self._settle()
         leaning = leanings(units(self._bench.ran, self._flake.signatures), self._tried())
@@ -180,8 +202,8 @@ class _Search:
 
     def _draw(self, share: float, *, until_failure: bool = False) -> None:
         """Run batches with settings that are drawn, until so much of the budget is used."""
-        bench = self._bench
-        while bench.used < share * bench.seconds and self._design.factors:
+        bench, looked = self._bench, self._looked or 0.0
+        while bench.used - looked < share * (bench.seconds - looked) and self._design.factors:
             length = self._length()
             if self._chance.random() < _PLAIN_SHARE:
                 batch = bench.run(PLAIN, length, Purpose.PLAIN)
@@ -206,7 +228,12 @@ class _Search:
             return [], None
         data = units(self._bench.ran, self._flake.signatures)
         model, _ = fit(data)
-        return candidates(model, leanings(data, self._tried()), data), model
+        leaning = leanings(data, self._tried())
+        late = None
+        if self._looked is None:
+            up = sorted((one for one in leaning if leaning[one] > _LEANS), key=lambda one: -leaning[one])
+            late = self._look_for_one_more([factor for factor, _ in up[:_LEADING]])
+        return candidates(model, leaning, data, late), model
 
     def _race(self) -> tuple[Setting | None, float]:
         """The setting to confirm, and how often it may be expected to fail in a second; None if there is none."""
