@@ -32,10 +32,26 @@ class Guilty:
 
 
 @dataclass(frozen=True)
-class Plant:
-    """A known flake."""
+class Known:
+    """A flake with a folder."""
 
     name: str
+
+    @property
+    def flaky(self) -> Path:
+        """Folder of the project that is flaky."""
+        return PYTHON / self.name / "flaky"
+
+    @property
+    def fixed(self) -> Path:
+        """Folder of its twin."""
+        return PYTHON / self.name / "fixed"
+
+
+@dataclass(frozen=True)
+class Plant(Known):
+    """One that plain tests show."""
+
     cause: CauseId
     mechanism: str
     targets: tuple[str, ...]
@@ -58,16 +74,6 @@ class Plant:
     """Options that `amplify` is given: of `settings` what is no driver."""
     passing: tuple[str, ...] = ()
     """What `amplify` is given instead of `targets`: an order of the tests in which none fails."""
-
-    @property
-    def flaky(self) -> Path:
-        """Folder of the project that is flaky."""
-        return PYTHON / self.name / "flaky"
-
-    @property
-    def fixed(self) -> Path:
-        """Folder of its twin."""
-        return PYTHON / self.name / "fixed"
 
     @property
     def causes(self) -> tuple[CauseId, ...]:

@@ -6,18 +6,16 @@ causes, and plain tests do not fail.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.planted.catalogue import PYTHON, SLOWER
+from tests.planted.catalogue import SLOWER, Known
 
 from flakeproof.diagnosing.model import CauseId
 
 
 @dataclass(frozen=True)
-class Rare:
+class Rare(Known):
     """A known flake that has to be provoked."""
 
-    name: str
     mechanism: str
     target: str
     """For `flakeproof run`, in the folder of the project; a program where `is_program`."""
@@ -30,16 +28,6 @@ class Rare:
     is_program: bool = False
     cause: CauseId | None = None
     """What `flakeproof diagnose` calls it, if it has a name for it."""
-
-    @property
-    def flaky(self) -> Path:
-        """Folder of the project that is flaky."""
-        return PYTHON / self.name / "flaky"
-
-    @property
-    def fixed(self) -> Path:
-        """Folder of its twin."""
-        return PYTHON / self.name / "fixed"
 
 
 RARE = (

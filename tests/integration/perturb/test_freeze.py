@@ -1,16 +1,12 @@
 """What --freeze does, that it can be repeated, and that nothing stands still afterwards."""
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 import pytest
-from tests.integration.perturb.conftest import below, is_alive, standing_still, until
 
 import flakeproof
 from flakeproof.config import load
@@ -103,37 +99,6 @@ def _first_pause(asked: Freeze, seed: int) -> Pause:
     return next(pauses(msgspec.to_builtins(asked), trial_seed(seed, 1)))
 
 
-def test_nothing_stands_still_after_the_coordinator_was_killed(tmp_path: Path) -> None:
-    """What a test has cut loose, and nobody is there to end any more, goes on; the rest has gone."""
-    (tmp_path / "leaves.py").write_text(
-        "import subprocess, sys, time\n"
-        "def check():\n"
-        "    code = 'import time; time.sleep(60)'\n"
-        "    subprocess.run([sys.executable, '-c', code, 'left behind'], start_new_session=True)\n"
-    )
-    words = [sys.executable, "-m", "flakeproof", "run", "leaves:check", "--isolation", "fork", "-w", "1"]
-    process = subprocess.Popen(
-        [*words, "--freeze", "1s@p=0.9", "--store", str(tmp_path / "s")],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    left: list[psutil.Process] = []
-    try:
-        until(lambda: any(standing_still(child) for child in _left_behind(process.pid)))
-        left = _left_behind(process.pid)
-        others = [child for child, _ in below(process.pid) if child not in left]
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        until(lambda: not any(map(is_alive, others)))
-        assert not standing_still(left[0])
-    finally:
-        process.kill()
-        process.wait()
-        for child in left:
-            child.kill()
-
-
 def test_tests_that_share_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They cannot be frozen one by one: that is said, with what to do."""
     (tmp_path / "gaps.py").write_text(GAPS)
@@ -141,7 +106,3 @@ def test_tests_that_share_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(UsageError, match=r"freeze.* is not possible here: .* tests share theirs"):
         flakeproof.run("gaps:test_gaps", count=1, freeze=PAUSES)
-
-
-def _left_behind(pid: int) -> list[psutil.Process]:
-    return [child for child, words in below(pid) if "left behind" in words]

@@ -1,16 +1,11 @@
 """What --cpu-quota does for every kind of target, and that nothing stands still afterwards."""
 
-import os
 import re
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from tests.integration.perturb.conftest import below, is_alive, standing_still, until
 
 import flakeproof
 
@@ -86,35 +81,3 @@ def test_time_limits_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     assert summary.outcomes == {"timed out": 1}
     assert "in hangs" in str(summary.signatures[0].example)
-
-
-def test_nothing_stands_still_after_the_coordinator_was_killed(tmp_path: Path) -> None:
-    """What a test has cut loose, and nobody is there to end any more, goes on; and the keeper has gone."""
-    (tmp_path / "leaves.py").write_text(
-        "import subprocess, sys\n"
-        "def check():\n"
-        "    code = 'while True: pass'\n"
-        "    subprocess.run([sys.executable, '-c', code, 'left behind'], start_new_session=True)\n"
-    )
-    words = [sys.executable, "-m", "flakeproof", "run", "leaves:check", "-w", "1", "--cpu-quota", "2%"]
-    process = subprocess.Popen(
-        [*words, "--store", str(tmp_path / "s")], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    left: list[psutil.Process] = []
-    try:
-        until(lambda: bool(left := _left_behind(process.pid)) and standing_still(left[0]))
-        left = _left_behind(process.pid)
-        keepers = [child for child, _ in below(process.pid) if child not in left]
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        until(lambda: not any(map(is_alive, keepers)))
-        assert not standing_still(left[0])
-    finally:
-        process.kill()
-        process.wait()
-        for child in left:
-            child.kill()
-
-
-def _left_behind(pid: int) -> list[psutil.Process]:
-    return [child for child, words in below(pid) if "left behind" in words]
