@@ -48,6 +48,17 @@ def check():
 def dies():
     os._exit(3)
 """,
+    "full.py": """
+import os
+def check():
+    opened = []
+    try:
+        for _ in range(100):
+            opened.append(os.open("/dev/null", os.O_RDONLY))
+    finally:
+        for number in opened:
+            os.close(number)
+""",
 }
 
 
@@ -118,6 +129,19 @@ def test_copies_that_compete(flakeproof: Flakeproof) -> None:
     assert supported(found)[0] == "contention"
     assert "held" in found["causes"][0]["statement"]
     assert found["rate"] == 0
+
+
+@pytest.mark.long
+def test_what_runs_out(flakeproof: Flakeproof) -> None:
+    """What never fails by itself is searched for what makes it fail; the command that is printed does so."""
+    found = diagnosed(flakeproof, "full:check", budget="60s")
+    assert supported(found) == ["scarcity"]
+    assert found["rate"] == 0
+    best = found["causes"][0]
+    assert "--max-fds" in best["next"]
+    assert (Path(best["place"]["file"]).name, best["place"]["line"]) == ("full.py", line_of("full.py", "os.open"))
+    again = flakeproof(*best["next"].split()[1:], "-c", "20")
+    assert again.returncode == 1
 
 
 @pytest.mark.long

@@ -52,6 +52,8 @@ class Study:
     polluters: Polluters | None = None
     line: Line | None = None
     provocation: Provocation | None = None
+    searched: bool = False
+    """Whether all perturbations were searched."""
     stopped: str | None = None
 
     @property
@@ -247,8 +249,17 @@ def _as_evidence(found: DelayFinding, seen: Witnessed) -> Line | None:
 
 def _provoked(study: Study) -> None:
     """Where no cause is known: what is not tried by itself before may matter, and what acts together."""
+    if study.searched:
+        return
     if not any(cause.status is Status.SUPPORTED for cause in _causes(study)):
+        study.searched = True
         study.provocation = run_provoked(study.laboratory)
+
+
+def _unseen(study: Study) -> None:
+    """Where nothing has failed so far: first whatever makes it fail, then why."""
+    if study.laboratory.flake is None:
+        _provoked(study)
 
 
 _RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK}
@@ -293,6 +304,7 @@ _STEPS = (
     _Step("company", _company),
     _Step("the sanitizers", _sanitized, _of_descriptors),
     _Step("isolation of other tests", _isolated),
+    _Step("a search among all perturbations", _unseen),
     _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_places),
     _Step("one process for all", _shared),
     _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
