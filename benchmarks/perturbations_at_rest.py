@@ -29,7 +29,7 @@ CASES = [
     ("delay, p=0", ("--delay", "targets_at_rest.py:tcprtt:1ms@p=0"), None),
 ]
 """Each with its bar. `--gc` collects at the end of each test, whatever the number is."""
-BUSY = ("benchmarks.targets_at_rest:busy", "-w", "1", "-c", "4000")
+BUSY = ("benchmarks.targets_at_rest:busy", "-w", "1", "-c", "300")
 DELAY = ("--delay", "targets_at_rest.py:chosen:1ms@p=0")
 
 
