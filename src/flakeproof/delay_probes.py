@@ -156,21 +156,27 @@ def _delay(pause: Pause) -> Delay:
 
 
 def _places(lines: Sequence[str], trials: int) -> list[Place]:
-    """From what the workers have written down; what several threads execute comes first if there are too many."""
-    hits: dict[tuple[str, int, str], dict[tuple[int, str], int]] = {}
+    """From what the workers have written down; what several threads execute comes first if there are too many.
+
+    A comprehension is on the line of a function around it, which is the one that comes there first.
+    """
+    hits: dict[tuple[str, int], dict[tuple[int, str], int]] = {}
+    functions: dict[tuple[str, int], str] = {}
     for text in lines:
         try:
             trial, unit, file, line, function, count = json.loads(text)
         except ValueError:
             continue  # a process was killed while it wrote
-        seen = hits.setdefault((file, line, function), {})
+        functions.setdefault((file, line), function)
+        seen = hits.setdefault((file, line), {})
         seen[trial, unit] = max(count, seen.get((trial, unit), 0))
     found = []
-    for (file, line, function), seen in hits.items():
+    for (file, line), seen in hits.items():
         units: dict[int, int] = {}
         for trial, _ in seen:
             units[trial] = units.get(trial, 0) + 1
         hits_each = sum(seen.values()) / max(1, trials)
+        function = functions[file, line]
         found.append(Place(file, line, function, hits_each, max(units.values()), writes_from(file, line)))
     found.sort(key=lambda place: (-place.units, place.hits))
     return sorted(found[:MOST_CANDIDATES], key=lambda place: (place.file, place.line))

@@ -13,7 +13,7 @@ from flakeproof.amplifying.search import search
 from flakeproof.amplifying.trying import Runner
 from flakeproof.delays import DelayFinding, find_line
 from flakeproof.engine.execute import signals_stop
-from flakeproof.errors import UsageError
+from flakeproof.errors import CannotRunError, UsageError
 from flakeproof.model import RunSpec
 from flakeproof.verdict import INTERRUPTED
 
@@ -152,6 +152,9 @@ def _look(
         result.line = find_line(spec, budget=seconds, signatures=signatures, error=error)
     except KeyboardInterrupt as stopped:
         runner.stopped = str(stopped) or INTERRUPTED
+        return None
+    except CannotRunError as failed:
+        say(f"no line could be looked for: {failed.message}")
         return None
     line = result.line.line
     if line is None or not line.raises:

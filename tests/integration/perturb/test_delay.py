@@ -284,6 +284,17 @@ def test_nothing_is_found_in_fixed_code(monkeypatch: pytest.MonkeyPatch, target:
     assert "was seen to matter" in found.sentence
 
 
+def test_a_loop_on_the_line_of_its_function_is_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is paused as often as the loop goes round: as two places, one of them once, a trial would take ages."""
+    (tmp_path / "loops.py").write_text("def check():\n    assert sum(number for number in range(3000)) == 4498500\n")
+    monkeypatch.chdir(tmp_path)
+
+    found = find_line(build("loops:check", config.load({"workers": 1}, {}, tmp_path), {}, tmp_path), budget=10)
+
+    assert found.candidates == 1
+    assert not found.others
+
+
 @pytest.mark.long
 def test_a_replay_repeats_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The perturbations are in the record of the run; the trial draws the same again."""
