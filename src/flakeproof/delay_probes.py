@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from flakeproof.alike import Alike
 from flakeproof.clock import monotonic_ns
 from flakeproof.delay_search import MOST_CANDIDATES, Pause, Place, Probed
 from flakeproof.delay_sites import writes_from
@@ -34,8 +35,9 @@ _TIMES = 20.0
 class Probes:
     """Runs trials of `spec`, with its own perturbations and the pauses of the search."""
 
-    def __init__(self, spec: RunSpec, budget: float) -> None:
-        """`budget` is in seconds."""
+    def __init__(self, spec: RunSpec, budget: float, alike: Alike) -> None:
+        """`budget` is in seconds; failures are called as they are `alike`."""
+        self._alike = alike
         self._started = monotonic_ns()
         self._budget = budget
         self._next = spec.first
@@ -103,7 +105,7 @@ class Probes:
             if trial in ended.without_result:
                 continue
             chosen = active(trial_seed(self._spec.seed, trial), shares)[len(own.delays) :]
-            found.append(Probed(chosen, ended.failed.get(trial, ())))
+            found.append(Probed(chosen, self._alike.names(ended.failed.get(trial, ()))))
         return found
 
     def _run(self, perturbations: Perturbations, count: int, folder: Path) -> Ended:
@@ -126,7 +128,7 @@ class Probes:
             raise CannotRunError(f"the search for a line cannot go on: {ended.stopped}")
         self.trials += count
         for names in ended.failed.values():
-            for name in names:
+            for name in self._alike.names(names):
                 self.seen[name] = self.seen.get(name, 0) + 1
         return ended
 

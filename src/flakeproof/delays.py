@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from flakeproof.alike import Alike
 from flakeproof.delay_probes import Probes
 from flakeproof.delay_search import ERROR, PAUSES, Confirmed, search
 from flakeproof.engine.stop import StoppedError
@@ -127,10 +128,10 @@ def find_line(
 ) -> DelayFinding:
     """Find the line of the project's own code at which a pause makes the target fail, or keeps it from failing.
 
-    Only failures with one of these `signatures` count; without any, those that the target fails with when nothing is
-    paused, or, should it never do so, the first that pauses bring about. `budget` is in seconds, and kept roughly.
-    `error` is the probability with which a line may be named although no pause there matters. `say` hears how it goes
-    on, in sentences. No record is kept of the trials.
+    Only failures with one of these `signatures` count (patterns, see `Alike`); without any, those that the target fails
+    with when nothing is paused, or, should it never do so, the first that pauses bring about. `budget` is in seconds,
+    and kept roughly. `error` is the probability with which a line may be named although no pause there matters. `say`
+    hears how it goes on, in sentences. No record is kept of the trials.
 
     Where trials share processes, each gets one to itself while it runs: only then it is known which trial a thread
     belongs to. A pause is at one line at a time when it is confirmed; lines that matter only together are not found.
@@ -143,7 +144,7 @@ def find_line(
             "pauses at lines are for Python functions and tests, and this is a command",
             "name the function or the tests that it runs",
         )
-    probes = Probes(spec, budget)
+    probes = Probes(spec, budget, Alike(signatures))
     try:
         places = probes.places()
         say(f"{len(places)} lines of the project's own code are executed")

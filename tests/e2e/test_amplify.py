@@ -54,6 +54,18 @@ def _line_of(mark: str) -> int:
 
 
 @pytest.mark.long
+def test_the_flake_of_the_original_kit(flakeproof: Flakeproof, project: Path) -> None:
+    """From a rate of 1 to 2 % to one above 10 %, whichever of its errors the guard of the leaky server brings about."""
+    only = ("--only", "settle,workers,race,gc,noise", "--budget", "45s", "--seed", "5")
+    ended = flakeproof("amplify", "tcprtt", "--server", "leaky", *only, "--json", "found.json")
+    found = json.loads((project / "found.json").read_bytes())["found"]
+
+    assert ended.returncode == 1, ended.stderr
+    assert found["source"] == "given"
+    assert found["plain"]["high"] < 0.1 < found["best"]["rate"]["low"]
+
+
+@pytest.mark.long
 def test_nothing_to_find(flakeproof: Flakeproof, project: Path) -> None:
     """It is said how rare a failure can still be, and there is no command."""
     ended = flakeproof("amplify", "account:fixed", "--only", "delay,gc,race", "--budget", "10s", "--json", "found.json")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from flakeproof.alike import Alike
 from flakeproof.amplifying.design import Level as SearchLevel
 from flakeproof.amplifying.levels import DELAY, Level, factors_of, is_of_timing, levels_for, values_of
 from flakeproof.amplifying.model import PLAIN, Batch, Found, Setting
@@ -36,6 +37,7 @@ class Request:
     seed: int
     error: float
     signatures: Collection[str] = ()
+    """Patterns (see `Alike`) of those that count; none if that has to be found out."""
     fixed: Collection[str] = ()
     """Settings that were asked for, and so are not varied."""
     only: Collection[str] = ()
@@ -72,7 +74,7 @@ def amplify(request: Request, say: Callable[[str], None]) -> Amplified:
             variants[setting] = request.variant(values_of(setting, result.levels))
         return variants[setting]
 
-    runner = Runner(variant, request.seconds, keeps_timeout=request.keeps_timeout)
+    runner = Runner(variant, request.seconds, Alike(request.signatures), keeps_timeout=request.keeps_timeout)
     with signals_stop(runner.stop):
         items = runner.first()
         plain = variant(PLAIN)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from flakeproof.alike import Alike
 from flakeproof.amplifying.model import PLAIN, Batch, Setting
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.ended import Ended
@@ -28,11 +29,12 @@ _TIMES_AS_LONG = 50
 class Runner:
     """The target, the time that is left, and what every batch has come to."""
 
-    def __init__(self, variants: Variants, seconds: float, *, keeps_timeout: bool) -> None:
+    def __init__(self, variants: Variants, seconds: float, alike: Alike, *, keeps_timeout: bool) -> None:
         self._variants = variants
         self._seconds = seconds
         self._started = monotonic_ns()
         self._plain = variants(PLAIN)
+        self._alike = alike
         self._keeps_timeout = keeps_timeout
         self._longest: float | None = None
         self._next = self._plain.first
@@ -72,7 +74,7 @@ class Runner:
             broke = "" if ended.trials or ended.stopped in _USUAL else ended.stopped or ""
         except FlakeproofError as error:
             ended, broke = Ended(), error.message
-        failed = Counter(signature for names in ended.failed.values() for signature in names)
+        failed = Counter(name for names in ended.failed.values() for name in self._alike.names(names))
         batch = Batch(setting=setting, trials=ended.trials, failed=dict(failed), seconds=ended.elapsed, broke=broke)
         self.batches.append(batch)
         return batch

@@ -36,7 +36,8 @@ Signature = Annotated[
     list[str] | None,
     typer.Option(
         "--signature",
-        help="Count only failures with this signature (see --json); may be repeated. [those without perturbations]",
+        help="Count only failures with this signature (see --json), * for anything; may be repeated. "
+        "[those without perturbations]",
         metavar="TEXT",
         show_default=False,
     ),

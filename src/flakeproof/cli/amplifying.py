@@ -16,12 +16,13 @@ from flakeproof.cli.running import options_in, wanted_by
 from flakeproof.cli.session import command_name, ignore_signals, pairs, settings
 from flakeproof.config import Config
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.model import RunSpec
+from flakeproof.model import CallableTarget, RunSpec
 from flakeproof.reports import amplification as lines
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
 from flakeproof.reports.writer import Style, standard
 from flakeproof.runspec import build, names_of
+from flakeproof.scenarios.catalogue import SCENARIOS
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import parse_share, whole_duration
@@ -55,7 +56,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
         seconds=seconds,
         seed=plain.seed,
         error=_error(given["error"]),
-        signatures=given["signature"] or (),
+        signatures=given["signature"] or _faces(plain),
         fixed=[name for name in config.values if config.is_asked_for(name)],
         only=_only(given["only"]),
         added=added,
@@ -126,6 +127,12 @@ def _result(
 
 
 _NOT_AGAIN = ("context", "target", "env", "shell", "keyword", "marker", "json", "markdown", "store", "seed")
+
+
+def _faces(spec: RunSpec) -> Sequence[str]:
+    """How the flake of a scenario shows; none of other targets, of which nobody knows."""
+    scenario = SCENARIOS.get(spec.target.scenario or "") if isinstance(spec.target, CallableTarget) else None
+    return scenario.faces if scenario is not None else ()
 
 
 def _error(text: str | None) -> float:

@@ -77,7 +77,7 @@ def _rates(found: Amplification, known: Found) -> Iterator[str]:
         yield f"  in fresh tests, in turns with those as it is; by chance: {probability(best.chance)}"
     if known.signatures:
         told = {
-            Source.GIVEN: "as asked for",
+            Source.GIVEN: "as given",
             Source.PLAIN: "seen without perturbations",
             Source.PERTURBED: "never seen without perturbations: they may have made it",
             Source.NONE: "",

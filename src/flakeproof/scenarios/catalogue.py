@@ -59,6 +59,8 @@ class Scenario:
     ports_per_trial: int
     provoking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Values of settings that may make its flake show more often."""
+    faces: tuple[str, ...] = ()
+    """Signatures with which its flake shows, as patterns (`flakeproof.alike`)."""
     loops: Mapping[str, str] = field(default_factory=dict)
     """Event loop factory for each value of `io`, where not asyncio's own."""
 
@@ -92,6 +94,8 @@ TCPRTT = Scenario(
         "io": Choice(("asyncio", "threads"), "asyncio"),
     },
     provoking={"settle": ("0ms", "20ms")},
+    # A guard closes a descriptor by its number: it may be that of this end of a connection, or of the other one.
+    faces=("StepError[EBADF] *", "StepError[EPIPE] write failed *", "StepError[ECONNRESET] write failed *"),
     workers=4,
     workers_per_process=2,
     provoking_workers=20,
