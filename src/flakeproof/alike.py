@@ -3,15 +3,13 @@
 import re
 from collections.abc import Iterable
 
-ANYTHING = "*"
-
 
 class Alike:
     """Calls each signature by the first pattern that it fits, others by their own name."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         """A signature without any `*` is a pattern that fits itself alone."""
-        self._patterns = {text: re.compile(".*".join(map(re.escape, text.split(ANYTHING))), re.S) for text in patterns}
+        self._patterns = {text: re.compile(".*".join(map(re.escape, text.split("*"))), re.S) for text in patterns}
         self._known: dict[str, str] = {}
 
     def name(self, signature: str) -> str:

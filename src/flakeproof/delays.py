@@ -1,7 +1,7 @@
 """Where a pause makes a target fail, or keeps it from failing: the line, the length, and the rates with and without."""
 
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from flakeproof.alike import Alike
@@ -9,7 +9,7 @@ from flakeproof.delay_probes import Probes
 from flakeproof.delay_search import ERROR, PAUSES, Confirmed, search
 from flakeproof.engine.stop import StoppedError
 from flakeproof.errors import UsageError
-from flakeproof.model import CallableTarget, CommandTarget, Delay, PytestTarget, Record, RunSpec
+from flakeproof.model import CommandTarget, Delay, Record, RunSpec
 from flakeproof.perturbing.delays import name_of, written
 from flakeproof.stats.proportion import clopper_pearson
 from flakeproof.text import duration, rate, short_duration, shown_path
@@ -151,8 +151,9 @@ def find_line(
         found = search(places, probes, signatures, say, error)
     except StoppedError as stopped:
         raise KeyboardInterrupt(stopped.reason) from None
+    names = {file: name_of(Path(file), spec.target) for file in {line.place.file for line in found.lines}}
     return DelayFinding(
-        lines=[_described(line, spec.target) for line in found.lines],
+        lines=[_described(line, names[line.place.file]) for line in found.lines],
         base=_rate(found.base_failures, found.base_trials),
         candidates=len(places),
         pauses=found.pauses,
@@ -164,14 +165,10 @@ def find_line(
     )
 
 
-def alike(lines: Sequence[DelayedLine]) -> list[DelayedLine]:
-    """Those after the first that lie in the same function as the first: mostly another way to say the same."""
-    return [line for line in lines[1:] if (line.file, line.function) == (lines[0].file, lines[0].function)]
-
-
-def _described(line: Confirmed, target: CallableTarget | PytestTarget) -> DelayedLine:
-    file, chance = name_of(Path(line.place.file), target), float(f"{line.probability:.3g}")
-    delay = Delay(file=file, where=str(line.place.line), least=line.seconds, most=line.seconds, probability=chance)
+def _described(line: Confirmed, name: str) -> DelayedLine:
+    """For people; `name` is what the file is called in a delay."""
+    chance = float(f"{line.probability:.3g}")
+    delay = Delay(file=name, where=str(line.place.line), least=line.seconds, most=line.seconds, probability=chance)
     return DelayedLine(
         file=str(Path(line.place.file)),
         line=line.place.line,

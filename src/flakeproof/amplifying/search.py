@@ -107,6 +107,7 @@ class _Search:
             return
         if self._flake.signatures and (level := self._look_for_one_more(None)) is not None:
             self._levels[level[0]] = (level[1],)
+            self._enter(self._levels)
         self._screen()
         winner, per_second = self._race()
         if winner is not None:
@@ -161,7 +162,6 @@ class _Search:
         return max(share / _BATCHES - bench.start, fast, slow, 1e-3)
 
     def _screen(self) -> None:
-        self._enter(self._levels)
         self._draw(_FIRST_STAGE)
         self._settle()
         leaning = leanings(units(self._bench.ran, self._flake.signatures), self._tried())

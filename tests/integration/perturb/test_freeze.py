@@ -1,4 +1,4 @@
-"""What --freeze does, that it can be repeated, and that nothing stands still afterwards."""
+"""What --freeze does, and that it can be repeated."""
 
 import subprocess
 import sys

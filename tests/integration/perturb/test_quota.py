@@ -1,4 +1,4 @@
-"""What --cpu-quota does for every kind of target, and that nothing stands still afterwards."""
+"""What --cpu-quota does for every kind of target."""
 
 import re
 import sys
