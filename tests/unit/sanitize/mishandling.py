@@ -69,6 +69,20 @@ def closed_by_its_finaliser() -> None:
     far.close()
 
 
+def passed_on() -> None:
+    """Who loses a number closes the next one's in turn, and so on."""
+    victims = [socket.socket()]
+    os.close(victims[0].fileno())  # guilty
+    for trial in (2, 3):
+        ALONE[0] = (trial, 0)
+        victims.append(socket.socket())
+        ALONE[0] = (trial - 1, 0)
+        victims[-2].close()
+    ALONE[0] = (1, 0)
+    with suppress(OSError):
+        victims[-1].close()
+
+
 def closed_of_another_trial() -> None:
     """A number that was another trial's, and is this one's again."""
     near, far = socket.socketpair()
@@ -169,6 +183,7 @@ CASES = (
     two_owners,
     two_sockets,
     closed_by_its_finaliser,
+    passed_on,
     closed_of_another_trial,
     used_after_close,
     left_to_its_finaliser,

@@ -89,3 +89,14 @@ def test_the_victim_is_not_blamed() -> None:
     kinds = [row["kind"] for row in _seen()["closed_by_its_finaliser"]]
 
     assert kinds.count("closed twice") == 0
+
+
+def test_who_began_is_blamed_for_all() -> None:
+    """Of those who close the next one's because their own is gone none has done anything wrong."""
+    (row,) = (row for row in _seen()["passed_on"] if row["kind"] == "closed a descriptor that belongs to somebody else")
+
+    guilty = [example["parts"][0]["place"]["line"] for example in row["examples"]]
+    assert (row["times"], set(guilty)) == (2, {_guilty_line("passed_on")})
+    assert row["examples"][-1]["text"].endswith(
+        f", which goes back to a close at mishandling.py:{_guilty_line('passed_on')} in test 1"
+    )

@@ -78,6 +78,8 @@ class Ended(NamedTuple):
     """Who has closed it."""
     identity: int
     """The object that has; 0 for a close by number."""
+    origin: "Ended | None" = None
+    """The close that made this one go wrong, the first of them all: it had taken that object's own number from it."""
 
 
 def _ends(thing: Any) -> str:

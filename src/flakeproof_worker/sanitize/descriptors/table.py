@@ -197,14 +197,15 @@ class Table:
                 self._note(tell.left_to_finaliser(own))
             self._ended_by(present, stack, who, identity)
             return present
+        origin = None
         if mine is not None and mine.number == number and (past := mine.ended) is not None:
             if finalises:
                 who = mine.who
             # It may have been closed under its hands, by somebody who has been told of.
             innocent = past.identity != identity and past.owner.previous is None
             if present is not None:
-                blamed = past if innocent else None
-                self._note(tell.thing_closed_other(mine, present, stack, who, past, blamed, finalises=finalises))
+                origin = (past.origin or past) if innocent else None
+                self._note(tell.thing_closed_other(mine, present, stack, who, past, origin, finalises=finalises))
             elif not innocent:
                 self._note(tell.thing_closed_again(mine, stack, who, past, finalises=finalises))
                 self._in_vain(
@@ -212,18 +213,18 @@ class Table:
                     lambda victim: tell.thing_closed_other(mine, victim, stack, who, past, None, finalises=finalises),
                 )
         if present is not None:
-            self._ended_by(present, stack, who, identity)
+            self._ended_by(present, stack, who, identity, origin)
         return present
 
     def _in_vain(self, number: int, told: Callable[[Owner], Sighting]) -> None:
         self.moment += 1
         self._vain[number] = self.moment, told
 
-    def _ended_by(self, owner: Owner, closed: Stack, who: Who, identity: int) -> None:
+    def _ended_by(self, owner: Owner, closed: Stack, who: Who, identity: int, origin: Ended | None = None) -> None:
         ended = self._ended.get(owner.number)
         if ended is None:
             ended = self._ended[owner.number] = deque(maxlen=_REMEMBERED)
-        record = Ended(owner, closed, who, identity)
+        record = Ended(owner, closed, who, identity, origin)
         ended.append(record)
         holder: Owner | None = owner
         while holder is not None:

@@ -49,16 +49,21 @@ def thing_closed_again(mine: Owner, stack: Stack, who: Who, past: Ended, *, fina
 
 
 def thing_closed_other(
-    mine: Owner, victim: Owner, stack: Stack, who: Who, past: Ended, blamed: Ended | None, *, finalises: bool
+    mine: Owner, victim: Owner, stack: Stack, who: Who, past: Ended, origin: Ended | None, *, finalises: bool
 ) -> Sighting:
-    """An object has closed what its number had become meanwhile; `blamed` is who had closed it under its hands."""
+    """An object has closed what its number had become meanwhile.
+
+    `origin` is who had closed it under its hands, or had done that to who has, and so on; None where it is to blame.
+    """
     parts = [_guilty(mine, stack, who, finalises=finalises), _opening(victim)]
-    if blamed is not None and blamed.closed:
-        parts.insert(0, _part("closed", blamed.closed, blamed.who))
+    if origin is not None and origin.closed:
+        parts.insert(0, _part("closed", origin.closed, origin.who))
     text = (
         f"descriptor {mine.number} ({_opened(victim)}) was closed {_by(mine, stack, who, finalises)}, "
         f"{_already(past, who, parts)}"
     )
+    if origin is not None and origin is not past and origin.closed:
+        text += f", which goes back to a close {_at(origin.closed, origin.who)}"
     return Sighting(_SANITIZER, "closed a descriptor that belongs to somebody else", victim.kind, text, tuple(parts))
 
 
