@@ -153,6 +153,15 @@ def test_nothing_is_wrong(flakeproof: Flakeproof) -> None:
 
 
 @pytest.mark.long
+def test_what_there_was_no_time_for(flakeproof: Flakeproof) -> None:
+    """Each experiment is told once, though some have two turns."""
+    found = diagnosed(flakeproof, "counter:check", budget="2s")
+    (told,) = (note for note in found["notes"] if note.startswith("the time was over before: "))
+    names = told.partition(": ")[2].split(", ")
+    assert len(names) == len(set(names)) > 1
+
+
+@pytest.mark.long
 def test_what_always_fails(flakeproof: Flakeproof) -> None:
     """It is broken; no cause of flakiness is claimed, and a process that dies is a failure like others."""
     found = diagnosed(flakeproof, "counter:dies", budget="2s")

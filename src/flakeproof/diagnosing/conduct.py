@@ -141,15 +141,19 @@ def _continue(study: Study) -> None:
     """One experiment after the other, until it is settled or the time is over."""
     laboratory = study.laboratory
     waiting = list(_STEPS)
+    had_turns: set[str] = set()
     while waiting:
         if is_settled(_causes(study), study.evidence):
             _watch(study)
             return
         if laboratory.budget.left <= 0:
-            laboratory.notes.append(f"the time was over before: {', '.join(step.name for step in waiting)}")
+            missed = dict.fromkeys(step.name for step in waiting if step.name not in had_turns)
+            if missed:
+                laboratory.notes.append(f"the time was over before: {', '.join(missed)}")
             return
         step = next((step for step in waiting if step.is_urgent(study)), waiting[0])
         waiting.remove(step)
+        had_turns.add(step.name)
         try:
             step.make(study)
         except CannotRunError as error:

@@ -289,7 +289,7 @@ def test_a_loop_on_the_line_of_its_function_is_one_place(monkeypatch: pytest.Mon
     (tmp_path / "loops.py").write_text("def check():\n    assert sum(number for number in range(3000)) == 4498500\n")
     monkeypatch.chdir(tmp_path)
 
-    found = find_line(build("loops:check", config.load({"workers": 1}, {}, tmp_path), {}, tmp_path), budget=3)
+    found = find_line(build("loops:check", config.load({"workers": 1}, {}, tmp_path), {}, tmp_path), budget=1)
 
     assert found.candidates == 1
     assert not found.others

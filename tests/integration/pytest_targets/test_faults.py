@@ -34,7 +34,7 @@ def three_tests(body: str) -> str:
         ("ctypes.string_at(0)", "crashed", "killed by SIGSEGV"),
         ("os.closerange(0, 256)", "crashed", "has closed descriptors that are not its own"),
         ("sys.stdout.close(); sys.stderr.close(); raise ValueError('closed')", "failed", "ValueError: closed"),
-        ("threading.Event().wait()", "timed out", "timed out after"),
+        pytest.param("threading.Event().wait()", "timed out", "timed out after", marks=pytest.mark.long),
         pytest.param(  # with the interpreter's lock
             "ctypes.PyDLL(None).pause()", "timed out", "timed out after", marks=pytest.mark.long
         ),
