@@ -13,6 +13,7 @@ from typing import Any
 Frame = tuple[str, int, str]
 
 _MASKS = [
+    (re.compile(r"^[ \t]*\?[ \t^+-]+$", re.MULTILINE), ""),  # below two lines that differ: where (difflib, pytest)
     (
         re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE),
         "<uuid>",
