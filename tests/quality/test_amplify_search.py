@@ -123,6 +123,21 @@ def test_a_level_that_is_looked_for() -> None:
     assert found.seconds <= 60
 
 
+def test_a_level_that_was_hardly_tried() -> None:
+    """Starts take so long that the screening has few batches, in some searches none with what was looked for."""
+    world = World(0.09, start=1.0, times={LINE: 30})
+    found = [searched(world, 75, seed, looker=Looker(LINE)) for seed in range(20)]
+
+    assert all(one.best is not None and one.best.setting.has(*LINE) for one in found)
+
+
+def test_starts_that_take_long_leave_time_to_confirm() -> None:
+    """Twenty-odd batches in all, of which twelve have to be fresh: the screening and the race make do with the rest."""
+    found = [searched(World(0.05, start=8.0, times={D: 30}), 300, seed) for seed in range(12)]
+
+    assert sum(one.best is not None and one.best.setting.has(*D) for one in found) >= 10
+
+
 def test_a_level_that_is_looked_for_when_something_has_failed() -> None:
     """Where plain trials never do that is after the screening, which tells what it may be about."""
     looker = Looker(LINE)

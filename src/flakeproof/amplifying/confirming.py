@@ -50,20 +50,28 @@ class Confirmation:
         return rest if rest.is_plain or rest in self.parts else None
 
 
+def least_seconds(bench: Bench, error: float) -> float:
+    """Of the shortest confirmation that can tell anything at this `error`, as far as trials are like plain ones."""
+    return _fewest(error) * 2 * (bench.start + bench.trial()) / (_MARGIN * _SHORTEST)
+
+
+def _fewest(error: float) -> int:
+    """Blocks: n of them have a p-value of 2^-n at best."""
+    return math.ceil(-math.log2(error))
+
+
 def confirm(bench: Bench, setting: Setting, per_second: float, chance: random.Random, error: float) -> Confirmation:
     """Use what is left of the budget for blocks of batches; it may be expected to fail so often `per_second`.
 
-    There are at least as many blocks as it takes to tell anything at this `error`: n of them have a p-value of 2^-n at
-    best.
+    There are at least as many blocks as it takes to tell anything at this `error`.
     """
-    fewest = math.ceil(-math.log2(error))
     parts = [setting.without(factor) for factor, _ in setting.levels]
     settings = [PLAIN, setting, *parts]
     expected = per_second * (bench.remaining / len(settings) - _BLOCKS_FOR_PARTS * bench.start)
     if len(parts) < 2 or _count(bench, settings) < _BLOCKS_FOR_PARTS or expected < _FAILURES_FOR_PARTS:
         parts, settings = [], settings[:2]
     found = Confirmation(setting, parts)
-    count = min(_MOST_BLOCKS, max(fewest, _count(bench, settings)))
+    count = min(_MOST_BLOCKS, max(_fewest(error), _count(bench, settings)))
     length = max(0.0, _MARGIN * bench.remaining / (len(settings) * count) - bench.start)
     for _ in range(count):
         if bench.remaining < _SHORTEST * sum(bench.start + max(length, bench.trial(one)) for one in settings):

@@ -31,17 +31,17 @@ _FEWEST_SECONDS = 1e-9
 
 
 def candidates(
-    model: Model, leaning: Mapping[Level, float], data: Sequence[Unit], late: Level | None = None
+    model: Model, leaning: Mapping[Level, float], data: Sequence[Unit], known: Level | None = None
 ) -> list[Setting]:
     """The settings for the race, what promises most first.
 
     The levels that lean most towards failing, alone, in pairs and all together, and the best setting that was seen.
-    Before them a level that has come too `late` for the screening, alone and with the one that leans most.
+    Before them a level that is `known` to matter by other means, alone and with the one that leans most.
     """
     up = [one for one in sorted(leaning, key=lambda one: -leaning[one]) if leaning[one] > 0]
-    if late is not None:
-        alone = PLAIN.plus(*late)
-        others = [one for one in up if one[0] != late[0]]
+    if known is not None:
+        alone = _alone(known)
+        others = [one for one in up if one[0] != known[0]]
         first = [alone, *(alone.plus(*level) for level in others[:1])]
         return list(dict.fromkeys([*first, *candidates(model, leaning, data)]))[:MOST]
     if not up:

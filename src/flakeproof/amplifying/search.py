@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Collection, Sequence
 
 from flakeproof.amplifying.bench import Bench, OutOfTime, Purpose, Run, tell
-from flakeproof.amplifying.confirming import Confirmation, confirm
+from flakeproof.amplifying.confirming import Confirmation, confirm, least_seconds
 from flakeproof.amplifying.design import Design, Level, by_name
 from flakeproof.amplifying.evidence import Model, fit, leanings, units
 from flakeproof.amplifying.flake import Clearing, Flake
@@ -84,6 +84,8 @@ class _Search:
         self._bench, self._flake, self._error, self._look, self._say = bench, flake, error, look, say
         self._looked: float | None = None
         """Seconds that it took to look for a level; None as long as that was not done."""
+        self._known: Level | None = None
+        """The level that was found so: it races whatever the screening says of it, in which it may hardly take part."""
         self._seed = seed
         self._chance = random.Random(seed)
         self._clearing = Clearing(bench, flake)
@@ -105,9 +107,12 @@ class _Search:
     def _phases(self) -> None:
         if not self._pilot():
             return
-        if self._flake.signatures and (level := self._look_for_one_more(None)) is not None:
-            self._levels[level[0]] = (level[1],)
-            self._enter(self._levels)
+        if self._flake.signatures:
+            self._look_for_one_more(None)
+            if self._known is not None:
+                factor, level = self._known
+                self._levels[factor] = (level,)
+                self._enter(self._levels)
         self._screen()
         winner, per_second = self._race()
         if winner is not None:
@@ -144,12 +149,11 @@ class _Search:
             trials += batch.trials
         return failures, trials
 
-    def _look_for_one_more(self, leading: Collection[str] | None) -> Level | None:
+    def _look_for_one_more(self, leading: Collection[str] | None) -> None:
         """Let others look; the time that this takes is not that of the screening."""
         before = self._bench.used
-        level = self._look(self._flake.signatures, leading)
+        self._known = self._look(self._flake.signatures, leading)
         self._looked = self._bench.used - before
-        return level
 
     # the screening
 
@@ -205,6 +209,8 @@ class _Search:
         bench, looked = self._bench, self._looked or 0.0
         while bench.used - looked < share * (bench.seconds - looked) and self._design.factors:
             length = self._length()
+            if not until_failure and self._left_to_race() < _FEWEST * (bench.start + length):
+                break
             if self._chance.random() < _PLAIN_SHARE:
                 batch = bench.run(PLAIN, length, Purpose.PLAIN)
             else:
@@ -218,6 +224,11 @@ class _Search:
 
     # the race
 
+    def _left_to_race(self) -> float:
+        """Seconds until a last batch may begin: what a confirmation needs in any case is for nothing else."""
+        bench = self._bench
+        return bench.remaining - least_seconds(bench, FOR_BEST * self._error) - bench.start - self._length()
+
     def _settings(self) -> tuple[list[Setting], Model | None]:
         """What may race, the most promising first, and what the screening lets expect of it."""
         if not self._flake.signatures:
@@ -229,11 +240,10 @@ class _Search:
         data = units(self._bench.ran, self._flake.signatures)
         model, _ = fit(data)
         leaning = leanings(data, self._tried())
-        late = None
         if self._looked is None:
             up = sorted((one for one in leaning if leaning[one] > _LEANS), key=lambda one: -leaning[one])
-            late = self._look_for_one_more([factor for factor, _ in up[:_LEADING]])
-        return candidates(model, leaning, data, late), model
+            self._look_for_one_more([factor for factor, _ in up[:_LEADING]])
+        return candidates(model, leaning, data, self._known), model
 
     def _race(self) -> tuple[Setting | None, float]:
         """The setting to confirm, and how often it may be expected to fail in a second; None if there is none."""
@@ -242,7 +252,7 @@ class _Search:
             return None, 0.0
         bench = self._bench
         length = max(self._length(), min(_RACED_BY_START * bench.start, _PLENTY * bench.trial()))
-        remaining = bench.remaining
+        remaining = max(0.0, min(bench.remaining, self._left_to_race() / (_RACE + _PRUNING)))
         room = _RACE * remaining / (_ROUNDS * (bench.start + length))
         entered = settings[: max(_FEWEST, int(room))]
         self._say(f"racing {len(entered)} settings")
