@@ -72,8 +72,8 @@ def confirm(bench: Bench, setting: Setting, per_second: float, chance: random.Ra
         parts, settings = [], settings[:2]
     found = Confirmation(setting, parts)
     count = min(_MOST_BLOCKS, max(_fewest(error), _count(bench, settings)))
-    length = max(0.0, _MARGIN * bench.remaining / (len(settings) * count) - bench.start)
-    for _ in range(count):
+    for to_come in range(count, 0, -1):
+        length = max(0.0, _MARGIN * bench.remaining / (len(settings) * to_come) - bench.start)
         if bench.remaining < _SHORTEST * sum(bench.start + max(length, bench.trial(one)) for one in settings):
             found.cut_short = True
             break

@@ -252,14 +252,14 @@ class _Search:
             return None, 0.0
         bench = self._bench
         length = max(self._length(), min(_RACED_BY_START * bench.start, _PLENTY * bench.trial()))
-        remaining = max(0.0, min(bench.remaining, self._left_to_race() / (_RACE + _PRUNING)))
+        begin, remaining = bench.used, max(0.0, min(bench.remaining, self._left_to_race() / (_RACE + _PRUNING)))
         room = _RACE * remaining / (_ROUNDS * (bench.start + length))
         entered = settings[: max(_FEWEST, int(room))]
         self._say(f"racing {len(entered)} settings")
         race = Race(bench, self._flake, model, length, self._chance)
-        race.run(entered, bench.used + _RACE * remaining)
+        race.run(entered, begin + _RACE * remaining)
         leader = race.preferred(entered)
-        until = bench.used + _PRUNING * remaining
+        until = min(bench.used + _PRUNING * remaining, begin + (_RACE + _PRUNING) * remaining)
         while leader is not None and len(leader.levels) > 1 and bench.used < until:
             less = [leader.without(factor) for factor, _ in leader.levels]
             entered = list(dict.fromkeys([*entered, *less]))
