@@ -45,6 +45,8 @@ class Probes:
         self._start = _START
         self._trial = 0.0
         """Seconds of a trial without pauses."""
+        self._slower = 1.0
+        """So many times as long as was foreseen the last probe with pauses took: to watch for lines costs time, too."""
         self.trials = 0
         """That have been run."""
         self.seen: dict[str, int] = {}
@@ -75,7 +77,7 @@ class Probes:
         one = self._trial + each
         if count == 1:
             return one
-        return self._start + count * one / self._spec.workers
+        return self._slower * (self._start + count * one / self._spec.workers)
 
     def places(self) -> list[Place]:
         """The lines of the project's own code that a few trials execute."""
@@ -95,9 +97,13 @@ class Probes:
         first = self._next
         own = self._spec.perturbations
         delays = [*own.delays, *(_delay(pause) for pause in pauses)]
+        each = math.fsum(one.share * one.place.hits * one.probability * one.seconds for one in pauses)
+        began, foreseen = self.seconds, self.seconds_for(count, each) / self._slower
         with tempfile.TemporaryDirectory(prefix="flakeproof-search-") as folder:
             ended = self._run(Perturbations(**_kept(own), delays=delays), count, Path(folder))
-        if not pauses:
+        if pauses:
+            self._slower = max(1.0, (self.seconds - began) / foreseen)
+        else:
             self._trial = ended.duration
         shares = [delay.share for delay in delays]
         found = []

@@ -149,7 +149,8 @@ def search(
             break
         say(f"pauses of {1000 * seconds:g} ms at {len(places)} lines: {len(suspects) or 'none'} suspected")
         lines = _confirm(suspects, places, seconds, probe, found, error) if suspects else []
-        found.pauses.append(seconds)
+        if not found.out_of_time:
+            found.pauses.append(seconds)
         had_some = bool(found.lines)
         if lines and (not had_some or _difference(lines[0]) > _difference(found.lines[0])):
             found.lines = lines
@@ -241,12 +242,17 @@ def _confirm(
     found: Found,
     error: float,
 ) -> list[Confirmed]:
-    """Put each of the suspects to the test, and the lines behind the best of them."""
-    tried = [_test(place, raises, seconds, probe, found) for place, raises in suspects]
+    """Put the suspects to the test, and the lines behind the best of them: one at least, others while there is time."""
+    tried: list[Confirmed] = []
+    for place, raises in suspects:
+        if tried and probe.seconds_left <= 0:
+            found.out_of_time = True
+            break
+        tried.append(_test(place, raises, seconds, probe, found))
     lines = _significant(tried, error)
     for _ in range(_NEXT_LINES):
         following = _next(lines[0].place, places) if lines else None
-        if following is None or any(following == one.place for one in tried):
+        if following is None or any(following == one.place for one in tried) or probe.seconds_left <= 0:
             break
         tried.append(_test(following, lines[0].raises, seconds, probe, found))
         lines = _significant(tried, error)

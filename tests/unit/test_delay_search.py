@@ -87,6 +87,19 @@ def test_another_failure_is_not_the_flake() -> None:
         assert [line.place for line in found.lines] == [guilty]
 
 
+def test_of_many_suspects_those_are_tested_for_which_there_is_time() -> None:
+    """The most suspected, at least; six of them and the lines behind the best would take far longer than is left."""
+    guilty = set(PLACES[::5])
+    probe = Simulated(1, lambda places, _: (0.45 if guilty & places else 0.02, "the flake"), seconds=0.5)
+
+    found = search(PLACES, probe)
+
+    assert {line.place for line in found.lines} < guilty
+    assert found.lines
+    assert (found.out_of_time, found.pauses) == (True, [])
+    assert probe.trials < 150
+
+
 def test_of_lines_in_a_row_the_last_is_named() -> None:
     """A pause anywhere between looking and acting does: the line that acts comes first, the others after it."""
     rows = [Place("m.py", line, "f", 1.0, 2) for line in range(1, 9)]
