@@ -131,6 +131,16 @@ def test_a_level_that_was_hardly_tried() -> None:
     assert all(one.best is not None and one.best.setting.has(*LINE) for one in found)
 
 
+def test_a_level_that_was_looked_for_and_given_up() -> None:
+    """It hides the flake in the screening: then it does not race."""
+    found = searched(World(0.05, times={D: 12}, hides={LINE: 1}), 60, 1, looker=Looker(LINE))
+
+    assert [one.setting for one in found.retired] == [PLAIN.plus(*LINE)]
+    assert not any(one.has(*LINE) for one in found.raced)
+    assert found.best is not None
+    assert found.best.setting.has(*D)
+
+
 def test_starts_that_take_long_leave_time_to_confirm() -> None:
     """Twenty-odd batches in all, of which twelve have to be fresh: the screening and the race make do with the rest."""
     found = [searched(World(0.05, start=8.0, times={D: 30}), 300, seed) for seed in range(12)]

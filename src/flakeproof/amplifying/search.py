@@ -243,7 +243,8 @@ class _Search:
         if self._looked is None:
             up = sorted((one for one in leaning if leaning[one] > _LEANS), key=lambda one: -leaning[one])
             self._look_for_one_more([factor for factor, _ in up[:_LEADING]])
-        return candidates(model, leaning, data, self._known), model
+        known = self._known if self._known not in self._clearing.retired else None
+        return candidates(model, leaning, data, known), model
 
     def _race(self) -> tuple[Setting | None, float]:
         """The setting to confirm, and how often it may be expected to fail in a second; None if there is none."""
