@@ -74,10 +74,13 @@ class Probes:
 
     def seconds_for(self, count: int, each: float) -> float:
         """How long a probe will take whose trials are paused for `each` seconds on average."""
-        one = self._trial + each
         if count == 1:
-            return one
-        return self._slower * (self._start + count * one / self._spec.workers)
+            return self._trial + each
+        return self._slower * self._foreseen(count, each)
+
+    def _foreseen(self, count: int, each: float) -> float:
+        """The same for several trials, as if to watch for lines cost nothing."""
+        return self._start + count * (self._trial + each) / self._spec.workers
 
     def places(self) -> list[Place]:
         """The lines of the project's own code that a few trials execute."""
@@ -98,11 +101,11 @@ class Probes:
         own = self._spec.perturbations
         delays = [*own.delays, *(_delay(pause) for pause in pauses)]
         each = math.fsum(one.share * one.place.hits * one.probability * one.seconds for one in pauses)
-        began, foreseen = self.seconds, self.seconds_for(count, each) / self._slower
+        began = self.seconds
         with tempfile.TemporaryDirectory(prefix="flakeproof-search-") as folder:
             ended = self._run(Perturbations(**_kept(own), delays=delays), count, Path(folder))
         if pauses:
-            self._slower = max(1.0, (self.seconds - began) / foreseen)
+            self._slower = max(1.0, (self.seconds - began) / self._foreseen(count, each))
         else:
             self._trial = ended.duration
         shares = [delay.share for delay in delays]
