@@ -18,6 +18,9 @@ collect_ignore = ["planted"]
 """Programs that fail; `tests/e2e` runs them."""
 
 
+# Where nothing may be compiled ahead, all that is started here would start slowly.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell ignores SIGINT for what it starts in the background, and so would all that is tested here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -232,7 +232,7 @@ def test_what_is_selected(suite: Suite, arguments: list[str], options: list[str]
 
 
 def test_the_projects_configuration_applies(suite: Suite) -> None:
-    """Its root, its options, its conftest files and plugins, from a folder further down, too."""
+    """Its root, its options, its conftest files and plugins, from a folder further down, too; xdist has no say."""
     (suite.folder / "pyproject.toml").write_text(
         "[tool.pytest.ini_options]\n"
         'addopts = "-ra --numprocesses 3 --maxfail=1 --strict-markers"\n'
@@ -241,7 +241,6 @@ def test_the_projects_configuration_applies(suite: Suite) -> None:
     suite.write(
         conftest="""
         import pytest
-        def pytest_addoption(parser): parser.addoption("--numprocesses", type=int)
         @pytest.fixture
         def price(): return 3
         """,
