@@ -210,6 +210,8 @@ class Plugin:
     def _silence(self, config: Any) -> None:
         """Take pytest's and plugins' ears away from what happens in a trial: they keep all of it, and write to a file.
 
+        Nor do they tell at the end what they have kept: nobody reads it, and Hypothesis is imported just for that.
+
         Those of the project's own conftest files stay.
         """
         manager = config.pluginmanager
@@ -219,7 +221,7 @@ class Plugin:
             for implementation in _implementations(manager, name)
             if _is_conftest(implementation)
         ]
-        for name in (*_REPORTING, "pytest_warning_recorded"):
+        for name in (*_REPORTING, "pytest_warning_recorded", "pytest_terminal_summary"):
             for implementation in _implementations(manager, name):
                 if implementation.plugin is not self and not _is_conftest(implementation):
                     getattr(manager.hook, name)._remove_plugin(implementation.plugin)

@@ -255,6 +255,19 @@ def test_the_projects_configuration_applies(suite: Suite) -> None:
     assert [item.passed for item in seen.summary.items] == [2, 0, 2]
 
 
+def test_what_nobody_reads_is_not_told(suite: Suite) -> None:
+    """Plugins, which keep results for the end of pytest and tell them then, are spared that; the project's are not."""
+    says = "def pytest_terminal_summary(): open({!r}, 'w').close()\n"
+    suite.write(
+        conftest="pytest_plugins = ['teller']\n" + says.format("conftest"),
+        teller=says.format("plugin"),
+        test_it="def test_it(): pass\n",
+    )
+    suite.run("test_it.py", isolation="shared")
+    assert (suite.folder / "conftest").exists()
+    assert not (suite.folder / "plugin").exists()
+
+
 def test_order_differs_from_trial_to_trial(suite: Suite) -> None:
     """With --shuffle each trial has the order that its seed gives, the same again with the same seed."""
     suite.write(
