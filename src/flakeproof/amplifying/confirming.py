@@ -56,8 +56,8 @@ def least_seconds(bench: Bench, error: float) -> float:
 
 
 def _fewest(error: float) -> int:
-    """Blocks: n of them have a p-value of 2^-n at best."""
-    return math.ceil(-math.log2(error))
+    """Blocks to plan for: n of them have a p-value of 2^-n at best, and starts that become slower cost one."""
+    return math.ceil(-math.log2(error)) + 1
 
 
 def confirm(bench: Bench, setting: Setting, per_second: float, chance: random.Random, error: float) -> Confirmation:
