@@ -15,6 +15,9 @@ from typing import Any
 
 HERE = Path(__file__).parent
 
+# Whoever starts often would pay for it that nothing may be compiled ahead, and peers do.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @contextmanager
 def go_program(name: str = "go-peer") -> Iterator[Path]:
