@@ -148,6 +148,14 @@ def test_starts_that_take_long_leave_time_to_confirm() -> None:
     assert sum(one.best is not None and one.best.setting.has(*D) for one in found) >= 10
 
 
+def test_no_time_to_race() -> None:
+    """What promises most is confirmed all the same: the line that was found."""
+    found = [searched(World(0.1, start=1.0, times={LINE: 1e3}), 30, seed, looker=Looker(LINE)) for seed in range(12)]
+
+    assert not any(one.raced for one in found)
+    assert sum(one.best is not None and one.best.setting == PLAIN.plus(*LINE) for one in found) >= 11
+
+
 def test_a_level_that_is_looked_for_when_something_has_failed() -> None:
     """Where plain trials never do that is after the screening, which tells what it may be about."""
     looker = Looker(LINE)
@@ -230,8 +238,12 @@ def test_nothing_to_amplify() -> None:
 
     never = searched(World(0.0), 60, 5)
     assert (never.stop, never.source, never.best) == (Stop.NOTHING, Source.GIVEN, None)
+    assert never.reason == "nothing that was tried made it fail"
     assert never.everything.failures == 0
     assert 0 < never.everything.high < 0.01
+
+    alone = searched(World(0.1), 60, 5, count=0)
+    assert (alone.stop, alone.reason) == (Stop.NOTHING, "nothing that was tried made it fail more often")
 
 
 @pytest.mark.parametrize(("seconds", "trial"), [(1, 0.02), (10, 0.3), (60, 5.0)])

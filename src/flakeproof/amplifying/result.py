@@ -67,10 +67,10 @@ def result(
         together = with_confirmed_pair(together, confirmed, flake, FOR_BEST * error, seed)
     gone = {one.setting.levels[0] for one in clearing.retired.values()}
     stop = _stop(outcome, best, flake)
-    everything = [one for one in bench.batches() if not gone & set(one.setting.levels)]
+    everything = rate([one for one in bench.batches() if not gone & set(one.setting.levels)], flake.signatures)
     return Found(
         stop=stop,
-        reason=_reason(stop, outcome, chance),
+        reason=_reason(stop, outcome, chance, everything.failures > 0),
         out_of_time=outcome.out_of_time,
         signatures=sorted(flake.signatures),
         source=flake.source,
@@ -83,7 +83,7 @@ def result(
             *(Retired(setting=one, why=why, trials=0, hidden=0) for one, why in outcome.broken_in_race.items()),
         ],
         others=_others(list(bench.batches()), flake),
-        everything=rate(everything, flake.signatures),
+        everything=everything,
         confirmation_chance=chance,
         raced=outcome.raced,
         trials=sum(one.trials for one in bench.batches()),
@@ -103,7 +103,7 @@ def _stop(outcome: Outcome, best: Best | None, flake: Flake) -> Stop:
     return Stop.NOT_CONFIRMED if outcome.confirmation is not None else Stop.NOTHING
 
 
-def _reason(stop: Stop, outcome: Outcome, chance: float | None) -> str:
+def _reason(stop: Stop, outcome: Outcome, chance: float | None, has_failed: bool) -> str:
     if stop is Stop.BROKEN:
         return f"the target cannot be run as it is: {outcome.broken}"
     if stop is Stop.FAILS_PLAIN:
@@ -113,7 +113,7 @@ def _reason(stop: Stop, outcome: Outcome, chance: float | None) -> str:
     if stop is Stop.OUT_OF_TIME:
         return "the time was up before a setting could be confirmed"
     if stop is Stop.NOTHING:
-        return "nothing that was tried made it fail"
+        return f"nothing that was tried made it fail{' more often' if has_failed else ''}"
     setting = outcome.confirmation.setting if outcome.confirmation else PLAIN
     told = "there was no time for fresh trials" if chance is None else f"p = {chance:.2g} in fresh trials"
     return f"{setting}: not shown to raise the rate ({told})"

@@ -260,6 +260,8 @@ class _Search:
         race = Race(bench, self._flake, model, length, self._chance)
         race.run(entered, begin + _RACE * remaining)
         leader = race.preferred(entered)
+        if leader is None and not race.broken:
+            return entered[0], 0.0  # there was no time to race; what is left is enough to confirm the most promising
         until = min(bench.used + _PRUNING * remaining, begin + (_RACE + _PRUNING) * remaining)
         while leader is not None and len(leader.levels) > 1 and bench.used < until:
             less = [leader.without(factor) for factor, _ in leader.levels]
