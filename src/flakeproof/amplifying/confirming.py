@@ -51,7 +51,7 @@ class Confirmation:
 
 
 def least_seconds(bench: Bench, error: float) -> float:
-    """Of the shortest confirmation that can tell anything at this `error`, as far as trials are like plain ones."""
+    """Of the shortest confirmation that is planned at this `error`, as far as trials are like plain ones."""
     return _fewest(error) * 2 * (bench.start + bench.trial()) / (_MARGIN * _SHORTEST)
 
 
@@ -63,7 +63,7 @@ def _fewest(error: float) -> int:
 def confirm(bench: Bench, setting: Setting, per_second: float, chance: random.Random, error: float) -> Confirmation:
     """Use what is left of the budget for blocks of batches; it may be expected to fail so often `per_second`.
 
-    There are at least as many blocks as it takes to tell anything at this `error`.
+    There are at least as many blocks planned as it takes to tell anything at this `error`, and one to spare.
     """
     parts = [setting.without(factor) for factor, _ in setting.levels]
     settings = [PLAIN, setting, *parts]
