@@ -5,10 +5,11 @@ from pathlib import Path
 from flakeproof.amplifying import amplification
 from flakeproof.comparison import summary as comparison
 from flakeproof.diagnosing import model as diagnosing
-from flakeproof.fdtrace import findings
 from flakeproof.polluters import model as isolation
-from flakeproof.reports.json import schema_of
 from flakeproof.summary import SCHEMA_VERSION, Summary
+
+from flakeproof.fdtrace import findings
+from flakeproof.reports.json import schema_of
 
 _DOCS = Path(__file__).parent.parent / "docs"
 

@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from flakeproof.errors import FlakeproofError
     from flakeproof.events import AnyEvent
-    from flakeproof.summary import ItemSummary, Summary
+    from flakeproof.results.summary import ItemSummary, Summary
 
 _SHORT_VARIABLE = "FLAKEPROOF_SHORT"
 _VALUED = ("--flakeproof", "--flakeproof-workers", "--flakeproof-isolation")
@@ -222,12 +222,12 @@ class _Stress:
 
         `options` are flakeproof's, `shown` gives their names for messages. Raises FlakeproofError.
         """
-        from flakeproof import config as configuration
         from flakeproof.events import ItemsCollected
-        from flakeproof.reports.plain import PlainConsole
         from flakeproof.reports.writer import Writer
-        from flakeproof.runspec import build
-        from flakeproof.session import conduct
+        from flakeproof.run.plain_console import PlainConsole
+        from flakeproof.run.recorded_run import conduct
+        from flakeproof.settings import load as configuration
+        from flakeproof.settings.build_spec import build
         from flakeproof.store.folder import KEPT_RUNS, store_of
         from flakeproof.targets.tests import PytestLine
 
@@ -414,7 +414,7 @@ def _text(result: "ItemSummary") -> str:
 
 
 def _end_early(session: pytest.Session, summary: "Summary") -> None:
-    from flakeproof.verdict import INTERRUPTED, TERMINATED
+    from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 
     if summary.stopped in (INTERRUPTED, TERMINATED):
         raise session.Interrupted(f"flakeproof was {summary.stopped}")

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from flakeproof.api import plan, pytest_nodes, run
     from flakeproof.errors import FlakeproofError
     from flakeproof.model import Outcome, RunSpec
-    from flakeproof.planning import Plan
-    from flakeproof.summary import Summary
+    from flakeproof.results.summary import Summary
+    from flakeproof.run.plan import Plan
     from flakeproof_worker.current import Trial, current_trial
 
 __version__ = "0.1.0"
@@ -19,9 +19,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "FlakeproofError": "flakeproof.errors",
     "Outcome": "flakeproof.model",
-    "Plan": "flakeproof.planning",
+    "Plan": "flakeproof.run.plan",
     "RunSpec": "flakeproof.model",
-    "Summary": "flakeproof.summary",
+    "Summary": "flakeproof.results.summary",
     "Trial": "flakeproof_worker.current",
     "current_trial": "flakeproof_worker.current",
     "plan": "flakeproof.api",

@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from flakeproof import config as configuration
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent
-from flakeproof.planning import Plan, plan
 from flakeproof.reports.files import of_run, report_files
-from flakeproof.runspec import build, names_of
-from flakeproof.session import conduct
+from flakeproof.results.summary import Summary
+from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+from flakeproof.run.plan import Plan, plan
+from flakeproof.run.recorded_run import conduct
+from flakeproof.settings import load as configuration
+from flakeproof.settings.build_spec import build, names_of
 from flakeproof.store.folder import KEPT_RUNS, store_of
-from flakeproof.summary import Summary
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine, names_tests
-from flakeproof.verdict import INTERRUPTED, TERMINATED
 
 __all__ = ["Plan", "Summary", "plan", "pytest_nodes", "run"]
 

@@ -31,7 +31,7 @@ class TrialsPassed(Event, frozen=True, kw_only=True, tag="trials-passed"):
     process: int
     count: int
     durations: list[tuple[int, int]]
-    """Counts per duration bucket (`flakeproof_worker.durations`)."""
+    """Counts per duration bucket (`flakeproof_worker.shared.durations`)."""
     items: dict[str, ItemOutcome] = {}
     """Items that did not simply pass, the same in each of these trials."""
 

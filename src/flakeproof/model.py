@@ -70,7 +70,7 @@ class TargetSpec(Record, frozen=True, kw_only=True):
     ports_per_trial: int = 0
     """Ephemeral ports that one trial holds at most."""
     watched: str = ""
-    """Folder for what a trial calls that may differ from run to run (`flakeproof_worker.witness`); empty for none."""
+    """Folder for the recorded calls that may differ between runs (`flakeproof_worker.call_recorder`); empty: none."""
 
     @property
     def settings(self) -> Mapping[str, str | float | bool]:

@@ -51,7 +51,7 @@ if __name__ == "__main__":
     if "flakeproof_worker" not in sys.modules:
         import_by_path("flakeproof_worker", here)
     if len(sys.argv) == 2:
-        from flakeproof_worker.alone import run_alone
+        from flakeproof_worker.fresh_process import run_alone
 
         run_alone(int(sys.argv[1]), import_by_path)
     from flakeproof_worker.process import serve

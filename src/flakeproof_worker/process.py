@@ -11,19 +11,20 @@ from contextlib import suppress
 from time import perf_counter_ns
 from typing import Any, NoReturn
 
-from flakeproof_worker import board, kernel, stacks
 from flakeproof_worker.channel import Channel, Message
-from flakeproof_worker.duty import Duty
-from flakeproof_worker.ending import DISCONNECTED, end_at_once
 from flakeproof_worker.leases import Leases
-from flakeproof_worker.loaded import Loaded
+from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.loader import UnloadableError
-from flakeproof_worker.output import Output
 from flakeproof_worker.perturb.applied import prepare
 from flakeproof_worker.perturb.confinement import confine
 from flakeproof_worker.reporter import Reporter
 from flakeproof_worker.sanitize.start import watch_for
+from flakeproof_worker.shared import board, stacks
+from flakeproof_worker.shared.output import Output
+from flakeproof_worker.shared.process_exit import DISCONNECTED, end_at_once
+from flakeproof_worker.system import prctl
 from flakeproof_worker.targets import with_target
+from flakeproof_worker.trial_context import Duty
 
 
 def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
@@ -36,7 +37,7 @@ def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, st
         if order is None:
             os._exit(DISCONNECTED)  # the coordinator has gone before it said anything
         if order["target"]["kind"] != "command":  # the lane of commands has to end these itself
-            kernel.die_with(order["coordinator"])
+            prctl.die_with(order["coordinator"])
         if any(order["perturbations"].get(name) for name in ("cpus", "cpu_quota", "nice")):
             importlib.import_module("flakeproof_worker.perturb.placement").take_place(order)
         try:
@@ -131,7 +132,7 @@ def lanes_for(kind: str, isolation: str, lanes: int, *, is_async: bool) -> str:
     if isolation == "fresh":
         return "fresh"
     if kind == "pytest":
-        return "passes"
+        return "pytest_passes"
     if is_async:
         return "tasks"
     return "inline" if lanes == 1 else "threads"

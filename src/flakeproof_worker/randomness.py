@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from flakeproof_worker.current import NoTrialError, current_trial
-from flakeproof_worker.noticing import when_imported
+from flakeproof_worker.import_hooks import when_imported
 
 GENERATORS = ("random", "numpy.random")
 """Modules with a generator that all code shares, and a function `seed` for it."""
@@ -51,6 +51,6 @@ def randomness_for(asked: Mapping[str, Any]) -> GlobalRandom:
     wanted = asked.get("random_seed")
     if not wanted:
         return GlobalRandom()
-    from flakeproof_worker.perturb.seeding import start_of
+    from flakeproof_worker.perturb.random_seed import start_of
 
     return GlobalRandom(start_of=start_of(wanted))

@@ -4,7 +4,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.channel import Channel
-from flakeproof_worker.durations import sketch
+from flakeproof_worker.shared.durations import sketch
 
 if TYPE_CHECKING:
     from flakeproof_worker.sanitize.watch import Watch

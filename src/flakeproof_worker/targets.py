@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from flakeproof_worker.loaded import Loaded
+from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.loader import load
 
 ImportByPath = Callable[[str, str], None]

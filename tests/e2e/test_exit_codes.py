@@ -149,7 +149,7 @@ def test_a_fault_of_ours_is_no_failure_of_the_target(flakeproof: Flakeproof, pro
         "import sys\n"
         "class Fault:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'flakeproof.runspec': raise RuntimeError('planted')\n"
+        "        if name == 'flakeproof.settings.build_spec': raise RuntimeError('planted')\n"
         "sys.meta_path.insert(0, Fault())\n"
     )
 

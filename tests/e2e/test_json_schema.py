@@ -8,14 +8,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flakeproof.amplifying import amplification
-from flakeproof.comparison import summary as comparison
-from flakeproof.diagnosing import model as diagnosing
+from flakeproof.amplify import amplification
+from flakeproof.compare import summary as comparison
+from flakeproof.diagnose import records as diagnosing
 from flakeproof.fdtrace import findings
+from flakeproof.isolate import records as isolation
 from flakeproof.model import Record
-from flakeproof.polluters import model as isolation
 from flakeproof.reports.json import schema_of
-from flakeproof.summary import SCHEMA_VERSION, Summary
+from flakeproof.results.summary import SCHEMA_VERSION, Summary
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -8,8 +8,8 @@ import pytest
 
 from flakeproof.errors import UsageError
 from flakeproof.events import AnyEvent, RunEnded, RunStarted, TrialFailed, TrialSkipped, TrialsPassed
-from flakeproof.history import History
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
+from flakeproof.results.history import History
 from flakeproof.store.folder import RunFolder, Store, is_being_written
 from flakeproof.store.log import LogWriter, read_events
 

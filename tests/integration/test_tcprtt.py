@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import flakeproof
+from flakeproof.results.summary import Summary
 from flakeproof.scenarios.catalogue import TCPRTT
-from flakeproof.summary import Summary
 
 MESSAGE = re.compile(
     r"(write|reading TCP_INFO|close) failed \(local=127\.0\.0\.1:\d+, remote=127\.0\.0\.1:\d+\): \[Errno \d+\] \w.*"

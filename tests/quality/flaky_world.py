@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 from scipy.stats import gamma  # type: ignore[import-untyped]
 
-from flakeproof.amplifying.model import Batch, Factor, Found, Kind, Setting
-from flakeproof.amplifying.search import search
+from flakeproof.amplify.records import Batch, Factor, Found, Kind, Setting
+from flakeproof.amplify.search import search
 
 Level = tuple[str, str]
 

@@ -15,11 +15,11 @@ from scipy import stats as scipy_stats  # type: ignore[import-untyped]
 from tests.quality import alike
 from tests.quality.claims import Row, percent
 
-from flakeproof.cli.comparing import arm_spec
-from flakeproof.comparing import conduct_comparison
-from flakeproof.comparison.model import Arm, ComparisonSpec
-from flakeproof.comparison.summary import ComparisonSummary
-from flakeproof.comparison.verdict import FixVerdict
+from flakeproof.compare.command import arm_spec
+from flakeproof.compare.recorded_comparison import conduct_comparison
+from flakeproof.compare.records import Arm, ComparisonSpec
+from flakeproof.compare.summary import ComparisonSummary
+from flakeproof.compare.verdict import FixVerdict
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.store.folder import Store
 

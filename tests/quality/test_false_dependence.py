@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from flakeproof.dependence import LEVEL, examine
 from flakeproof.events import AnyEvent, RunEnded, RunStarted, TrialFailed, TrialsPassed
-from flakeproof.history import History
 from flakeproof.model import CallableTarget, Failure, Isolation, Outcome, RunSpec
+from flakeproof.results.dependence import LEVEL, examine
+from flakeproof.results.history import History
 
 RUNS = 500
 TOLERATED = 15

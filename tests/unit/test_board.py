@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from flakeproof_worker import board
+from flakeproof_worker.shared import board
 
 
 def test_both_sides_see_what_is_in_flight() -> None:

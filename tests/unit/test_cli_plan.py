@@ -2,8 +2,8 @@
 
 import pytest
 
-from flakeproof.cli.plan_text import answer
 from flakeproof.errors import UsageError
+from flakeproof.run.plan_report import answer
 
 
 def _answer(

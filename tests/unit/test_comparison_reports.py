@@ -2,7 +2,8 @@
 
 import pytest
 
-from flakeproof.comparison.events import (
+from flakeproof.compare import report as lines
+from flakeproof.compare.events import (
     AnyComparisonEvent,
     ComparisonEnded,
     ComparisonProgressed,
@@ -11,13 +12,12 @@ from flakeproof.comparison.events import (
     PairsClean,
     Side,
 )
-from flakeproof.comparison.history import ComparisonHistory
-from flakeproof.comparison.model import Arm, ComparisonSpec
-from flakeproof.comparison.summary import summarize_comparison
+from flakeproof.compare.history import ComparisonHistory
+from flakeproof.compare.records import Arm, ComparisonSpec
+from flakeproof.compare.summary import summarize_comparison
 from flakeproof.events import TrialFailed
-from flakeproof.history import History
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
-from flakeproof.reports import comparison as lines
+from flakeproof.results.history import History
 
 PASS, FAIL = Side(passed=1), Side(failed=1, signatures={"s": 1})
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from flakeproof import config
 from flakeproof.errors import UsageError
 from flakeproof.model import RunSpec
-from flakeproof.runspec import build
+from flakeproof.settings import load
+from flakeproof.settings.build_spec import build
 from flakeproof.store.folder import store_of
 from flakeproof.targets.resolve import resolve
 
@@ -17,7 +17,7 @@ def _spec(
     folder: Path, asked: dict[str, Any], environment: dict[str, str], project: str, target: str = "pkg.mod:function"
 ) -> RunSpec:
     (folder / "pyproject.toml").write_text(f"[tool.flakeproof]\n{project}\n")
-    return build(target, config.load(asked, environment, folder), {}, folder)
+    return build(target, load.load(asked, environment, folder), {}, folder)
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_a_run_inside_of_a_trial_leaves_the_reports_of_the_run_around_it_alone(t
     """They are still to be written."""
     environment = {"FLAKEPROOF_JSON": "run.json", "FLAKEPROOF_JUNIT_XML": "run.xml", "FLAKEPROOF_MARKDOWN": "run.md"}
 
-    assert {"json", "junit-xml", "markdown"} == config.load({}, environment, tmp_path).values.keys()
-    assert not config.load({}, {**environment, "FLAKEPROOF_TRIAL": "3"}, tmp_path).values
+    assert {"json", "junit-xml", "markdown"} == load.load({}, environment, tmp_path).values.keys()
+    assert not load.load({}, {**environment, "FLAKEPROOF_TRIAL": "3"}, tmp_path).values
 
 
 def test_paths_in_the_project_belong_to_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,8 +186,8 @@ def test_paths_in_the_project_belong_to_the_project(tmp_path: Path, monkeypatch:
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner)
 
-    assert tmp_path / "records" == store_of(config.load({}, {}, inner)).root
-    assert inner / "here" == store_of(config.load({"store": "here"}, {}, inner)).root
+    assert tmp_path / "records" == store_of(load.load({}, {}, inner)).root
+    assert inner / "here" == store_of(load.load({"store": "here"}, {}, inner)).root
 
 
 @pytest.mark.parametrize(

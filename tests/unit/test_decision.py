@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 
-from flakeproof.decision import find
 from flakeproof.errors import ExitCode
 from flakeproof.events import ItemsCollected, TrialFailed, TrialsPassed
-from flakeproof.history import History
 from flakeproof.model import Answer, Failure, ItemOutcome, Outcome, Question
-from flakeproof.verdict import exit_code_of_answer
+from flakeproof.results.history import History
+from flakeproof.results.question import find
+from flakeproof.results.verdict import exit_code_of_answer
 
 QUESTION = Question(rate=0.02, error=0.05)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from flakeproof.delay_search import PAUSES, Pause, Place, Probed, search
+from flakeproof.line_search.strategy import PAUSES, Pause, Place, Probed, search
 
 PLACES = [Place("m.py", 10 * number, f"f{number // 5}", 1.0 + number % 3, 1 + number % 2) for number in range(30)]
 Rate = Callable[[set[Place], float], tuple[float, str]]

@@ -6,8 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from flakeproof import places
-from flakeproof.dependence import Aspect, Dependence, examine
 from flakeproof.events import (
     AnyEvent,
     AnyRecord,
@@ -18,15 +16,17 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.history import History
 from flakeproof.model import Answer, CallableTarget, Failure, Isolation, Outcome, Question, RunSpec
-from flakeproof.places import Places
-from flakeproof.reports import lines, markdown
-from flakeproof.reports.junit import render
+from flakeproof.results import failure_positions
+from flakeproof.results.dependence import Aspect, Dependence, examine
+from flakeproof.results.failure_positions import Places
+from flakeproof.results.history import History
+from flakeproof.results.summary import Summary, summarize
+from flakeproof.run import markdown, report
+from flakeproof.run.junit import render
 from flakeproof.stats.proportion import clopper_pearson
 from flakeproof.stats.sequential import robbins
 from flakeproof.store.log import LogWriter, read_events
-from flakeproof.summary import Summary, summarize
 
 _TARGET = CallableTarget(name="t", module="m", attribute="a", python="p", folder="f")
 SPREAD = [30, 75, 130, 180, 225, 260, 310, 340, 365, 390]
@@ -79,7 +79,7 @@ def p_values(found: Dependence | None) -> dict[Aspect, float]:
 
 def shown(summary: Summary) -> list[str]:
     """The results block."""
-    return list(lines.results(summary))
+    return list(report.results(summary))
 
 
 def test_failures_that_cluster_in_a_process() -> None:
@@ -236,8 +236,8 @@ def test_a_log_tells_what_was_seen_live(by_process: list[int], tmp_path: Path) -
 
 def test_places_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lowest numbers are kept, whatever their order, and the first processes with all of theirs."""
-    monkeypatch.setattr(places, "FAILURES_KEPT", 5)
-    monkeypatch.setattr(places, "PROCESSES_KEPT", 2)
+    monkeypatch.setattr(failure_positions, "FAILURES_KEPT", 5)
+    monkeypatch.setattr(failure_positions, "PROCESSES_KEPT", 2)
     numbers = list(range(10, 110, 10))
     for seed in range(5):
         random.Random(seed).shuffle(numbers)
@@ -253,7 +253,7 @@ def test_places_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_many_failures_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order is tested as far as all of them are known."""
-    monkeypatch.setattr(places, "FAILURES_KEPT", 8)
+    monkeypatch.setattr(failure_positions, "FAILURES_KEPT", 8)
     found = examine(history_of(*events_of([10], [*SPREAD[:7], 340, 341, 342], 400)))
     assert found is not None
     assert not found.dependent
@@ -312,7 +312,7 @@ def test_an_answer_that_clustered_trials_do_not_bear_is_taken_back(
     assert summary.finding is not None
     assert (summary.finding.answer, summary.finding.taken_back) == (answer, taken_back)
     assert summary.exit_code == (1 if answer is Answer.ABOVE else 4)
-    assert ("the tests depend on each other, and the evidence" in lines.closing(summary)) is taken_back
+    assert ("the tests depend on each other, and the evidence" in report.closing(summary)) is taken_back
 
 
 def test_each_kind_of_failure_has_a_rate_of_its_own() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flakeproof_worker.durations import quantile, sketch
+from flakeproof_worker.shared.durations import quantile, sketch
 
 NANOSECONDS = st.lists(st.integers(1, 10**13), min_size=1, max_size=200)
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from flakeproof.diagnose import signature
-from flakeproof.diagnose.output import Finding, find, last_line
+from flakeproof.failures import signature
+from flakeproof.failures.command_output import Finding, find, last_line
 
 GO = """\
 starting the server

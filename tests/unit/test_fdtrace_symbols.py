@@ -2,8 +2,8 @@
 
 import pytest
 
+from flakeproof.fdtrace.descriptor_names import in_words
 from flakeproof.fdtrace.frames import Frame
-from flakeproof.fdtrace.naming import in_words
 from flakeproof.fdtrace.symbols import Place, _blocks, _place
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flakeproof.cli.fdtracing import exit_code
 from flakeproof.errors import CannotRunError, ExitCode
-from flakeproof.fdtrace import lines
+from flakeproof.fdtrace import report
+from flakeproof.fdtrace.command import exit_code
 from flakeproof.fdtrace.trace import judge
 from flakeproof.fdtrace.tracer import Recording
 
@@ -36,7 +36,7 @@ def test_a_record_that_is_cut_off_proves_nothing(tmp_path: Path) -> None:
     assert (whole.complete, whole.exit_status, exit_code(whole)) == (True, 0, ExitCode.GOOD)
     assert (cut_off.complete, cut_off.exit_status, exit_code(cut_off)) == (False, None, ExitCode.INCONCLUSIVE)
     assert "not complete" in cut_off.remarks[0]
-    assert "not to the end" in lines.closing(cut_off)
+    assert "not to the end" in report.closing(cut_off)
     assert exit_code(found) == ExitCode.FAILURES
 
 
@@ -45,8 +45,8 @@ def test_like_findings_are_counted(tmp_path: Path) -> None:
     trace = judge(written(tmp_path, START + TWICE * 10 + END), "p", DONE)
 
     assert [finding.count for finding in trace.findings] == [10]
-    assert lines.closing(trace) == "10 descriptors were mishandled in 1 place"
-    told = list(lines.results(trace))
+    assert report.closing(trace) == "10 descriptors were mishandled in 1 place"
+    told = list(report.results(trace))
     assert "FINDING #1: double close (certain, 10 times): descriptor 3 (/a)" in told
     assert "    closed again:   close in second [/p]: EBADF, nobody was hurt this time" in told
 

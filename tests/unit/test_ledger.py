@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flakeproof.engine.ledger import Account, Pool
+from flakeproof.engine.leases import Account, Pool
 
 
 @settings(deadline=None)

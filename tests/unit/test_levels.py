@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tests.planted.amplifiable import CASES
 
-from flakeproof import config, runspec
-from flakeproof.amplifying.levels import FACTORS, Level, factors_of, levels_for, values_of, words_of
-from flakeproof.amplifying.model import PLAIN, Setting
+from flakeproof.amplify.levels import FACTORS, Level, factors_of, levels_for, values_of, words_of
+from flakeproof.amplify.records import PLAIN, Setting
 from flakeproof.model import RunSpec
+from flakeproof.settings import build_spec, load
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
 
@@ -19,7 +19,7 @@ CORES = len(os.sched_getaffinity(0))
 
 def spec_of(wanted: str | CommandLine | PytestLine, **asked: str) -> RunSpec:
     """How it would be run."""
-    return runspec.build(wanted, config.load(asked, {}, Path.cwd()), {}, Path.cwd())
+    return build_spec.build(wanted, load.load(asked, {}, Path.cwd()), {}, Path.cwd())
 
 
 def factors(spec: RunSpec, items: int = 0) -> dict[str, tuple[str, ...]]:

@@ -5,12 +5,12 @@ import io
 import pytest
 
 from flakeproof.events import Progressed, RunEnded, RunStarted, TrialFailed, TrialSkipped, TrialsPassed
-from flakeproof.history import History
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
-from flakeproof.reports import lines
 from flakeproof.reports.details import excerpt
 from flakeproof.reports.terminal import wants_colour, wants_live
-from flakeproof.summary import Summary, summarize
+from flakeproof.results.history import History
+from flakeproof.results.summary import Summary, summarize
+from flakeproof.run import report
 
 _TARGET = CallableTarget(name="t", module="m", attribute="a", python="p", folder="f")
 _MESSAGE = "write failed (local=127.0.0.1:52568, remote=127.0.0.1:46631): [Errno 9] Bad file descriptor"
@@ -58,7 +58,7 @@ def test_progress_has_the_form_of_the_kit() -> None:
     """Count, share, failures, speed, time left."""
     event = Progressed(completed=1000, failed=2, planned=10000, elapsed=8.0, planned_duration=None)
 
-    assert lines.progress(event) == (
+    assert report.progress(event) == (
         "Progress: 1000/10000 completed (10.0%), 2 failures, 125 tests/sec, ~1m12s remaining"
     )
 
@@ -82,19 +82,19 @@ def test_progress_at_the_edges(completed: int, failed: int, planned: int | None,
     """Neither the share nor the speed is rounded to what it is not."""
     event = Progressed(completed=completed, failed=failed, planned=planned, elapsed=elapsed, planned_duration=None)
 
-    assert shown == lines.progress(event)
+    assert shown == report.progress(event)
 
 
 def test_a_failure_has_the_form_of_the_kit() -> None:
     """Number, test, message."""
-    assert lines.failure(1, _failure()) == f"FAILURE #1 on test 342: {_MESSAGE}"
+    assert report.failure(1, _failure()) == f"FAILURE #1 on test 342: {_MESSAGE}"
 
 
 def test_results_have_the_form_of_the_kit() -> None:
     """The block, with an interval for the rate, and how to see the failure again."""
     summary = _summary(9823, 177)
 
-    assert list(lines.results(summary)) == [
+    assert list(report.results(summary)) == [
         "=== Stress Test Results ===",
         "Total tests: 10000",
         "Passed: 9823 (98.23%)",
@@ -109,7 +109,7 @@ def test_results_have_the_form_of_the_kit() -> None:
         "      first on test 1 (seed 1)",
         "      again: flakeproof replay 20260101-000000-1 1",
     ]
-    assert lines.closing(summary) == "Stress test detected 177 failures out of 10000 runs (1.77% failure rate)"
+    assert report.closing(summary) == "Stress test detected 177 failures out of 10000 runs (1.77% failure rate)"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_results_have_the_form_of_the_kit() -> None:
 )
 def test_the_closing_line_says_what_was_proven(summary: Summary, closing: str) -> None:
     """Only a run that fulfilled its plan has passed; the rate is among the tests that have decided."""
-    assert closing == lines.closing(summary)
+    assert closing == report.closing(summary)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_closing_line_says_what_was_proven(summary: Summary, closing: str) -
 )
 def test_a_rate_comes_with_its_interval(summary: Summary, shown: str) -> None:
     """One that fits how the run ended."""
-    assert shown in list(lines.results(summary))
+    assert shown in list(report.results(summary))
 
 
 def test_a_store_elsewhere_is_part_of_the_command() -> None:
@@ -157,7 +157,7 @@ def test_a_store_elsewhere_is_part_of_the_command() -> None:
         **{name: getattr(summary, name) for name in summary.__struct_fields__} | {"folder": "/a b/runs/x"}
     )
 
-    assert "      again: flakeproof replay '/a b/runs/x' 1" in list(lines.results(elsewhere))
+    assert "      again: flakeproof replay '/a b/runs/x' 1" in list(report.results(elsewhere))
 
 
 def test_stacks_are_shown_once_and_only_the_users() -> None:

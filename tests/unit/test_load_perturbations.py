@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flakeproof.model import Freeze, Load
-from flakeproof.perturbing.kinds import KINDS
-from flakeproof_worker.perturb import cgroups, trees
+from flakeproof.perturbations.registry import KINDS
 from flakeproof_worker.perturb.freeze import Pause, pauses
+from flakeproof_worker.system import cgroups, process_tree
 
 
 @pytest.mark.parametrize(
@@ -89,26 +89,26 @@ def test_a_tree_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             assert process.stdout is not None
             process.stdout.readline()
-            (child,) = trees.below(process.pid)
-            assert process.pid in trees.children(os.getpid())
-            assert trees._children_by_parent(process.pid) == [child]
-            before = trees.used_ns(child)
-            _until(lambda: trees.used_ns(child) > before)
+            (child,) = process_tree.below(process.pid)
+            assert process.pid in process_tree.children(os.getpid())
+            assert process_tree._children_by_parent(process.pid) == [child]
+            before = process_tree.used_ns(child)
+            _until(lambda: process_tree.used_ns(child) > before)
 
-            stopped = trees.Stopped()
+            stopped = process_tree.Stopped()
             for pid in (process.pid, child):
                 stopped.stop(pid)
-            _until(lambda: trees.is_stopped(child))
-            others = trees.Stopped()
+            _until(lambda: process_tree.is_stopped(child))
+            others = process_tree.Stopped()
             others.stop(child)
             assert not others  # it stood still before: that is not ours to undo
             stopped.let_go_on()
-            _until(lambda: not trees.is_stopped(child))
+            _until(lambda: not process_tree.is_stopped(child))
         finally:
-            for pid in (*trees.below(process.pid), process.pid):
+            for pid in (*process_tree.below(process.pid), process.pid):
                 os.kill(pid, 9)
-    assert trees.children(process.pid) == []
-    assert trees.used_ns(process.pid) == 0
+    assert process_tree.children(process.pid) == []
+    assert process_tree.used_ns(process.pid) == 0
 
 
 def _until(condition: object, seconds: float = 20.0) -> None:

@@ -1,7 +1,7 @@
 """A trial that hangs is mentioned while it runs, once, and only when it is far beyond the usual."""
 
-from flakeproof.engine.overdue import Overdue
-from flakeproof_worker.durations import sketch
+from flakeproof.engine.slow_trials import Overdue
+from flakeproof_worker.shared.durations import sketch
 
 SECOND = 1_000_000_000
 

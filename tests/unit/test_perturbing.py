@@ -8,8 +8,8 @@ from tests.unit.test_config import _spec as spec_of
 
 from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, Delay, Isolation, Perturbations
-from flakeproof.perturbing.asked import Surroundings, perturbations_of
-from flakeproof.perturbing.delays import delays_in, parse_delays, written
+from flakeproof.perturbations.delay import delays_in, parse_delays, written
+from flakeproof.perturbations.resolve import Surroundings, perturbations_of
 from flakeproof.targets.command import CommandLine
 
 CODE = '''\
@@ -119,6 +119,6 @@ def _perturbations(folder: Path, delay: str) -> Perturbations:
     target = CallableTarget(
         name="pkg.mod:main", python=sys.executable, folder=str(folder), module="pkg.mod", attribute="main"
     )
-    from flakeproof.config import load
+    from flakeproof.settings.load import load
 
     return perturbations_of(load({"delay": delay}, {}, folder), Surroundings(target, Isolation.SHARED)).perturbations

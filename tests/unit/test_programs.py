@@ -5,7 +5,7 @@ import struct
 import sys
 from pathlib import Path
 
-from flakeproof.perturbing import programs
+from flakeproof.perturbations import programs
 
 
 def _elf(interpreter: bool) -> bytes:

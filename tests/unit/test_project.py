@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from flakeproof import config
-from flakeproof.defaults import DEFAULTS
 from flakeproof.errors import UsageError
 from flakeproof.model import RunSpec
-from flakeproof.presets import PRESETS
-from flakeproof.runspec import build, names_of
+from flakeproof.settings import load
+from flakeproof.settings.build_spec import build, names_of
+from flakeproof.settings.defaults import DEFAULTS
+from flakeproof.settings.presets import PRESETS
 from flakeproof.store.folder import KEPT_RUNS
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
@@ -25,9 +25,9 @@ def _load(
     asked: dict[str, Any] | None = None,
     environment: dict[str, str] | None = None,
     target: str = "pkg.mod:function",
-) -> config.Config:
+) -> load.Config:
     (folder / "pyproject.toml").write_text(project)
-    return config.load(asked or {}, environment or {}, folder, targets=[target])
+    return load.load(asked or {}, environment or {}, folder, targets=[target])
 
 
 def _spec(folder: Path, project: str, asked: dict[str, Any], environment: dict[str, str] | None = None) -> RunSpec:
@@ -107,9 +107,9 @@ def test_an_override_is_for_all_that_is_run_or_for_nothing(tmp_path: Path) -> No
     """Of several targets one alone cannot have a setting of its own; a command has the name that one would type."""
     (tmp_path / "pyproject.toml").write_text("[[tool.flakeproof.overrides]]\ntest = 'a*'\ntimeout = 1\n")
 
-    assert config.load({}, {}, tmp_path, targets=["ab", "ac"]).get("timeout") == 1
-    assert config.load({}, {}, tmp_path, targets=["ab", "bc"]).get("timeout") is None
-    assert config.load({}, {}, tmp_path, targets=names_of(CommandLine(["a b", "c"]))).get("timeout") is None
+    assert load.load({}, {}, tmp_path, targets=["ab", "ac"]).get("timeout") == 1
+    assert load.load({}, {}, tmp_path, targets=["ab", "bc"]).get("timeout") is None
+    assert load.load({}, {}, tmp_path, targets=names_of(CommandLine(["a b", "c"]))).get("timeout") is None
     assert names_of(CommandLine(["./a b", "c"])) == ["'./a b' c"]
     assert names_of(CommandLine(["a | b"], shell=True)) == ["a | b"]
     assert names_of(PytestLine(["tests/a.py", "b"], ["-k", "c"])) == ["tests/a.py", "b"]
@@ -212,7 +212,7 @@ def test_the_defaults_that_are_told_are_those_that_hold(tmp_path: Path) -> None:
     """Each setting has one."""
     spec = _spec(tmp_path, "", {})
 
-    assert set(DEFAULTS) == set(config.NAMES)
+    assert set(DEFAULTS) == set(load.NAMES)
     assert spec.preset == DEFAULTS["preset"] == next(iter(PRESETS))
     assert (spec.timeout, spec.grace) == (parse_duration(DEFAULTS["timeout"]), parse_duration(DEFAULTS["grace"]))
     assert str(KEPT_RUNS) == DEFAULTS["keep-runs"]

@@ -11,11 +11,11 @@ from flakeproof.cli.config import config
 from flakeproof.cli.diagnose import diagnose
 from flakeproof.cli.gate import gate
 from flakeproof.cli.isolate import isolate
-from flakeproof.cli.provoking import PROVOKING
+from flakeproof.cli.perturbation_options import PROVOKING
 from flakeproof.cli.run import run
 from flakeproof.cli.verify import verify
 from flakeproof.model import Perturbations
-from flakeproof.perturbing.kinds import KINDS
+from flakeproof.perturbations.registry import KINDS
 
 _NAMES = {*(name.replace("-", "_") for name in KINDS), "best_effort"}
 

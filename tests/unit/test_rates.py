@@ -1,7 +1,7 @@
 """A rate is never shown without its interval, nor that without method and confidence."""
 
 from flakeproof.reports.rates import by, highest, rate_with_interval
-from flakeproof.summary import RateInterval
+from flakeproof.results.summary import RateInterval
 
 
 def interval(low: float, high: float, method: str) -> RateInterval:

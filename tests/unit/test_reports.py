@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from flakeproof.events import AnyRecord, ItemsCollected, RunEnded, RunStarted, TrialFailed, TrialLost, TrialsPassed
 from flakeproof.events import TrialSkipped as Skipped
-from flakeproof.history import History
 from flakeproof.model import CallableTarget, Failure, ItemOutcome, Outcome, RunSpec
-from flakeproof.reports import github, markdown
-from flakeproof.reports.junit import render
-from flakeproof.summary import Summary, summarize
+from flakeproof.results.history import History
+from flakeproof.results.summary import Summary, summarize
+from flakeproof.run import github_annotations, markdown
+from flakeproof.run.junit import render
 
 _RERUN = (["type"], ["message"], ["stackTrace", "system-out", "system-err"])
 _RESULT: tuple[list[str], list[str], list[str]] = ([], ["type", "message"], [])
@@ -321,7 +321,7 @@ def test_github_marks_the_line_that_failed(tmp_path: Path) -> None:
     failure = Failure(
         **{**_fields(failed(3)), "message": "OSError: 50%\r\nlost: a, b", "details": {"exception": exception}}
     )
-    (line,) = github.annotations(
+    (line,) = github_annotations.annotations(
         summary_of(passed(9), TrialFailed(number=1, failure=failure)), {"GITHUB_WORKSPACE": str(tmp_path)}
     )
 
@@ -335,7 +335,7 @@ def test_github_marks_the_line_that_failed(tmp_path: Path) -> None:
 def test_github_gets_no_more_annotations_than_it_shows() -> None:
     """Ten; without a place where none is known."""
     events = [TrialFailed(number=trial, failure=failed(trial, f"Kind{trial}")) for trial in range(1, 13)]
-    found = list(github.annotations(summary_of(*events), {"GITHUB_WORKSPACE": "/nowhere"}))
+    found = list(github_annotations.annotations(summary_of(*events), {"GITHUB_WORKSPACE": "/nowhere"}))
 
     assert len(found) == 10
     assert all(line.startswith("::error title=pkg.mod%3Afunction is broken::Kind") for line in found)
@@ -352,7 +352,7 @@ def test_github_gets_no_more_annotations_than_it_shows() -> None:
 )
 def test_github_is_told_by_its_own_steps_only(environment: dict[str, str], wanted: bool) -> None:
     """Not by a run inside of a trial, whose failures may be meant."""
-    assert wanted == github.is_wanted(environment)
+    assert wanted == github_annotations.is_wanted(environment)
 
 
 def test_the_job_summary_is_appended_to_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -360,16 +360,16 @@ def test_the_job_summary_is_appended_to_as_far_as_it_goes(tmp_path: Path) -> Non
     path = tmp_path / "summary.md"
     environment = {"GITHUB_STEP_SUMMARY": str(path)}
 
-    assert github.append_summary(b"one", {}) is None
-    assert github.append_summary(b"one", environment) is None
-    assert github.append_summary(b"two", environment) is None
+    assert github_annotations.append_summary(b"one", {}) is None
+    assert github_annotations.append_summary(b"one", environment) is None
+    assert github_annotations.append_summary(b"two", environment) is None
     assert path.read_bytes() == b"one\ntwo\n"
     assert (
-        github.append_summary(bytes(1024 * 1024 - 8), environment)
+        github_annotations.append_summary(bytes(1024 * 1024 - 8), environment)
         == "8 of the 1,048,576 bytes that GitHub takes are used"
     )
     assert path.read_bytes() == b"one\ntwo\n"
-    assert github.append_summary(b"one", {"GITHUB_STEP_SUMMARY": str(tmp_path)}) == "Is a directory"
+    assert github_annotations.append_summary(b"one", {"GITHUB_STEP_SUMMARY": str(tmp_path)}) == "Is a directory"
 
 
 def _fields(failure: Failure) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flakeproof_worker.seeds import BLOCK, LIMIT, seeds_of, trial_seed
+from flakeproof_worker.shared.seeds import BLOCK, LIMIT, seeds_of, trial_seed
 
 
 @settings(deadline=None)

@@ -5,10 +5,10 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
 from flakeproof.events import AnyRecord, RunEnded, RunStarted, Sighted, TrialFailed, TrialLeaked, TrialsPassed
-from flakeproof.history import History
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec, Sanitize, Seen, SeenPart, SeenPlace, Sight
-from flakeproof.reports import lines, markdown
-from flakeproof.summary import Summary, summarize
+from flakeproof.results.history import History
+from flakeproof.results.summary import Summary, summarize
+from flakeproof.run import markdown, report
 
 _PLACE = SeenPlace(file="/p/server.py", line=88, function="Server._guard")
 
@@ -95,8 +95,8 @@ def test_a_trial_that_leaks_has_passed() -> None:
     summary = _summary(*leaked, failures=0)
 
     assert (summary.passed, summary.outcomes) == (100, {"passed": 95, "leaked": 5})
-    assert "Leaked: 5 (5.00%, which passed and left something behind)" in list(lines.results(summary))
-    assert lines.closing(summary) == "100 tests passed, 5 of them left something behind"
+    assert "Leaked: 5 (5.00%, which passed and left something behind)" in list(report.results(summary))
+    assert report.closing(summary) == "100 tests passed, 5 of them left something behind"
 
 
 def test_markdown_lists_it() -> None:

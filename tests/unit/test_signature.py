@@ -2,7 +2,7 @@
 
 import pytest
 
-from flakeproof.diagnose.signature import normalised
+from flakeproof.failures.signature import normalised
 
 _ASSERTED = """assert '20261123-112405-9' == '20261123-112406-0'
 

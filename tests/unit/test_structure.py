@@ -65,27 +65,36 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
     assert outside == set()
 
 
+FEATURES = ("amplify", "compare", "diagnose", "fdtrace", "isolate", "run")
+
+
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
-        ("flakeproof/engine", ["cli", "reports", "store", "summary", "verdict", "history", "session", "api"]),
-        ("flakeproof/engine", [f"comparison.{name}" for name in ("history", "verdict", "referee", "summary")]),
-        ("flakeproof/comparison", ["cli", "engine", "reports", "store", "session", "comparing", "targets"]),
-        ("flakeproof/store", ["cli", "reports", "engine"]),
-        ("flakeproof/reports", ["cli", "engine", "session", "api"]),
-        ("flakeproof/history", ["cli", "engine", "reports", "summary", "verdict"]),
-        ("flakeproof/verdict", ["cli", "engine", "reports", "summary", "history"]),
-        ("flakeproof/diagnose", ["cli", "engine", "reports"]),
-        ("flakeproof/diagnosing", ["cli", "reports"]),
-        ("flakeproof/diagnosing/rules", ["engine", "session", "store", "diagnosing.laboratory", "diagnosing.conduct"]),
+        ("flakeproof/engine", [*FEATURES, "cli", "reports", "store", "results", "api"]),
+        ("flakeproof/store", [*FEATURES, "cli", "reports", "engine"]),
+        ("flakeproof/results", [*FEATURES, "cli", "engine", "reports", "store"]),
+        ("flakeproof/results/verdict", ["results"]),
+        ("flakeproof/failures", [*FEATURES, "cli", "engine", "reports", "results"]),
+        ("flakeproof/targets", [*FEATURES, "cli", "engine", "reports"]),
+        ("flakeproof/scenarios", [*FEATURES, "cli", "engine", "reports"]),
+        ("flakeproof/perturbations", [*FEATURES, "cli", "engine", "reports"]),
+        ("flakeproof/line_search", [*FEATURES, "cli", "reports"]),
         *(
-            (f"flakeproof/amplifying/{name}", ["cli", "engine", "reports", "store", "session", "runspec", "clock"])
-            for name in ("bench", "confirming", "design", "effects", "evidence", "flake", "proven", "racing", "search")
+            (f"flakeproof/compare/{name}", ["cli", "engine", "reports", "run", "store", "targets"])
+            for name in ("events", "history", "records", "referee", "revisions", "summary", "verdict")
         ),
-        ("flakeproof/targets", ["cli", "engine", "reports"]),
-        ("flakeproof/scenarios", ["cli", "engine", "reports"]),
-        ("flakeproof/fdtrace", ["cli", "engine", "reports", "store", "session", "runspec", "targets"]),
-        ("flakeproof/revisions", ["cli", "engine", "reports", "store", "session", "runspec", "targets"]),
+        *(
+            (f"flakeproof/diagnose/{name}", ["cli", "engine", "reports", "run", "store"])
+            for name in ("decision", "rules")
+        ),
+        *(
+            (f"flakeproof/amplify/{name}", ["cli", "engine", "reports", "run", "settings", "store", "clock"])
+            for name in (
+                *("budgeted_runs", "confirmation", "design", "effects", "masking", "proven", "race"),
+                *("rate_model", "search"),
+            )
+        ),
     ],
 )
 def test_imports_point_one_way(folder: str, forbidden: list[str]) -> None:

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from flakeproof.comparison.events import PairEnded
-from flakeproof.engine.turns import Turns
+from flakeproof.compare.events import PairEnded
+from flakeproof.compare.turns import Turns
 from flakeproof.events import AnyEvent, TrialFailed, TrialLost, TrialsPassed
 from flakeproof.model import Failure, Outcome
 

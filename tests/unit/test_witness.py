@@ -34,7 +34,7 @@ def seen(folder: Path) -> list[dict[str, Any]]:
     (folder / "theirs.py").write_text(CODE)
     script = (
         "import sys, theirs\n"
-        "from flakeproof_worker.witness import Witness\n"
+        "from flakeproof_worker.call_recorder import Witness\n"
         "with Witness(sys.argv[1], 7):\n"
         "    theirs.look(sys.argv[1] + '/file')\n"
         "theirs.draw()\n"

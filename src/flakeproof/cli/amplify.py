@@ -7,7 +7,7 @@ import typer
 
 from flakeproof.cli import options
 from flakeproof.cli.diagnose import TARGETING
-from flakeproof.cli.provoking import PROVOKING
+from flakeproof.cli.perturbation_options import PROVOKING
 from flakeproof.cli.run import run
 
 Budget = Annotated[
@@ -80,7 +80,7 @@ def amplify(**given: Any) -> None:
     Exit status: 1 it was made to fail, or fails as it is; 0 nothing raised the rate above none; 4 no time to tell;
     2 usage, 3 could not run, 5 nothing to run, 130 and 143 interrupted.
     """
-    from flakeproof.cli.amplifying import amplify_target
+    from flakeproof.amplify.command import amplify_target
 
     raise typer.Exit(amplify_target(given))
 

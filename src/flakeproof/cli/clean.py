@@ -13,6 +13,6 @@ def clean(
     store: options.StoreFolder = None,
 ) -> None:
     """Remove the records of runs: tell what and how much, then do it."""
-    from flakeproof.cli.cleaning import clean_store
+    from flakeproof.cli.clean_store import clean_store
 
     raise typer.Exit(clean_store(keep, dry_run=dry_run, store=store))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from flakeproof.cli import options
-from flakeproof.cli.provoking import provocable
+from flakeproof.cli.perturbation_options import provocable
 
 
 @provocable
@@ -66,7 +66,7 @@ def config(
     """
     given = dict(locals())
     given |= given.pop("provoking")
-    from flakeproof.cli.configuring import show_settings
+    from flakeproof.cli.show_settings import show_settings
 
     for name in ("target", "json"):
         given.pop(name)

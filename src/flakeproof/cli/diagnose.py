@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from flakeproof.cli import options
-from flakeproof.cli.provoking import PROVOKING
+from flakeproof.cli.perturbation_options import PROVOKING
 from flakeproof.cli.run import run
 
 TARGETING = (
@@ -39,7 +39,7 @@ def diagnose(**given: Any) -> None:
     Exit status: 0 nothing failed and nothing was found, 1 a cause is supported, 4 it fails or something was found, and
     no cause is known; 2 usage, 3 could not run, 5 nothing to run, 130 and 143 interrupted.
     """
-    from flakeproof.cli.diagnosing import diagnose_target
+    from flakeproof.diagnose.command import diagnose_target
 
     raise typer.Exit(diagnose_target(given))
 

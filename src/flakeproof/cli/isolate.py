@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from flakeproof.cli import options
-from flakeproof.cli.provoking import provocable
+from flakeproof.cli.perturbation_options import provocable
 
 _HOW_MUCH, _TESTS = "How much", "Tests of pytest"
 
@@ -75,7 +75,7 @@ def isolate(
     Exit status: 1 found, or it fails alone; 4 not reproduced or not found; 2 usage, 3 could not run, 5 nothing to run,
     130 and 143 interrupted.
     """
-    from flakeproof.cli.isolating import isolate_victim
+    from flakeproof.isolate.command import isolate_victim
 
     given = {
         "pytest_args": pytest_args,

@@ -1,4 +1,4 @@
-"""Options that mean the same in every command. Values are read as text and parsed by `flakeproof.config`."""
+"""Options that mean the same in every command. Values are read as text and parsed by `flakeproof.settings.load`."""
 
 from typing import Annotated
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from flakeproof.cli import options
-from flakeproof.cli.provoking import provocable
+from flakeproof.cli.perturbation_options import provocable
 
 
 @provocable
@@ -68,6 +68,6 @@ def run(
     """
     given = dict(locals())
     given |= given.pop("provoking")
-    from flakeproof.cli.running import run_target
+    from flakeproof.run.command import run_target
 
     raise typer.Exit(run_target(given))

@@ -1,1 +1,1 @@
-"""From failures to causes."""
+"""Why a target is flaky: experiments, what they tell, and what follows."""

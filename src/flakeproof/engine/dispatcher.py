@@ -9,20 +9,20 @@ from typing import Any
 import msgspec
 
 from flakeproof.clock import monotonic_ns
-from flakeproof.engine import failures, messages
-from flakeproof.engine.collected import Collected
-from flakeproof.engine.drawn import with_drawn
-from flakeproof.engine.endings import event_of, status_text
-from flakeproof.engine.inquiry import Inquiry, Settlement
-from flakeproof.engine.ledger import Orders, Work
+from flakeproof.engine import failure_records, messages
+from flakeproof.engine.collected_items import Collected
+from flakeproof.engine.leases import Orders, Work
 from flakeproof.engine.leftovers import marker_of, reap_orphans
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
-from flakeproof.engine.overdue import Overdue
+from flakeproof.engine.perturbation_notes import with_drawn
 from flakeproof.engine.process import WorkerProcess
+from flakeproof.engine.process_endings import event_of, status_text
+from flakeproof.engine.question import Inquiry, Settlement
+from flakeproof.engine.slow_trials import Overdue
 from flakeproof.engine.stop import Stop
+from flakeproof.engine.time_limits import Watch
 from flakeproof.engine.unloadable import unloadable
-from flakeproof.engine.watch import Watch
 from flakeproof.errors import CannotRunError
 from flakeproof.events import (
     Answered,
@@ -38,8 +38,8 @@ from flakeproof.events import (
 )
 from flakeproof.model import CommandTarget, Failure, ItemOutcome, PytestTarget, RunSpec
 from flakeproof_worker.environment import RUN
-from flakeproof_worker.perturb.variables import of_process
-from flakeproof_worker.seeds import trial_seed
+from flakeproof_worker.shared.seeds import trial_seed
+from flakeproof_worker.shared.variables import of_process
 
 _TICK = 0.05
 """Seconds between two looks at the boards and the clock."""
@@ -292,7 +292,7 @@ class Dispatcher:
         remains = process.account.at_death(process.taken, set(flying))
         watch = self._watches.pop(process.number)
         output = process.output()
-        item = process.running_item if process.lane_kind == "passes" else ""
+        item = process.running_item if process.lane_kind == "pytest_passes" else ""
         self._count_fruitless(process)
         status = self._remove(process)
         if remains.passed:
@@ -303,7 +303,8 @@ class Dispatcher:
             seed = trial_seed(self._spec.seed, trial)
             if trial in watch.blamed:
                 self._died(
-                    process, failures.timed_out(trial, seed, process.number, watch.blamed[trial], output, item=item)
+                    process,
+                    failure_records.timed_out(trial, seed, process.number, watch.blamed[trial], output, item=item),
                 )
             elif watch.ending:
                 # It ran beside a trial that hung; it has no result and gets another chance, as does an unstarted one.
@@ -313,7 +314,8 @@ class Dispatcher:
                 code = status if status >= 0 else None
                 seconds = (now - flying[trial]) / 1e9
                 self._died(
-                    process, failures.crashed(trial, seed, process.number, seconds, number, code, output, item=item)
+                    process,
+                    failure_records.crashed(trial, seed, process.number, seconds, number, code, output, item=item),
                 )
         self._settle(process)
         self._work.put_back(process.place, put_back)
@@ -391,8 +393,8 @@ class Dispatcher:
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
-            failure = failures.from_report(message, seed, process.number, process.lane_kind)
-            further = failures.further(message, failure)
+            failure = failure_records.from_report(message, seed, process.number, process.lane_kind)
+            further = failure_records.further(message, failure)
             self._failure(process, failure, further, message.items, cut_short=message.cut_short)
             return
         self._ended += 1
@@ -455,7 +457,7 @@ class Dispatcher:
         """Look at every board and at the clock."""
         for process in self._processes.values():
             self._watches[process.number].look(process, now)
-            item = process.running_item if process.lane_kind == "passes" else ""
+            item = process.running_item if process.lane_kind == "pytest_passes" else ""
             for line in self._overdue.look(process.in_flight(), now, item):
                 self._emit(Noted(message=line))
             process.say_the_rest()

@@ -12,10 +12,10 @@ import flakeproof
 from flakeproof.clock import now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
-from flakeproof.engine.inquiry import Inquiry
-from flakeproof.engine.ledger import Pool
+from flakeproof.engine.leases import Pool
 from flakeproof.engine.leftovers import temporary_root
 from flakeproof.engine.project_files import difference, snapshot
+from flakeproof.engine.question import Inquiry
 from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.without_effect import without_effect

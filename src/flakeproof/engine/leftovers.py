@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flakeproof.errors import CannotRunError
-from flakeproof_worker import folders
 from flakeproof_worker.environment import RUN
-from flakeproof_worker.kernel import adopt_orphans
+from flakeproof_worker.system import folders
+from flakeproof_worker.system.prctl import adopt_orphans
 
 if TYPE_CHECKING:
     import psutil

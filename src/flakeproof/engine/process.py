@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 import flakeproof_worker
-from flakeproof.engine.ledger import Account, Block, Order
+from flakeproof.engine.leases import Account, Block, Order
 from flakeproof.engine.messages import WorkerMessage, decode
 from flakeproof.model import ItemOutcome
-from flakeproof_worker import board, stacks
-from flakeproof_worker.output import excerpt, nameless_file
 from flakeproof_worker.perturb import faketime
+from flakeproof_worker.shared import board, stacks
+from flakeproof_worker.shared.output import excerpt, nameless_file
 
 WORKER_FOLDER = Path(flakeproof_worker.__file__).parent
 _CHUNK = 1 << 18

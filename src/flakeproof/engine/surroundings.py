@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from flakeproof.engine.leftovers import nothing_left_running
 from flakeproof.engine.noise import noise
 from flakeproof.model import Load, Perturbations
-from flakeproof_worker.perturb import cgroups
+from flakeproof_worker.system import cgroups
 
 
 @contextmanager

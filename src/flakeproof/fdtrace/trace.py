@@ -7,9 +7,9 @@ from typing import IO, Any
 
 from flakeproof.errors import CannotRunError
 from flakeproof.fdtrace import record
+from flakeproof.fdtrace.conclusions import findings
 from flakeproof.fdtrace.findings import DescriptorTrace
 from flakeproof.fdtrace.ownership import Analysis
-from flakeproof.fdtrace.summing import findings
 from flakeproof.fdtrace.tracer import Recording
 from flakeproof.fdtrace.tracer import record as run_recorded
 from flakeproof.model import CommandTarget

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import flakeproof
-from flakeproof.amplifying.amplification import Amplification
-from flakeproof.reports import amplification as lines
-from flakeproof.reports.markdown import code
+from flakeproof.amplify import report as lines
+from flakeproof.amplify.amplification import Amplification
+from flakeproof.run.markdown import code
 from flakeproof.text import duration
 
 

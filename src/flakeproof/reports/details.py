@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flakeproof.diagnose.signature import own_frames
+from flakeproof.failures.signature import own_frames
 from flakeproof.model import Failure
 
 _EXCERPT = 40

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from flakeproof.config import Config
 from flakeproof.errors import UsageError
 from flakeproof.reports.document import STDOUT, Document
 from flakeproof.reports.json import to_json
-from flakeproof.summary import Summary
+from flakeproof.results.summary import Summary
+from flakeproof.settings.load import Config
 
 _TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown"}
 NAMES = tuple(_TITLES)
@@ -21,12 +21,12 @@ def of_run(summary: Summary) -> Renderers:
     """The documents about a run."""
 
     def junit() -> bytes:
-        from flakeproof.reports.junit import render  # imports a parser of XML
+        from flakeproof.run.junit import render
 
         return render(summary)
 
     def markdown() -> bytes:
-        from flakeproof.reports.markdown import render
+        from flakeproof.run.markdown import render
 
         return render(summary)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from flakeproof.summary import RateInterval
+from flakeproof.results.summary import RateInterval
 from flakeproof.text import lower, share, upper
 
 _METHODS = {

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flakeproof.clock import now
-from flakeproof.config import Config
 from flakeproof.errors import NothingToRunError, UsageError
+from flakeproof.settings.load import Config
 from flakeproof.store.log import LOG_NAME, PAIRS_NAME, SPEC_NAME
 
 NAME = ".flakeproof"

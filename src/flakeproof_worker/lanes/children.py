@@ -10,10 +10,11 @@ from enum import Enum
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from flakeproof_worker import board, folders
-from flakeproof_worker.duty import Duty
-from flakeproof_worker.output import Output, excerpt, nameless_file
-from flakeproof_worker.stacks import DUMP_SIGNAL, LAST_RESORT_SIGNAL, are_in
+from flakeproof_worker.shared import board
+from flakeproof_worker.shared.output import Output, excerpt, nameless_file
+from flakeproof_worker.shared.stacks import DUMP_SIGNAL, LAST_RESORT_SIGNAL, are_in
+from flakeproof_worker.system import folders
+from flakeproof_worker.trial_context import Duty
 
 if TYPE_CHECKING:
     from flakeproof_worker.perturb.freeze import Freezer
@@ -239,9 +240,9 @@ def _freezer(duty: Duty) -> "Freezer | None":
     asked = duty.perturbations.get("freeze")
     if not asked:
         return None
-    from flakeproof_worker import kernel
     from flakeproof_worker.perturb.freeze import Freezer
+    from flakeproof_worker.system import prctl
 
     # Killed with the coordinator, we could let nothing go on any more; we see that it has gone.
-    kernel.outlive_parent()
+    prctl.outlive_parent()
     return Freezer(asked)

@@ -7,13 +7,13 @@ import signal
 from contextlib import suppress
 from time import perf_counter_ns
 
-from flakeproof_worker import folders, kernel
-from flakeproof_worker.duty import Duty
 from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.lanes.spawn import spawn, spawn_with_few
-from flakeproof_worker.output import Output
 from flakeproof_worker.perturb.applied import clock_for, variables_for
+from flakeproof_worker.shared.output import Output
+from flakeproof_worker.system import folders, prctl
+from flakeproof_worker.trial_context import Duty
 
 _HASH_SEED = "PYTHONHASHSEED"
 _LARGEST_OUTPUT = 64 << 20
@@ -44,7 +44,7 @@ class _Commands(Children):
         self._failure = _pattern(target["failure"])
         self._ignore = _pattern(target["ignore"])
         # What a trial cuts loose becomes our child, so that it can be found when the trial ends.
-        self._adopts = kernel.adopt_orphans(True)
+        self._adopts = prctl.adopt_orphans(True)
         # A flakeproof inside of a trial numbers its own trials; their environment says that they are of another run.
         self._run = f"{RUN}={os.environ.get(RUN, '')}".encode()
         self._nameless: set[int] = set()

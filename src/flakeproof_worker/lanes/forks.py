@@ -5,15 +5,15 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from flakeproof_worker import folders, kernel
 from flakeproof_worker.current import RUNNING
-from flakeproof_worker.duty import Duty
-from flakeproof_worker.ending import end_at_once
 from flakeproof_worker.environment import SEED, TRIAL
-from flakeproof_worker.lanes.verdicts import Judged
-from flakeproof_worker.once import Once
-from flakeproof_worker.output import Output
+from flakeproof_worker.lanes.reported_children import Judged
 from flakeproof_worker.randomness import randomness_for
+from flakeproof_worker.shared.output import Output
+from flakeproof_worker.shared.process_exit import end_at_once
+from flakeproof_worker.single_trial import Once
+from flakeproof_worker.system import folders, prctl
+from flakeproof_worker.trial_context import Duty
 
 
 def run(duty: Duty) -> None:
@@ -52,7 +52,7 @@ class _Forks(Judged):
         duty = self.duty
         try:
             os.setsid()
-            kernel.die_with(parent)
+            prctl.die_with(parent)
             self.settle()
             verdict = self._keep_own(lane)
             duty.watch_forks()

@@ -4,12 +4,12 @@ import json
 import os
 import sys
 
-from flakeproof_worker import folders
-from flakeproof_worker.duty import Duty
 from flakeproof_worker.environment import SEED, TRIAL
+from flakeproof_worker.lanes.reported_children import Judged
 from flakeproof_worker.lanes.spawn import spawn
-from flakeproof_worker.lanes.verdicts import Judged
 from flakeproof_worker.perturb.applied import variables_for
+from flakeproof_worker.system import folders
+from flakeproof_worker.trial_context import Duty
 
 _HASH_SEED = "PYTHONHASHSEED"
 _VERDICT = 3

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flakeproof_worker.current import current_trial
-from flakeproof_worker.loaded import Loaded
+from flakeproof_worker.loaded_target import Loaded
 
 if TYPE_CHECKING:
     from flakeproof_worker.perturb.faketime import Faketime
@@ -47,7 +47,7 @@ def variables_for(asked: Mapping[str, Any], target: Mapping[str, Any]) -> Callab
     """From the seed of a trial to the variables of a program that is started for it, beside those of the target."""
     if not any(asked.get(name) for name in ("hash_seed", "timezones", "locales")):
         return lambda seed: {}
-    from flakeproof_worker.perturb.variables import of_trial
+    from flakeproof_worker.shared.variables import of_trial
 
     own = target["environment"]  # the user's, or what an experiment varies: it weighs more
     return lambda seed: {name: value for name, value in of_trial(asked, seed).items() if name not in own}
@@ -70,7 +70,7 @@ def _of_a_pass(asked: Mapping[str, Any]) -> bool:
 def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, together: int) -> list[Perturbation]:
     found: list[Perturbation] = []
     if asked.get("delays") or asked.get("records_places"):
-        from flakeproof_worker.perturb.own_code import OwnCode, folders_of
+        from flakeproof_worker.shared.own_code import OwnCode, folders_of
 
         own = OwnCode(folders_of(target))
         if asked["records_places"]:
@@ -87,7 +87,7 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
 
         found.append(Race())
     if len(asked.get("timezones") or ()) > 1:  # before the clock, for which midnight depends on it
-        from flakeproof_worker.perturb.zone import Zone
+        from flakeproof_worker.perturb.timezone import Zone
 
         found.append(Zone(asked))
     if asked.get("clock"):
@@ -95,15 +95,15 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
 
         found.append(Clock(asked["clock"]))
     if asked.get("gc"):
-        from flakeproof_worker.perturb.garbage import Garbage
+        from flakeproof_worker.perturb.garbage_collection import Garbage
 
         found.append(Garbage(asked["gc"]))
     if asked.get("max_fds"):
-        from flakeproof_worker.perturb.few_descriptors import FewDescriptors
+        from flakeproof_worker.perturb.max_fds import FewDescriptors
 
         found.append(FewDescriptors(asked["max_fds"] * together))
     if asked.get("network"):
-        from flakeproof_worker.perturb.offline import Offline
+        from flakeproof_worker.perturb.network import Offline
 
         found.append(Offline())
     return found

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flakeproof_worker.perturb.instants import shift, speed
 from flakeproof_worker.perturb.running import PerTrial
+from flakeproof_worker.shared.instants import shift, speed
 
 _time, _time_ns = time.time, time.time_ns
 _localtime, _gmtime, _ctime, _strftime = time.localtime, time.gmtime, time.ctime, time.strftime

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from flakeproof_worker import folders
+from flakeproof_worker.system import folders
 
 _RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 """Also that of IPv6, and one for each network (ip(7))."""
@@ -26,7 +26,7 @@ def confine(order: Mapping[str, Any]) -> list[str]:
     alone = asked.get("network") and order["target"]["kind"] == "command"  # Python is held up where it asks for more
     if not ports and not room and not alone:
         return []
-    from flakeproof_worker.perturb import namespace
+    from flakeproof_worker.system import namespace
 
     if ports or alone:
         namespace.enter_network_namespace()
@@ -40,7 +40,7 @@ def confine(order: Mapping[str, Any]) -> list[str]:
 
 
 def _rooms(order: Mapping[str, Any], size: int) -> list[str]:
-    from flakeproof_worker.perturb import namespace
+    from flakeproof_worker.system import namespace
 
     namespace.enter_mount_namespace()
     is_function = order["target"]["kind"] not in ("command", "pytest")

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from flakeproof_worker.perturb import instants
-from flakeproof_worker.perturb.variables import ZONE, zone_of
-from flakeproof_worker.perturb.zone import enter
+from flakeproof_worker.perturb.timezone import enter
+from flakeproof_worker.shared import instants
+from flakeproof_worker.shared.variables import ZONE, zone_of
 
 _NAME = "libfaketimeMT.so.1"
 """That for programs with threads."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flakeproof_worker.perturb.draws import generator
-from flakeproof_worker.perturb.trees import Stopped, below
+from flakeproof_worker.shared.draws import generator
+from flakeproof_worker.system.process_tree import Stopped, below
 
 _SOME = 0.5
 """Of pauses stop not the whole tree but each process of it, or not, as a coin falls: then the others get ahead."""

@@ -10,10 +10,10 @@ def take_place(order: Mapping[str, Any]) -> None:
     """Take the place that the coordinator's `order` asks for, while this process has but one thread."""
     asked = order["perturbations"]
     if asked.get("cpu_quota"):
-        from flakeproof_worker.perturb import quota
+        from flakeproof_worker.perturb import cpu_quota
 
         alone = order["isolation"] == "shared" and order["target"]["kind"] != "command"
-        quota.limit(asked["cpu_quota"], order["lanes"], alone=alone)  # its keeper shares none of the rest
+        cpu_quota.limit(asked["cpu_quota"], order["lanes"], alone=alone)  # its keeper shares none of the rest
     if asked.get("cpus"):
         pin(asked["cpus"])
     if asked.get("nice"):

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from flakeproof_worker.perturb import race_asyncio, race_sockets
-from flakeproof_worker.perturb.draws import Quick
 from flakeproof_worker.perturb.running import PerTrial
+from flakeproof_worker.shared.draws import Quick
 
 _SWITCH_SECONDS = 1e-6
 _GIVES_WAY = 0.25

@@ -12,8 +12,8 @@ from asyncio import base_events, events, selector_events
 from collections.abc import Callable
 from typing import Any
 
-from flakeproof_worker.perturb.draws import Quick
 from flakeproof_worker.perturb.wake_ups import task_woken_by
+from flakeproof_worker.shared.draws import Quick
 
 _LATE = 0.3
 """Probability that a timer comes late."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from typing import Any
 
-from flakeproof_worker.ending import end_at_once
 from flakeproof_worker.failure import describe
 from flakeproof_worker.sanitize import attribution
+from flakeproof_worker.shared.process_exit import end_at_once
 
 _pytest: Any = importlib.import_module("pytest")  # the user's, which need not be there when this package is checked
 _runner: Any = importlib.import_module("_pytest.runner")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from flakeproof_worker.noticing import when_imported
+from flakeproof_worker.import_hooks import when_imported
 from flakeproof_worker.randomness import GENERATORS
 
 

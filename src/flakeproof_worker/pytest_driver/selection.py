@@ -10,16 +10,16 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from flakeproof_worker import folders
-from flakeproof_worker.duty import ending_of
 from flakeproof_worker.failure import describe
-from flakeproof_worker.output import Output
 from flakeproof_worker.pytest_driver.blame import owner_of
 from flakeproof_worker.pytest_driver.plugin import Plugin
 from flakeproof_worker.pytest_driver.renewal import renewal_of
 from flakeproof_worker.randomness import GENERATORS, GlobalRandom
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.leaked import LeakedError
+from flakeproof_worker.shared.output import Output
+from flakeproof_worker.system import folders
+from flakeproof_worker.trial_context import ending_of
 
 if TYPE_CHECKING:
     from flakeproof_worker.sanitize.watch import Watch
@@ -82,7 +82,7 @@ class Selection:
         """Take over what was `asked` for of the order of a pass and of seeds."""
         self._reverse = bool(asked.get("reverse"))
         if wanted := asked.get("random_seed"):
-            from flakeproof_worker.perturb.seeding import start_of
+            from flakeproof_worker.perturb.random_seed import start_of
 
             self._start_of, self.seeds = start_of(wanted), list(GENERATORS)
             self._generators = GlobalRandom(self.seeds, self._start_of)

@@ -10,10 +10,10 @@ import random
 from contextlib import suppress
 from typing import Any
 
-from flakeproof_worker import folders
-from flakeproof_worker.output import Output
 from flakeproof_worker.pytest_driver.plugin import Plugin
 from flakeproof_worker.pytest_driver.selection import Selection
+from flakeproof_worker.shared.output import Output
+from flakeproof_worker.system import folders
 
 _pytest: Any = importlib.import_module("pytest")
 _PASSES = 20

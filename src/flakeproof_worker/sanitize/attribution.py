@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from flakeproof_worker.current import ALONE, RUNNING
-from flakeproof_worker.noticing import when_imported
+from flakeproof_worker.import_hooks import when_imported
 from flakeproof_worker.sanitize.patching import replace
 
 Doer = tuple[int, str]

@@ -11,11 +11,11 @@ from flakeproof_worker.sanitize.allowlist import Allowed
 from flakeproof_worker.sanitize.descriptors import files, numbers, sockets
 from flakeproof_worker.sanitize.descriptors.open import LeftOpen
 from flakeproof_worker.sanitize.descriptors.table import Table
-from flakeproof_worker.sanitize.fates import Fates
 from flakeproof_worker.sanitize.leaked import LeakedError
 from flakeproof_worker.sanitize.leaks.leftover import Leftover
 from flakeproof_worker.sanitize.leaks.watch import Leaks
 from flakeproof_worker.sanitize.settle import settle, settle_async
+from flakeproof_worker.sanitize.settle_history import Fates
 from flakeproof_worker.sanitize.sighting import Sighting
 from flakeproof_worker.sanitize.tally import Row, Tally, full, key_of
 

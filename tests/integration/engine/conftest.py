@@ -10,7 +10,7 @@ import pytest
 import flakeproof
 from flakeproof.events import AnyEvent, TrialFailed, TrialLost, TrialSkipped, TrialsPassed
 from flakeproof.model import Failure
-from flakeproof.summary import Summary
+from flakeproof.results.summary import Summary
 
 TARGETS = Path(__file__).parent / "targets"
 

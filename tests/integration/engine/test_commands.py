@@ -14,7 +14,7 @@ from tests.integration.engine.conftest import Runner
 
 import flakeproof
 from flakeproof.errors import CannotRunError, UsageError
-from flakeproof_worker.seeds import trial_seed
+from flakeproof_worker.shared.seeds import trial_seed
 
 
 def sh(script: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.integration.engine.conftest import LANES, Lane, Runner, Seen
 
-from flakeproof_worker.seeds import trial_seed
+from flakeproof_worker.shared.seeds import trial_seed
 
 COUNT = 6
 

@@ -11,7 +11,7 @@ import pytest
 
 import flakeproof
 from flakeproof.events import TrialFailed
-from flakeproof.summary import Summary
+from flakeproof.results.summary import Summary
 
 Runner = Callable[..., Summary]
 

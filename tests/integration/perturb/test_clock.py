@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from tests.integration.perturb.conftest import Runner
 
-from flakeproof_worker.perturb import instants
+from flakeproof_worker.shared import instants
 
 BOTH = """
 import copy
@@ -138,7 +138,7 @@ def test_boundaries() -> None:
 @pytest.mark.parametrize("text", ["soon", "+", "2024-02-30", "+200000d", ""])
 def test_bad_clocks(text: str) -> None:
     """They are named, with what is written."""
-    from flakeproof.perturbing.clock import parse_clock
+    from flakeproof.perturbations.clock import parse_clock
 
     with pytest.raises(ValueError, match=r"no time|duration|hundred years|month"):
         parse_clock(text)

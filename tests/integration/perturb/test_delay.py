@@ -12,11 +12,11 @@ import pytest
 from tests.tools import other_python
 
 import flakeproof
-from flakeproof import config
-from flakeproof.delays import DelayFinding, find_line
 from flakeproof.events import AnyEvent, Noted
-from flakeproof.runspec import build
-from flakeproof.summary import Summary
+from flakeproof.line_search.find_line import DelayFinding, find_line
+from flakeproof.results.summary import Summary
+from flakeproof.settings import load
+from flakeproof.settings.build_spec import build
 
 PLANTED = Path(__file__).parent.parent.parent / "planted" / "python_delays"
 SEED = 7
@@ -232,7 +232,7 @@ def _search(
     monkeypatch: pytest.MonkeyPatch, target: str, *, seed: int = SEED, budget: float = 45.0, **options: str
 ) -> DelayFinding:
     monkeypatch.chdir(PLANTED)
-    settings = config.load({"seed": str(seed), **options}, {}, PLANTED)
+    settings = load.load({"seed": str(seed), **options}, {}, PLANTED)
     return find_line(build(target, settings, {}, PLANTED), budget=budget)
 
 
@@ -289,7 +289,7 @@ def test_a_loop_on_the_line_of_its_function_is_one_place(monkeypatch: pytest.Mon
     (tmp_path / "loops.py").write_text("def check():\n    assert sum(number for number in range(3000)) == 4498500\n")
     monkeypatch.chdir(tmp_path)
 
-    found = find_line(build("loops:check", config.load({"workers": 1}, {}, tmp_path), {}, tmp_path), budget=1)
+    found = find_line(build("loops:check", load.load({"workers": 1}, {}, tmp_path), {}, tmp_path), budget=1)
 
     assert found.candidates == 1
     assert not found.others

@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 import flakeproof
-from flakeproof.config import load
 from flakeproof.engine.execute import execute
 from flakeproof.errors import UsageError
 from flakeproof.events import AnyEvent, TrialFailed
 from flakeproof.model import Freeze, Outcome, Perturbations
-from flakeproof.runspec import build
+from flakeproof.settings.build_spec import build
+from flakeproof.settings.load import load
 from flakeproof.targets.command import CommandLine
 from flakeproof_worker.perturb.freeze import Pause, pauses
-from flakeproof_worker.seeds import trial_seed
+from flakeproof_worker.shared.seeds import trial_seed
 
 GAPS = """
 import time

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.tools import missing
 
-from flakeproof.summary import Summary
-from flakeproof_worker.perturb import namespace
+from flakeproof.results.summary import Summary
+from flakeproof_worker.system import namespace
 
 Runner = Callable[..., Summary]
 Messages = Callable[..., dict[int, str]]

@@ -15,9 +15,9 @@ import flakeproof
 from flakeproof.engine.surroundings import cpus_of, loads_of
 from flakeproof.events import AnyEvent, Noted
 from flakeproof.model import Load, Perturbations
-from flakeproof_worker.perturb import load
+from flakeproof_worker.perturb import noise
 
-PROGRAMS = Path(load.__file__).parent
+PROGRAMS = Path(noise.__file__).parent
 COUNT = """
 import os
 import time
@@ -163,7 +163,7 @@ def is_leash(pid):
 )
 def test_bad_noise_is_named(given: str, named: str) -> None:
     """With what it is written like."""
-    from flakeproof.perturbing.noise import NOISE
+    from flakeproof.perturbations.noise import NOISE
 
     with pytest.raises(ValueError, match=named):
         NOISE.parse(given)

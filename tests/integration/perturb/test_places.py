@@ -8,7 +8,7 @@ import pytest
 import flakeproof
 from flakeproof.errors import UsageError
 from flakeproof.events import AnyEvent, TrialFailed
-from flakeproof.perturbing import locales, zones
+from flakeproof.perturbations import locales, timezone
 
 Messages = Callable[..., dict[int, str]]
 
@@ -41,7 +41,7 @@ def test_zones_are_drawn(messages: Messages) -> None:
     commands = messages("", SHELL, timezone="random")
 
     zone = {trial: text.split()[0] for trial, text in shared.items()}
-    assert set(zone.values()) <= set(zones.NASTY)
+    assert set(zone.values()) <= set(timezone.NASTY)
     assert len(set(zone.values())) >= 3
     assert len({text.split()[1] for text in shared.values()}) >= 3
     assert shared == forked
@@ -83,7 +83,7 @@ def test_a_failure_tells_what_was_drawn(run: Callable[..., object]) -> None:
     run(TELLS, "language", count=3, timezone="random", locale="random", on_event=hear)
 
     for message, (zone, locale) in found:
-        assert zone.removeprefix("--timezone ") in zones.NASTY
+        assert zone.removeprefix("--timezone ") in timezone.NASTY
         assert message.split()[1] == message.split()[2] == locale.removeprefix("--locale ")
 
 

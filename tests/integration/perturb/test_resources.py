@@ -15,8 +15,8 @@ from tests.tools import missing, needed
 
 import flakeproof
 from flakeproof import pytest_nodes
-from flakeproof.summary import Summary
-from flakeproof_worker.perturb.namespace import possible
+from flakeproof.results.summary import Summary
+from flakeproof_worker.system.namespace import possible
 
 CODE = """
 import asyncio

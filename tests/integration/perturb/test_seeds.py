@@ -8,7 +8,7 @@ import pytest
 
 import flakeproof
 from flakeproof.events import AnyEvent, TrialFailed
-from flakeproof_worker.seeds import trial_seed
+from flakeproof_worker.shared.seeds import trial_seed
 
 Messages = Callable[..., dict[int, str]]
 

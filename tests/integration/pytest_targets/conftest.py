@@ -15,7 +15,7 @@ import pytest
 import flakeproof
 from flakeproof.events import AnyEvent, Noted, TrialFailed, TrialLost, TrialSkipped, TrialsPassed
 from flakeproof.model import Failure
-from flakeproof.summary import ItemSummary, Summary
+from flakeproof.results.summary import ItemSummary, Summary
 
 every_isolation = pytest.mark.parametrize(
     # An interpreter for each trial takes its time.

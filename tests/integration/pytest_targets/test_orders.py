@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flakeproof.engine.ledger import Order
-from flakeproof.engine.probes import Probing, probing
+from flakeproof.engine.leases import Order
+from flakeproof.isolate.probes import Probing, probing
 from flakeproof.model import Isolation, ItemOutcome, PytestTarget, RunSpec
 
 _TESTS = """

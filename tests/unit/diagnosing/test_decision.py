@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from flakeproof.diagnosing import witnessed
-from flakeproof.diagnosing.decision import decide, is_settled
-from flakeproof.diagnosing.evidence import Counts, Evidence, Factor, Level, Line, Polluters, Provocation
-from flakeproof.diagnosing.experiments.names import ALONE
-from flakeproof.diagnosing.flake import Flake
-from flakeproof.diagnosing.model import Cause, CauseId, Place, Status
-from flakeproof.diagnosing.rules.standing import Next
-from flakeproof.diagnosing.witnessed import Witnessed
+from flakeproof.diagnose import observed_calls
+from flakeproof.diagnose.decision import decide, is_settled
+from flakeproof.diagnose.evidence import Counts, Evidence, Factor, Level, Line, Polluters, Provocation
+from flakeproof.diagnose.experiments.names import ALONE
+from flakeproof.diagnose.failure_under_study import Flake
+from flakeproof.diagnose.observed_calls import Witnessed
+from flakeproof.diagnose.records import Cause, CauseId, Place, Status
+from flakeproof.diagnose.rules.common import Next
 from flakeproof.model import Failure, Outcome, SeenPlace
-from flakeproof.sightings import SightingSummary
+from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.stats.tables import fisher_greater
 
 PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "diagnose.md"
@@ -161,9 +161,9 @@ def evidence(example: str) -> Evidence:
         elif part == "measures time":
             found = replace(found, witnessed=replace(seen, looked=True, timed=True))
         elif part == "entropy":
-            found = replace(found, witnessed=replace(seen, looked=True, places={witnessed.ENTROPY: LINE}))
+            found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.ENTROPY: LINE}))
         elif part == "reads the clock":
-            found = replace(found, witnessed=replace(seen, looked=True, places={witnessed.CLOCK: LINE}))
+            found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.CLOCK: LINE}))
         else:
             pytest.fail(f"the table says {part!r}")
     return replace(found, arms=arms)
@@ -242,7 +242,9 @@ def test_when_it_is_settled(example: str, settled: bool) -> None:
 def test_the_line_of_contention() -> None:
     """Where the failure shows nothing, the line that opens what all of them use."""
     found = evidence("alone 0/200, parallel 60/200, busy 0/200")
-    seen = Witnessed(looked=True, places={witnessed.OUTSIDE: replace_line(3)}, uses={witnessed.OUTSIDE: "/tmp/x"})
+    seen = Witnessed(
+        looked=True, places={observed_calls.OUTSIDE: replace_line(3)}, uses={observed_calls.OUTSIDE: "/tmp/x"}
+    )
     causes = decide(replace(found, witnessed=seen), FOLLOWING)
     assert causes[0].cause is CauseId.CONTENTION
     assert causes[0].place == replace_line(3)

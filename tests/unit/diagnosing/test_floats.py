@@ -2,8 +2,8 @@
 
 import pytest
 
-from flakeproof.diagnosing.floats import nearly_equal
-from flakeproof.diagnosing.sums import Sum, sums
+from flakeproof.diagnose.floats import nearly_equal
+from flakeproof.diagnose.sums import Sum, sums
 
 
 @pytest.mark.parametrize(

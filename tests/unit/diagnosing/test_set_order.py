@@ -2,7 +2,7 @@
 
 import pytest
 
-from flakeproof.diagnosing.set_order import Leak, leaks
+from flakeproof.diagnose.code_hints import Leak, leaks
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from tests.unit.diagnosing.test_decision import flake
 
-from flakeproof.diagnosing.flake import Flake
-from flakeproof.diagnosing.model import Place
-from flakeproof.diagnosing.witnessed import CLOCK, EXECUTOR, OUTSIDE, RANDOM, SETS, Call, examine
+from flakeproof.diagnose.failure_under_study import Flake
+from flakeproof.diagnose.observed_calls import CLOCK, EXECUTOR, OUTSIDE, RANDOM, SETS, Call, examine
+from flakeproof.diagnose.records import Place
 
 FILE = "/project/shop.py"
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from flakeproof_worker.sanitize.descriptors import tell
+from flakeproof_worker.sanitize.descriptors import messages
 from flakeproof_worker.sanitize.descriptors.owners import NOBODY, Ended, Owner, Who
 from flakeproof_worker.sanitize.sighting import Sighting, Stack
 
@@ -74,7 +74,7 @@ class Table:
             except OSError:
                 if owner.is_bare or owner.claims():
                     self._owners.pop(owner.number, None)
-                    self._note(tell.closed_unseen(owner))
+                    self._note(messages.closed_unseen(owner))
 
     # -- opening
 
@@ -152,10 +152,10 @@ class Table:
         present = self._owners.get(number)
         earlier = self._had(number, who)
         if present is None:
-            self._in_vain(number, lambda victim: tell.closed_by_number(victim, stack, who, earlier))
+            self._in_vain(number, lambda victim: messages.closed_by_number(victim, stack, who, earlier))
             return None
         if not present.is_bare or (earlier is not None and present.who != who and present.who[0] and who[0]):
-            self._note(tell.closed_by_number(present, stack, who, earlier))
+            self._note(messages.closed_by_number(present, stack, who, earlier))
         self._ended_by(present, stack, who, 0)
         return present
 
@@ -174,7 +174,7 @@ class Table:
         if self.active and error.errno == errno.EBADF and (ended := self._ended.get(number)):
             who = self._current()
             before = self._had(number, who) or ended[-1]
-            self._note(tell.closed_again(number, self._here(skip), who, before))
+            self._note(messages.closed_again(number, self._here(skip), who, before))
 
     def thing_closes(self, number: int, thing: Any, *, finalises: bool = False, skip: int = 2) -> Owner | None:
         """`thing` is about to close its number; by its finaliser, if it `finalises`, which can happen anywhere.
@@ -192,9 +192,9 @@ class Table:
             if finalises:
                 who = own.who
             if present.previous is not None:
-                self._note(tell.two_owners(present, own, stack, who, finalises=finalises))
+                self._note(messages.two_owners(present, own, stack, who, finalises=finalises))
             elif finalises and own.who[0]:
-                self._note(tell.left_to_finaliser(own))
+                self._note(messages.left_to_finaliser(own))
             self._ended_by(present, stack, who, identity)
             return present
         origin = None
@@ -205,12 +205,14 @@ class Table:
             innocent = past.identity != identity and past.owner.previous is None
             if present is not None:
                 origin = (past.origin or past) if innocent else None
-                self._note(tell.thing_closed_other(mine, present, stack, who, past, origin, finalises=finalises))
+                self._note(messages.thing_closed_other(mine, present, stack, who, past, origin, finalises=finalises))
             elif not innocent:
-                self._note(tell.thing_closed_again(mine, stack, who, past, finalises=finalises))
+                self._note(messages.thing_closed_again(mine, stack, who, past, finalises=finalises))
                 self._in_vain(
                     number,
-                    lambda victim: tell.thing_closed_other(mine, victim, stack, who, past, None, finalises=finalises),
+                    lambda victim: messages.thing_closed_other(
+                        mine, victim, stack, who, past, None, finalises=finalises
+                    ),
                 )
         if present is not None:
             self._ended_by(present, stack, who, identity, origin)
@@ -244,7 +246,7 @@ class Table:
         """The bare `number` was used, and the kernel says `error`."""
         if self.active and error.errno == errno.EBADF and (ended := self._ended.get(number)):
             who = self._current()
-            self._note(tell.used_after(number, self._here(skip), who, self._had(number, who) or ended[-1]))
+            self._note(messages.used_after(number, self._here(skip), who, self._had(number, who) or ended[-1]))
 
     def used(self, number: int, skip: int = 2) -> None:
         """The bare `number` is used: it may have been another's for a while."""
@@ -256,4 +258,4 @@ class Table:
             return
         earlier = self._had(number, who)
         if earlier is not None:
-            self._note(tell.used_of_other(present, self._here(skip), who, earlier))
+            self._note(messages.used_of_other(present, self._here(skip), who, earlier))

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from types import MethodType, ModuleType
 from typing import Any
 
-from flakeproof_worker.noticing import when_imported
+from flakeproof_worker.import_hooks import when_imported
 from flakeproof_worker.sanitize.attribution import NOBODY, current
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Creation, Description, Leftover

@@ -1,1 +1,0 @@
-"""Why a target is flaky: experiments, what they tell, and what follows."""

@@ -1,0 +1,139 @@
+"""The records that describe an isolation: what is asked for, and what came out."""
+
+from enum import StrEnum
+
+import msgspec
+
+from flakeproof.model import Record, RunSpec
+from flakeproof.results.summary import RateInterval
+
+SCHEMA_VERSION = 1
+
+
+class Kind(StrEnum):
+    """What was found out about a test."""
+
+    POLLUTED = "polluted"
+    """It passes alone and fails behind others."""
+    BRITTLE = "brittle"
+    """It fails alone and passes in the company of others."""
+    FAILS_ALONE = "fails alone"
+    """No company makes a difference that could be seen."""
+    ORDER = "order"
+    """It depends on the others, but which ones could not be found out."""
+    NOT_REPRODUCED = "not reproduced"
+    NO_OUTCOME = "no outcome"
+    """It could not be run to an end: it is skipped, or others end the process before it comes to it."""
+    INTERRUPTED = "interrupted"
+    """It was ended before anything was known."""
+
+
+class IsolationRequest(Record, frozen=True, kw_only=True):
+    """What is asked for."""
+
+    victim: str
+    """Node id, as pytest shows it or as one would type it in the folder of the target."""
+    spec: RunSpec
+    """The tests among which is searched, workers, time limit of a probe and of the whole, seed."""
+    error: float = 0.01
+    """Probability that what is named may be wrong with."""
+    order: list[str] = msgspec.field(default_factory=list)
+    """Node ids in an order in which it failed; empty for the order of collection."""
+    trial: int | None = None
+    """The trial of a recorded run that failed, whose seed shuffled that order."""
+    most: int = 10
+    """Sets of culprits after which no further is looked for."""
+
+
+class Rate(Record, frozen=True, kw_only=True):
+    """How often the test failed, of the runs in which it had an outcome."""
+
+    failed: int
+    runs: int
+    interval: RateInterval
+
+
+class Carrier(Record, frozen=True, kw_only=True):
+    """Something that was not as it had been, just before the test."""
+
+    kind: str
+    """global, library, environment, folder, umask, locale, signal, logging, module, import, warnings, descriptor …"""
+    name: str
+    before: str
+    after: str
+    place: str = ""
+    """`file:line` where it is defined, if that is known."""
+    changed_at: str = ""
+    """`file:line (function)` of the line that changed it, if that was seen."""
+    decides: bool | None = None
+    """Whether putting it back undoes the effect on the test; None if that was not tried or not possible."""
+
+
+class Member(Record, frozen=True, kw_only=True):
+    """A test that has to do with it."""
+
+    test: str
+    place: str
+    comes_after: bool = False
+    """Whether it runs behind the test that it has the effect on (as in a class whose teardown needs it)."""
+    fails: bool = False
+    """Whether it fails itself."""
+    message: str = ""
+    """What it says then."""
+
+
+class CulpritSet(Record, frozen=True, kw_only=True):
+    """Tests that have the effect together, and not without any one of them."""
+
+    members: list[Member]
+    only_in_this_order: bool = False
+    with_them: Rate
+    """How often the test fails in their company."""
+    without: Rate
+    """How often alone, in runs beside those."""
+    log_evidence: float
+    """Logarithm of how many times as likely the difference is as no difference."""
+    carriers: list[Carrier] = msgspec.field(default_factory=list)
+    """What they leave behind, the likeliest first."""
+    command: str = ""
+    """Shows it in a shell."""
+    confirmed: bool | None = None
+    """Whether exactly that command did show it; None if it was not run to an end."""
+    confirmation: str = ""
+    """What was run, and how it came out."""
+
+
+class Isolation(Record, frozen=True, kw_only=True):
+    """Everything that was found out."""
+
+    schema_version: int = SCHEMA_VERSION
+    version: str
+    victim: str
+    place: str
+    kind: Kind
+    message: str
+    """How the test failed, in one line; "" if it never did."""
+    culprits: list[CulpritSet]
+    is_complete: bool
+    """Whether no further set was left when the search ended."""
+    alone: Rate | None
+    in_order: Rate | None
+    """In the order that was started from."""
+    in_other_orders: Rate | None
+    order: str
+    """Which order shows it, in words."""
+    command: str
+    """What shows it; of the first set of culprits, or of the test alone."""
+    confirmed: bool | None
+    ended_the_process: list[Member]
+    """Tests that end the process, or run out of time: what comes behind them has no outcome."""
+    notes: list[str]
+    tests: int
+    probes: int
+    elapsed: float
+    """Seconds, from the start to the answer."""
+    error: float
+    seed: int
+    stopped: str | None
+    """Why it ended early."""
+    exit_code: int

@@ -1,0 +1,193 @@
+"""Probes of the search for a line as real runs: the pauses of each trial follow from its seed, known to both sides."""
+
+import json
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flakeproof.clock import monotonic_ns
+from flakeproof.engine.execute import execute
+from flakeproof.engine.stop import StoppedError
+from flakeproof.engine.trial_outcomes import Ended
+from flakeproof.errors import CannotRunError
+from flakeproof.failures.signature_patterns import Alike
+from flakeproof.line_search.sites import writes_from
+from flakeproof.line_search.strategy import MOST_CANDIDATES, Pause, Place, Probed
+from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
+from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+from flakeproof_worker.perturb.places import NAME
+from flakeproof_worker.shared.draws import active
+from flakeproof_worker.shared.seeds import trial_seed
+
+_TRACED = 6
+"""Trials whose lines are written down."""
+_START = 0.4
+"""Seconds that it takes to start processes, as long as nobody has measured it."""
+_LEAST_TIMEOUT = 5.0
+_TIMES = 20.0
+"""A trial may take so many times what one without pauses takes, plus its pauses."""
+
+
+class Probes:
+    """Runs trials of `spec`, with its own perturbations and the pauses of the search."""
+
+    def __init__(self, spec: RunSpec, budget: float, alike: Alike) -> None:
+        """`budget` is in seconds; failures are called as they are `alike`."""
+        self._alike = alike
+        self._started = monotonic_ns()
+        self._budget = budget
+        self._next = spec.first
+        self._number = 0
+        self._start = _START
+        self._trial = 0.0
+        """Seconds of a trial without pauses."""
+        self._slower = 1.0
+        """So many times as long as was foreseen the last probe with pauses took: to watch for lines costs time, too."""
+        self.trials = 0
+        """That have been run."""
+        self.seen: dict[str, int] = {}
+        """How often each signature was seen."""
+        alone = spec.isolation is Isolation.SHARED
+        self._spec = msgspec.structs.replace(
+            spec,
+            preset=None,
+            duration=None,
+            max_failures=None,
+            drop_failed=False,
+            question=None,
+            workers=spec.processes if alone else spec.workers,
+        )
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the budget."""
+        return self._budget - self.seconds
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return (monotonic_ns() - self._started) / 1e9
+
+    def seconds_for(self, count: int, each: float) -> float:
+        """How long a probe will take whose trials are paused for `each` seconds on average."""
+        if count == 1:
+            return self._trial + each
+        return self._slower * self._foreseen(count, each)
+
+    def _foreseen(self, count: int, each: float) -> float:
+        """The same for several trials, as if to watch for lines cost nothing."""
+        return self._start + count * (self._trial + each) / self._spec.workers
+
+    def places(self) -> list[Place]:
+        """The lines of the project's own code that a few trials execute."""
+        with tempfile.TemporaryDirectory(prefix="flakeproof-search-") as folder:
+            began = monotonic_ns()
+            ended = self._run(
+                Perturbations(**_kept(self._spec.perturbations), records_places=True), _TRACED, Path(folder)
+            )
+            elapsed = (monotonic_ns() - began) / 1e9
+            self._start = max(0.05, elapsed - ended.elapsed)
+            path = Path(folder, NAME)
+            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        return _places(lines, ended.trials)
+
+    def __call__(self, pauses: Sequence[Pause], count: int) -> list[Probed]:
+        """Run `count` trials, each with pauses of its own choice among these."""
+        first = self._next
+        own = self._spec.perturbations
+        delays = [*own.delays, *(_delay(pause) for pause in pauses)]
+        each = math.fsum(one.share * one.place.hits * one.probability * one.seconds for one in pauses)
+        began = self.seconds
+        with tempfile.TemporaryDirectory(prefix="flakeproof-search-") as folder:
+            ended = self._run(Perturbations(**_kept(own), delays=delays), count, Path(folder))
+        if pauses:
+            self._slower = max(1.0, (self.seconds - began) / self._foreseen(count, each))
+        else:
+            self._trial = ended.duration
+        shares = [delay.share for delay in delays]
+        found = []
+        for trial in range(first, first + count):
+            if trial in ended.without_result:
+                continue
+            chosen = active(trial_seed(self._spec.seed, trial), shares)[len(own.delays) :]
+            found.append(Probed(chosen, self._alike.names(ended.failed.get(trial, ()))))
+        return found
+
+    def _run(self, perturbations: Perturbations, count: int, folder: Path) -> Ended:
+        self._number += 1
+        paused = sum(delay.share * delay.most for delay in perturbations.delays)
+        limit = max(_LEAST_TIMEOUT, _TIMES * (self._trial + paused)) if self._trial else math.inf
+        spec = msgspec.structs.replace(
+            self._spec,
+            count=count,
+            first=self._next,
+            perturbations=perturbations,
+            timeout=_shorter(limit, self._spec.timeout),
+        )
+        self._next += count
+        ended = Ended()
+        execute(spec, f"search-{self._number}", folder, [ended.add], None)
+        if ended.stopped in (INTERRUPTED, TERMINATED):
+            raise StoppedError(ended.stopped)
+        if ended.stopped is not None:
+            raise CannotRunError(f"the search for a line cannot go on: {ended.stopped}")
+        self.trials += count
+        for names in ended.failed.values():
+            for name in self._alike.names(names):
+                self.seen[name] = self.seen.get(name, 0) + 1
+        return ended
+
+
+def _shorter(limit: float, asked: float | None) -> float | None:
+    if asked is None:
+        return limit if limit < math.inf else None
+    return min(limit, asked)
+
+
+def _kept(own: Perturbations) -> dict[str, Any]:
+    """The perturbations that the user asked for, but for delays."""
+    return {
+        name: getattr(own, name) for name in Perturbations.__struct_fields__ if name not in ("delays", "records_places")
+    }
+
+
+def _delay(pause: Pause) -> Delay:
+    return Delay(
+        file=pause.place.file,
+        where=str(pause.place.line),
+        least=pause.seconds,
+        most=pause.seconds,
+        probability=pause.probability,
+        share=pause.share,
+    )
+
+
+def _places(lines: Sequence[str], trials: int) -> list[Place]:
+    """From what the workers have written down; what several threads execute comes first if there are too many.
+
+    A comprehension is on the line of a function around it, which is the one that comes there first.
+    """
+    hits: dict[tuple[str, int], dict[tuple[int, str], int]] = {}
+    functions: dict[tuple[str, int], str] = {}
+    for text in lines:
+        try:
+            trial, unit, file, line, function, count = json.loads(text)
+        except ValueError:
+            continue  # a process was killed while it wrote
+        functions.setdefault((file, line), function)
+        seen = hits.setdefault((file, line), {})
+        seen[trial, unit] = max(count, seen.get((trial, unit), 0))
+    found = []
+    for (file, line), seen in hits.items():
+        units: dict[int, int] = {}
+        for trial, _ in seen:
+            units[trial] = units.get(trial, 0) + 1
+        hits_each = sum(seen.values()) / max(1, trials)
+        function = functions[file, line]
+        found.append(Place(file, line, function, hits_each, max(units.values()), writes_from(file, line)))
+    found.sort(key=lambda place: (-place.units, place.hits))
+    return sorted(found[:MOST_CANDIDATES], key=lambda place: (place.file, place.line))

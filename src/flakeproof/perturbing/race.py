@@ -1,6 +1,0 @@
-"""`--race`: threads and tasks are switched as often, and as unexpectedly, as can be."""
-
-from flakeproof.perturbing.kind import Kind, flag_words
-from flakeproof.text import parse_flag
-
-RACE = Kind("race", "race", parse_flag, "no", flag_words("race"), only_python=True)

@@ -1,0 +1,195 @@
+"""What has happened in a run, counted: folded from its events, live or out of its log."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from flakeproof.events import (
+    Answered,
+    AnyRecord,
+    ItemsCollected,
+    RunEnded,
+    RunStarted,
+    Sighted,
+    TrialFailed,
+    TrialLeaked,
+    TrialLost,
+    TrialsCounted,
+    TrialSkipped,
+    TrialsPassed,
+)
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, Seen
+from flakeproof.results.failure_positions import Places
+from flakeproof_worker.shared.durations import bucket_of
+
+_SIGNATURES_KEPT = 200
+_SEEN_KEPT = 500
+_EXAMPLES_KEPT = 3
+_ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
+OTHER = "(further signatures)"
+"""What all kinds of failure beyond those that are kept are counted as."""
+
+
+@dataclass
+class Group:
+    """Failures that share a signature."""
+
+    signature: str
+    example: Failure
+    """The one in the first trial, whichever came first: the same each time that the same is run."""
+    count: int = 0
+
+
+@dataclass
+class ItemHistory:
+    """One pytest item over all trials."""
+
+    outcomes: Counter[ItemOutcome] = field(default_factory=Counter)
+    groups: dict[str, Group] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> int:
+        """Trials in which it failed."""
+        return self.outcomes[ItemOutcome.FAILED]
+
+    @property
+    def passed(self) -> int:
+        """Trials in which it passed, or was expected to fail."""
+        return sum(self.outcomes[outcome] for outcome in _ITEM_PASSES)
+
+
+@dataclass
+class History:
+    """Counts of one run; its size does not grow with the number of trials."""
+
+    run_id: str = ""
+    spec: RunSpec | None = None
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    groups: dict[str, Group] = field(default_factory=dict)
+    items: dict[str, ItemHistory] = field(default_factory=dict)
+    """In the order of collection; also what failed for several of them, such as the teardown of a class."""
+    durations: Counter[int] = field(default_factory=Counter)
+    """Passed trials per duration bucket (`flakeproof_worker.shared.durations`)."""
+    places: Places = field(default_factory=Places)
+    """In which processes and at which trials the failures were."""
+    seen: dict[str, Seen] = field(default_factory=dict)
+    """What sanitizers have seen, by what tells it apart."""
+    finding: Finding | None = None
+    """The answer to the run's question, once there is one."""
+    elapsed: float = 0.0
+    stopped: str | None = None
+    ended: bool = False
+    _collected: list[str] = field(default_factory=list)
+    _complete: int = 0
+    """Trials so far that came to their end."""
+
+    def add(self, event: AnyRecord) -> None:
+        """Count `event`."""
+        match event:
+            case RunStarted():
+                self.run_id, self.spec = event.run_id, event.spec
+            case ItemsCollected():
+                self._collected = list(event.items)
+                for item in event.items:
+                    self.items.setdefault(item, ItemHistory())
+            case TrialsPassed():
+                self.outcomes[Outcome.PASSED] += event.count
+                self.places.passed(event.process, event.count)
+                self._count_items({item: {outcome: event.count} for item, outcome in event.items.items()}, event.count)
+                for bucket, count in event.durations:
+                    self.durations[bucket] += count
+            case TrialFailed():
+                self.outcomes[event.failure.outcome] += 1
+                self.places.failed(event.failure)
+                self._count_items(_once(event.items), int(not event.cut_short))
+                for failure in (event.failure, *event.further):
+                    self._group(failure)
+            case TrialSkipped():
+                self.outcomes[Outcome.SKIPPED] += 1
+                self._count_items(_once(event.items), 1)
+            case TrialLeaked():
+                self.outcomes[Outcome.LEAKED] += 1
+                self.places.passed(event.process, 1)
+                self._count_items(_once(event.items), 1)
+                self.durations[bucket_of(int(event.duration * 1e9))] += 1
+            case TrialLost():
+                self.outcomes[Outcome.LOST] += 1
+            case Sighted():
+                for seen in event.seen:
+                    self._see(seen)
+            case TrialsCounted():
+                self.outcomes[event.outcome] += event.count
+                self.places.complete &= event.outcome in (Outcome.SKIPPED, Outcome.LOST)
+                if event.outcome is not Outcome.LOST:
+                    self._count_items(event.items, event.count - event.cut_short)
+                if group := self.groups.get(event.signature, self.groups.get(OTHER)):
+                    group.count += event.count
+            case Answered():
+                self.finding = event.finding
+            case RunEnded():
+                self.elapsed, self.stopped, self.ended = event.elapsed, event.stopped, True
+
+    @property
+    def passed(self) -> int:
+        """Trials that did what they were to do, also those that left something behind."""
+        return self.outcomes[Outcome.PASSED] + self.outcomes[Outcome.LEAKED]
+
+    @property
+    def failed(self) -> int:
+        """Trials that count against the target."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.is_failure)
+
+    @property
+    def total(self) -> int:
+        """Trials that have an outcome."""
+        return sum(self.outcomes.values())
+
+    def _see(self, seen: Seen) -> None:
+        """Count what sanitizers have seen, and keep a few examples of each."""
+        known = self.seen.get(seen.key)
+        if known is None and len(self.seen) >= _SEEN_KEPT:
+            return
+        total = seen.more(known) if known is not None else seen
+        self.seen[seen.key] = msgspec.structs.replace(total, examples=total.examples[:_EXAMPLES_KEPT])
+
+    def _count_items(self, unlike: Mapping[str, Mapping[ItemOutcome, int]], complete: int) -> None:
+        """Count trials, `complete` ones among them, in which all items passed but those in `unlike`."""
+        for item, counts in unlike.items():
+            self._known(item).outcomes.update(counts)
+        for item in self._collected if complete else ():
+            rest = complete - sum(unlike[item].values()) if item in unlike else complete
+            if rest > 0:
+                self.items[item].outcomes[ItemOutcome.PASSED] += rest
+        self._complete += complete
+
+    def _known(self, item: str) -> ItemHistory:
+        """What fails in the name of several, such as the teardown of a class, is first heard of when it fails."""
+        if item not in self.items:
+            self._collected.append(item)
+            self.items[item] = ItemHistory(Counter({ItemOutcome.PASSED: self._complete} if self._complete else {}))
+        return self.items[item]
+
+    def _group(self, failure: Failure) -> None:
+        _add(self.groups, failure)
+        if failure.item:
+            _add(self._known(failure.item).groups, failure)
+
+
+def _once(items: Mapping[str, ItemOutcome]) -> dict[str, dict[ItemOutcome, int]]:
+    return {item: {outcome: 1} for item, outcome in items.items()}
+
+
+def _add(groups: dict[str, Group], failure: Failure) -> None:
+    key = failure.signature
+    if key not in groups and len(groups) >= _SIGNATURES_KEPT:
+        key = OTHER
+    group = groups.setdefault(key, Group(key, failure))
+    group.count += 1
+    group.example = min(group.example, failure, key=_rank)
+
+
+def _rank(failure: Failure) -> tuple[bool, int]:
+    """What shows nothing but its message, because the log has grown large, comes last."""
+    return not (failure.details or failure.output), failure.trial

@@ -1,0 +1,252 @@
+"""The result of a run: what reports show and what `flakeproof.run` returns."""
+
+from collections.abc import Mapping
+
+from flakeproof.errors import ExitCode
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, Record
+from flakeproof.results import sanitizer_findings
+from flakeproof.results import verdict as verdicts
+from flakeproof.results.dependence import Dependence, examine
+from flakeproof.results.history import OTHER, Group, History, ItemHistory
+from flakeproof.results.question import find, reconsider
+from flakeproof.results.sanitizer_findings import SightingSummary
+from flakeproof.results.verdict import Verdict
+from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
+from flakeproof_worker.shared.durations import quantile
+
+SCHEMA_VERSION = 1
+_UNSEEN_FAILURES = 5
+"""Failures that it takes to tell anything of kinds that have not been seen."""
+
+
+class RateInterval(Record, frozen=True, kw_only=True):
+    """A failure rate is never shown without one."""
+
+    low: float
+    high: float
+    confidence: float
+    method: str
+
+
+class SignatureSummary(Record, frozen=True, kw_only=True):
+    """One distinct failure."""
+
+    signature: str
+    count: int
+    rate: float | None = None
+    """Share of the trials that passed or failed; None when there were none."""
+    interval: RateInterval | None = None
+    example: Failure
+
+
+class ItemSummary(Record, frozen=True, kw_only=True):
+    """One of the pytest items that each trial passes over."""
+
+    item: str
+    """Its id; for what failed in the name of several items, such as the teardown of a class, that of their parent."""
+    verdict: Verdict
+    passed: int
+    """With those that were expected to fail and did, or did not and were allowed to."""
+    failed: int
+    outcomes: dict[str, int]
+    rate: float | None
+    """Share of failures among passed and failed; None when there were none of either."""
+    interval: RateInterval | None
+    signatures: list[SignatureSummary]
+
+
+class UnseenSummary(Record, frozen=True, kw_only=True):
+    """Kinds of failure that have not been seen yet, told from how many have been seen only once."""
+
+    share: float
+    """Of the failures to come, by Good and Turing."""
+    kinds: float
+    """How many kinds there are in all, at least, by Chao."""
+
+
+class DurationSummary(Record, frozen=True, kw_only=True):
+    """How long trials that passed took, in seconds; known to 2 %."""
+
+    shortest: float
+    median: float
+    p95: float
+    longest: float
+
+
+class Summary(Record, frozen=True, kw_only=True):
+    """What came out of a run."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    folder: str
+    """Where its log is."""
+    target: str
+    seed: int
+    verdict: Verdict
+    exit_code: int
+    planned: int | None
+    total: int
+    """Trials that have an outcome."""
+    passed: int
+    failed: int
+    """Failed, timed out and crashed together."""
+    outcomes: dict[str, int]
+    rate: float | None
+    """Share of failures among passed and failed trials; None when there were none of either."""
+    interval: RateInterval | None
+    """The exact one for a number of trials that was fixed beforehand and done, otherwise that of `anytime`."""
+    signatures: list[SignatureSummary]
+    items: list[ItemSummary]
+    """What pytest collected, in its order, then what failed besides; empty for other targets."""
+    durations: DurationSummary | None
+    elapsed: float
+    """Seconds."""
+    trials_per_second: float | None
+    stopped: str | None
+    ci_rate: float | None
+    finding: Finding | None = None
+    """The answer to the run's question, if it had one."""
+    anytime: RateInterval | None = None
+    """The interval of `rate` that holds whenever one looks at it, also while the run goes on."""
+    dependence: Dependence | None = None
+    """Whether the trials were independent; None where that could not be tested. If not, intervals are approximate."""
+    sanitizers: list[str] | None = None
+    """What was watched; None for nothing."""
+    sightings: list[SightingSummary] = []  # noqa: RUF012 - a record copies it
+    """What the sanitizers have seen, the worst first."""
+    unseen: UnseenSummary | None = None
+    """None where every kind of failure was seen twice, or there are too few failures."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed and something ran, or a question was answered well."""
+        return self.exit_code == ExitCode.GOOD
+
+
+def summarize(history: History, folder: str, confidence: float = 0.95) -> Summary:
+    """Summary of a run whose events are all in `history`."""
+    spec = history.spec
+    if spec is None:
+        raise ValueError("the history has no start of a run")
+    passed, failed = history.passed, history.failed
+    lost = history.outcomes[Outcome.LOST]
+    decided = passed + failed
+    complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
+    dependence = examine(history)
+    worth = dependence.effective / dependence.trials if dependence is not None and dependence.dependent else None
+    items = [_item(name, item, confidence, worth, complete=complete) for name, item in history.items.items()]
+    code = verdicts.exit_code(failed, passed, lost, history.stopped)
+    finding = history.finding or (find(spec.question, history) if spec.question is not None else None)
+    if spec.question is not None and finding is not None:
+        if worth is not None:
+            finding = reconsider(spec.question, finding, history, worth)
+        code = verdicts.exit_code_of_answer(finding.answer, code, tolerates=spec.question.tolerates)
+    return Summary(
+        run_id=history.run_id,
+        folder=folder,
+        target=spec.target.name,
+        seed=spec.seed,
+        verdict=verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed, passed, lost)),
+        exit_code=int(code),
+        planned=spec.count,
+        total=history.total,
+        passed=passed,
+        failed=failed,
+        outcomes={outcome.value: history.outcomes[outcome] for outcome in Outcome if history.outcomes[outcome]},
+        rate=failed / decided if decided else None,
+        interval=_interval(failed, decided, confidence, worth, complete=complete) if decided else None,
+        signatures=_signatures(history.groups, decided, confidence, worth, complete=complete),
+        items=items,
+        durations=_durations(history.durations),
+        elapsed=history.elapsed,
+        trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,
+        stopped=history.stopped,
+        ci_rate=spec.ci_rate,
+        finding=finding,
+        anytime=_interval(failed, decided, confidence, worth, complete=False) if decided else None,
+        dependence=dependence,
+        sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
+        sightings=sanitizer_findings.of_run(history),
+        unseen=_unseen(history.groups),
+    )
+
+
+def _signatures(
+    groups: Mapping[str, Group], decided: int, confidence: float, worth: float | None, *, complete: bool
+) -> list[SignatureSummary]:
+    found = []
+    for group in sorted(groups.values(), key=lambda group: (-group.count, group.example.trial)):
+        trials = min(group.count, decided)  # several tests may have failed in the same way in one pass over them
+        found.append(
+            SignatureSummary(
+                signature=group.signature,
+                count=group.count,
+                rate=trials / decided if decided else None,
+                interval=_interval(trials, decided, confidence, worth, complete=complete) if decided else None,
+                example=group.example,
+            )
+        )
+    return found
+
+
+def _unseen(groups: Mapping[str, Group]) -> UnseenSummary | None:
+    counts = [group.count for group in groups.values()]
+    if sum(counts) < _UNSEEN_FAILURES or 1 not in counts or OTHER in groups:
+        return None
+    return UnseenSummary(share=unseen.unseen_share(counts), kinds=unseen.kinds_in_all(counts))
+
+
+def _item(name: str, item: ItemHistory, confidence: float, worth: float | None, *, complete: bool) -> ItemSummary:
+    failed, passed = item.failed, item.passed
+    # An item that is left out once it has failed has decided about its own end.
+    complete = complete and not item.outcomes[ItemOutcome.LEFT_OUT]
+    decided = passed + failed
+    return ItemSummary(
+        item=name,
+        verdict=verdicts.of_run(failed, passed, 0),
+        passed=passed,
+        failed=failed,
+        outcomes={outcome.value: item.outcomes[outcome] for outcome in ItemOutcome if item.outcomes[outcome]},
+        rate=failed / decided if decided else None,
+        interval=_interval(failed, decided, confidence, worth, complete=complete) if decided else None,
+        signatures=_signatures(item.groups, decided, confidence, worth, complete=complete),
+    )
+
+
+def _interval(failed: int, decided: int, confidence: float, worth: float | None, *, complete: bool) -> RateInterval:
+    """`worth` is the part of a trial that one tells as much as, where they depend on each other."""
+    if worth is not None and failed:
+        return _approximate(failed, decided, confidence, worth, complete=complete)
+    return (exact_interval if complete else anytime_interval)(failed, decided, confidence)
+
+
+def exact_interval(failed: int, trials: int, confidence: float) -> RateInterval:
+    """The one for a number of trials that was fixed beforehand; one-sided where none has failed."""
+    if not failed:
+        high = detection.zero_failure_bound(trials, confidence)
+        return RateInterval(low=0.0, high=high, confidence=confidence, method="clopper-pearson, one-sided")
+    found = proportion.clopper_pearson(failed, trials, confidence)
+    return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
+
+
+def anytime_interval(failed: int, trials: int, confidence: float) -> RateInterval:
+    """The one that holds at every moment, as what decides about its own end must be read with."""
+    found = sequential.robbins(failed, trials, confidence)
+    return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
+
+
+def _approximate(failed: int, decided: int, confidence: float, worth: float, *, complete: bool) -> RateInterval:
+    """The interval that fewer independent trials would have given, at the rate seen."""
+    if complete:
+        found = dispersion.korn_graubard(failed, decided, decided * worth, confidence)
+    else:
+        found = sequential.robbins(failed * worth, decided * worth, confidence)
+    return RateInterval(low=found.low, high=found.high, confidence=confidence, method=f"approximate, {found.method}")
+
+
+def _durations(buckets: Mapping[int, int]) -> DurationSummary | None:
+    values = [quantile(buckets, share) for share in (0.0, 0.5, 0.95, 1.0)]
+    shortest, median, p95, longest = values
+    if shortest is None or median is None or p95 is None or longest is None:
+        return None
+    return DurationSummary(shortest=shortest, median=median, p95=p95, longest=longest)

@@ -1,0 +1,68 @@
+"""The tests that each trial passes over, told to people: which failed, how often, and what became of the rest."""
+
+from collections.abc import Iterator, Sequence
+
+from flakeproof.model import ItemOutcome
+from flakeproof.reports.rates import bounds, by, highest
+from flakeproof.results.summary import ItemSummary, Summary
+from flakeproof.results.verdict import Verdict
+from flakeproof.text import number, plural, shortened
+
+_SHOWN = 30
+_ID_LENGTH = 160
+
+
+def collected(items: Sequence[str]) -> str:
+    """`Collected 11 tests in 2 files`, or the one that there is."""
+    if len(items) == 1:
+        return f"Collected {shortened(items[0], _ID_LENGTH)}"
+    files = list(dict.fromkeys(item.partition("::")[0] for item in items))
+    where = files[0] if len(files) == 1 else f"{number(len(files))} files"
+    return f"Collected {number(len(items))} tests in {where}; each test of this run is a pass over all of them"
+
+
+def several(summary: Summary) -> bool:
+    """Whether there is more than one test to tell apart."""
+    return len(summary.items) > 1
+
+
+def table(summary: Summary) -> Iterator[str]:
+    """Those that failed, with rate and interval, and a line or two about the others."""
+    failed = sorted((item for item in summary.items if item.failed), key=lambda item: -item.failed)
+    if failed:
+        yield from _failed(failed)
+    yield from _others([item for item in summary.items if not item.failed])
+
+
+def _failed(items: list[ItemSummary]) -> Iterator[str]:
+    interval = items[0].interval
+    method = f" ({by(interval)})" if interval is not None else ""
+    rows = [("failed", f"rate{method}", "test")]
+    rows += [
+        (f"{item.failed}/{item.failed + item.passed}", bounds(item.rate or 0.0, item.interval), _name(item))
+        for item in items[:_SHOWN]
+        if item.interval is not None
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for share, rate, name in rows:
+        yield f"  {share:>{widths[0]}}  {rate:<{widths[1]}}  {name}"
+    if len(items) > _SHOWN:
+        yield f"  and {plural(len(items) - _SHOWN, 'more test')} that failed: see --json"
+
+
+def _name(item: ItemSummary) -> str:
+    always = "  (always: broken)" if item.verdict is Verdict.BROKEN else ""
+    return f"{shortened(item.item, _ID_LENGTH)}{always}"
+
+
+def _others(items: list[ItemSummary]) -> Iterator[str]:
+    passed = [item for item in items if item.passed]
+    flipping = [item for item in passed if item.outcomes.get(ItemOutcome.SKIPPED)]
+    if passed:
+        bound = highest(item.interval for item in passed)
+        yield f"  {plural(len(passed), 'test')} never failed (a rate of {bound})"
+    for item in flipping[:_SHOWN]:
+        skips = item.outcomes[ItemOutcome.SKIPPED]
+        yield f"  skipped {number(skips)} times of {number(skips + item.passed)}: {_name(item)}"
+    if skipped := sum(not item.passed for item in items):
+        yield f"  {plural(skipped, 'test')} {'was' if skipped == 1 else 'were'} always skipped"

@@ -1,0 +1,285 @@
+"""From settings and a target to the specification of a run: every default is decided here."""
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from flakeproof.errors import UsageError
+from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
+from flakeproof.perturbations.registry import KINDS
+from flakeproof.perturbations.resolve import Surroundings, perturbations_of, yields
+from flakeproof.scenarios.catalogue import Scenario
+from flakeproof.settings import presets
+from flakeproof.settings.load import Config
+from flakeproof.stats.threshold import trials_without_failure
+from flakeproof.targets.command import CommandLine, resolve_command
+from flakeproof.targets.resolve import resolve, scenario_of
+from flakeproof.targets.tests import PytestLine, resolve_tests
+
+_FOR_FUNCTIONS = ("loop", "server", "settle", "io")
+_FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
+_FOR_PYTHON = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
+_FOR_TESTS = (
+    *("pytest-args", "shuffle", "private-home", "drop-failed"),
+    *(name for name, kind in KINDS.items() if kind.only_tests),
+)
+_SCENARIO_SETTINGS = ("server", "settle", "io")
+_DEFAULT_TIMEOUT = 300.0
+_DEFAULT_GRACE = 2.0
+_DEFAULT_ERROR = 0.05
+_DEFAULT_LEAK_SETTLE = 0.1
+_PATIENCE = 10
+"""A question may take so many times the trials that would answer it if none failed, or those of the preset."""
+
+
+def build(
+    wanted: str | CommandLine | PytestLine,
+    config: Config,
+    extra: Mapping[str, str],
+    folder: Path,
+    *,
+    is_gate: bool = False,
+    provokes: bool = False,
+) -> RunSpec:
+    """The run of the target `wanted` under `config`; `extra` holds settings of a scenario given by name.
+
+    A gate ends as soon as it is known on which side of the rate that is allowed the target is. What `provokes` wants a
+    scenario to fail often rather than as often as in CI.
+
+    Raises UsageError, and CannotRunError for a command that cannot be started.
+    """
+    scenario = scenario_of(wanted) if isinstance(wanted, str) else None
+    target = _target(wanted, scenario, config, extra, folder)
+    preset = presets.PRESETS[config.get("preset") or presets.DEFAULT]
+    ci_rate = config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None
+    question = _gate(config) if is_gate else _question(config, ci_rate)
+    count, duration = length(config, preset.count)
+    if question is not None and not {"count", "duration", "preset"} & config.values.keys():
+        count = max(preset.count, _PATIENCE * trials_without_failure(question.rate, question.error))
+    isolation = _isolation(target, config)
+    workers, processes = _places(
+        config, scenario, preset.workers, one_each=one_at_a_time(target, isolation), provokes=provokes
+    )
+    several = isolation is Isolation.SHARED and workers > processes
+    asked = perturbations_of(config, Surroundings(target, isolation, several))
+    timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
+    return RunSpec(
+        target=target,
+        preset=config.preset or (presets.DEFAULT if count == preset.count else None),
+        count=count,
+        duration=duration,
+        workers=workers,
+        processes=processes,
+        isolation=isolation,
+        timeout=timeout,
+        grace=config.get("grace") or _DEFAULT_GRACE,
+        max_failures=_max_failures(config),
+        drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
+        seed=seed_of(config),
+        ci_rate=ci_rate,
+        sanitize=_sanitize(target, config),
+        question=question,
+        perturbations=asked.perturbations,
+        left_out=asked.left_out,
+    )
+
+
+def seed_of(config: Config) -> int:
+    """The seed asked for, or one that is drawn."""
+    seed: int | None = config.get("seed")
+    return int.from_bytes(os.urandom(4)) if seed is None else seed
+
+
+def _gate(config: Config) -> Question:
+    rate = config.get("max-rate")
+    if rate is None:
+        raise UsageError("a gate has to know the rate that is allowed", "write it like --max-rate 0.1%")
+    error = 1 - (config.get("confidence") or 1 - _DEFAULT_ERROR)
+    return Question(rate=rate, error=error, tolerates=True)
+
+
+def _question(config: Config, ci_rate: float | None) -> Question | None:
+    if not config.get("until-confident"):
+        for name in ("rate", "error"):
+            if config.is_asked_for(name):
+                raise UsageError(f"{config.source(name)} is for --until-confident", "add it")
+        return None
+    rate = config.get("rate") or ci_rate
+    if rate is None:
+        raise UsageError(
+            f"{config.source('until-confident')}: confident of what?", "name the rate to be above or below: --rate 2%"
+        )
+    return Question(rate=rate, error=config.get("error") or _DEFAULT_ERROR)
+
+
+def names_of(wanted: str | CommandLine | PytestLine) -> list[str]:
+    """How what is wanted is called in settings for some targets only."""
+    if isinstance(wanted, PytestLine):
+        return list(wanted.arguments) or ["pytest"]
+    if isinstance(wanted, CommandLine):
+        return [" ".join(wanted.words) if wanted.shell else shlex.join(wanted.words)]
+    return [wanted]
+
+
+def _target(
+    wanted: str | CommandLine | PytestLine,
+    scenario: Scenario | None,
+    config: Config,
+    extra: Mapping[str, str],
+    folder: Path,
+) -> Target:
+    if isinstance(wanted, PytestLine):
+        _refuse(config, _FOR_FUNCTIONS, "is for Python functions, and these are tests of pytest", "leave it out")
+        _refuse(config, _FOR_COMMANDS, "is for commands", "a command is what follows --")
+        if extra:
+            raise UsageError(
+                "--set is for scenarios, and these are tests of pytest", "options of pytest: --pytest-args"
+            )
+        return resolve_tests(
+            wanted,
+            folder,
+            options=config.get("pytest-args"),
+            python=config.get("python"),
+            shuffle=bool(config.get("shuffle")) and not yields(config, "shuffle", "reverse"),
+            private_home=bool(config.get("private-home")),
+        )
+    _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")
+    if isinstance(wanted, CommandLine):
+        for_python = [name for name, kind in KINDS.items() if kind.only_python]
+        _refuse(config, for_python, "is for Python functions and tests, and this is a command", "leave it out")
+        _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
+        _refuse(
+            config, _FOR_PYTHON, "is for Python, and this is a command", "for a command: flakeproof fdtrace -- COMMAND"
+        )
+        if extra:
+            raise UsageError("--set is for scenarios, and this is a command", "variables of its own: --env NAME=VALUE")
+        return resolve_command(
+            wanted,
+            Path(folder, config.get("cwd") or "."),
+            skip_code=config.get("skip-code"),
+            failure=config.get("failure"),
+            ignore=config.get("ignore"),
+        )
+    _refuse(config, _FOR_COMMANDS, "is for commands", "a command is what follows --")
+    return resolve(
+        wanted,
+        {**_scenario_settings(config, scenario), **extra},
+        folder,
+        python=config.get("python"),
+        loop=config.get("loop"),
+    )
+
+
+def _refuse(config: Config, names: Iterable[str], why: str, remedy: str) -> None:
+    """Raise UsageError for a setting that was asked for and cannot apply; the project's may be for other targets."""
+    for name in names:
+        if config.is_asked_for(name):
+            raise UsageError(f"{config.source(name)} {why}", remedy)
+
+
+def _isolation(target: Target, config: Config) -> Isolation:
+    asked = config.get("isolation")
+    if isinstance(target, CommandTarget):
+        if asked not in (None, Isolation.FRESH) and config.is_asked_for("isolation"):
+            raise UsageError(f"{config.source('isolation')} {asked}: a command is always started anew", "leave it out")
+        return Isolation.FRESH
+    return Isolation(asked or (Isolation.FORK if isinstance(target, PytestTarget) else Isolation.SHARED))
+
+
+def _sanitize(target: Target, config: Config) -> Sanitize | None:
+    names = set(config.get("sanitize") or ())
+    fail_on_leak = bool(config.get("fail-on-leak"))
+    if fail_on_leak and not config.get("sanitize"):
+        names.add("leaks")
+    for name in _FOR_PYTHON[1:]:
+        if "leaks" not in names and config.is_asked_for(name):
+            raise UsageError(f"{config.source(name)} is about leaks, which are not watched", "add --sanitize leaks")
+    if not names or isinstance(target, CommandTarget):
+        return None
+    return Sanitize(
+        names=sorted(names),
+        fail_on_leak=fail_on_leak,
+        settle=config.get("leak-settle") or _DEFAULT_LEAK_SETTLE,
+        allowed=config.get("allow-leak") or [],
+    )
+
+
+def one_at_a_time(target: Target, isolation: Isolation) -> bool:
+    """Whether a process can run but one trial at a time: pytest has one state for the whole process."""
+    return isinstance(target, PytestTarget) and isolation is Isolation.SHARED
+
+
+def length(config: Config, preset_count: int) -> tuple[int | None, float | None]:
+    """How many trials, and for how long."""
+    count, duration = config.get("count"), config.get("duration")
+    if duration is None:
+        return count or preset_count, None
+    # A time alone is a complete plan: it is not cut short by the default preset, nor by what weighs less.
+    if count is not None and config.layer("count") >= config.layer("duration"):
+        return count, duration
+    if count is None and "preset" in config.values and config.layer("preset") >= config.layer("duration"):
+        return preset_count, duration
+    return None, duration
+
+
+def _scenario_settings(config: Config, scenario: Scenario | None) -> dict[str, str]:
+    given = {name: str(config.get(name)) for name in _SCENARIO_SETTINGS if name in config.values}
+    if scenario is None:
+        # Only what was said for this very command can be a mistake; the project's settings are for its scenarios.
+        return {name: value for name, value in given.items() if config.is_asked_for(name)}
+    for name, value in given.items():
+        try:
+            if name in scenario.settings:
+                scenario.settings[name].parse(value)
+        except ValueError as error:
+            raise UsageError(f"{config.source(name)}: {error}") from None
+    return given
+
+
+def _places(
+    config: Config, scenario: Scenario | None, preset_workers: int | None, *, one_each: bool, provokes: bool
+) -> tuple[int, int]:
+    """How many workers, in how many processes; with `one_each` no process holds more than one."""
+    cores = len(os.sched_getaffinity(0))
+    workers, processes = config.get("workers"), config.get("processes")
+    if workers is not None and processes is not None and processes > workers:
+        if config.layer("processes") == config.layer("workers"):
+            raise UsageError(
+                f"{config.source('processes')} {processes} is more than {config.source('workers')} {workers}: "
+                "each process holds at least one worker",
+                f"ask for at least {processes} workers or at most {workers} processes",
+            )
+        if config.layer("processes") > config.layer("workers"):
+            workers = processes
+        else:
+            processes = workers
+    if workers is None:
+        fitting = cores
+        if scenario is not None:
+            fitting = scenario.provoking_workers if provokes else scenario.workers
+        workers = max(preset_workers or fitting, processes or 1)
+    if one_each:
+        if config.is_asked_for("processes") and processes is not None and processes < workers:
+            raise UsageError(
+                f"{config.source('processes')} {processes} is less than {workers} workers: "
+                "pytest runs one test at a time in a process that tests share",
+                "leave it out, or choose --isolation fork",
+            )
+        return workers, workers
+    if processes is None:
+        company = scenario.workers_per_process if scenario else 1
+        processes = max(1, min(cores, workers // company))
+    return workers, processes
+
+
+def _max_failures(config: Config) -> int | None:
+    most: int | None = config.get("max-failures")
+    if not config.get("failfast") or (most is not None and config.layer("max-failures") > config.layer("failfast")):
+        return most
+    if most is not None and most > 1 and config.layer("max-failures") == config.layer("failfast"):
+        raise UsageError(
+            f"{config.source('failfast')} stops at the first failure, {config.source('max-failures')} {most} later",
+            "give one of the two",
+        )
+    return 1

@@ -1,0 +1,149 @@
+"""What pyproject.toml says: `[tool.flakeproof]`, presets of the project's own, and settings for some targets only."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from flakeproof.errors import UsageError
+from flakeproof.settings.presets import PRESETS
+
+TABLE = "tool.flakeproof"
+_PATHS = {"store", "python", "cwd", "junit-xml", "json", "markdown"}
+"""Settings that may be a path: one in pyproject.toml is relative to that file, others to the current folder."""
+_OF_THE_PROJECT = {"store", "keep-runs"}
+"""Settings that commands need which know of no target and no preset."""
+
+
+@dataclass(frozen=True)
+class Override:
+    """Settings for the targets whose name fits a pattern."""
+
+    test: str
+    """Pattern of the shell: `*`, `?`, `[...]`; `*` also matches slashes."""
+    place: str
+    """As a user would write it, for messages."""
+    settings: Mapping[str, Any]
+
+    def fits(self, targets: Sequence[str]) -> bool:
+        """Whether it is meant for all of `targets`."""
+        return bool(targets) and all(fnmatchcase(target, self.test) for target in targets)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Settings by name, as they stand in the file; paths are complete."""
+
+    root: Path
+    """The folder of pyproject.toml."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    overrides: Sequence[Override] = ()
+
+    def bases(self, preset: str) -> list[str]:
+        """`preset`, what it is based on, what that is based on, …; the last one may be built in.
+
+        Raises UsageError for a base that does not exist, and for one that is based on itself.
+        """
+        chain = [preset]
+        while (base := self.presets.get(chain[-1], {}).get("base")) is not None:
+            place = f"{TABLE}.presets.{chain[-1]}.base in pyproject.toml"
+            known = [*PRESETS, *self.presets]
+            if base not in known:
+                close = difflib.get_close_matches(str(base), known, n=1)
+                raise UsageError(
+                    f"{place}: there is no preset {base!r}",
+                    f"did you mean {close[0]}?" if close else f"presets: {', '.join(known)}",
+                )
+            if base in chain:
+                raise UsageError(f"{place}: {' is based on '.join([*chain, base])}", "let one of them have no base")
+            chain.append(base)
+        return chain
+
+
+def read(root: Path) -> Project:
+    """What pyproject.toml in `root` says. Raises UsageError for a file that cannot be read or understood."""
+    path = root / "pyproject.toml"
+    try:
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except FileNotFoundError:
+        return Project(root)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", "mend it, or run from another folder") from None
+    table = _table(tools.get("flakeproof", {}) if isinstance(tools, dict) else {}, TABLE)
+    presets = {
+        name: _settings(_table(value, f"{TABLE}.presets.{name}"), root)
+        for name, value in _table(table.pop("presets", {}), f"{TABLE}.presets").items()
+    }
+    overrides = table.pop("overrides", [])
+    if not isinstance(overrides, list):
+        raise UsageError(f"{TABLE}.overrides in pyproject.toml is not a list", f"write [[{TABLE}.overrides]]")
+    if isinstance(table.get("preset"), dict):
+        wanted = next(iter(table["preset"]), "NAME")
+        raise UsageError(
+            f"{TABLE}.preset in pyproject.toml is the name of a preset, not a table",
+            f"did you mean [{TABLE}.presets.{wanted}]?",
+        )
+    for name, settings in presets.items():
+        _check_preset(name, settings)
+    found = Project(
+        root,
+        _settings(table, root),
+        presets,
+        [_override(number, value, root) for number, value in enumerate(overrides, 1)],
+    )
+    for name in presets:
+        found.bases(name)
+    return found
+
+
+def _table(value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{place} in pyproject.toml is not a table", f"write [{place}], and its settings below")
+    return dict(value)
+
+
+def _settings(table: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    found = {name.replace("_", "-"): value for name, value in table.items()}
+    for name in _PATHS & found.keys():
+        value = found[name]
+        if isinstance(value, str) and value not in ("", "-") and (name != "python" or os.sep in value):
+            found[name] = str(root / value)
+    return found
+
+
+def _check_preset(name: str, settings: Mapping[str, Any]) -> None:
+    place = f"{TABLE}.presets.{name}"
+    if name in PRESETS:
+        raise UsageError(
+            f"{place} in pyproject.toml has the name of a preset that is built in",
+            f'give it another name, and base = "{name}" to start from it',
+        )
+    if "preset" in settings:
+        raise UsageError(f"{place}.preset in pyproject.toml cannot be", "what it starts from is called base")
+    _refuse_the_projects(settings, place)
+
+
+def _override(number: int, value: Any, root: Path) -> Override:
+    place = f"{TABLE}.overrides[{number}]"
+    if not isinstance(value, dict):
+        raise UsageError(f"{place} in pyproject.toml is not a table", f"write [[{TABLE}.overrides]]")
+    settings = _settings(value, root)
+    test = settings.pop("test", None)
+    if not isinstance(test, str) or not test:
+        raise UsageError(
+            f"{place} in pyproject.toml does not say for which targets it is", 'write it like test = "tests/net/*"'
+        )
+    _refuse_the_projects(settings, place)
+    return Override(test, place, settings)
+
+
+def _refuse_the_projects(settings: Mapping[str, Any], place: str) -> None:
+    for name in sorted(_OF_THE_PROJECT & settings.keys()):
+        raise UsageError(
+            f"{place}.{name} in pyproject.toml is a setting for the whole project", f"put it into [{TABLE}]"
+        )

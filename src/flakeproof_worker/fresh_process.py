@@ -1,0 +1,63 @@
+"""A process for one trial only, started anew by the lane `fresh`: load, run, write the verdict, end."""
+
+import importlib
+import json
+import os
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from flakeproof_worker.current import RUNNING
+from flakeproof_worker.loaded_target import Loaded
+from flakeproof_worker.loader import UnloadableError
+from flakeproof_worker.perturb.applied import prepare
+from flakeproof_worker.randomness import randomness_for
+from flakeproof_worker.sanitize.start import watch_for
+from flakeproof_worker.shared import stacks
+from flakeproof_worker.shared.output import Output
+from flakeproof_worker.shared.process_exit import end_at_once, end_copy
+from flakeproof_worker.single_trial import Once
+from flakeproof_worker.system import prctl
+
+
+def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
+    """Run the trial that is described in the file `descriptor`, which then gets the verdict."""
+    os.set_inheritable(descriptor, False)
+    try:
+        order = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
+        os.ftruncate(descriptor, 0)
+        prctl.die_with(order["parent"])
+        stacks.prepare(os.dup(1))
+        _run(order, descriptor, import_by_path)
+    except BaseException as error:
+        end_at_once(error)
+    os._exit(0)
+
+
+def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
+    process = os.getpid()
+    watch = watch_for(order)
+    target = order["target"]
+    output = Output(os.dup(1))
+    once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target.get("watched", ""))
+    if target["kind"] != "pytest":
+        randomness_for(order["perturbations"]).seed(once.seed)
+
+    perturbed = prepare(order["perturbations"], target, order["scratch"])
+
+    def leave(error: BaseException | None = None) -> None:
+        if os.getpid() != process:
+            end_copy(error)
+
+    def begin(loaded: Loaded) -> None:
+        stacks.prepare(os.dup(1))  # pytest has put its own in place
+        once.output.discard()
+        RUNNING.set((once.trial, once.seed))  # not before: what an import starts is no trial's
+        once.run(perturbed(loaded).watched(watch), leave)
+
+    load_target = importlib.import_module("flakeproof_worker.targets").with_target
+    try:
+        load_target(target, order["run_seed"], import_by_path, begin, lambda: Output(1).take())
+    except UnloadableError as error:
+        # It could be loaded a moment ago: that it cannot now is what this trial has found.
+        failure = {"type": error.kind, "message": error.message, "frames": []}
+        once.write({"ns": 0, "outcome": "failed", "failure": failure, "cut_short": True, "details": error.details})

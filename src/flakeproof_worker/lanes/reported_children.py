@@ -1,0 +1,58 @@
+"""What the lanes have in common in which a trial runs in a process of its own and writes its verdict into a file."""
+
+import os
+
+from flakeproof_worker.lanes.children import Child, Children
+from flakeproof_worker.shared.output import Output, nameless_file
+from flakeproof_worker.single_trial import read_verdict
+from flakeproof_worker.trial_context import Duty
+
+
+class Judged(Children):
+    """Reports what stands in the file of the verdict; a child that has left none has crashed."""
+
+    writes_stacks = True
+
+    def __init__(self, duty: Duty) -> None:
+        super().__init__(duty)
+        # A file, not a pipe: the child never waits for a reader, and a grandchild cannot hold it open.
+        self.verdicts = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
+        """For each lane, what is said of its trial."""
+
+    def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
+        reporter, output = self.duty.reporter, Output(self.outputs[lane])
+        verdict, _ = read_verdict(self.verdicts[lane])
+        if verdict is not None:
+            reporter.sighted(verdict.pop("seen", []))
+        if verdict is None:
+            code = os.waitstatus_to_exitcode(status)
+            reporter.ended(
+                child.trial,
+                elapsed,
+                outcome="crashed",
+                signal=-code if code < 0 else None,
+                exit_code=code if code >= 0 else None,
+                output=output.take(),
+                **self.running_in(lane),
+            )
+        elif verdict["outcome"] == "passed" and "found" not in verdict:
+            reporter.passed_with(verdict.get("items", {}))
+            reporter.passed.append(verdict["ns"])
+            output.discard()
+        else:
+            nanoseconds = verdict.pop("ns")
+            if "output" not in verdict:
+                verdict["output"] = output.take()
+            else:
+                output.discard()
+            reporter.ended(child.trial, nanoseconds, **verdict)
+
+    def running_in(self, lane: int) -> dict[str, object]:
+        selection = self.duty.loaded.selection
+        if selection is None:
+            return {}
+        _, index = read_verdict(self.verdicts[lane])
+        if index is None and len(selection.ids) > 1:
+            return {"cut_short": True}
+        item = selection.ids[index or 0]
+        return {"item": item, "items": {item: "failed"}, "cut_short": True}

@@ -1,0 +1,95 @@
+"""One trial in a process that ends with it: a fork, or an interpreter of its own; its verdict goes into a file.
+
+The file has lines: the index of each item before it runs, where there are several, and at the end the verdict.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+from flakeproof_worker.loaded_target import Loaded
+from flakeproof_worker.shared.output import Output
+from flakeproof_worker.trial_context import check_result, ending_of
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+Leave = Callable[..., None]
+"""Ends a copy of this process that came out of the target; given the exception that it came with, or nothing."""
+
+
+@dataclass
+class Once:
+    """A trial and what it may use."""
+
+    trial: int
+    seed: int
+    folder: str
+    """For its temporary files; "" where the target is a function."""
+    verdict: int
+    """Descriptor of the file for the verdict."""
+    output: Output
+    watched: str = ""
+    """Folder for what the trial calls that may differ from run to run; "" if nobody asks for that."""
+    order: dict[str, Any] | None = None
+    """What runs in it, and what is to be found out meanwhile (`pytest_driver.order`); None for all items."""
+
+    def run(self, loaded: Loaded, leave: Leave) -> None:
+        """Run it and write the verdict down."""
+        if self.watched:
+            from flakeproof_worker.call_recorder import Witness
+
+            with Witness(self.watched, self.trial):
+                verdict = self._outcome(loaded, leave)
+        else:
+            verdict = self._outcome(loaded, leave)
+        if loaded.watch is not None:
+            verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.told(self.trial)}
+        self.write(verdict)
+
+    def _outcome(self, loaded: Loaded, leave: Leave) -> dict[str, Any]:
+        selection = loaded.selection
+        if selection is None:
+            return _call(loaded, leave)
+        several = len(selection.ids) > 1
+        show = self._show if several else lambda index: None
+        return selection.run(self.trial, self.seed, self.folder, self.output, show, leave, self.order)
+
+    def write(self, verdict: dict[str, Any]) -> None:
+        """Write the verdict down."""
+        os.write(self.verdict, _encode(verdict).encode(errors="replace"))
+
+    def _show(self, index: int) -> None:
+        os.write(self.verdict, b"%d\n" % index)
+
+
+def _call(loaded: Loaded, leave: Leave) -> dict[str, Any]:
+    start = perf_counter_ns()
+    try:
+        if loaded.is_async:
+            import asyncio  # only a program that uses it anyway pays for it
+
+            with asyncio.Runner(loop_factory=loaded.new_loop) as runner:
+                runner.run(loaded.function())
+        else:
+            check_result(loaded.function())
+    except BaseException as error:
+        elapsed = perf_counter_ns() - start
+        leave(error)
+        return {"ns": elapsed, **ending_of(error)}
+    elapsed = perf_counter_ns() - start
+    leave()
+    return {"ns": elapsed, "outcome": "passed"}
+
+
+def read_verdict(descriptor: int) -> tuple[dict[str, Any] | None, int | None]:
+    """The verdict, None if it did not come to that; and the index of the item that ran last, if that is known."""
+    lines = os.pread(descriptor, os.fstat(descriptor).st_size, 0).split(b"\n")
+    shown = [line for line in lines[:-1] if line.isdigit()]
+    index = int(shown[-1]) if shown else None
+    try:
+        verdict = json.loads(lines[-1])
+    except ValueError:
+        verdict = None
+    return (verdict if isinstance(verdict, dict) else None), index
