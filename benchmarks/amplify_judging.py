@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flakeproof.amplify.records import Found, Kind
+from flakeproof.features.amplify.records import Found, Kind
 
 TIMES = 10.0
 """So many times the plain rate are enough,"""

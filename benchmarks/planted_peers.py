@@ -13,7 +13,7 @@ from typing import Any
 from tests.planted.catalogue import Plant
 
 from benchmarks.planted_judging import Answer, Claim, place_of
-from flakeproof.diagnose.records import CauseId as Cause
+from flakeproof.features.diagnose.records import CauseId as Cause
 
 REQUIREMENTS = (
     "pytest==9.2.0",

@@ -223,9 +223,9 @@ class _Stress:
         `options` are flakeproof's, `shown` gives their names for messages. Raises FlakeproofError.
         """
         from flakeproof.events import ItemsCollected
+        from flakeproof.features.run.plain_console import PlainConsole
+        from flakeproof.features.run.recorded_run import conduct
         from flakeproof.reports.writer import Writer
-        from flakeproof.run.plain_console import PlainConsole
-        from flakeproof.run.recorded_run import conduct
         from flakeproof.settings import load as configuration
         from flakeproof.settings.build_spec import build
         from flakeproof.store.folder import KEPT_RUNS, store_of

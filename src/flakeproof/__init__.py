@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flakeproof.api import plan, pytest_nodes, run
     from flakeproof.errors import FlakeproofError
+    from flakeproof.features.run.plan import Plan
     from flakeproof.model import Outcome, RunSpec
     from flakeproof.results.summary import Summary
-    from flakeproof.run.plan import Plan
     from flakeproof_worker.current import Trial, current_trial
 
 __version__ = "0.1.0"
@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "FlakeproofError": "flakeproof.errors",
     "Outcome": "flakeproof.model",
-    "Plan": "flakeproof.run.plan",
+    "Plan": "flakeproof.features.run.plan",
     "RunSpec": "flakeproof.model",
     "Summary": "flakeproof.results.summary",
     "Trial": "flakeproof_worker.current",

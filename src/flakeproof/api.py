@@ -9,11 +9,11 @@ from typing import TypedDict, Unpack
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent
+from flakeproof.features.run.plan import Plan, plan
+from flakeproof.features.run.recorded_run import conduct
 from flakeproof.reports.files import of_run, report_files
 from flakeproof.results.summary import Summary
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
-from flakeproof.run.plan import Plan, plan
-from flakeproof.run.recorded_run import conduct
 from flakeproof.settings import load as configuration
 from flakeproof.settings.build_spec import build, names_of
 from flakeproof.store.folder import KEPT_RUNS, store_of

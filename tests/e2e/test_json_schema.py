@@ -8,11 +8,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flakeproof.amplify import amplification
-from flakeproof.compare import summary as comparison
-from flakeproof.diagnose import records as diagnosing
-from flakeproof.fdtrace import findings
-from flakeproof.isolate import records as isolation
+from flakeproof.features.amplify import amplification
+from flakeproof.features.compare import summary as comparison
+from flakeproof.features.diagnose import records as diagnosing
+from flakeproof.features.fdtrace import findings
+from flakeproof.features.isolate import records as isolation
 from flakeproof.model import Record
 from flakeproof.reports.json import schema_of
 from flakeproof.results.summary import SCHEMA_VERSION, Summary

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flakeproof.diagnose.records import CauseId
+from flakeproof.features.diagnose.records import CauseId
 from flakeproof.stats.proportion import clopper_pearson
 
 PYTHON = Path(__file__).parent / "python"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.planted.catalogue import SLOWER, Known
 
-from flakeproof.diagnose.records import CauseId
+from flakeproof.features.diagnose.records import CauseId
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 from scipy.stats import gamma  # type: ignore[import-untyped]
 
-from flakeproof.amplify.records import Batch, Factor, Found, Kind, Setting
-from flakeproof.amplify.search import search
+from flakeproof.features.amplify.records import Batch, Factor, Found, Kind, Setting
+from flakeproof.features.amplify.search import search
 
 Level = tuple[str, str]
 

@@ -15,12 +15,12 @@ from scipy import stats as scipy_stats  # type: ignore[import-untyped]
 from tests.quality import alike
 from tests.quality.claims import Row, percent
 
-from flakeproof.compare.command import arm_spec
-from flakeproof.compare.recorded_comparison import conduct_comparison
-from flakeproof.compare.records import Arm, ComparisonSpec
-from flakeproof.compare.summary import ComparisonSummary
-from flakeproof.compare.verdict import FixVerdict
 from flakeproof.engine.limits import lanes_per_process
+from flakeproof.features.compare.command import arm_spec
+from flakeproof.features.compare.recorded_comparison import conduct_comparison
+from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.summary import ComparisonSummary
+from flakeproof.features.compare.verdict import FixVerdict
 from flakeproof.store.folder import Store
 
 ERROR = 0.05

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from tests.quality.flaky_world import NOTHING, SOMETHING, A, B, C, D, Judged, Looker, Simulation, World, judge, searched
 
-from flakeproof.amplify.records import PLAIN, Kind, Setting, Source, Stop
+from flakeproof.features.amplify.records import PLAIN, Kind, Setting, Source, Stop
 
 ONE = SOMETHING["one level: 2% to 20%"]
 PAIR = SOMETHING["two levels, together only: 0.2% to 6%"]

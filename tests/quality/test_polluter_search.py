@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import pytest
 
-from flakeproof.isolate.culprit_search import Culprits, Search
+from flakeproof.features.isolate.culprit_search import Culprits, Search
 
 Effect = Callable[[list[int]], bool]
 TESTS = 200

@@ -11,7 +11,7 @@ from tests.planted.amplifiable import CASES, Case, case
 from tests.planted.catalogue import MARK
 from tests.planted.rare import RARE, Rare
 
-from flakeproof.amplify.records import Best, Counts, Effect, Found, Kind, Rate, Ratio, Setting, Source, Stop
+from flakeproof.features.amplify.records import Best, Counts, Effect, Found, Kind, Rate, Ratio, Setting, Source, Stop
 
 HARDLY = Counts(failures=0, trials=0)
 

@@ -5,12 +5,12 @@ import random
 import msgspec
 import pytest
 
-from flakeproof.amplify.budgeted_runs import Bench, OutOfTime, Purpose, Ran, Told, tell
-from flakeproof.amplify.design import Design, by_name
-from flakeproof.amplify.effects import effects
-from flakeproof.amplify.rate_model import fit, units
-from flakeproof.amplify.records import PLAIN, Batch, Factor, Found, Kind, Setting
-from flakeproof.amplify.search import search
+from flakeproof.features.amplify.budgeted_runs import Bench, OutOfTime, Purpose, Ran, Told, tell
+from flakeproof.features.amplify.design import Design, by_name
+from flakeproof.features.amplify.effects import effects
+from flakeproof.features.amplify.rate_model import fit, units
+from flakeproof.features.amplify.records import PLAIN, Batch, Factor, Found, Kind, Setting
+from flakeproof.features.amplify.search import search
 
 LEVELS = {"a": ("on",), "b": ("mild", "strong"), "c": ("on",)}
 

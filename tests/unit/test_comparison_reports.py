@@ -2,8 +2,9 @@
 
 import pytest
 
-from flakeproof.compare import report as lines
-from flakeproof.compare.events import (
+from flakeproof.events import TrialFailed
+from flakeproof.features.compare import report as lines
+from flakeproof.features.compare.events import (
     AnyComparisonEvent,
     ComparisonEnded,
     ComparisonProgressed,
@@ -12,10 +13,9 @@ from flakeproof.compare.events import (
     PairsClean,
     Side,
 )
-from flakeproof.compare.history import ComparisonHistory
-from flakeproof.compare.records import Arm, ComparisonSpec
-from flakeproof.compare.summary import summarize_comparison
-from flakeproof.events import TrialFailed
+from flakeproof.features.compare.history import ComparisonHistory
+from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.summary import summarize_comparison
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
 from flakeproof.results.history import History
 

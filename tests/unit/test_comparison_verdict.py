@@ -5,11 +5,11 @@ import math
 
 import pytest
 
-from flakeproof.compare.events import ComparisonStarted, PairEnded, PairsClean, Side
-from flakeproof.compare.history import ComparisonHistory
-from flakeproof.compare.records import Arm, ComparisonSpec
-from flakeproof.compare.verdict import FixVerdict, decide, exit_code, table
 from flakeproof.errors import ExitCode
+from flakeproof.features.compare.events import ComparisonStarted, PairEnded, PairsClean, Side
+from flakeproof.features.compare.history import ComparisonHistory
+from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.verdict import FixVerdict, decide, exit_code, table
 from flakeproof.model import CallableTarget, RunSpec
 
 TABLE = [
@@ -164,7 +164,7 @@ def test_later_kinds_need_more_evidence() -> None:
     assert sum(1 / (order * (order + 1)) for order in range(1, 10_000)) < 1
     history = history_of((A, PASS), (B, PASS))
     assert history.spec is not None
-    from flakeproof.compare.verdict import weigh
+    from flakeproof.features.compare.verdict import weigh
 
     for order in (1, 2, 3):
         assert weigh(0, 0, history.spec, order).wanted == pytest.approx(math.log(100 * order * (order + 1)))

@@ -16,14 +16,14 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
+from flakeproof.features.run import markdown, report
+from flakeproof.features.run.junit import render
 from flakeproof.model import Answer, CallableTarget, Failure, Isolation, Outcome, Question, RunSpec
 from flakeproof.results import failure_positions
 from flakeproof.results.dependence import Aspect, Dependence, examine
 from flakeproof.results.failure_positions import Places
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.run import markdown, report
-from flakeproof.run.junit import render
 from flakeproof.stats.proportion import clopper_pearson
 from flakeproof.stats.sequential import robbins
 from flakeproof.store.log import LogWriter, read_events

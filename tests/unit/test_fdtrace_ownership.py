@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from flakeproof.fdtrace.ownership import Analysis, Certainty, Deed, Mishandled
-from flakeproof.fdtrace.record import read
+from flakeproof.features.fdtrace.ownership import Analysis, Certainty, Deed, Mishandled
+from flakeproof.features.fdtrace.record import read
 
 THREAD = "clone3({flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_THREAD} => {parent_tid=[2]}, 88) = "
 FORK = "clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD) = "

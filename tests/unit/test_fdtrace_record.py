@@ -1,8 +1,8 @@
 """Strace's lines become calls: real ones, ones cut in two, and ones that are not understood."""
 
-from flakeproof.fdtrace.calls import Call
-from flakeproof.fdtrace.frames import Frame, parse_frame
-from flakeproof.fdtrace.record import Begun, Ended, Superseded, read
+from flakeproof.features.fdtrace.calls import Call
+from flakeproof.features.fdtrace.frames import Frame, parse_frame
+from flakeproof.features.fdtrace.record import Begun, Ended, Superseded, read
 
 _GO = """\
 4041  <... close resumed>)              = -1 EBADF (Bad file descriptor)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from flakeproof.fdtrace.descriptor_names import in_words
-from flakeproof.fdtrace.frames import Frame
-from flakeproof.fdtrace.symbols import Place, _blocks, _place
+from flakeproof.features.fdtrace.descriptor_names import in_words
+from flakeproof.features.fdtrace.frames import Frame
+from flakeproof.features.fdtrace.symbols import Place, _blocks, _place
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.planted.amplifiable import CASES
 
-from flakeproof.amplify.levels import FACTORS, Level, factors_of, levels_for, values_of, words_of
-from flakeproof.amplify.records import PLAIN, Setting
+from flakeproof.features.amplify.levels import FACTORS, Level, factors_of, levels_for, values_of, words_of
+from flakeproof.features.amplify.records import PLAIN, Setting
 from flakeproof.model import RunSpec
 from flakeproof.settings import build_spec, load
 from flakeproof.targets.command import CommandLine

@@ -5,12 +5,12 @@ import io
 import pytest
 
 from flakeproof.events import Progressed, RunEnded, RunStarted, TrialFailed, TrialSkipped, TrialsPassed
+from flakeproof.features.run import report
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
 from flakeproof.reports.details import excerpt
 from flakeproof.reports.terminal import wants_colour, wants_live
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.run import report
 
 _TARGET = CallableTarget(name="t", module="m", attribute="a", python="p", folder="f")
 _MESSAGE = "write failed (local=127.0.0.1:52568, remote=127.0.0.1:46631): [Errno 9] Bad file descriptor"

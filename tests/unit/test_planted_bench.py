@@ -8,7 +8,7 @@ from benchmarks.planted_judging import Claim, Judgement, Place, claims_of, is_gu
 from tests.planted.catalogue import MARK, MISS, PLANTS, PYTHON, Plant, plant
 from tests.planted.rare import RARE
 
-from flakeproof.diagnose.records import CauseId as Cause
+from flakeproof.features.diagnose.records import CauseId as Cause
 
 DIAGNOSIS: dict[str, Any] = {
     "schema_version": 1,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from flakeproof.isolate.ddmin import minimise
+from flakeproof.features.isolate.ddmin import minimise
 from flakeproof.stats.polluter import SingleCulprit, repeats
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from flakeproof.events import AnyRecord, ItemsCollected, RunEnded, RunStarted, TrialFailed, TrialLost, TrialsPassed
 from flakeproof.events import TrialSkipped as Skipped
+from flakeproof.features.run import github_annotations, markdown
+from flakeproof.features.run.junit import render
 from flakeproof.model import CallableTarget, Failure, ItemOutcome, Outcome, RunSpec
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.run import github_annotations, markdown
-from flakeproof.run.junit import render
 
 _RERUN = (["type"], ["message"], ["stackTrace", "system-out", "system-err"])
 _RESULT: tuple[list[str], list[str], list[str]] = ([], ["type", "message"], [])

@@ -5,10 +5,10 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
 from flakeproof.events import AnyRecord, RunEnded, RunStarted, Sighted, TrialFailed, TrialLeaked, TrialsPassed
+from flakeproof.features.run import markdown, report
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec, Sanitize, Seen, SeenPart, SeenPlace, Sight
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.run import markdown, report
 
 _PLACE = SeenPlace(file="/p/server.py", line=88, function="Server._guard")
 

@@ -65,31 +65,31 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
     assert outside == set()
 
 
-FEATURES = ("amplify", "compare", "diagnose", "fdtrace", "isolate", "run")
-
-
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
-        ("flakeproof/engine", [*FEATURES, "cli", "reports", "store", "results", "api"]),
-        ("flakeproof/store", [*FEATURES, "cli", "reports", "engine"]),
-        ("flakeproof/results", [*FEATURES, "cli", "engine", "reports", "store"]),
+        ("flakeproof/engine", ["features", "cli", "reports", "store", "results", "api"]),
+        ("flakeproof/store", ["features", "cli", "reports", "engine"]),
+        ("flakeproof/results", ["features", "cli", "engine", "reports", "store"]),
         ("flakeproof/results/verdict", ["results"]),
-        ("flakeproof/failures", [*FEATURES, "cli", "engine", "reports", "results"]),
-        ("flakeproof/targets", [*FEATURES, "cli", "engine", "reports"]),
-        ("flakeproof/scenarios", [*FEATURES, "cli", "engine", "reports"]),
-        ("flakeproof/perturbations", [*FEATURES, "cli", "engine", "reports"]),
-        ("flakeproof/line_search", [*FEATURES, "cli", "reports"]),
+        ("flakeproof/failures", ["features", "cli", "engine", "reports", "results"]),
+        ("flakeproof/targets", ["features", "cli", "engine", "reports"]),
+        ("flakeproof/scenarios", ["features", "cli", "engine", "reports"]),
+        ("flakeproof/perturbations", ["features", "cli", "engine", "reports"]),
+        ("flakeproof/line_search", ["features", "cli", "reports"]),
         *(
-            (f"flakeproof/compare/{name}", ["cli", "engine", "reports", "run", "store", "targets"])
+            (f"flakeproof/features/compare/{name}", ["cli", "engine", "reports", "features.run", "store", "targets"])
             for name in ("events", "history", "records", "referee", "revisions", "summary", "verdict")
         ),
         *(
-            (f"flakeproof/diagnose/{name}", ["cli", "engine", "reports", "run", "store"])
+            (f"flakeproof/features/diagnose/{name}", ["cli", "engine", "reports", "features.run", "store"])
             for name in ("decision", "rules")
         ),
         *(
-            (f"flakeproof/amplify/{name}", ["cli", "engine", "reports", "run", "settings", "store", "clock"])
+            (
+                f"flakeproof/features/amplify/{name}",
+                ["cli", "engine", "reports", "features.run", "settings", "store", "clock"],
+            )
             for name in (
                 *("budgeted_runs", "confirmation", "design", "effects", "masking", "proven", "race"),
                 *("rate_model", "search"),
@@ -108,8 +108,10 @@ def test_imports_point_one_way(folder: str, forbidden: list[str]) -> None:
 @pytest.mark.parametrize("module", ["calls", "frames", "record", "tables", "claims", "ownership"])
 def test_judging_descriptors_is_pure(module: str) -> None:
     """Lines of a record in, mishandled descriptors out: no file, no process, nothing of ours around it."""
-    reached = {name for _, name in imported(f"flakeproof/fdtrace/{module}")}
-    assert {name for name in reached if is_in(name, "flakeproof") and not is_in(name, "flakeproof.fdtrace")} == set()
+    reached = {name for _, name in imported(f"flakeproof/features/fdtrace/{module}")}
+    assert {
+        name for name in reached if is_in(name, "flakeproof") and not is_in(name, "flakeproof.features.fdtrace")
+    } == set()
     assert reached & {"os", "subprocess", "pathlib.Path", "time"} == set()
 
 

@@ -18,11 +18,11 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
+from flakeproof.features.run.plan import Plan, plan
 from flakeproof.model import CallableTarget, Failure, Isolation, Outcome, RunSpec
 from flakeproof.reports.json import to_json
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.run.plan import Plan, plan
 
 words = st.text(st.characters(codec="utf-8"), max_size=20)
 whole = st.integers(0, 2**53)

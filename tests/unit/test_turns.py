@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from flakeproof.compare.events import PairEnded
-from flakeproof.compare.turns import Turns
 from flakeproof.events import AnyEvent, TrialFailed, TrialLost, TrialsPassed
+from flakeproof.features.compare.events import PairEnded
+from flakeproof.features.compare.turns import Turns
 from flakeproof.model import Failure, Outcome
 
 

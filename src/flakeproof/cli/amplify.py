@@ -80,7 +80,7 @@ def amplify(**given: Any) -> None:
     Exit status: 1 it was made to fail, or fails as it is; 0 nothing raised the rate above none; 4 no time to tell;
     2 usage, 3 could not run, 5 nothing to run, 130 and 143 interrupted.
     """
-    from flakeproof.amplify.command import amplify_target
+    from flakeproof.features.amplify.command import amplify_target
 
     raise typer.Exit(amplify_target(given))
 

@@ -47,7 +47,7 @@ def compare(**given: Any) -> None:
     Exit status: 0 fixed, 1 reduced or not fixed, 4 not decided within the time or the tests given; 2 usage, 3 could not
     run, 5 nothing to run, 130 and 143 interrupted.
     """
-    from flakeproof.compare.command import compare_arms
+    from flakeproof.features.compare.command import compare_arms
 
     raise typer.Exit(compare_arms(given))
 

@@ -39,7 +39,7 @@ def diagnose(**given: Any) -> None:
     Exit status: 0 nothing failed and nothing was found, 1 a cause is supported, 4 it fails or something was found, and
     no cause is known; 2 usage, 3 could not run, 5 nothing to run, 130 and 143 interrupted.
     """
-    from flakeproof.diagnose.command import diagnose_target
+    from flakeproof.features.diagnose.command import diagnose_target
 
     raise typer.Exit(diagnose_target(given))
 

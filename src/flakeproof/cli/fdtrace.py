@@ -43,7 +43,7 @@ def fdtrace(
     Exit status: 0 nothing was found, 1 something was, whatever the command's own exit status is; 4 nothing was found
     but it was not seen to its end; 2 usage, 3 strace or the command could not run, 130 and 143 interrupted.
     """
-    from flakeproof.fdtrace.command import trace_command
+    from flakeproof.features.fdtrace.command import trace_command
 
     given = {"timeout": timeout, "grace": grace, "cwd": cwd, "json": json}
     raise typer.Exit(trace_command(given, context.obj, env, keep_trace, stacks=not no_stacks, uses=not no_uses))

@@ -18,7 +18,7 @@ def gate(**given: Any) -> None:
     Exit status: 0 it is below, 1 it is above, 4 not decided within the tests or the time given; 2 usage, 3 could not
     run, 5 nothing has run, 130 and 143 interrupted.
     """
-    from flakeproof.run.command import run_target
+    from flakeproof.features.run.command import run_target
 
     raise typer.Exit(run_target(given, is_gate=True))
 

@@ -75,7 +75,7 @@ def isolate(
     Exit status: 1 found, or it fails alone; 4 not reproduced or not found; 2 usage, 3 could not run, 5 nothing to run,
     130 and 143 interrupted.
     """
-    from flakeproof.isolate.command import isolate_victim
+    from flakeproof.features.isolate.command import isolate_victim
 
     given = {
         "pytest_args": pytest_args,

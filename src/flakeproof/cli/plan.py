@@ -28,7 +28,7 @@ def plan(
 
     Without any option: the presets, for a flake that fails 2% of the time.
     """
-    from flakeproof.run.plan_report import answer
+    from flakeproof.features.run.plan_report import answer
 
     for line in answer(rate=rate, seen=seen, confidence=confidence, count=count, json=json):
         print(line)

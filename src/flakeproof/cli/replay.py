@@ -30,7 +30,7 @@ def replay(
 
     Exit status: 0 it passed, 1 it failed, 2 usage, 3 could not run, 5 there is no run.
     """
-    from flakeproof.run.replay import replay_trial
+    from flakeproof.features.run.replay import replay_trial
 
     given = {"junit-xml": junit_xml, "json": json, "markdown": markdown, "store": store}
     raise typer.Exit(replay_trial(run, trial, given))

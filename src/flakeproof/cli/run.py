@@ -68,6 +68,6 @@ def run(
     """
     given = dict(locals())
     given |= given.pop("provoking")
-    from flakeproof.run.command import run_target
+    from flakeproof.features.run.command import run_target
 
     raise typer.Exit(run_target(given))

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from flakeproof.errors import CannotRunError, ExitCode
+from flakeproof.features.run.session import settings
 from flakeproof.model import Record
 from flakeproof.reports.document import Document
-from flakeproof.run.session import settings
 from flakeproof.scenarios.catalogue import SCENARIOS
 from flakeproof.settings import load as configuration
 from flakeproof.settings import presets

@@ -46,7 +46,7 @@ def stress(
     Tests of the kit: TestTCPRTTStressCI, ...StressFast, ...StressParallel, TestTCPRTTStress.
     """
     given = dict(locals())
-    from flakeproof.run.stress import stress_mode
+    from flakeproof.features.run.stress import stress_mode
 
     for name in ("mode", "set_"):
         given.pop(name)

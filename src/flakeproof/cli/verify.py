@@ -34,7 +34,7 @@ def verify(**given: Any) -> None:
     Exit status: 0 fixed, 1 reduced or not fixed, 4 not decided within the time or the tests given; 2 usage, 3 could not
     run or build, 5 nothing to run, 130 and 143 interrupted.
     """
-    from flakeproof.compare.verify_command import verify_fix
+    from flakeproof.features.compare.verify_command import verify_fix
 
     raise typer.Exit(verify_fix(given))
 

@@ -57,7 +57,7 @@ def noise(
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for kind, load in own.items():
-            words = ["load.py", kind, str(load.share), str(cpus or 0), str(os.getpid()), temporary]
+            words = ["noise.py", kind, str(load.share), str(cpus or 0), str(os.getpid()), temporary]
             for _ in range(load.count):
                 process = _started(words, environment, subprocess.DEVNULL, {kind: load})
                 processes.append(process)  # one by one: should the next not start, these are to end

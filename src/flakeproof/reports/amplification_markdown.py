@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import flakeproof
-from flakeproof.amplify import report as lines
-from flakeproof.amplify.amplification import Amplification
-from flakeproof.run.markdown import code
+from flakeproof.features.amplify import report as lines
+from flakeproof.features.amplify.amplification import Amplification
+from flakeproof.features.run.markdown import code
 from flakeproof.text import duration
 
 

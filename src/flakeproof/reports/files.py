@@ -21,12 +21,12 @@ def of_run(summary: Summary) -> Renderers:
     """The documents about a run."""
 
     def junit() -> bytes:
-        from flakeproof.run.junit import render
+        from flakeproof.features.run.junit import render
 
         return render(summary)
 
     def markdown() -> bytes:
-        from flakeproof.run.markdown import render
+        from flakeproof.features.run.markdown import render
 
         return render(summary)
 

@@ -1,4 +1,4 @@
-"""A program that keeps the machine busy until it is killed: ``load.py KIND SHARE CPUS PARENT FOLDER``.
+"""A program that keeps the machine busy until it is killed: ``noise.py KIND SHARE CPUS PARENT FOLDER``.
 
 `cpu` computes, `io` writes files and has them reach the disk, `memory` goes through 256 MB again and again; for so
 large a share of the time, on so many CPUs (0: all).

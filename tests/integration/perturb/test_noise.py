@@ -36,7 +36,7 @@ def noise():
             words = (path / "cmdline").read_bytes().split(b"\\0")
             if mark not in (path / "environ").read_bytes():
                 continue
-            if len(words) > 4 and words[3].endswith(b"perturb/load.py"):
+            if len(words) > 4 and words[3].endswith(b"perturb/noise.py"):
                 yield f"{words[4].decode()}@{words[5].decode()}/{len(os.sched_getaffinity(int(path.name)))}"
             elif words[0].endswith(b"stress-ng"):
                 yield f"stress-ng/{len(os.sched_getaffinity(int(path.name)))}"
@@ -183,5 +183,5 @@ def _noise(parent: int) -> list[psutil.Process]:
     return [
         child
         for child, words in below(parent)
-        if words[0].endswith("stress-ng") or any(word.endswith("perturb/load.py") for word in words)
+        if words[0].endswith("stress-ng") or any(word.endswith("perturb/noise.py") for word in words)
     ]

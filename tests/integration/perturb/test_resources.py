@@ -241,7 +241,7 @@ def test_a_permission_that_is_missing_is_named(tmp_path: Path, option: str, valu
 
 UNPRIVILEGED = """
 import fcntl, os, socket, sys
-from flakeproof_worker.perturb import namespace
+from flakeproof_worker.system import namespace
 
 if os.geteuid() == 0:
     os.setgroups([])

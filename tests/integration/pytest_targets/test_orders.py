@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flakeproof.engine.leases import Order
-from flakeproof.isolate.probes import Probing, probing
+from flakeproof.features.isolate.probes import Probing, probing
 from flakeproof.model import Isolation, ItemOutcome, PytestTarget, RunSpec
 
 _TESTS = """

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flakeproof.compare.revisions.build import build
 from flakeproof.errors import BuildFailedError, CannotRunError, ExitCode
+from flakeproof.features.compare.revisions.build import build
 
 
 def test_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_it_cannot_be_started(tmp_path: Path) -> None:
 BUILDING = """
 import sys
 from pathlib import Path
-from flakeproof.compare.revisions.build import build
+from flakeproof.features.compare.revisions.build import build
 print("started", flush=True)
 build("base", sys.argv[1] + "sleep 61 & sleep 62; sleep 63", Path.cwd(), {"BUILD_MARK": str(Path.cwd())})
 """

@@ -13,10 +13,10 @@ import psutil
 import pytest
 from tests.integration.revisions.conftest import commit, git, new, state, write
 
-from flakeproof.compare.revisions.checkout import checked_out
-from flakeproof.compare.revisions.repository import find
 from flakeproof.engine.leftovers import temporary_root
 from flakeproof.errors import CannotRunError, UsageError
+from flakeproof.features.compare.revisions.checkout import checked_out
+from flakeproof.features.compare.revisions.repository import find
 
 
 def test_the_users_folder_at_another_revision(project: Path, parent: Path) -> None:
@@ -248,8 +248,8 @@ HOLDING = """
 import sys, time
 from pathlib import Path
 from flakeproof.engine.leftovers import temporary_root
-from flakeproof.compare.revisions.checkout import checked_out
-from flakeproof.compare.revisions.repository import find
+from flakeproof.features.compare.revisions.checkout import checked_out
+from flakeproof.features.compare.revisions.repository import find
 with temporary_root() as root, checked_out(find(Path.cwd()), "HEAD", Path(root)) as folder:
     print(folder, flush=True)
     time.sleep(60)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flakeproof.compare.revisions.imports import copies_of, first_on, paths_for
 from flakeproof.errors import CannotRunError
+from flakeproof.features.compare.revisions.imports import copies_of, first_on, paths_for
 
 FINDER = """
 import sys

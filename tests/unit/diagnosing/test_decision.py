@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from flakeproof.diagnose import observed_calls
-from flakeproof.diagnose.decision import decide, is_settled
-from flakeproof.diagnose.evidence import Counts, Evidence, Factor, Level, Line, Polluters, Provocation
-from flakeproof.diagnose.experiments.names import ALONE
-from flakeproof.diagnose.failure_under_study import Flake
-from flakeproof.diagnose.observed_calls import Witnessed
-from flakeproof.diagnose.records import Cause, CauseId, Place, Status
-from flakeproof.diagnose.rules.common import Next
+from flakeproof.features.diagnose import observed_calls
+from flakeproof.features.diagnose.decision import decide, is_settled
+from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Level, Line, Polluters, Provocation
+from flakeproof.features.diagnose.experiments.names import ALONE
+from flakeproof.features.diagnose.failure_under_study import Flake
+from flakeproof.features.diagnose.observed_calls import Witnessed
+from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
+from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.model import Failure, Outcome, SeenPlace
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.stats.tables import fisher_greater

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flakeproof.diagnose.floats import nearly_equal
-from flakeproof.diagnose.sums import Sum, sums
+from flakeproof.features.diagnose.floats import nearly_equal
+from flakeproof.features.diagnose.sums import Sum, sums
 
 
 @pytest.mark.parametrize(

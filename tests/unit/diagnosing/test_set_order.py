@@ -2,7 +2,7 @@
 
 import pytest
 
-from flakeproof.diagnose.code_hints import Leak, leaks
+from flakeproof.features.diagnose.code_hints import Leak, leaks
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from tests.unit.diagnosing.test_decision import flake
 
-from flakeproof.diagnose.failure_under_study import Flake
-from flakeproof.diagnose.observed_calls import CLOCK, EXECUTOR, OUTSIDE, RANDOM, SETS, Call, examine
-from flakeproof.diagnose.records import Place
+from flakeproof.features.diagnose.failure_under_study import Flake
+from flakeproof.features.diagnose.observed_calls import CLOCK, EXECUTOR, OUTSIDE, RANDOM, SETS, Call, examine
+from flakeproof.features.diagnose.records import Place
 
 FILE = "/project/shop.py"
 

@@ -1,0 +1,103 @@
+"""Runs the target for a while under one setting after the other; of these runs no record is kept."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from flakeproof.clock import monotonic_ns
+from flakeproof.engine.execute import execute
+from flakeproof.engine.stop import Stop
+from flakeproof.engine.trial_outcomes import Ended
+from flakeproof.errors import FlakeproofError
+from flakeproof.failures.signature_patterns import Alike
+from flakeproof.features.amplify.records import PLAIN, Batch, Setting
+from flakeproof.model import RunSpec
+from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+
+Variants = Callable[[Setting], RunSpec]
+"""The run of the target under a setting; raises UsageError for what cannot be."""
+_USUAL = (None, Stop.DURATION.value, INTERRUPTED, TERMINATED)
+"""Ends of a batch that say nothing against the target."""
+_LEAST_TIMEOUT = 5.0
+_TIMES_AS_LONG = 50
+"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
+
+
+class Runner:
+    """The target, the time that is left, and what every batch has come to."""
+
+    def __init__(self, variants: Variants, seconds: float, alike: Alike, *, keeps_timeout: bool) -> None:
+        self._variants = variants
+        self._seconds = seconds
+        self._started = monotonic_ns()
+        self._plain = variants(PLAIN)
+        self._alike = alike
+        self._keeps_timeout = keeps_timeout
+        self._longest: float | None = None
+        self._next = self._plain.first
+        self._processes = 0
+        self.batches: list[Batch] = []
+        self.stopped: str | None = None
+        """The signal that has ended it, in words."""
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return (monotonic_ns() - self._started) / 1e9
+
+    def left(self) -> float:
+        """Seconds of the budget; none once a signal has ended it, so that the search ends with what it knows."""
+        return 0.0 if self.stopped else max(0.0, self._seconds - self.seconds)
+
+    def stop(self, reason: Stop) -> None:
+        """Run nothing any more."""
+        self.stopped = self.stopped or reason.value
+
+    def first(self) -> list[str]:
+        """Run a single trial as it is; return what pytest has collected.
+
+        Raises UsageError, CannotRunError or NothingToRunError where the target cannot be run.
+        """
+        ended = self._run(self._plain, count=1, seconds=None)
+        if not self._keeps_timeout:
+            limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * ended.elapsed)
+            self._longest = min(limit, self._plain.timeout or limit)
+        return ended.items
+
+    def __call__(self, setting: Setting, seconds: float) -> Batch:
+        """Run the target under `setting` for about so many seconds, one trial at least, or until a signal."""
+        try:
+            ended = self._run(self._variants(setting), count=None, seconds=seconds)
+            broke = "" if ended.trials or ended.stopped in _USUAL else ended.stopped or ""
+        except FlakeproofError as error:
+            ended, broke = Ended(), error.message
+        failed = Counter(name for names in ended.failed.values() for name in self._alike.names(names))
+        batch = Batch(setting=setting, trials=ended.trials, failed=dict(failed), seconds=ended.elapsed, broke=broke)
+        self.batches.append(batch)
+        return batch
+
+    def _run(self, spec: RunSpec, *, count: int | None, seconds: float | None) -> Ended:
+        spec = msgspec.structs.replace(
+            spec,
+            count=count,
+            duration=seconds,
+            first=self._next,
+            first_process=self._processes,
+            max_failures=None,
+            preset=None,
+            question=None,
+            ci_rate=None,
+            drop_failed=False,
+            timeout=spec.timeout if self._longest is None else self._longest,
+        )
+        ended = Ended()
+        with tempfile.TemporaryDirectory(prefix="flakeproof-amplify-") as folder:
+            execute(spec, f"amplify-{len(self.batches)}", Path(folder), [ended.add], None)
+        self._next += ended.trials + len(ended.without_result)
+        self._processes += spec.processes
+        if ended.stopped in (INTERRUPTED, TERMINATED):
+            self.stopped = ended.stopped
+        return ended

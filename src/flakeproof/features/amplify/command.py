@@ -1,0 +1,162 @@
+"""An amplification in front of the user."""
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flakeproof.errors import ExitCode, UsageError
+from flakeproof.features.amplify import report as lines
+from flakeproof.features.amplify.amplification import Amplification, Tried, exit_code
+from flakeproof.features.amplify.driver import Amplified, Request, amplify
+from flakeproof.features.amplify.levels import Level, values_of, words_of
+from flakeproof.features.run.command import options_in, wanted_by
+from flakeproof.features.run.session import command_name, ignore_signals, pairs, settings
+from flakeproof.model import CallableTarget, RunSpec
+from flakeproof.reports.files import Renderers, report_files
+from flakeproof.reports.json import to_json
+from flakeproof.reports.writer import Style, standard
+from flakeproof.scenarios.catalogue import SCENARIOS
+from flakeproof.settings import save_preset
+from flakeproof.settings.as_typed import options_typed, target_typed
+from flakeproof.settings.budget import budget
+from flakeproof.settings.build_spec import build, names_of
+from flakeproof.settings.load import Config
+from flakeproof.targets.command import CommandLine
+from flakeproof.targets.tests import PytestLine
+from flakeproof.text import parse_share, whole_duration
+
+_DEFAULT_SECONDS = 300.0
+_LEAST_SECONDS = 5.0
+_DEFAULT_ERROR = 0.05
+_NOT_SETTINGS = ("budget", "only", "try_", "signature", "error", "save_preset")
+_REPORTS = ("json", "markdown")
+_MISS = 1e-3
+"""Probability with which the command that is given in the end may show no failure."""
+_LEAST_COUNT = 20
+
+
+def amplify_target(given: Mapping[str, Any]) -> int:
+    """Search with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
+    wanted = wanted_by(given, given["context"].obj)
+    names = names_of(wanted)
+    own = {name: value for name, value in options_in(given).items() if name not in _NOT_SETTINGS}
+    extra = pairs("--set", given["set_"])
+
+    def variant(values: Mapping[str, str]) -> RunSpec:
+        return build(wanted, settings({**own, **values}, names), extra, Path.cwd())
+
+    config = settings(own, names)
+    plain = variant({})
+    seconds = budget(given["budget"], default=_DEFAULT_SECONDS, least=_LEAST_SECONDS)
+    added = [level for text in given["try_"] or () for level in _levels(text)]
+    request = Request(
+        variant=lambda values: variant({"seed": str(plain.seed), **values}),
+        seconds=seconds,
+        seed=plain.seed,
+        error=_error(given["error"]),
+        signatures=given["signature"] or _faces(plain),
+        fixed=[name for name in config.values if config.is_asked_for(name)],
+        only=_only(given["only"]),
+        added=added,
+        keeps_timeout="timeout" in config.values,
+    )
+    if given["save_preset"] is not None:
+        save_preset.check(config.folder, given["save_preset"])
+    files = report_files(config, names=_REPORTS)
+    writer = standard(results_to_stderr=files.on_stdout)
+    writer.note(f"{plain.target.name}: up to about {whole_duration(seconds)}, seed {plain.seed}")
+    files.prepare()
+    try:
+        amplified = amplify(request, writer.note)
+        if amplified.stopped:
+            ignore_signals()
+        found = _result(amplified, plain, wanted, given, config)
+    except BaseException:
+        files.withdraw()
+        raise
+    writer.result("")
+    for index, line in enumerate(lines.results(found)):
+        writer.result(line, Style.PLAIN if index else Style.TITLE)
+    writer.result("")
+    writer.result(lines.closing(found), Style.GOOD if found.exit_code == ExitCode.GOOD else Style.BAD)
+    code = found.exit_code
+    for problem in files.write(_renderers(found)):
+        writer.note(f"warning: {problem}", Style.WARNING)
+        code = code or ExitCode.BROKEN
+    writer.close()
+    return int(code)
+
+
+def _result(
+    amplified: Amplified,
+    plain: RunSpec,
+    wanted: str | CommandLine | PytestLine,
+    given: Mapping[str, Any],
+    config: Config,
+) -> Amplification:
+    """All of it; what was found is saved as a preset if that was asked for."""
+    best = amplified.found.best if amplified.found is not None else None
+    values = values_of(best.setting, amplified.levels) if best is not None else {}
+    command, saved = "", ""
+    if best is not None:
+        count = max(_LEAST_COUNT, math.ceil(math.log(_MISS) / math.log1p(-min(best.rate.low, 0.999))))
+        again = options_typed(given, [name for name in given if name not in (*_NOT_SETTINGS, *_NOT_AGAIN)])
+        words = ["run", *again, *words_of(values), "-c", str(count), *target_typed(wanted, plain.target)]
+        command = f"{command_name()} {shlex.join(words)}"
+        if given["save_preset"] is not None:
+            save_preset.save(config.folder, given["save_preset"], values)
+            saved = given["save_preset"]
+    return Amplification(
+        target=plain.target.name,
+        seed=plain.seed,
+        exit_code=int(exit_code(amplified.found, amplified.stopped)),
+        found=amplified.found,
+        levels=[Tried(factor=one.factor, level=one.name, options=one.words) for one in amplified.levels],
+        left_out=amplified.left_out,
+        options=words_of(values),
+        command=command,
+        settings=values,
+        preset=saved,
+        line=amplified.line,
+        batches=amplified.batches,
+        stopped=amplified.stopped,
+        elapsed=amplified.elapsed,
+    )
+
+
+_NOT_AGAIN = ("context", "target", "env", "shell", "keyword", "marker", "json", "markdown", "store", "seed")
+
+
+def _faces(spec: RunSpec) -> Sequence[str]:
+    """How the flake of a scenario shows; none of other targets, of which nobody knows."""
+    scenario = SCENARIOS.get(spec.target.scenario or "") if isinstance(spec.target, CallableTarget) else None
+    return scenario.faces if scenario is not None else ()
+
+
+def _error(text: str | None) -> float:
+    if text is None:
+        return _DEFAULT_ERROR
+    try:
+        return parse_share(text)
+    except ValueError as error:
+        raise UsageError(f"--error: {error}", "write it like --error 5%") from None
+
+
+def _only(text: str | None) -> list[str]:
+    return [] if text is None else [name for name in (part.strip().lstrip("-") for part in text.split(",")) if name]
+
+
+def _levels(text: str) -> Sequence[Level]:
+    name, equals, values = text.partition("=")
+    found = [value.strip() for value in values.split(",") if value.strip()]
+    if not name or not equals or not found:
+        raise UsageError(f"--try {text!r} names no values", "write it like --try settle=0ms,20ms")
+    return [Level(name, value, {name: value}) for value in dict.fromkeys(found)]
+
+
+def _renderers(found: Amplification) -> Renderers:
+    from flakeproof.reports import amplification_markdown
+
+    return {"json": lambda: to_json(found), "markdown": lambda: amplification_markdown.render(found)}

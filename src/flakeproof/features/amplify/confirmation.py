@@ -1,0 +1,130 @@
+"""Fresh trials, plain ones and those under the setting that won the race: only these count for its rate."""
+
+import math
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from flakeproof.features.amplify.budgeted_runs import Bench, OutOfTime, Purpose, tell
+from flakeproof.features.amplify.design import Level
+from flakeproof.features.amplify.records import PLAIN, Batch, Rate, Ratio, Setting
+from flakeproof.stats.dispersion import design_effect, korn_graubard
+from flakeproof.stats.factorial import flipped_pairs, rate_ratio
+from flakeproof.stats.proportion import Interval
+
+_MOST_BLOCKS = 40
+_BLOCKS_FOR_PARTS, _FAILURES_FOR_PARTS = 8, 20
+"""Blocks, and failures to be expected, from which on the winner also runs with each of its factors off."""
+_LEAST_BY_START, _LEAST_TRIALS, _PLENTY = 2.0, 5, 100
+"""How long a batch is at least, if that leaves enough blocks: two starts, or 100 trials if they take less; 5 trials."""
+_MARGIN = 0.97
+"""Of the time that is left, what the plan makes use of."""
+_SHORTEST = 0.8
+"""Of the time that a block should take, what has to be left for it to begin."""
+
+
+@dataclass
+class Confirmation:
+    """Blocks of batches, one for each setting, in random order; only whole blocks are kept."""
+
+    setting: Setting
+    parts: list[Setting]
+    """The setting with one of its factors off, in the order of its levels; none if that was not tried."""
+    blocks: list[dict[Setting, Batch]] = field(default_factory=list)
+    cut_short: bool = False
+
+    def batches(self, setting: Setting) -> list[Batch]:
+        """Of one of the settings."""
+        return [block[setting] for block in self.blocks]
+
+    def chance(self, signatures: Collection[str], seed: int, against: Setting = PLAIN) -> float:
+        """The p-value for "the setting fails no more often than the other one"."""
+        differences = [
+            _share(block[self.setting], signatures) - _share(block[against], signatures) for block in self.blocks
+        ]
+        return flipped_pairs(differences, seed) if differences else 1.0
+
+    def without(self, level: Level) -> Setting | None:
+        """The setting in which this level alone is off, if that was run."""
+        rest = self.setting.without(level[0])
+        return rest if rest.is_plain or rest in self.parts else None
+
+
+def least_seconds(bench: Bench, error: float) -> float:
+    """Of the shortest confirmation that is planned at this `error`, as far as trials are like plain ones."""
+    return _fewest(error) * 2 * (bench.start + bench.trial()) / (_MARGIN * _SHORTEST)
+
+
+def _fewest(error: float) -> int:
+    """Blocks to plan for: n of them have a p-value of 2^-n at best, and starts that become slower cost one."""
+    return math.ceil(-math.log2(error)) + 1
+
+
+def confirm(bench: Bench, setting: Setting, per_second: float, chance: random.Random, error: float) -> Confirmation:
+    """Use what is left of the budget for blocks of batches; it may be expected to fail so often `per_second`.
+
+    There are at least as many blocks planned as it takes to tell anything at this `error`, and one to spare.
+    """
+    parts = [setting.without(factor) for factor, _ in setting.levels]
+    settings = [PLAIN, setting, *parts]
+    expected = per_second * (bench.remaining / len(settings) - _BLOCKS_FOR_PARTS * bench.start)
+    if len(parts) < 2 or _count(bench, settings) < _BLOCKS_FOR_PARTS or expected < _FAILURES_FOR_PARTS:
+        parts, settings = [], settings[:2]
+    found = Confirmation(setting, parts)
+    count = min(_MOST_BLOCKS, max(_fewest(error), _count(bench, settings)))
+    for to_come in range(count, 0, -1):
+        length = max(0.0, _MARGIN * bench.remaining / (len(settings) * to_come) - bench.start)
+        if bench.remaining < _SHORTEST * sum(bench.start + max(length, bench.trial(one)) for one in settings):
+            found.cut_short = True
+            break
+        chance.shuffle(settings)
+        try:
+            block = {one: bench.run(one, length, Purpose.CONFIRMATION) for one in settings}
+        except OutOfTime:
+            found.cut_short = True
+            break
+        if all(batch.trials for batch in block.values()):
+            found.blocks.append(block)
+    return found
+
+
+def _count(bench: Bench, settings: Sequence[Setting]) -> int:
+    """Blocks for which there is time."""
+    block = 0.0
+    for one in settings:
+        trial = bench.trial(one)
+        block += bench.start + max(min(_LEAST_BY_START * bench.start, _PLENTY * trial), _LEAST_TRIALS * trial)
+    return math.floor(_MARGIN * bench.remaining / block) if block > 0 else _MOST_BLOCKS
+
+
+def rate(batches: Sequence[Batch], signatures: Collection[str]) -> Rate:
+    """Of all trials of these batches; the interval goes by the effective number of trials (Korn and Graubard)."""
+    failures, trials = _groups(batches, signatures)
+    interval = _interval(batches, signatures)
+    seconds = math.fsum(one.seconds for one in batches)
+    per_second = sum(failures) / seconds if seconds > 0 else 0.0
+    return Rate(failures=sum(failures), trials=sum(trials), low=interval.low, high=interval.high, per_second=per_second)
+
+
+def ratio(over: Sequence[Batch], under: Sequence[Batch], signatures: Collection[str]) -> Ratio:
+    """Of the rates of two lists of batches."""
+    rates = [sum(found[0]) / sum(found[1]) for found in (_groups(over, signatures), _groups(under, signatures))]
+    low, high = rate_ratio(rates[0], _interval(over, signatures), rates[1], _interval(under, signatures))
+    value = rates[0] / rates[1] if rates[1] else None
+    return Ratio(value=value, low=low, high=high if math.isfinite(high) else None)
+
+
+def _groups(batches: Sequence[Batch], signatures: Collection[str]) -> tuple[list[int], list[int]]:
+    return [tell(one, signatures).failures for one in batches], [one.trials for one in batches]
+
+
+def _interval(batches: Sequence[Batch], signatures: Collection[str]) -> Interval:
+    failures, trials = _groups(batches, signatures)
+    total = sum(trials)
+    if not total:
+        return Interval(0.0, 1.0, 0.95, "korn-graubard")
+    return korn_graubard(sum(failures), total, total / design_effect(failures, trials).design_effect)
+
+
+def _share(batch: Batch, signatures: Collection[str]) -> float:
+    return tell(batch, signatures).failures / batch.trials

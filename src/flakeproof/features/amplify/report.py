@@ -1,0 +1,161 @@
+"""What an amplification has found, in words."""
+
+import shlex
+from collections.abc import Iterator
+
+from flakeproof.features.amplify.amplification import Amplification
+from flakeproof.features.amplify.records import Effect, Found, Kind, Pair, Rate, Setting, Source, Stop
+from flakeproof.reports.rates import bounds
+from flakeproof.text import duration, number, one_line, plural, probability, share, speed, upper
+
+_OTHER = 120
+_DOES = {Kind.RAISES: "raises it", Kind.LOWERS: "lowers it"}
+
+
+def results(found: Amplification) -> Iterator[str]:
+    """The results block without the closing line."""
+    yield "=== What makes it fail ==="
+    yield f"Target: {one_line(found.target, 200)}"
+    if found.found is not None:
+        yield from _rates(found, found.found)
+        yield from _effects(found, found.found)
+        yield from _rest(found, found.found)
+    for text in found.left_out:
+        yield f"Not tried: {text}"
+    trials = found.found.trials if found.found is not None else sum(batch.trials for batch in found.batches)
+    yield f"Duration: {duration(found.elapsed)}, {plural(trials, 'test')} in {number(len(found.batches))} batches"
+    if found.line is not None:
+        yield f"Where: {found.line.sentence}"
+        if found.line.line is not None:
+            yield f"  {found.line.line.option}"
+    if found.command:
+        yield ""
+        yield f"Reproduce: {found.command}"
+        if found.preset:
+            yield f"Saved as a preset: --preset {found.preset}"
+
+
+def closing(found: Amplification) -> str:
+    """The last line: what it means."""
+    known = found.found
+    if known is None:
+        return f"Ended before anything was known ({found.stopped})"
+    early = "" if found.stopped is None else f"Ended early ({found.stopped}): "
+    return f"{early}{_meaning(found, known)}"
+
+
+def _meaning(found: Amplification, known: Found) -> str:
+    if known.best is not None:
+        much = f"{share(known.best.rate.failures / known.best.rate.trials)} of tests"
+        unsure = "" if known.source is not Source.PERTURBED else "; it was never seen to fail without"
+        return f"{_typed(found.options)} makes it fail in {much}{_times(known)}{unsure}{_where(found)}"
+    if known.stop is Stop.FAILS_PLAIN:
+        return "It fails as it is: there is nothing to amplify"
+    if known.stop is Stop.BROKEN:
+        return f"The target could not be run: {known.reason}"
+    everything = known.everything
+    if known.out_of_time and not everything.failures:
+        return f"No failure in {number(everything.trials)} tests, and no time for more; give it more: --budget"
+    seen = (
+        f"no failure in {plural(everything.trials, 'test')} under all settings (below {upper(everything.high)})"
+        if not everything.failures
+        else f"{_rate(known.plain)} as it is"
+    )
+    return f"Nothing was seen to raise the rate: {seen}"
+
+
+def _where(found: Amplification) -> str:
+    line = found.line.line if found.line is not None else None
+    return f"; a pause at {line.place} ({line.function}) decides" if line is not None and line.raises else ""
+
+
+def _rates(found: Amplification, known: Found) -> Iterator[str]:
+    yield f"As it is: {_rate(known.plain)}, {_per_second(known.plain)}"
+    if known.best is not None:
+        best = known.best
+        yield f"With {_typed(found.options)}: {_rate(best.rate)}, {_per_second(best.rate)}"
+        yield f"  in fresh tests, in turns with those as it is; by chance: {probability(best.chance)}"
+    if known.signatures:
+        told = {
+            Source.GIVEN: "as given",
+            Source.PLAIN: "seen without perturbations",
+            Source.PERTURBED: "never seen without perturbations: they may have made it",
+            Source.NONE: "",
+        }[known.source]
+        more = f" and {len(known.signatures) - 1} more" if known.signatures[1:] else ""
+        yield f"Failure: {one_line(known.signatures[0], 200)}{more} ({told})"
+    yield f"Search: {known.reason}"
+
+
+def _effects(found: Amplification, known: Found) -> Iterator[str]:
+    matter = [effect for effect in known.effects if effect.kind is not Kind.NONE_SEEN]
+    if matter:
+        yield ""
+        yield f"{'what matters':32} {'odds ratio (95%)':26} {'by chance':>10}"
+        for effect in matter:
+            words = _typed(_options(found, effect.factor, effect.level))
+            yield f"{words:32} {_ratio(effect):26} {probability(effect.chance):>10}  {_DOES[effect.kind]}"
+    for pair in known.pairs:
+        yield f"together: {_pair(found, pair)}"
+    nothing = [effect for effect in known.effects if effect.kind is Kind.NONE_SEEN]
+    if nothing:
+        names = ", ".join(_typed(_options(found, effect.factor, effect.level)) for effect in nothing)
+        yield f"no effect seen: {names}"
+    if matter or nothing:
+        yield ""
+
+
+def _rest(found: Amplification, known: Found) -> Iterator[str]:
+    for retired in known.retired:
+        yield f"Given up: {_setting(found, retired.setting)}: {retired.why}"
+    for other in known.others:
+        most = f"{other.mostly_failures} of {other.mostly_trials} with {_setting(found, other.mostly)}"
+        yield f"Another failure, {number(other.failures)} times ({most}): {one_line(other.signature, _OTHER)}"
+
+
+def _pair(found: Amplification, pair: Pair) -> str:
+    first, second = (_typed(_options(found, *one)) for one in (pair.first, pair.second))
+    counts = (pair.both, pair.only_first, pair.only_second, pair.neither)
+    both, only_first, only_second, neither = (f"{one.failures} of {one.trials}" for one in counts)
+    return (
+        f"{first} with {second}: {both}; only the first {only_first}, only the second {only_second}, "
+        f"neither {neither} (by chance: {probability(pair.chance)})"
+    )
+
+
+def _ratio(effect: Effect) -> str:
+    high = "…" if effect.high is None else f"{effect.high:.3g}"
+    return f"{effect.odds_ratio:.3g} ({effect.low:.3g} to {high})"
+
+
+def _times(known: Found) -> str:
+    assert known.best is not None
+    ratio = known.best.ratio
+    if ratio.value is None:
+        return f", as it is in {_bounds(known.plain)}: at least {speed(ratio.low)} times as often"
+    high = "" if ratio.high is None else f" to {speed(ratio.high)}"
+    return f", {speed(ratio.value)} times as often as it is ({speed(ratio.low)}{high})"
+
+
+def _rate(rate: Rate) -> str:
+    return f"{_bounds(rate)}: {number(rate.failures)} of {plural(rate.trials, 'test')}"
+
+
+def _bounds(rate: Rate) -> str:
+    return bounds(rate.failures / rate.trials, rate) if rate.trials else "unknown"
+
+
+def _per_second(rate: Rate) -> str:
+    return f"{rate.per_second:.3g} failures a second"
+
+
+def _setting(found: Amplification, setting: Setting) -> str:
+    return _typed([word for one in setting.levels for word in _options(found, *one)]) or "nothing"
+
+
+def _options(found: Amplification, factor: str, level: str) -> list[str]:
+    return next((one.options for one in found.levels if (one.factor, one.level) == (factor, level)), [factor, level])
+
+
+def _typed(words: list[str]) -> str:
+    return shlex.join(words)

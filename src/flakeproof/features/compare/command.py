@@ -1,0 +1,238 @@
+"""Compare two arms as `flakeproof compare` and `flakeproof verify` do."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flakeproof.cli.command_words import split_command
+from flakeproof.cli.compare import ARM_SETTINGS, NOT_FOR_ARMS
+from flakeproof.cli.perturbation_options import PROVOKING
+from flakeproof.engine.limits import lanes_per_process
+from flakeproof.errors import UsageError, about
+from flakeproof.features.compare.events import AnyComparisonEvent
+from flakeproof.features.compare.history import ComparisonHistory
+from flakeproof.features.compare.pair_log import read_pairs
+from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.session import ComparisonSession
+from flakeproof.features.run.command import options_in, wanted_by
+from flakeproof.features.run.session import pairs, settings
+from flakeproof.model import RunSpec
+from flakeproof.reports.files import report_files
+from flakeproof.settings.build_spec import build, names_of, seed_of
+from flakeproof.settings.load import Config
+from flakeproof.store.folder import store_of
+from flakeproof.targets.command import CommandLine
+from flakeproof.targets.tests import PytestLine
+from flakeproof.text import parse_share
+from flakeproof_worker.shared.seeds import trial_seed
+
+_FORM = 'write it like --arm leaky:"tcprtt --server leaky" --arm fixed:tcprtt'
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_DEFAULT_ERROR = 0.01
+_DEFAULT_REDUCTION = 10.0
+_DEFAULT_SECONDS = 600.0
+_NUMBERS_LEFT_OUT = 1000
+_PROVOKING = (
+    *("workers", "processes", "isolation", "shuffle", "settle", "set_"),
+    *PROVOKING,
+)
+"""Options that make a failure show; the ones that an arm has for itself are what it is, and stay."""
+_REPORTS = ("json", "markdown")
+_OF_COMPARISON = ("count", "duration", "error", "seed", "json", "markdown", "store")
+
+
+def compare_arms(given: Mapping[str, Any]) -> int:
+    """Compare the two arms that were `given`; return the exit code. Raises FlakeproofError."""
+    texts: Sequence[str] = given["arm"] or ()
+    if len(texts) != 2:
+        raise UsageError(f"a comparison has two arms, and {len(texts)} were given", _FORM)
+    parsed = [_parse(text) for text in texts]
+    if parsed[0][0] == parsed[1][0]:
+        raise UsageError(f"both arms are called {parsed[0][0]!r}", "give them different names")
+    whole = whole_config(given)
+    seed = seed_of(whole)
+    arms = []
+    for number, (name, own, command) in enumerate(parsed, 1):
+        merged = _merged(own, given)
+        with about(name):
+            spec = arm_spec(wanted_by(merged, command), merged, Path.cwd(), trial_seed(seed, number))
+        arms.append(Arm(name=name, spec=spec))
+    base, fix = arms
+    if msgspec.structs.replace(base.spec, seed=0) == msgspec.structs.replace(fix.spec, seed=0):
+        raise UsageError("both arms are the same", "let them differ in target or options")
+    name, own, command = parsed[1]
+    merged = _merged(own, unprovoked(given))
+    with about(name):
+        plain = plain_spec(wanted_by(merged, command), merged, Path.cwd(), given["confirm"], whole)
+    return run_comparison((base, fix), given, whole, seed, plain)
+
+
+def _merged(own: Mapping[str, Any], both: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of an arm: its `own`, and those for both arms where it has none."""
+    return {name: value or both.get(name, value) for name, value in own.items()}
+
+
+def unprovoked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` without the options that make a failure show."""
+    return {name: None if name in _PROVOKING else value for name, value in given.items()}
+
+
+def whole_config(given: Mapping[str, Any]) -> Config:
+    """The settings of the comparison itself."""
+    return settings({name: given[name] for name in _OF_COMPARISON})
+
+
+def plain_spec(
+    wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], folder: Path, rate: str | None, whole: Config
+) -> RunSpec | None:
+    """A run of the fix that tells whether it fails at `rate`; None if that is not asked for.
+
+    `given` holds no option that provokes. Raises UsageError or CannotRunError.
+    """
+    if rate is None:
+        return None
+    try:
+        parse_share(rate)
+    except ValueError as error:
+        raise UsageError(f"--confirm: {error}", "write it like --confirm 2%") from None
+    question = {"until_confident": True, "rate": rate, "error": str(_error(whole))}
+    config = settings({**_arm_options(given), **question}, names_of(wanted))
+    return build(wanted, config, pairs("--set", given["set_"]), folder)
+
+
+def _arm_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options_in(given).items() if name in ARM_SETTINGS}
+
+
+def _error(whole: Config) -> float:
+    return float(whole.get("error") or _DEFAULT_ERROR)
+
+
+def arm_spec(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], folder: Path, seed: int) -> RunSpec:
+    """How an arm is run from `folder`, from arguments of `run`. Raises UsageError or CannotRunError."""
+    config = settings(_arm_options(given), names_of(wanted))
+    spec = build(wanted, config, pairs("--set", given["set_"]), folder, provokes=True)
+    # How long it goes on is a matter of the comparison.
+    return msgspec.structs.replace(
+        spec,
+        preset=None,
+        count=None,
+        duration=None,
+        max_failures=None,
+        drop_failed=False,
+        question=None,
+        ci_rate=None,
+        seed=seed,
+    )
+
+
+def run_comparison(
+    arms: tuple[Arm, Arm],
+    given: Mapping[str, Any],
+    whole: Config,
+    seed: int,
+    plain: RunSpec | None,
+    remarks: Sequence[str] = (),
+) -> int:
+    """Compare, print with `remarks` first, confirm a fix with the run `plain`, report; return the exit code."""
+    lanes = [lanes_per_process(arm.spec) for arm in arms]
+    if lanes[0] != lanes[1]:
+        raise UsageError(
+            f"{arms[0].name} has {arms[0].spec.workers} workers in {arms[0].spec.processes} processes, "
+            f"{arms[1].name} {arms[1].spec.workers} in {arms[1].spec.processes}",
+            "a turn has to be as long for both: give --workers and --processes for both alike",
+        )
+    count, duration = whole.get("count"), whole.get("duration")
+    spec = ComparisonSpec(
+        arms=arms,
+        error=_error(whole),
+        reduction=_reduction(given["reduction"]),
+        most_trials=count,
+        duration=_DEFAULT_SECONDS if count is None and duration is None else duration,
+        company=max(lanes[0]),
+        places=len(lanes[0]),
+        seed=seed,
+    )
+    carried: list[AnyComparisonEvent] = []
+    if given["resume"] is not None:
+        spec, carried = _resumed(given["resume"], spec, whole)
+    return ComparisonSession(spec, whole, report_files(whole, names=_REPORTS), carried, remarks, plain).run()
+
+
+def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[ComparisonSpec, list[AnyComparisonEvent]]:
+    """`spec` so that it goes on where the comparison `name` ended, and what happened there."""
+    folder = store_of(whole).find(name)
+    history = ComparisonHistory()
+    events: list[AnyComparisonEvent] = []
+    try:
+        for event in read_pairs(folder):
+            events.append(event)
+            history.add(event)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"--resume {name}: {folder} has no record of a comparison ({error})") from None
+    if history.spec is None:
+        raise UsageError(f"--resume {name}: the record in {folder} is not complete")
+    if history.spec.same != spec.same:
+        differing = [key for key, value in spec.same.items() if history.spec.same[key] != value]
+        raise UsageError(
+            f"--resume {name}: that comparison was of something else ({', '.join(differing)})",
+            "evidence can only be added up where both arms are the same as before",
+        )
+    # What was under way had numbers, too.
+    places = history.spec.places
+    first_pair = history.last_pair + 1 + places
+    first = history.spec.arms[0].spec.first + history.trials + _NUMBERS_LEFT_OUT * places * spec.company
+
+    def again(arm: Arm, before: Arm) -> Arm:
+        own = msgspec.structs.replace(arm.spec, first=first, seed=before.spec.seed)
+        return msgspec.structs.replace(arm, spec=own)
+
+    (base, fix), (base_before, fix_before) = spec.arms, history.spec.arms
+    going_on = msgspec.structs.replace(
+        spec,
+        arms=(again(base, base_before), again(fix, fix_before)),
+        seed=history.spec.seed,
+        first_pair=first_pair,
+        carried=history.total,
+        most_trials=None if spec.most_trials is None else spec.most_trials + history.trials,
+    )
+    return going_on, events
+
+
+def _reduction(text: str | None) -> float:
+    if text is None:
+        return _DEFAULT_REDUCTION
+    with suppress(ValueError):
+        if 1 < (value := float(text)) < 1e6:
+            return value
+    raise UsageError(f"--reduction {text!r} is not a number above 1", "write it like --reduction 10")
+
+
+def _parse(text: str) -> tuple[str, dict[str, Any], list[str] | None]:
+    """Name, arguments of `run` and command of an arm."""
+    import typer
+
+    from flakeproof.cli.run import run
+
+    name, colon, line = text.partition(":")
+    if not colon or not line.strip() or not _NAME.fullmatch(name):
+        raise UsageError(f"--arm {text!r} is not a name and a target", _FORM)
+    try:
+        words, command = split_command(shlex.split(line))
+    except ValueError as error:
+        raise UsageError(f"--arm {text!r} cannot be read: {error}", "quote it as for a shell") from None
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(run)
+    context = typer.main.get_command(app).make_context(f"--arm {name}", words, obj=command)
+    given = dict(context.params)
+    for option in NOT_FOR_ARMS:
+        if given.pop(option):
+            raise UsageError(
+                f"--arm {name}: --{option.replace('_', '-')} is not a matter of an arm", "give it to the comparison"
+            )
+    return name, given, command

@@ -1,0 +1,209 @@
+"""The words in which a comparison is told to people, as lines of plain text."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from flakeproof.features.compare.history import ComparisonHistory
+from flakeproof.features.compare.summary import ArmSummary, ComparisonSummary, Confirmation, KindSummary
+from flakeproof.features.compare.verdict import FixVerdict, decide
+from flakeproof.features.run.report import name_of
+from flakeproof.reports.details import place
+from flakeproof.reports.rates import rate_with_interval
+from flakeproof.stats.comparison import further_pairs
+from flakeproof.stats.special import from_logarithm
+from flakeproof.text import duration, number, odds, one_line, plural, rate, shown_path, upper, whole_duration
+
+_KINDS_SHOWN = 5
+_CHECKOUT = re.compile(r".*/flakeproof-base-[0-9a-f]{16}/")
+"""What comes before a file of a revision, and is gone when this is read."""
+_STANDING = {
+    FixVerdict.FIXED: "gone",
+    FixVerdict.REDUCED: "reduced",
+    FixVerdict.NOT_FIXED: "not gone",
+    FixVerdict.INCONCLUSIVE: "not decided",
+}
+
+
+def progress(history: ComparisonHistory) -> str:
+    """`Progress: 412 pairs, base failed 9 of 824, fix 0 of 824, evidence 53.5 to 1 of 100 to 1, ~12s to a verdict`."""
+    spec = history.spec
+    assert spec is not None
+    failed = ", ".join(
+        f"{arm.name} failed {number(count.failed)} of {number(count.passed + count.failed)}"
+        for arm, count in zip(spec.arms, (history.base, history.fix), strict=True)
+    )
+    return f"Progress: {plural(history.total, 'pair')}, {failed}, {evidence(history)}{remaining(history)}"
+
+
+def evidence(history: ComparisonHistory) -> str:
+    """How far the evidence has come towards its two bounds."""
+    spec = history.spec
+    assert spec is not None
+    whole = decide(spec, history).whole
+    return f"evidence for a fix {_odds(whole.effect)}, against {_odds(whole.futility)} (wanted: {_odds(whole.wanted)})"
+
+
+def remaining(history: ComparisonHistory) -> str:
+    """`, ~12s to a verdict` as things have gone so far; "" where that cannot be told."""
+    spec = history.spec
+    assert spec is not None
+    lost = history.pairs["base"], history.pairs["fix"]
+    own = history.total - spec.carried
+    further = further_pairs(*lost, history.total, spec.error, spec.reduction) if own else None
+    if not further:
+        return ""
+    seconds = further * history.elapsed / own
+    left = None if spec.duration is None else spec.duration - history.elapsed
+    budget = f", {whole_duration(max(0.0, left))} left" if left is not None and left < seconds else ""
+    return f", ~{whole_duration(seconds)} to a verdict{budget}"
+
+
+def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
+    """The results block without the closing line; `command` is how this program is called."""
+    yield "=== Comparison ==="
+    for arm in (summary.base, summary.fix):
+        yield _arm(arm)
+    names = summary.base.name, summary.fix.name
+    lost = f"{names[0]} failed more often in {summary.base_lost}, {names[1]} in {summary.fix_lost}"
+    yield f"Pairs: {number(summary.pairs)} {_unit(summary)}; {lost}"
+    if summary.ties or summary.void:
+        yield (
+            f"Of the others: {number(summary.ties)} in which both failed alike, {number(summary.void)} without a result"
+        )
+    wanted = odds(summary.evidence.wanted)
+    yield f"Evidence that {names[1]} fails less often: {odds(summary.evidence.effect)} (wanted: {wanted})"
+    yield (
+        f"Evidence that its odds of failing are not reduced {summary.reduction:g}-fold: "
+        f"{odds(summary.evidence.futility)} (wanted: {wanted})"
+    )
+    if summary.base_lost + summary.fix_lost:
+        yield f"Odds of failing, {names[1]} to {names[0]}: {_factor(summary)}"
+    yield f"Duration: {duration(summary.elapsed)}"
+    if summary.kinds:
+        yield ""
+        yield f"{plural(len(summary.kinds), 'distinct failure')}:"
+        for kind in summary.kinds[:_KINDS_SHOWN]:
+            yield from _kind(kind, summary, command)
+        if len(summary.kinds) > _KINDS_SHOWN:
+            yield f"  and {plural(len(summary.kinds) - _KINDS_SHOWN, 'more kind')}: see the JSON report"
+
+
+def closing(summary: ComparisonSummary) -> str:
+    """The last line: what it means."""
+    base, fix = (
+        f"{arm.name} failed in {number(arm.failed)} of {number(arm.passed + arm.failed)}" for arm in _arms(summary)
+    )
+    error = f"error at most {rate(summary.error)}"
+    match summary.verdict:
+        case FixVerdict.FIXED:
+            broken = "" if summary.base.passed else f"; {summary.base.name} always failed: it was broken, not flaky"
+            most = f", so at most {upper(summary.fix.interval.high)}" if summary.fix.interval is not None else ""
+            return f"Fixed: {base} tests, {fix}{most} ({error}){broken}"
+        case FixVerdict.REDUCED:
+            gone = [kind for kind in summary.kinds if kind.verdict is FixVerdict.FIXED]
+            if gone and summary.evidence.effect < summary.evidence.wanted:
+                left = sum(kind.fix > 0 for kind in summary.kinds)
+                return (
+                    f"Reduced, not fixed: {plural(len(gone), 'kind')} of failure gone, {number(left)} left "
+                    f"({base} tests, {fix}; {error})"
+                )
+            return f"Reduced, not fixed: {base} tests, {fix}; odds of failing {_factor(summary)} ({error})"
+        case FixVerdict.NOT_FIXED:
+            if not summary.base.passed and not summary.fix.passed:
+                return f"Not fixed: {base} tests, {fix}: always, so this is broken, not flaky"
+            return f"Not fixed: {base} tests, {fix}; no {summary.reduction:g}-fold reduction ({error})"
+    return f"Inconclusive{_ended(summary)}: {_why_inconclusive(summary)}"
+
+
+def confirmed(found: Confirmation) -> str:
+    """What a run of the fix as usual says to its verdict."""
+    tests = f"{number(found.failed)} of {number(found.passed + found.failed)} tests failed"
+    if not found.exit_code:
+        return f"Confirmed without provocation: {tests}, the rate is below {rate(found.finding.rate)}"
+    return f"Not confirmed without provocation: {tests}"
+
+
+def standing(kind: KindSummary) -> str:
+    """What is known about a kind of failure."""
+    if kind.fix and not kind.base:
+        return "not seen in the base"
+    if kind.verdict is FixVerdict.INCONCLUSIVE and not kind.fix:
+        return "none left so far"
+    return _STANDING[kind.verdict]
+
+
+def run_name(summary: ComparisonSummary, run_id: str) -> str:
+    """What finds the comparison, or the run of an arm, again."""
+    return name_of(Path(summary.folder).with_name(run_id))
+
+
+def _arms(summary: ComparisonSummary) -> tuple[ArmSummary, ArmSummary]:
+    return summary.base, summary.fix
+
+
+def _arm(arm: ArmSummary) -> str:
+    of = f" at {arm.revision[:12]}" if arm.revision else ""
+    told = ""
+    if arm.rate is not None and arm.interval is not None:
+        told = f": {rate_with_interval(arm.rate, arm.interval)}"
+    other = f", {number(arm.other)} without a result" if arm.other else ""
+    decided = arm.passed + arm.failed
+    return (
+        f"{arm.name} ({one_line(arm.target, 100)}{of}): failed {number(arm.failed)} of {number(decided)}{other}{told}"
+    )
+
+
+def _unit(summary: ComparisonSummary) -> str:
+    if summary.company == 1 or not summary.pairs:
+        return "of a test each"
+    tests = sum(arm.passed + arm.failed + arm.other for arm in _arms(summary)) / 2 / summary.pairs
+    return f"of blocks of {number(round(tests))} tests on average, {summary.company} at once"
+
+
+def _factor(summary: ComparisonSummary) -> str:
+    confidence = f"{100 * summary.odds_ratio_confidence:g}%"
+    if summary.odds_ratio_high is None:
+        return f"at least {summary.odds_ratio_low:.2g} times ({confidence})"
+    if not summary.odds_ratio_low:
+        return f"at most {summary.odds_ratio_high:.2g} times ({confidence})"
+    return f"{summary.odds_ratio_low:.2g} to {summary.odds_ratio_high:.2g} times ({confidence})"
+
+
+def _kind(kind: KindSummary, summary: ComparisonSummary, command: str) -> Iterator[str]:
+    message = one_line(kind.example.message, 200) if kind.example is not None else kind.signature
+    yield f"  {summary.base.name} {kind.base} ×, {summary.fix.name} {kind.fix} × ({standing(kind)}): {message}"
+    if kind.example is None:
+        return
+    if (found := place(kind.example)) is not None:
+        yield f"      at {_CHECKOUT.sub('', shown_path(found[0]))}:{found[1]}"
+    arm = next(arm for arm in _arms(summary) if arm.name == kind.arm)
+    if not arm.revision:
+        yield f"      again: {command} replay {run_name(summary, arm.run_id)} {kind.example.trial}"
+
+
+def _ended(summary: ComparisonSummary) -> str:
+    return f" ({summary.stopped})" if summary.stopped else ""
+
+
+def _why_inconclusive(summary: ComparisonSummary) -> str:
+    """What is missing, and what to do."""
+    again = f"go on with --resume {run_name(summary, summary.run_id)}"
+    if not summary.pairs:
+        return "no pair of tests has ended; give it more time: --duration 30m"
+    if summary.void == summary.pairs:
+        return "no test has a result (all were skipped or lost)"
+    if not summary.base.failed and not summary.fix.failed:
+        highest = summary.base.interval
+        most = f" (at most {upper(highest.high)})" if highest is not None else ""
+        return (
+            f"{summary.base.name} has not failed in {number(summary.base.passed)} tests{most}, so there is nothing to "
+            f"compare; provoke it in both arms (more --workers, --isolation shared, a shorter --settle), or {again}"
+        )
+    if summary.further_pairs is None:
+        return f"no number of pairs would tell at the rates seen so far; {again}"
+    return f"about {plural(summary.further_pairs, 'more pair')} would tell at the rates seen so far; {again}"
+
+
+def _odds(logarithm: float) -> str:
+    return odds(from_logarithm(logarithm))

@@ -1,0 +1,207 @@
+"""One comparison in front of the user."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from flakeproof.engine.execute import Sink
+from flakeproof.errors import ExitCode
+from flakeproof.events import AnyEvent, Noted, TrialFailed
+from flakeproof.features.compare import report as lines
+from flakeproof.features.compare.events import AnyComparisonEvent, ComparisonProgressed
+from flakeproof.features.compare.recorded_comparison import conduct_comparison
+from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.referee import Referee
+from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
+from flakeproof.features.compare.verdict import FixVerdict
+from flakeproof.features.run.failure_lines import Telling
+from flakeproof.features.run.session import Session, command_name, described, ignore_signals
+from flakeproof.model import RunSpec
+from flakeproof.reports.files import Renderers, ReportFiles
+from flakeproof.reports.json import to_json
+from flakeproof.reports.writer import Style, standard
+from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+from flakeproof.settings.load import Config
+from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
+from flakeproof.text import number, plural, rate, shown_path, whole_duration
+
+_FIRST_LINE = 1.0
+_GROWTH = 1.5
+"""Each line of progress comes after so many times the time of the one before …"""
+_MOST_SECONDS = 15.0
+"""… but not later than this after it."""
+
+
+class ComparisonSession:
+    """Runs it with everything printed that comes along."""
+
+    def __init__(
+        self,
+        spec: ComparisonSpec,
+        config: Config,
+        files: ReportFiles,
+        carried: Sequence[AnyComparisonEvent],
+        remarks: Sequence[str],
+        plain: RunSpec | None,
+    ) -> None:
+        """`files` are the reports to leave, `carried` the pairs of an earlier comparison, `remarks` come first.
+
+        `plain` is the run that confirms a fix, None if none is to.
+        """
+        self._remarks = remarks
+        self._plain = plain
+        self._spec = spec
+        self._config = config
+        self._files = files
+        self._carried = carried
+        self._writer = standard()
+
+    def run(self) -> int:
+        """Compare; return the exit code. Raises UsageError or CannotRunError."""
+        self._files.prepare()
+        try:
+            summary = conduct_comparison(
+                self._spec,
+                store_of(self._config),
+                self._listeners,
+                self._arm_sinks,
+                self._warn,
+                self._config.get("keep-runs") or KEPT_RUNS,
+                self._carried,
+            )
+            if summary.stopped in (INTERRUPTED, TERMINATED):
+                ignore_signals()
+            self._print_results(summary)
+            if self._plain is not None and summary.verdict is FixVerdict.FIXED:
+                summary = self._confirmed(summary, self._plain)
+        except BaseException:
+            self._files.withdraw()
+            raise
+        return self._finish(summary)
+
+    def _confirmed(self, summary: ComparisonSummary, plain: RunSpec) -> ComparisonSummary:
+        """`summary` with what a run of the fix as usual says to it."""
+        self._writer.result("")
+        session = Session(plain, self._config, self._files)
+        run = session.run(heading=f"{summary.fix.name}, without provocation:", becomes_latest=False)
+        session.print_results(run)
+        assert run.finding is not None
+        found = Confirmation(
+            run_id=run.run_id, passed=run.passed, failed=run.failed, finding=run.finding, exit_code=run.exit_code
+        )
+        summary = msgspec.structs.replace(summary, confirmation=found, exit_code=summary.exit_code or found.exit_code)
+        self._writer.result("")
+        self._writer.result(lines.confirmed(found), Style.GOOD if not found.exit_code else Style.BAD)
+        return summary
+
+    def _listeners(self, folder: Path, referee: Referee) -> list["_Progress"]:
+        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout)
+        for line in announcement(self._spec):
+            self._writer.note(line)
+        for remark in self._remarks:
+            self._writer.note(remark, Style.WARNING)
+        return [_Progress(self._note, referee)]
+
+    def _arm_sinks(self, name: str) -> list[Sink]:
+        telling = Telling()
+        seen: set[str] = set()
+        expects_failures = name == self._spec.arms[0].name
+
+        def tell(event: AnyEvent) -> None:
+            match event:
+                case TrialFailed():
+                    if expects_failures and event.failure.signature in seen:
+                        return
+                    seen.add(event.failure.signature)
+                    for line, rows in telling.told(event):
+                        self._writer.result(f"{name}: {line}", Style.BAD)
+                        for row in rows:
+                            self._writer.result(row, Style.DIM)
+                case Noted():
+                    self._writer.note(f"{name}: {event.message}", Style.WARNING)
+
+        return [tell]
+
+    def _print_results(self, summary: ComparisonSummary) -> None:
+        self._writer.result("")
+        for index, line in enumerate(lines.results(summary, command_name())):
+            self._writer.result(line, Style.PLAIN if index else Style.TITLE)
+        self._writer.result("")
+        self._writer.result(lines.closing(summary), _STYLES[summary.verdict])
+        self._note(f"The record of this comparison is in {shown_path(summary.folder)}")
+
+    def _finish(self, summary: ComparisonSummary) -> int:
+        code = summary.exit_code
+        if "GITHUB_ACTIONS" in os.environ:
+            self._tell_github(summary)
+        for problem in self._files.write(_renderers(summary)):
+            self._warn(problem)
+            code = code or ExitCode.BROKEN
+        self._writer.close()
+        return int(code)
+
+    def _tell_github(self, summary: ComparisonSummary) -> None:
+        from flakeproof.features.compare import markdown
+        from flakeproof.features.run import github_annotations
+
+        if not github_annotations.is_wanted(os.environ):
+            return
+        problem = github_annotations.append_summary(markdown.render(summary), os.environ)
+        if problem is not None:
+            self._warn(f"the job summary was not written: {problem}")
+
+    def _note(self, text: str) -> None:
+        self._writer.note(text, Style.DIM)
+
+    def _warn(self, text: str) -> None:
+        self._writer.note(f"warning: {text}", Style.WARNING)
+
+
+class _Progress:
+    """Tells how far it has come, the more seldom the longer it takes."""
+
+    def __init__(self, note: Callable[[str], None], referee: Referee) -> None:
+        self._note = note
+        self._referee = referee
+        self._next = _FIRST_LINE
+
+    def __call__(self, event: AnyComparisonEvent) -> None:
+        if isinstance(event, ComparisonProgressed) and event.elapsed >= self._next:
+            self._next = min(event.elapsed * _GROWTH, event.elapsed + _MOST_SECONDS)
+            self._note(lines.progress(self._referee.history))
+
+
+_STYLES = {
+    FixVerdict.FIXED: Style.GOOD,
+    FixVerdict.REDUCED: Style.BAD,
+    FixVerdict.NOT_FIXED: Style.BAD,
+    FixVerdict.INCONCLUSIVE: Style.WARNING,
+}
+
+
+def announcement(spec: ComparisonSpec) -> list[str]:
+    """Lines that say what is compared, and how."""
+    base = spec.arms[0].spec
+    budget = [f"{number(spec.most_trials)} tests"] if spec.most_trials is not None else []
+    budget += [whole_duration(spec.duration)] if spec.duration is not None else []
+    each = "a test each" if spec.company == 1 else f"blocks of tests, {spec.company} at once"
+    return [
+        *(f"{arm.name}: {_described(arm)}" for arm in spec.arms),
+        (
+            f"Pairs of {each}, in turns in {plural(spec.places, 'place')}, isolation {base.isolation.value}, "
+            f"until it is known (error {rate(spec.error)}) or {' or '.join(budget)} are spent; seed {spec.seed}"
+        ),
+    ]
+
+
+def _described(arm: Arm) -> str:
+    revision = f" at {arm.revision[:12]}" if arm.revision else ""
+    return f"{described(arm.spec.target)}{revision}"
+
+
+def _renderers(summary: ComparisonSummary) -> Renderers:
+    from flakeproof.features.compare import markdown
+
+    return {"json": lambda: to_json(summary), "markdown": lambda: markdown.render(summary)}

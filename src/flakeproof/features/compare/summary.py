@@ -1,0 +1,214 @@
+"""The result of a comparison: what its reports show."""
+
+import math
+from collections.abc import Sequence
+
+from flakeproof.errors import ExitCode
+from flakeproof.features.compare.history import ArmCount, ComparisonHistory
+from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.verdict import FixVerdict, Weighed, decide, exit_code, weigh_kinds
+from flakeproof.model import Failure, Finding, Record
+from flakeproof.results.history import History
+from flakeproof.results.summary import RateInterval, anytime_interval
+from flakeproof.stats.comparison import further_pairs, odds_ratio
+from flakeproof.stats.special import from_logarithm
+
+SCHEMA_VERSION = 1
+
+
+class ArmSummary(Record, frozen=True, kw_only=True):
+    """One arm, in the pairs that ended."""
+
+    name: str
+    target: str
+    run_id: str
+    revision: str
+    passed: int
+    failed: int
+    other: int
+    """Skipped or lost."""
+    rate: float | None
+    interval: RateInterval | None
+
+
+class Evidence(Record, frozen=True, kw_only=True):
+    """How much speaks for a claim: so many times as likely. What reaches `wanted` is proven."""
+
+    effect: float
+    """That the fix fails less often."""
+    futility: float
+    """That the reduction is less than the one wanted."""
+    wanted: float
+
+
+class KindSummary(Record, frozen=True, kw_only=True):
+    """One kind of failure in both arms."""
+
+    signature: str
+    verdict: FixVerdict
+    base: int
+    """Trials of the base in which it was seen."""
+    fix: int
+    evidence: Evidence
+    example: Failure | None
+    """None where no record of an arm has one."""
+    arm: str
+    """Name of the arm that the example is from; empty without one."""
+
+
+class Confirmation(Record, frozen=True, kw_only=True):
+    """The fix alone, run as usual: what provokes a failure may have provoked another one than is mended."""
+
+    run_id: str
+    passed: int
+    failed: int
+    finding: Finding
+    exit_code: int
+    """That of the run: 0 if nothing failed and the rate is known to be below the one asked for."""
+
+
+class ComparisonSummary(Record, frozen=True, kw_only=True):
+    """What came out of a comparison."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    folder: str
+    """Where its record is."""
+    verdict: FixVerdict
+    exit_code: int
+    seed: int
+    error: float
+    """Probability that the verdict may be wrong with."""
+    reduction: float
+    company: int
+    """Trials side by side in a place; with more than 1 the unit of evidence is a pair of blocks, else of trials."""
+    base: ArmSummary
+    fix: ArmSummary
+    pairs: int
+    base_lost: int
+    """Pairs in which the base failed more often."""
+    fix_lost: int
+    ties: int
+    """Pairs in which both failed equally often, but not never."""
+    void: int
+    """Pairs in which a trial had no result."""
+    evidence: Evidence
+    odds_ratio_low: float
+    """Odds of failing with the fix over those of the base, as far as the pairs tell."""
+    odds_ratio_high: float | None
+    """None where they give no limit."""
+    odds_ratio_confidence: float
+    kinds: list[KindSummary]
+    further_pairs: int | None
+    """Pairs that it would still take at the rates seen so far; 0 with a verdict, None if no number would do."""
+    elapsed: float
+    """Seconds."""
+    stopped: str | None
+    """Why it ended without a verdict."""
+    confirmation: Confirmation | None = None
+    """None if it was not asked for, or there was no fix to confirm."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the fix is proven."""
+        return self.exit_code == ExitCode.GOOD
+
+
+def summarize_comparison(
+    history: ComparisonHistory, folder: str, arms: Sequence[History], confidence: float = 0.95
+) -> ComparisonSummary:
+    """Summary of a comparison; `arms` have what happened in each, for examples of failures."""
+    spec = history.spec
+    if spec is None:
+        raise ValueError("the history has no start of a comparison")
+    decision = decide(spec, history)
+    base_lost, fix_lost = history.pairs["base"], history.pairs["fix"]
+    odds = odds_ratio(base_lost, fix_lost, confidence)
+    further: int | None = 0
+    if decision.verdict is FixVerdict.INCONCLUSIVE:
+        further = further_pairs(base_lost, fix_lost, history.total, spec.error, spec.reduction)
+    return ComparisonSummary(
+        run_id=history.run_id,
+        folder=folder,
+        verdict=decision.verdict,
+        exit_code=int(exit_code(decision.verdict, history.stopped)),
+        seed=spec.seed,
+        error=spec.error,
+        reduction=spec.reduction,
+        company=spec.company,
+        base=_arm(spec.arms[0], history.base, history.runs[0], confidence),
+        fix=_arm(spec.arms[1], history.fix, history.runs[1], confidence),
+        pairs=history.total,
+        base_lost=base_lost,
+        fix_lost=fix_lost,
+        ties=history.pairs["tie"],
+        void=history.pairs["void"],
+        evidence=_evidence(decision.whole),
+        odds_ratio_low=odds.low,
+        odds_ratio_high=odds.high if odds.high < math.inf else None,
+        odds_ratio_confidence=odds.confidence,
+        kinds=_kinds(spec, history, decision.gone, arms),
+        further_pairs=further,
+        elapsed=history.elapsed,
+        stopped=history.stopped,
+    )
+
+
+def _arm(arm: Arm, count: ArmCount, run_id: str, confidence: float) -> ArmSummary:
+    decided = count.passed + count.failed
+    interval = anytime_interval(count.failed, decided, confidence) if decided else None
+    return ArmSummary(
+        name=arm.name,
+        target=arm.spec.target.name,
+        run_id=run_id,
+        revision=arm.revision,
+        passed=count.passed,
+        failed=count.failed,
+        other=count.other,
+        rate=count.failed / decided if decided else None,
+        interval=interval,
+    )
+
+
+def _kinds(
+    spec: ComparisonSpec, history: ComparisonHistory, gone: Sequence[str], arms: Sequence[History]
+) -> list[KindSummary]:
+    found = []
+    for signature, count, weighed in weigh_kinds(spec, history):
+        example, name = _example(signature, spec, arms)
+        found.append(
+            KindSummary(
+                signature=signature,
+                verdict=_verdict_of_kind(signature in gone, weighed, count.fix_trials),
+                base=count.base_trials,
+                fix=count.fix_trials,
+                evidence=_evidence(weighed),
+                example=example,
+                arm=name,
+            )
+        )
+    return sorted(found, key=lambda kind: -(kind.base + kind.fix))
+
+
+def _verdict_of_kind(is_gone: bool, weighed: Weighed, left: int) -> FixVerdict:
+    if is_gone:
+        return FixVerdict.FIXED
+    if weighed.is_effect and left:
+        return FixVerdict.REDUCED
+    return FixVerdict.NOT_FIXED if weighed.is_futile else FixVerdict.INCONCLUSIVE
+
+
+def _example(signature: str, spec: ComparisonSpec, arms: Sequence[History]) -> tuple[Failure | None, str]:
+    """An example, and the name of the arm that has it."""
+    for arm, history in zip(spec.arms, arms, strict=True):
+        if (group := history.groups.get(signature)) is not None:
+            return group.example, arm.name
+    return None, ""
+
+
+def _evidence(weighed: Weighed) -> Evidence:
+    return Evidence(
+        effect=from_logarithm(weighed.effect),
+        futility=from_logarithm(weighed.futility),
+        wanted=from_logarithm(weighed.wanted),
+    )

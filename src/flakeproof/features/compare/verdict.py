@@ -1,0 +1,145 @@
+"""Whether a fix is proven: a pure function of what was counted, which holds whenever it is asked.
+
+| evidence of an effect | evidence of none worth it | the fix | both arms fail every time | verdict |
+|---|---|---|---|---|
+| at least 1 / error | any | never failed | any | fixed |
+| at least 1 / error | any | failed | any | reduced |
+| less | at least 1 / error | any | any | not fixed; reduced if a kind of failure is proven gone |
+| less | less | any | proven | not fixed |
+| less | less | any | not proven | inconclusive |
+
+Each kind of failure has evidence of its own. The k-th kind that was seen is gone at k (k + 1) / error, so that all
+those errors together stay below the one allowed. What only the fix has shown may be a kind of the base under another
+name, because a fix renames what it touches: it counts against each of them. The end at "not fixed" waits for kinds that
+are half proven gone (on the scale of logarithms, and with none left in the fix), so that one bug does not hide that
+another is mended.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flakeproof.errors import ExitCode
+from flakeproof.features.compare.history import ComparisonHistory, SignatureCount
+from flakeproof.features.compare.records import ComparisonSpec
+from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+from flakeproof.stats.comparison import log_evidence_of_effect, log_evidence_of_futility
+from flakeproof.stats.threshold import log_evidence_above
+
+_HALF = 0.5
+
+
+class FixVerdict(StrEnum):
+    """What is concluded about the fix."""
+
+    FIXED = "fixed"
+    REDUCED = "reduced"
+    """It fails less often, but it still fails; or of several kinds of failure some are gone."""
+    NOT_FIXED = "not fixed"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The evidence about one kind of failure, or about all together; logarithms."""
+
+    effect: float
+    futility: float
+    wanted: float
+
+    @property
+    def is_effect(self) -> bool:
+        """Whether it is proven that the fix fails less often."""
+        return self.effect >= self.wanted
+
+    @property
+    def is_futile(self) -> bool:
+        """Whether it is proven that the reduction is not the one wanted."""
+        return self.futility >= self.wanted
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict and what it rests on."""
+
+    verdict: FixVerdict
+    over: bool
+    """Whether the comparison may end."""
+    whole: Weighed
+    gone: tuple[str, ...]
+    """Signatures that are proven to be gone."""
+
+
+def decide(spec: ComparisonSpec, history: ComparisonHistory) -> Decision:
+    """The verdict so far."""
+    whole = weigh(history.pairs["base"], history.pairs["fix"], spec, 0)
+    kinds = weigh_kinds(spec, history)
+    gone = tuple(name for name, count, weighed in kinds if weighed.is_effect and not count.fix_trials)
+    both_broken = _fails_always(history, spec.error)
+    verdict = table(
+        effect=whole.is_effect,
+        futile=whole.is_futile,
+        fix_fails=history.fix.failed > 0,
+        both_broken=both_broken,
+        any_gone=bool(gone),
+    )
+    over = verdict is not FixVerdict.INCONCLUSIVE
+    if over and not whole.is_effect and any(_is_half_proven(count, weighed) for _, count, weighed in kinds):
+        over = False
+    return Decision(verdict, over, whole, gone)
+
+
+def table(*, effect: bool, futile: bool, fix_fails: bool, both_broken: bool, any_gone: bool) -> FixVerdict:
+    """The decision table above."""
+    if effect:
+        return FixVerdict.REDUCED if fix_fails else FixVerdict.FIXED
+    if futile:
+        return FixVerdict.REDUCED if any_gone else FixVerdict.NOT_FIXED
+    return FixVerdict.NOT_FIXED if both_broken else FixVerdict.INCONCLUSIVE
+
+
+def weigh(base: int, fix: int, spec: ComparisonSpec, order: int) -> Weighed:
+    """The evidence of `base` and `fix` pairs lost; `order` is the how manieth kind it is, 0 for all together."""
+    wanted = -math.log(spec.error) + (math.log(order * (order + 1)) if order else 0.0)
+    return Weighed(log_evidence_of_effect(base, fix), log_evidence_of_futility(base, fix, spec.reduction), wanted)
+
+
+def weigh_kinds(spec: ComparisonSpec, history: ComparisonHistory) -> list[tuple[str, SignatureCount, Weighed]]:
+    """The evidence of each kind of failure, in the order in which they were first seen."""
+    news = sum(count.fix for count in history.signatures.values() if not count.base_trials)
+    found = []
+    for order, (name, count) in enumerate(history.signatures.items(), 1):
+        own = weigh(count.base, count.fix, spec, order)
+        against = weigh(count.base, count.fix + news, spec, order) if count.base_trials else own
+        found.append((name, count, Weighed(against.effect, own.futility, own.wanted)))
+    return found
+
+
+def exit_code(verdict: FixVerdict, stopped: str | None) -> ExitCode:
+    """The exit code.
+
+    | verdict | ended by itself | by a signal |
+    |---|---|---|
+    | fixed | 0 | 0 |
+    | reduced, not fixed | 1 | 1 |
+    | inconclusive | 4 | 130 or 143 |
+    """
+    if verdict is FixVerdict.FIXED:
+        return ExitCode.GOOD
+    if verdict is not FixVerdict.INCONCLUSIVE:
+        return ExitCode.FAILURES
+    if stopped == INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    return ExitCode.TERMINATED if stopped == TERMINATED else ExitCode.INCONCLUSIVE
+
+
+def _is_half_proven(count: SignatureCount, weighed: Weighed) -> bool:
+    return not count.fix_trials and not weighed.is_effect and weighed.effect >= weighed.wanted / 2
+
+
+def _fails_always(history: ComparisonHistory, error: float) -> bool:
+    """Whether both arms failed every time, and so often that they fail more often than not."""
+    return all(
+        not arm.passed and arm.failed and log_evidence_above(arm.failed, arm.failed, _HALF) >= -math.log(error)
+        for arm in (history.base, history.fix)
+    )

@@ -1,0 +1,74 @@
+"""From the evidence to the causes, ranked: a pure function. The table is in docs/diagnose.md."""
+
+from collections.abc import Callable, Sequence
+
+from flakeproof.features.diagnose.evidence import Evidence
+from flakeproof.features.diagnose.records import Cause, CauseId, Status
+from flakeproof.features.diagnose.rules import amplified, contention, randomness, sanitizer_findings, test_order, timing
+from flakeproof.features.diagnose.rules.common import Next
+
+_RULES: Sequence[Callable[[Evidence, Next], Cause]] = (
+    test_order.polluter,
+    test_order.brittle,
+    sanitizer_findings.descriptors,
+    contention.contention,
+    randomness.randomness,
+    randomness.hash_order,
+    timing.thread_race,
+    timing.async_race,
+    sanitizer_findings.leaked_work,
+    sanitizer_findings.leaked_resource,
+    timing.clock,
+    timing.load,
+    amplified.scarcity,
+)
+_STANDING = {Status.SUPPORTED: 0, Status.UNKNOWN: 1, Status.REFUTED: 2}
+_SIGHTED = (CauseId.DESCRIPTOR_MISUSE, CauseId.LEAKED_WORK, CauseId.LEAKED_RESOURCE)
+"""What can be found without any failure."""
+_RANKS = (
+    CauseId.FLOAT_ORDER,
+    CauseId.DESCRIPTOR_MISUSE,
+    CauseId.LEAKED_WORK,
+    CauseId.LEAKED_RESOURCE,
+    CauseId.ORDER_POLLUTER,
+    CauseId.ORDER_BRITTLE,
+    CauseId.RANDOMNESS,
+    CauseId.HASH_ORDER,
+    CauseId.CLOCK,
+    CauseId.CONTENTION,
+    CauseId.THREAD_RACE,
+    CauseId.ASYNC_RACE,
+    CauseId.SCARCITY,
+    CauseId.LOAD,
+)
+"""Of several that are supported the one comes first that tells more: what is made of what, then what was seen with
+the sanitizers' own eyes, then what decides about each trial, at last what only makes it more frequent."""
+
+
+def decide(evidence: Evidence, following: Next) -> list[Cause]:
+    """How each cause stands, best first. Without a failure only what sanitizers have found."""
+    causes = [amplified.with_provocation(rule(evidence, following), evidence, following) for rule in _RULES]
+    if evidence.flake is None:
+        return [cause for cause in causes if cause.cause in _SIGHTED and cause.evidence]
+    causes.append(randomness.float_order(evidence, following, causes))
+    return sorted(causes, key=lambda cause: _rank(cause, evidence))
+
+
+def is_settled(causes: Sequence[Cause], evidence: Evidence) -> bool:
+    """Whether no further experiment can add to it: what was found decides about each single trial."""
+    found = {cause.cause for cause in causes if cause.status is Status.SUPPORTED}
+    if CauseId.RANDOMNESS in found and evidence.seeds is not None:
+        return evidence.seeds.is_decisive
+    if CauseId.HASH_ORDER in found and evidence.hash_seeds is not None:
+        return evidence.hash_seeds.is_decisive
+    if CauseId.ORDER_POLLUTER in found or CauseId.ORDER_BRITTLE in found:
+        return evidence.polluters is not None and evidence.polluters.confirmed
+    if evidence.line is not None and found & {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.CLOCK}:
+        return True
+    return CauseId.DESCRIPTOR_MISUSE in found
+
+
+def _rank(cause: Cause, evidence: Evidence) -> tuple[int, bool, int]:
+    explained = evidence.polluters is not None and evidence.polluters.is_explained
+    rank = 0 if explained and cause.cause is CauseId.ORDER_POLLUTER else 1 + _RANKS.index(cause.cause)
+    return _STANDING[cause.status], not cause.evidence, rank

@@ -1,0 +1,323 @@
+"""A diagnosis from start to end: which experiment comes next, until it is known or the time is over."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from flakeproof.engine.execute import signals_stop
+from flakeproof.engine.stop import Stop, StoppedError
+from flakeproof.engine.time_budget import Budget
+from flakeproof.errors import CannotRunError
+from flakeproof.features.diagnose.decision import decide, is_settled
+from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Line, Polluters, Provocation
+from flakeproof.features.diagnose.experiment_runner import Arm, Conduct, Laboratory, changed
+from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
+from flakeproof.features.diagnose.experiments.amplify import run_provoked
+from flakeproof.features.diagnose.experiments.company import narrow, run_company, victim_of
+from flakeproof.features.diagnose.experiments.isolate import run_isolated
+from flakeproof.features.diagnose.experiments.names import ALONE, COMPANY, FRESH, SANITIZED, SHUFFLED
+from flakeproof.features.diagnose.experiments.observe_calls import watch
+from flakeproof.features.diagnose.experiments.perturbed import run_clock, run_race, search_line
+from flakeproof.features.diagnose.experiments.sanitized import run_sanitized
+from flakeproof.features.diagnose.experiments.seeds import run_seeds
+from flakeproof.features.diagnose.experiments.settings import run_busy, run_fresh, run_parallel, run_shared
+from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
+from flakeproof.features.diagnose.observed_calls import EXECUTOR, Witnessed
+from flakeproof.features.diagnose.outcomes import Tally
+from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
+from flakeproof.features.diagnose.rules.common import Next
+from flakeproof.line_search.find_line import DelayFinding
+from flakeproof.model import CallableTarget, PytestTarget, RunSpec
+from flakeproof.results.sanitizer_findings import SightingSummary
+
+_LEAST_TIMEOUT = 5.0
+_TIMES_AS_LONG = 50
+"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
+_PROBE_SHARE = 0.25
+
+
+@dataclass
+class Study:
+    """The laboratory, and what has been concluded from experiments that are more than counts."""
+
+    laboratory: Laboratory
+    within: list[str]
+    """Paths of the tests that are the company."""
+    uses_given: bool
+    """Whether the target is to be run with its own settings, too."""
+    keeps_timeout: bool
+    seeds: Factor | None = None
+    hash_seeds: Factor | None = None
+    witnessed: Witnessed = field(default_factory=Witnessed)
+    sightings: Sequence[SightingSummary] = ()
+    polluters: Polluters | None = None
+    line: Line | None = None
+    provocation: Provocation | None = None
+    searched: bool = False
+    """Whether all perturbations were searched."""
+    stopped: str | None = None
+
+    @property
+    def may_race(self) -> bool:
+        """Whether it has several threads, or tasks, as far as is known."""
+        seen = self.witnessed
+        return not seen.looked or seen.several_threads or bool(seen.coroutines)
+
+    @property
+    def evidence(self) -> Evidence:
+        """What is known so far."""
+        laboratory = self.laboratory
+        arms = {name: counts_of(laboratory, arm) for name, arm in laboratory.arms.items()}
+        return Evidence(
+            flake=laboratory.flake,
+            arms=arms,
+            seeds=self.seeds,
+            hash_seeds=self.hash_seeds,
+            witnessed=self.witnessed,
+            sightings=self.sightings,
+            polluters=self.polluters,
+            line=self.line,
+            provocation=self.provocation,
+            sanitized=SANITIZED in arms,
+            failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
+        )
+
+
+def counts_of(laboratory: Laboratory, arm: Arm) -> Counts:
+    """The numbers of an experiment."""
+    failed = arm.tally.failed(laboratory.flake) if laboratory.flake is not None else 0
+    return Counts(setting=arm.setting, failed=failed, trials=arm.tally.trials, against=arm.against)
+
+
+def investigate(
+    spec: RunSpec,
+    seconds: float,
+    conduct: Conduct,
+    tell: Callable[[Laboratory, Arm], None],
+    *,
+    within: Sequence[str] = (),
+    uses_given: bool,
+    keeps_timeout: bool,
+) -> Study:
+    """Experiment for about so many seconds, until the cause is known; a signal ends it early.
+
+    `within` are the paths of the tests that pytest targets are run among. Raises UsageError or CannotRunError where
+    the target cannot be run at all.
+    """
+    laboratory = Laboratory(spec, Budget(seconds), conduct, tell)
+    study = Study(laboratory, list(within), uses_given=uses_given, keeps_timeout=keeps_timeout)
+    try:
+        with signals_stop(_interrupt):
+            _begin(study)
+            _continue(study)
+    except StoppedError as error:
+        study.stopped = error.reason
+    return study
+
+
+def _interrupt(reason: Stop) -> None:
+    """A signal between two runs."""
+    raise StoppedError(reason.value)
+
+
+def _begin(study: Study) -> None:
+    """How often it fails: alone, and as it was given."""
+    laboratory = study.laboratory
+    probe = Tally()
+    start = laboratory.budget.elapsed
+    laboratory.run(probe, alone_spec(laboratory.given), seconds=laboratory.budget.share(_PROBE_SHARE), count=1)
+    took = laboratory.budget.elapsed - start
+    laboratory.start_up = max(0.0, took - probe.elapsed)
+    if not study.keeps_timeout:
+        limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * probe.elapsed)
+        laboratory.given = changed(laboratory.given, timeout=min(limit, laboratory.given.timeout or limit))
+    if len(probe.items) > 1 and not narrow(laboratory):
+        laboratory.notes.append(f"none of the {len(probe.items)} tests has failed among the others")
+    run_alone(laboratory)
+    if study.uses_given:
+        run_given(laboratory)
+
+
+def _continue(study: Study) -> None:
+    """One experiment after the other, until it is settled or the time is over."""
+    laboratory = study.laboratory
+    waiting = list(_STEPS)
+    had_turns: set[str] = set()
+    while waiting:
+        if is_settled(_causes(study), study.evidence):
+            _watch(study)
+            return
+        if laboratory.budget.left <= 0:
+            missed = dict.fromkeys(step.name for step in waiting if step.name not in had_turns)
+            if missed:
+                laboratory.notes.append(f"the time was over before: {', '.join(missed)}")
+            return
+        step = next((step for step in waiting if step.is_urgent(study)), waiting[0])
+        waiting.remove(step)
+        had_turns.add(step.name)
+        try:
+            step.make(study)
+        except CannotRunError as error:
+            laboratory.notes.append(f"{step.name} could not be made: {error.message}")
+
+
+def _causes(study: Study) -> list[Cause]:
+    return decide(study.evidence, Next(run=str, run_all=str, words=str, longer=""))
+
+
+def _seeds(study: Study) -> None:
+    laboratory = study.laboratory
+    if study.seeds is not None:
+        return
+    for source in (ALONE, FRESH):
+        if 0 < laboratory.failed(source) < laboratory.tally(source).trials:
+            found = run_seeds(laboratory, source)
+            if found is not None:
+                study.seeds, study.hash_seeds = found
+                return
+
+
+def _watch(study: Study) -> None:
+    if not study.witnessed.looked:
+        study.witnessed = watch(study.laboratory)
+
+
+def _sanitized(study: Study) -> None:
+    study.sightings = run_sanitized(study.laboratory)
+
+
+def _company(study: Study) -> None:
+    """Only where it matters: what fails alone now and then needs nobody."""
+    laboratory = study.laboratory
+    alone = laboratory.tally(ALONE)
+    always = alone.failed(laboratory.flake) == alone.trials
+    if COMPANY not in laboratory.arms and victim_of(laboratory) and (always or not laboratory.failed(ALONE)):
+        run_company(laboratory, study.within)
+
+
+def _shared(study: Study) -> None:
+    """Not for tests of pytest, which are made to run once in a process."""
+    if isinstance(study.laboratory.given.target, CallableTarget):
+        run_shared(study.laboratory)
+
+
+def _fresh(study: Study) -> None:
+    if study.laboratory.flake is None and isinstance(study.laboratory.given.target, CallableTarget | PytestTarget):
+        run_fresh(study.laboratory)
+
+
+def _isolated(study: Study) -> None:
+    """Only where company makes a difference."""
+    evidence = study.evidence
+    differs = [name for name in (COMPANY, SHUFFLED) if evidence.is_significant(name, "rises")]
+    if differs or evidence.is_significant(COMPANY, "falls"):
+        study.polluters = run_isolated(study.laboratory)
+
+
+def _race(study: Study) -> None:
+    """Not where there is nothing to race."""
+    if study.may_race:
+        run_race(study.laboratory)
+
+
+def _clock(study: Study) -> None:
+    """Not where nobody looks at it."""
+    if not study.witnessed.looked or CLOCK_READ in study.witnessed.places:
+        run_clock(study.laboratory)
+
+
+def _line(study: Study) -> None:
+    """Where no cause is known, or a race without its line; not for what a pause anywhere makes fail: a time limit."""
+    flake = study.laboratory.flake
+    others = {cause.cause for cause in _causes(study) if cause.status is Status.SUPPORTED} - _RACING
+    if flake is None or flake.is_timeout or others:
+        return
+    if study.may_race or CLOCK_READ in study.witnessed.places:
+        found = search_line(study.laboratory)
+        if found is not None:
+            study.line = _as_evidence(found, study.witnessed)
+
+
+def _as_evidence(found: DelayFinding, seen: Witnessed) -> Line | None:
+    """The best line; one in a coroutine before others, where tasks are what there is to race."""
+    if found.line is None:
+        return None
+    of_tasks = bool(seen.coroutines) and not seen.own_threads
+    lines = sorted(found.lines, key=lambda line: of_tasks and (line.file, line.function) not in seen.coroutines)
+    best = lines[0]
+    place = Place(file=best.file, line=best.line, function=best.function)
+    in_coroutine = (best.file, best.function) in seen.coroutines
+    if of_tasks and not in_coroutine:
+        place = seen.places.get(EXECUTOR, place)  # who has it run in a thread of the loop is who does not wait for it
+    return Line(place=place, text=best.sentence, in_coroutine=in_coroutine or of_tasks, option=best.option)
+
+
+def _provoked(study: Study) -> None:
+    """Where no cause is known: what is not tried by itself before may matter, and what acts together."""
+    if study.searched:
+        return
+    if not any(cause.status is Status.SUPPORTED for cause in _causes(study)):
+        study.searched = True
+        study.provocation = run_provoked(study.laboratory)
+
+
+def _unseen(study: Study) -> None:
+    """Where nothing has failed so far: first whatever makes it fail, then why."""
+    if study.laboratory.flake is None:
+        _provoked(study)
+
+
+_RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK}
+
+
+@dataclass(frozen=True)
+class _Step:
+    """An experiment, or several of a kind."""
+
+    name: str
+    make: Callable[[Study], None]
+    is_urgent: Callable[[Study], bool] = lambda study: False
+    """Whether what is known makes it the most promising one."""
+
+
+def _of_descriptors(study: Study) -> bool:
+    flake = study.laboratory.flake
+    return flake is not None and flake.is_of_descriptors
+
+
+def _of_places(study: Study) -> bool:
+    flake = study.laboratory.flake
+    return flake is not None and flake.is_of_places
+
+
+def _of_time(study: Study) -> bool:
+    flake = study.laboratory.flake
+    return flake is not None and flake.is_timeout
+
+
+def _of_timing(study: Study) -> bool:
+    """Whether it fails by itself, by no seed, and has what a pause can bring into another order."""
+    if study.seeds is None or not study.witnessed.looked or _of_time(study) or _of_places(study):
+        return False
+    seen = study.witnessed
+    return seen.several_threads or bool(seen.coroutines) or CLOCK_READ in seen.places
+
+
+_STEPS = (
+    _Step("a look at what it calls", _watch),
+    _Step("seeds again", _seeds),
+    _Step("company", _company),
+    _Step("the sanitizers", _sanitized, _of_descriptors),
+    _Step("isolation of other tests", _isolated),
+    _Step("a search among all perturbations", _unseen),
+    _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_places),
+    _Step("one process for all", _shared),
+    _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
+    _Step("other times of day", _clock),
+    _Step("races", _race, _of_timing),
+    _Step("new interpreters", _fresh),
+    _Step("a search among all perturbations", _provoked),
+    _Step("seeds again", _seeds),
+    _Step("a look at what it calls", _watch),
+    _Step("pauses at lines", _line, _of_timing),
+)
+"""Those first that show the commonest causes at the least cost."""

@@ -1,0 +1,198 @@
+"""What experiments have told, as numbers: from here on no trial is run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from flakeproof.features.diagnose.experiments.names import BUSY, PARALLEL
+from flakeproof.features.diagnose.failure_under_study import Flake
+from flakeproof.features.diagnose.observed_calls import Witnessed
+from flakeproof.features.diagnose.records import Place
+from flakeproof.results.sanitizer_findings import SightingSummary
+from flakeproof.stats.dispersion import clustering
+from flakeproof.stats.proportion import Interval, clopper_pearson
+from flakeproof.stats.tables import fisher_greater, holm
+
+SIGNIFICANT = 0.01
+"""A difference is told from chance below this, after the correction for all comparisons made."""
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Trials under one setting."""
+
+    setting: str
+    failed: int
+    """With the flake."""
+    trials: int
+    against: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Share of the flake; 0 without trials."""
+        return self.failed / self.trials if self.trials else 0.0
+
+    @property
+    def interval(self) -> Interval:
+        """The exact one, 95 %."""
+        return clopper_pearson(self.failed, self.trials, CONFIDENCE)
+
+
+@dataclass(frozen=True)
+class Level:
+    """One seed, and the trials that ran again under it."""
+
+    had_failed: bool
+    """Whether it is here because it had failed before."""
+    failed: int
+    trials: int
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What the outcome may hang on."""
+
+    levels: Sequence[Level]
+
+    @cached_property
+    def again(self) -> tuple[int, int]:
+        """Failures and trials of what had failed before."""
+        return _sum([level for level in self.levels if level.had_failed])
+
+    @cached_property
+    def others(self) -> tuple[int, int]:
+        """Failures and trials of what had passed before."""
+        return _sum([level for level in self.levels if not level.had_failed])
+
+    @cached_property
+    def p(self) -> float:
+        """Of outcomes that are so much alike for one seed and so different between two, by chance."""
+        failures, trials = [level.failed for level in self.levels], [level.trials for level in self.levels]
+        if not 0 < sum(failures) < sum(trials):
+            return 1.0
+        return min(1.0, clustering(failures, trials))
+
+    @property
+    def is_decisive(self) -> bool:
+        """Whether each one always, or never, fails, and both kinds are there."""
+        always = sum(level.failed == level.trials for level in self.levels)
+        never = sum(level.failed == 0 for level in self.levels)
+        return always + never == len(self.levels) and always > 0 and never > 0
+
+
+def _sum(levels: Sequence[Level]) -> tuple[int, int]:
+    return sum(level.failed for level in levels), sum(level.trials for level in levels)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of code at which a pause changes the rate."""
+
+    place: Place
+    text: str
+    """With the numbers."""
+    in_coroutine: bool
+    option: str
+    """Of `flakeproof run`, which makes the pause."""
+
+
+@dataclass(frozen=True)
+class Provocation:
+    """The setting that a search among all perturbations has come to."""
+
+    text: str
+    """With the numbers."""
+    factors: Sequence[str]
+    """What is switched on in it: names of perturbations."""
+    options: str
+    """Of `flakeproof run`."""
+
+
+@dataclass(frozen=True)
+class Polluters:
+    """What a search among other tests has found."""
+
+    text: str
+    names: Sequence[str]
+    carriers: Sequence[str]
+    place: Place | None
+    """The line that leaves it behind, else the test."""
+    is_brittle: bool
+    is_explained: bool
+    """Whether it is known what they leave behind: putting it back undoes the effect."""
+    confirmed: bool
+    command: str
+    """Words of this program that repeat it."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All of it."""
+
+    flake: Flake | None = None
+    arms: Mapping[str, Counts] = field(default_factory=dict)
+    seeds: Factor | None = None
+    hash_seeds: Factor | None = None
+    sightings: Sequence[SightingSummary] = ()
+    sanitized: bool = False
+    """Whether sanitizers watched at all."""
+    failed_watched: int = 0
+    """Trials with the flake that they watched."""
+    polluters: Polluters | None = None
+    line: Line | None = None
+    provocation: Provocation | None = None
+    witnessed: Witnessed = field(default_factory=Witnessed)
+
+    def arm(self, name: str) -> Counts:
+        """Trials of an experiment; none if it was not made."""
+        return self.arms.get(name, Counts(setting=name, failed=0, trials=0))
+
+    @cached_property
+    def _adjusted(self) -> Mapping[tuple[str, str], float]:
+        """All p-values of this diagnosis, corrected together."""
+        found: dict[tuple[str, str], float] = {}
+        for name, arm in self.arms.items():
+            other = self.arms.get(arm.against)
+            if other is not None and arm.trials and other.trials:
+                found[name, "rises"] = _fisher(arm, other)
+                found[name, "falls"] = _fisher(other, arm)
+        parallel, busy = self.arm(PARALLEL), self.arm(BUSY)
+        if parallel.trials and busy.trials:
+            found[PARALLEL, "exceeds"] = _fisher(parallel, busy)
+        for factor_name, factor in (("seeds", self.seeds), ("hash seeds", self.hash_seeds)):
+            if factor is not None:
+                found[factor_name, "differs"] = factor.p
+        keys = list(found)
+        return dict(zip(keys, holm([found[key] for key in keys]), strict=True))
+
+    def p(self, name: str, way: str) -> float | None:
+        """The corrected p-value of a comparison, None where it was not made."""
+        return self._adjusted.get((name, way))
+
+    def is_significant(self, name: str, way: str) -> bool:
+        """Whether the difference is hardly chance."""
+        p = self.p(name, way)
+        return p is not None and p <= SIGNIFICANT
+
+    @property
+    def comparisons(self) -> int:
+        """How many were made."""
+        return len(self._adjusted)
+
+    @cached_property
+    def highest(self) -> float:
+        """The rate of the flake in the experiment in which it was most frequent."""
+        return max((arm.rate for arm in self.arms.values() if arm.trials >= _ENOUGH), default=0.0)
+
+    def would_have_shown(self, name: str) -> bool:
+        """Whether an experiment would have shown the flake (95 %) at half of its highest rate, and did not at all."""
+        arm = self.arm(name)
+        return arm.failed == 0 and self.highest > 0 and (1 - self.highest / 2) ** arm.trials <= 1 - CONFIDENCE
+
+
+_ENOUGH = 8
+
+
+def _fisher(one: Counts, other: Counts) -> float:
+    return fisher_greater(((one.failed, one.trials - one.failed), (other.failed, other.trials - other.failed)))

@@ -1,0 +1,44 @@
+"""The target by itself, one trial at a time, each in a process of its own: what fails here needs nobody else."""
+
+from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
+from flakeproof.features.diagnose.experiments.names import ALONE, GIVEN
+from flakeproof.model import CommandTarget, Isolation, RunSpec
+
+_PROCESSES = 8
+"""Processes one after the other, because each has its own order of sets."""
+_COUNT = 25
+"""Trials in each."""
+_ENOUGH = 12
+"""Failures that tell something."""
+_SHARE = 0.1
+_PROVOKING = 200
+
+
+def alone_spec(spec: RunSpec) -> RunSpec:
+    """One trial at a time, in forks of a process that has loaded the target; a command starts anew anyway."""
+    isolation = Isolation.FRESH if isinstance(spec.target, CommandTarget) else Isolation.FORK
+    return changed(spec, workers=1, processes=1, isolation=isolation)
+
+
+def run_alone(laboratory: Laboratory) -> None:
+    """Some trials in each of several processes; more of them where failures are few."""
+    spec = alone_spec(laboratory.given)
+    forks = spec.isolation is Isolation.FORK
+    processes = laboratory.processes(_SHARE, _PROCESSES) if forks else 1
+    with laboratory.experiment(ALONE, f"alone, one at a time{', each in a fork' if forks else ''}") as tally:
+        for times in (1, 3):
+            seconds = laboratory.budget.share(_SHARE) / processes
+            for number in range(processes):
+                own = changed(spec, first_process=number + (times - 1) * processes)
+                laboratory.run(tally, own, seconds=seconds, count=times * _COUNT * _PROCESSES // processes)
+            if not tally.seen or len(tally.seen) >= _ENOUGH:
+                break
+
+
+def run_given(laboratory: Laboratory) -> None:
+    """The target with the settings that it was given."""
+    spec = laboratory.given
+    setting = f"as given: {spec.workers} at once, isolation {spec.isolation.value}"
+    with laboratory.experiment(GIVEN, setting, against=ALONE) as tally:
+        count = max(_PROVOKING, _COUNT * spec.workers)
+        laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=count)

@@ -1,0 +1,92 @@
+"""Whether the outcome hangs on the trial's seed, or on that of hashes: both fixed, in every combination.
+
+Trials that failed and trials that passed run again under the seeds that they had, in several processes each with a
+PYTHONHASHSEED of its own, in an order drawn for each. What hangs on a seed is the same whenever that seed comes back.
+"""
+
+import random
+from collections.abc import Sequence
+
+from flakeproof.features.diagnose.evidence import Factor, Level
+from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
+from flakeproof.features.diagnose.experiments.alone import alone_spec
+from flakeproof.features.diagnose.experiments.names import ALONE, SEEDS_AGAIN
+from flakeproof.features.diagnose.outcomes import Tally
+from flakeproof.model import CommandTarget
+from flakeproof_worker.shared.seeds import trial_seed
+
+_SEEDS = 5
+"""Trials that failed to run again, and as many that passed."""
+_HASH_SEEDS = 3
+"""Hash seeds under which there were failures, and as many under which there were passes."""
+_SHARE = 0.15
+
+
+def run_seeds(laboratory: Laboratory, source: str = ALONE) -> tuple[Factor, Factor] | None:
+    """How the outcome goes with the seed and with the hash seed, for trials of the experiment `source`.
+
+    None if none of them has failed, or none passed.
+    """
+    if isinstance(laboratory.given.target, CommandTarget):
+        return None
+    tally = laboratory.tally(source)
+    failed = list(dict.fromkeys(seen.failure.trial for seen in tally.failures(laboratory.flake)))[:_SEEDS]
+    passed = _passed(tally)
+    bad, good = _hash_seeds(laboratory, tally)
+    if not failed or not (passed or good):
+        return None
+    trials = failed + passed
+    outcomes: dict[str, dict[int, bool]] = {}
+    hash_seeds = bad + good
+    with laboratory.experiment(SEEDS_AGAIN, "the same seeds and hash seeds again, in every combination") as again:
+        seconds = laboratory.budget.share(_SHARE) / len(hash_seeds)
+        for place, hash_seed in enumerate(hash_seeds):
+            order = list(trials)
+            random.Random(f"{laboratory.given.seed} {place}").shuffle(order)
+            before, passes = len(again.seen), again.passed
+            spec = changed(alone_spec(laboratory.given), environment={"PYTHONHASHSEED": hash_seed})
+            laboratory.run(again, spec, seconds=seconds, chosen=order)
+            new = again.seen[before:]
+            if len({seen.failure.trial for seen in new}) + again.passed - passes == len(order):
+                ours = {s.failure.trial for s in new if laboratory.flake is None or laboratory.flake.is_same(s.failure)}
+                outcomes[hash_seed] = {trial: trial in ours for trial in order}
+    return _factor(outcomes, trials, failed, bad)
+
+
+def _factor(
+    outcomes: dict[str, dict[int, bool]], trials: Sequence[int], failed: Sequence[int], bad: Sequence[str]
+) -> tuple[Factor, Factor]:
+    by_seed = [
+        Level(had_failed=trial in failed, failed=sum(row[trial] for row in outcomes.values()), trials=len(outcomes))
+        for trial in trials
+    ]
+    by_hash = [
+        Level(had_failed=hash_seed in bad, failed=sum(row.values()), trials=len(row))
+        for hash_seed, row in outcomes.items()
+    ]
+    return Factor(levels=by_seed), Factor(levels=by_hash)
+
+
+def _passed(tally: Tally) -> list[int]:
+    """Numbers of trials of the first run that passed; only where all of its trials have ended."""
+    spec = tally.spec
+    if spec is None or spec.count is None:
+        return []
+    failed = {seen.failure.trial for seen in tally.seen}
+    done = sum(seen.run_id == tally.runs[-1] for seen in tally.seen) + tally.last_passed
+    candidates = (trial for trial in range(spec.first, spec.first + done) if trial not in failed)
+    return [trial for trial, _ in zip(candidates, range(_SEEDS), strict=False)]
+
+
+def _hash_seeds(laboratory: Laboratory, tally: Tally) -> tuple[list[str], list[str]]:
+    """Those under which trials failed, the most often first, and those under which the fewest did."""
+    counts: dict[str, int] = {}
+    for seen in tally.failures(laboratory.flake):
+        counts[seen.hash_seed] = counts.get(seen.hash_seed, 0) + 1
+    totals = {hash_seed: count + tally.by_hash_seed[hash_seed] for hash_seed, count in counts.items()}
+    ranked = sorted(counts, key=lambda hash_seed: -counts[hash_seed] / max(1, totals[hash_seed]))
+    clean = [hash_seed for hash_seed in tally.by_hash_seed if hash_seed and hash_seed not in counts]
+    seed = laboratory.given.seed
+    drawn = [str(trial_seed(seed, number)) for number in range(1_000_000, 1_000_000 + 2 * _HASH_SEEDS)]
+    good = [*clean, *reversed(ranked[_HASH_SEEDS:]), *(one for one in drawn if one not in counts)]
+    return ranked[:_HASH_SEEDS], good[:_HASH_SEEDS]

@@ -1,0 +1,45 @@
+"""Numbers of a diagnosis in words."""
+
+from flakeproof.features.diagnose.evidence import CONFIDENCE, Evidence, Factor
+from flakeproof.stats.detection import zero_failure_bound
+from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.text import lower, number, probability, share, upper
+
+
+def counted(failed: int, trials: int) -> str:
+    """`12 of 200 failed (6.00%, 3.13% to 10.25%)`, or `0 of 300 failed (at most 0.99%)`: 95 %, exact."""
+    said = f"{number(failed)} of {number(trials)} failed"
+    if not trials:
+        return said
+    if not failed:
+        return f"{said} (at most {upper(zero_failure_bound(trials, CONFIDENCE))})"
+    interval = clopper_pearson(failed, trials, CONFIDENCE)
+    if failed == trials:
+        return f"{said} (at least {lower(interval.low)})"
+    return f"{said} ({share(failed / trials)}, {lower(interval.low)} to {upper(interval.high)})"
+
+
+def arm(evidence: Evidence, name: str) -> str:
+    """`alone, one at a time: 0 of 300 failed (at most 0.99%)`."""
+    counts = evidence.arm(name)
+    return f"{counts.setting}: {counted(counts.failed, counts.trials)}"
+
+
+def compared(evidence: Evidence, name: str, way: str = "rises") -> str:
+    """The same with how rare that would be by chance."""
+    p = evidence.p(name, way)
+    chance = f"; {probability(p)} after correction for {evidence.comparisons} comparisons" if p is not None else ""
+    against = evidence.arm(evidence.arm(name).against)
+    other = (
+        f", {against.setting.partition(', in turns')[0]} in turns with that: {counted(against.failed, against.trials)}"
+    )
+    beside = other if "in turns" in against.setting else ""
+    return f"{arm(evidence, name)}{beside}{chance}"
+
+
+def again(factor: Factor, what: str) -> str:
+    """How trials ended that ran again under what they had had."""
+    failed, trials = factor.again
+    other_failed, other_trials = factor.others
+    had_passed = f", under {what} that had not in {other_failed} of {other_trials}" if other_trials else ""
+    return f"again under {what} that had failed: it failed in {failed} of {trials} trials{had_passed}"

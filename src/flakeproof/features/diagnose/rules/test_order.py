@@ -1,0 +1,56 @@
+"""Other tests of pytest: one that leaves something behind, or one that is needed."""
+
+from flakeproof.features.diagnose.evidence import Evidence
+from flakeproof.features.diagnose.experiments.names import ALONE, COMPANY, SHUFFLED
+from flakeproof.features.diagnose.records import Cause, CauseId, Status
+from flakeproof.features.diagnose.report_numbers import arm, compared
+from flakeproof.features.diagnose.rules.common import Next, by_absence, refuted
+
+
+def polluter(evidence: Evidence, following: Next) -> Cause:
+    found = evidence.polluters
+    fell = [compared(evidence, name) for name in (COMPANY, SHUFFLED) if evidence.is_significant(name, "rises")]
+    if found is not None and found.confirmed and not found.is_brittle:
+        return Cause(
+            cause=CauseId.ORDER_POLLUTER,
+            status=Status.SUPPORTED,
+            statement=f"{' and '.join(found.names)} leaves something behind that makes it fail",
+            place=found.place,
+            evidence=[found.text, *found.carriers, *fell],
+            next=following.words(found.command),
+        )
+    alone = evidence.arm(ALONE)
+    if fell:
+        statement = "Another test leaves something behind that makes it fail"
+        return Cause(
+            cause=CauseId.ORDER_POLLUTER,
+            status=Status.SUPPORTED,
+            statement=statement,
+            evidence=[arm(evidence, ALONE), *fell],
+            next=following.isolate,
+        )
+    if alone.failed:
+        said = [f"{arm(evidence, ALONE)}: no other test is needed"]
+        return refuted(CauseId.ORDER_POLLUTER, "It fails by itself", said)
+    return by_absence(evidence, CauseId.ORDER_POLLUTER, (COMPANY, SHUFFLED), "No other test makes it fail", following)
+
+
+def brittle(evidence: Evidence, following: Next) -> Cause:
+    found = evidence.polluters
+    falls = [compared(evidence, name, "falls") for name in (COMPANY,) if evidence.is_significant(name, "falls")]
+    if falls:
+        who = f": {' and '.join(found.names)}" if found is not None and found.is_brittle and found.names else ""
+        return Cause(
+            cause=CauseId.ORDER_BRITTLE,
+            status=Status.SUPPORTED,
+            statement=f"It needs another test to have run before{who}",
+            place=evidence.flake.outermost if evidence.flake is not None else None,
+            evidence=[arm(evidence, ALONE), *falls, *([found.text] if found is not None else [])],
+            next=following.words(found.command) if found is not None else following.isolate,
+        )
+    alone = evidence.arm(ALONE)
+    if alone.trials and alone.failed < alone.trials:
+        passes = alone.trials - alone.failed
+        said = [f"{alone.setting}: {passes} of {alone.trials} did not fail so: no other test is needed to pass"]
+        return refuted(CauseId.ORDER_BRITTLE, "It passes by itself", said)
+    return by_absence(evidence, CauseId.ORDER_BRITTLE, (COMPANY,), "Other tests do not help it", following)

@@ -1,0 +1,129 @@
+"""What comes first, and when: threads, tasks, the time of day, a busy machine."""
+
+import msgspec
+
+from flakeproof.features.diagnose import observed_calls
+from flakeproof.features.diagnose.evidence import Evidence
+from flakeproof.features.diagnose.experiments.names import ALONE, BUSY, CLOCK, RACE
+from flakeproof.features.diagnose.records import Cause, CauseId, Status
+from flakeproof.features.diagnose.report_numbers import arm, compared
+from flakeproof.features.diagnose.rules import sanitizer_findings
+from flakeproof.features.diagnose.rules.common import Next, at_line, by_absence, refuted, unknown, used
+
+
+def thread_race(evidence: Evidence, following: Next) -> Cause:
+    line = evidence.line
+    if line is not None and not line.in_coroutine and evidence.witnessed.several_threads:
+        return _raced(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", evidence, following)
+    if evidence.witnessed.looked and not evidence.witnessed.several_threads:
+        said = ["a trial that was watched has run all of its code in one thread"]
+        return refuted(CauseId.THREAD_RACE, "It has but one thread", said)
+    by_race = line is None and evidence.is_significant(RACE, "rises") and not _has_limit(evidence)
+    if by_race and evidence.witnessed.several_threads and not _only_loops(evidence):
+        return _raced(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", evidence, following)
+    return _timing(evidence, CauseId.THREAD_RACE, following)
+
+
+def async_race(evidence: Evidence, following: Next) -> Cause:
+    seen = evidence.witnessed
+    by_race = evidence.line is None and evidence.is_significant(RACE, "rises") and not _has_limit(evidence)
+    by_line = evidence.line is not None and evidence.line.in_coroutine
+    if by_line or (by_race and seen.coroutines and not seen.own_threads):
+        return _raced(CauseId.ASYNC_RACE, "Tasks come in an order that is not fixed", evidence, following)
+    if evidence.witnessed.looked and not evidence.witnessed.coroutines:
+        said = ["a trial that was watched has run no coroutine"]
+        return refuted(CauseId.ASYNC_RACE, "It has no tasks", said)
+    return _timing(evidence, CauseId.ASYNC_RACE, following)
+
+
+def _raced(cause: CauseId, statement: str, evidence: Evidence, following: Next) -> Cause:
+    line = evidence.line
+    said = [arm(evidence, ALONE)]
+    if evidence.is_significant(RACE, "rises"):
+        said.append(compared(evidence, RACE))
+    if line is not None:
+        said.append(line.text)
+    place = line.place if line is not None else evidence.flake.place if evidence.flake is not None else None
+    command = following.run(line.option if line is not None else "--race")
+    return Cause(cause=cause, status=Status.SUPPORTED, statement=statement, place=place, evidence=said, next=command)
+
+
+def _timing(evidence: Evidence, cause: CauseId, following: Next) -> Cause:
+    said = [compared(evidence, name) for name in (RACE, BUSY) if evidence.is_significant(name, "rises")]
+    if said:
+        return unknown(cause, "Its timing matters; no line was found at which a pause decides", said, following)
+    return by_absence(evidence, cause, (RACE,), "Other orders do it no harm", following)
+
+
+def clock(evidence: Evidence, following: Next) -> Cause:
+    place = evidence.witnessed.places.get(observed_calls.CLOCK)
+    line = evidence.line
+    watched = evidence.witnessed
+    if line is not None and place is not None and not watched.several_threads and not watched.coroutines:
+        said = [arm(evidence, ALONE), line.text, *used("reads the time", place)]
+        return Cause(
+            cause=CauseId.CLOCK,
+            status=Status.SUPPORTED,
+            statement="How much time passes decides, of which it reads the clock",
+            place=place,
+            evidence=said,
+            next=following.run(line.option),
+        )
+    if evidence.is_significant(CLOCK, "rises"):
+        where = place or (evidence.flake.place if evidence.flake is not None else None)
+        return Cause(
+            cause=CauseId.CLOCK,
+            status=Status.SUPPORTED,
+            statement="The time of day decides",
+            place=where,
+            evidence=[arm(evidence, ALONE), compared(evidence, CLOCK), *used("reads the time", place)],
+            next=following.run("--clock boundaries"),
+        )
+    if evidence.witnessed.looked and place is None:
+        said = ["a trial that was watched has not read the time of day"]
+        return refuted(CauseId.CLOCK, "It does not know the time of day", said)
+    cause = by_absence(evidence, CauseId.CLOCK, (CLOCK,), "Other times of day do it no harm", following)
+    if place is None:
+        return cause
+    said = [*cause.evidence, f"{at_line(place)} reads the time of day"]
+    return msgspec.structs.replace(cause, evidence=said)
+
+
+def load(evidence: Evidence, following: Next) -> Cause:
+    flake = evidence.flake
+    rises = evidence.is_significant(BUSY, "rises")
+    limit = _has_limit(evidence)
+    if rises:
+        said = [arm(evidence, ALONE), compared(evidence, BUSY)]
+        if limit and (left := sanitizer_findings.left_in_every_failure(evidence)):
+            statement = "A busy machine raises the rate, but it may wait for what is left behind in every failure"
+            return unknown(CauseId.LOAD, statement, [*said, left], following)
+        if limit:
+            place = flake.place if flake is not None else None
+            return Cause(
+                cause=CauseId.LOAD,
+                status=Status.SUPPORTED,
+                statement="A time limit is too short for a busy machine",
+                place=place,
+                evidence=said,
+                next=following.run("-w 1 --noise cpu=8"),
+            )
+        return unknown(
+            CauseId.LOAD, "A busy machine raises the rate: timing matters, but no time limit was seen", said, following
+        )
+    alone, busy = evidence.arm(ALONE), evidence.arm(BUSY)
+    if alone.failed and busy.trials and busy.interval.high < 2 * evidence.arm(busy.against).rate:
+        return refuted(
+            CauseId.LOAD, "A busy machine makes it no worse", [arm(evidence, ALONE), compared(evidence, BUSY)]
+        )
+    return by_absence(evidence, CauseId.LOAD, (BUSY,), "A busy machine does it no harm", following)
+
+
+def _has_limit(evidence: Evidence) -> bool:
+    """Whether the failure is about how long something takes."""
+    return evidence.flake is not None and (evidence.flake.is_timeout or evidence.witnessed.timed)
+
+
+def _only_loops(evidence: Evidence) -> bool:
+    """Whether all of its threads are those of an event loop: then tasks are what there is to race."""
+    return bool(evidence.witnessed.coroutines) and not evidence.witnessed.own_threads

@@ -1,0 +1,227 @@
+"""The search for the tests that have an effect on another one, over an oracle that runs subsets of them."""
+
+import math
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from flakeproof.features.isolate.ddmin import minimise
+from flakeproof.stats.comparison import log_evidence_of_effect
+from flakeproof.stats.polluter import SingleCulprit, repeats
+
+_DOUBTS = 3
+"""Candidates that may fail to be confirmed before it is taken that it takes several."""
+_MOST_PROBES = 4_000
+_CALIBRATION = 12
+_PAIRS = 5
+"""Asked for at once; twice as many that all go one way are a proof at an error of 1 %."""
+_TOGETHER = 0.8
+_NOBODY = 0.95
+_DOUBTFUL = 0.2
+_AGAIN = 4
+"""Times that all who are left run again when it looks as if it takes several."""
+_MISSED = 0.1
+"""Part of the error that each "does not show" of a minimisation may take."""
+
+
+class Oracle(Protocol):
+    """Runs candidates, by index and in their given order, together with the test in question."""
+
+    def shows(self, subsets: Sequence[Collection[int]]) -> list[bool]:
+        """Whether the effect showed in a run of each, run side by side."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Runs with the culprits in pairs with runs without them."""
+
+    shown: int
+    """Runs with them in which the effect showed."""
+    shown_without: int
+    pairs: int
+    log_evidence: float
+    """Logarithm of the e-value for the effect."""
+    proven: bool
+
+
+@dataclass(frozen=True)
+class Culprits:
+    """Candidates that have the effect together, and not without any one of them."""
+
+    members: tuple[int, ...]
+    evidence: Evidence
+    rate: float
+    """With which the effect shows, as the search took it."""
+
+
+class Search:
+    """Finds culprits among `count` candidates that have the effect when all run."""
+
+    def __init__(self, oracle: Oracle, count: int, error: float, at_once: int, seed: int) -> None:
+        """`error` is the probability that an answer may be wrong with, `at_once` how many runs go side by side."""
+        self._oracle = oracle
+        self._count = count
+        self._error = error
+        self._at_once = at_once
+        self._chance = random.Random(seed)
+
+    def find(self, seen: Sequence[tuple[bool, bool]] = ()) -> Culprits | None:
+        """The culprits; None if none can be proven.
+
+        `seen` are runs of all candidates, or of none of them: (whether of all, whether the effect showed).
+        """
+        universe = _Universe(self._count, seen)
+        found = self._single(universe)
+        return found if found is not None else self._several(universe)
+
+    def is_left(self, without: Collection[int], rate: float) -> bool:
+        """Whether the effect still shows when all but these run; `rate` is that of the effect so far."""
+        rest = [one for one in range(self._count) if one not in set(without)]
+        return bool(rest) and self._first_showing([rest], repeats(min(rate, 0.9999), self._error * _MISSED)) is not None
+
+    def only_in_order(self, orders: Sequence[Sequence[int]], rate: float) -> bool:
+        """Whether the effect shows in none of these `orders` of the culprits."""
+        return self._first_showing(orders, repeats(min(rate, 0.9999), self._error * _MISSED)) is None
+
+    def _single(self, universe: "_Universe") -> Culprits | None:
+        doubts = probes = 0
+        while probes < _MOST_PROBES and doubts < _DOUBTS:
+            belief = universe.belief
+            if belief.together > _TOGETHER or belief.nobody > _NOBODY:
+                break
+            candidate, probability = universe.best()
+            if probability < 1 - self._error:
+                subsets = universe.next_subsets(self._at_once, self._chance)
+                for subset, shown in zip(subsets, self._oracle.shows(subsets), strict=True):
+                    universe.observe(subset, shown=shown)
+                probes += len(subsets)
+                continue
+            evidence = self.prove((candidate,), belief.low_rate)
+            if evidence.proven:
+                return Culprits((candidate,), evidence, _rate_of(evidence))
+            doubts += 1
+            for pair in range(evidence.pairs):
+                universe.observe((candidate,), shown=pair < evidence.shown)
+                universe.observe((), shown=pair < evidence.shown_without)
+        return None
+
+    def prove(self, members: Sequence[int], rate: float) -> Evidence:
+        """Run `members` in pairs with nobody until the effect is proven, or cannot be expected any more at `rate`."""
+        wanted = -math.log(self._error / 2)
+        most = max(20, 3 * repeats(min(rate, 0.9999), self._error / 10))
+        pairs = shown = shown_without = with_only = without_only = 0
+        log_evidence = 0.0
+        while log_evidence < wanted and (pairs < most or log_evidence > wanted / 3) and pairs < _MOST_PROBES:
+            outcomes = self._oracle.shows([part for _ in range(_PAIRS) for part in (members, ())])
+            for with_them, without in zip(outcomes[::2], outcomes[1::2], strict=True):
+                pairs += 1
+                shown += with_them
+                shown_without += without
+                with_only += with_them and not without
+                without_only += without and not with_them
+            log_evidence = log_evidence_of_effect(with_only, without_only)
+        return Evidence(shown, shown_without, pairs, log_evidence, log_evidence >= wanted)
+
+    def _several(self, universe: "_Universe") -> Culprits | None:
+        """Several that only work together."""
+        for present in dict.fromkeys((tuple(universe.present), tuple(range(self._count)))):
+            outcomes: list[bool] = []
+            while len(outcomes) < _CALIBRATION:
+                outcomes += self._oracle.shows([present] * self._at_once)
+            shown = sum(outcomes)
+            low = min(universe.belief.low_rate, max(0.02, shown / len(outcomes) / 1.5))
+            # The first look at certainty may be wrong: then what comes out does not bear the proof.
+            for assumed in (1.0, 0.3) if shown == len(outcomes) else (low, low / 3):
+                times = repeats(assumed, self._error * _MISSED)
+                if self._first_showing([present], times) is None:
+                    continue
+                members = minimise(present, partial(self._first_showing, times=times))
+                evidence = self.prove(members, assumed)
+                if evidence.proven:
+                    return Culprits(tuple(members), evidence, _rate_of(evidence))
+        return None
+
+    def _first_showing(self, parts: Sequence[Collection[int]], times: int) -> int | None:
+        """The first of `parts` in which the effect shows within so many runs."""
+        if times == 1:
+            for start in range(0, len(parts), self._at_once):
+                outcomes = self._oracle.shows(parts[start : start + self._at_once])
+                if True in outcomes:
+                    return start + outcomes.index(True)
+            return None
+        for place, part in enumerate(parts):
+            left = times
+            while left > 0:
+                if any(self._oracle.shows([part] * min(left, self._at_once))):
+                    return place
+                left -= self._at_once
+        return None
+
+
+def _rate_of(evidence: Evidence) -> float:
+    """What later decisions suppose: nothing is certain that was seen a few times."""
+    if evidence.shown == evidence.pairs:
+        return 1.0
+    return max(0.01, evidence.shown / evidence.pairs / 1.5)
+
+
+class _Universe:
+    """The candidates that are left, and what is known of them.
+
+    As long as the effect has never shown without any candidate, a run in which it showed holds all that it takes: what
+    did not run is out of it, whether one or several are needed.
+    """
+
+    def __init__(self, count: int, seen: Sequence[tuple[bool, bool]]) -> None:
+        self.present = list(range(count))
+        self._runs: list[tuple[frozenset[int], bool]] = [
+            (frozenset(self.present) if of_all else frozenset(), shown) for of_all, shown in seen
+        ]
+        self._shows_alone = any(shown and not held for held, shown in self._runs)
+        self._again = _AGAIN
+        self._suggested: list[int] = []
+        self._renew()
+
+    def observe(self, held: Collection[int], *, shown: bool) -> None:
+        """Note a run of the candidates `held`."""
+        run = frozenset(held)
+        self._runs.append((run, shown))
+        narrower = run & frozenset(self.present)
+        if shown and not run:
+            self._shows_alone = True
+            self.present = sorted(frozenset[int]().union(*(one for one, _ in self._runs)))
+            self._renew()
+        elif shown and not self._shows_alone and run < frozenset(self.present):
+            self.present = sorted(run)
+            self._again = _AGAIN
+            self._renew()
+        elif shown and not self._shows_alone and len(narrower) < len(run):
+            self._suggested = sorted(narrower)  # it may have been others in it than those that are left
+        else:
+            self.belief.observe([self._place[one] for one in narrower], shown=shown)
+
+    def best(self) -> tuple[int, float]:
+        """The most probable candidate and its probability, given that it is a single one."""
+        place, probability = self.belief.best()
+        return self.present[place], probability / (1 - self.belief.together - self.belief.nobody)
+
+    def next_subsets(self, wanted: int, chance: random.Random) -> list[list[int]]:
+        """What to run next."""
+        found = [[self.present[place] for place in part] for part in self.belief.next_subsets(wanted, chance)]
+        if 0 < len(self._suggested) < len(self.present) and set(self._suggested) < set(self.present):
+            found[0] = self._suggested
+        self._suggested = []
+        if self.belief.together > _DOUBTFUL and self._again:
+            self._again -= 1
+            found[-1] = list(self.present)  # how certain it is with all of them decides what the misses mean
+        return found
+
+    def _renew(self) -> None:
+        """Work out what is known of those present from all the runs."""
+        self._place = {one: place for place, one in enumerate(self.present)}
+        self.belief = SingleCulprit(len(self.present))
+        self.belief.observe_all(
+            [([self._place[one] for one in held if one in self._place], shown) for held, shown in self._runs]
+        )

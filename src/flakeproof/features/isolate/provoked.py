@@ -1,0 +1,69 @@
+"""The command that shows it where plain pytest would hardly: with what provokes it, in fresh interpreters."""
+
+import shlex
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from flakeproof.engine.execute import execute
+from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialsPassed
+from flakeproof.features.isolate.reproducer import Shell
+from flakeproof.features.isolate.victim_runs import Arrangement
+from flakeproof.model import Isolation, ItemOutcome, PytestTarget, RunSpec
+from flakeproof.perturbations.resolve import words_of
+from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+from flakeproof.store.folder import new_run_id
+from flakeproof.text import plural
+
+
+class ProvokedShell:
+    """Does as `Shell` does, by `flakeproof run` with the perturbations of the probes."""
+
+    def __init__(self, shell: Shell, spec: RunSpec, target: PytestTarget, test: str, check: Callable[[], None]) -> None:
+        """`check` may raise to end all, as for `Shell`."""
+        self._shell = shell
+        self._spec = spec
+        self._target = target
+        self._test = test
+        self._check = check
+
+    def confirm(self, arrangement: Arrangement, times: int, *, failing: bool) -> tuple[str, bool | None, str]:
+        """The command, whether it does what it should, and what was seen; so many `times` in any case."""
+        tests = self._shell.tests(arrangement)
+        shown, runs = self._count(tests, times, failing=failing)
+        words = ["flakeproof", "run", "--isolation", "fresh", "-c", str(times), *words_of(self._spec.perturbations)]
+        if self._target.options:
+            words += ["--pytest-args", shlex.join(self._target.options)]
+        line = shlex.join([*words, *tests])
+        if not runs:
+            return line, None, "it could not be run to an end in a fresh interpreter"
+        said = f"in fresh interpreters it {'failed' if failing else 'passed'} in {shown} of {plural(runs, 'run')}"
+        if not arrangement.others:
+            return line, bool(shown), said
+        alone_shown, alone_runs = self._count(self._shell.tests(Arrangement()), times, failing=failing)
+        return line, shown * alone_runs > alone_shown * runs, f"{said}, alone in {alone_shown} of {alone_runs}"
+
+    def _count(self, tests: list[str], times: int, *, failing: bool) -> tuple[int, int]:
+        """How often the test failed (or passed) after the others, and how often it came to an end."""
+        self._check()
+        failed = passed = 0
+
+        def hear(event: AnyEvent) -> None:
+            nonlocal failed, passed
+            match event:
+                case TrialsPassed():
+                    passed += event.count
+                case TrialFailed() if event.items.get(self._test) is ItemOutcome.FAILED:
+                    failed += 1
+                case TrialFailed() if not event.cut_short:
+                    passed += 1
+                case RunEnded(stopped=str(why)) if why in (INTERRUPTED, TERMINATED):
+                    raise KeyboardInterrupt
+
+        target = msgspec.structs.replace(self._target, arguments=tests, shuffle=False)
+        spec = msgspec.structs.replace(self._spec, target=target, isolation=Isolation.FRESH, count=times, duration=None)
+        with tempfile.TemporaryDirectory(prefix="flakeproof-") as folder:
+            execute(spec, new_run_id(), Path(folder), [hear], None)
+        return (failed if failing else passed), failed + passed

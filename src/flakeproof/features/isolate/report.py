@@ -1,0 +1,113 @@
+"""What an isolation has found, in words."""
+
+import math
+from collections.abc import Iterator
+
+from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.reports.rates import rate_with_interval
+from flakeproof.text import duration, odds, plural, rate
+
+_NEXT = {
+    Kind.ORDER: "no smaller set of them shows it by itself; give it more time: --duration 1h",
+    Kind.NOT_REPRODUCED: "start from an order in which it failed: --from RUN TEST, or --order FILE",
+}
+
+
+def block(found: Isolation) -> Iterator[str]:
+    """The lines at the end."""
+    yield "=== Isolation Results ==="
+    yield f"Victim: {_named(found.victim, found.place)}"
+    if found.message:
+        yield f"  {found.message}"
+    yield from _body(found)
+    for ender in found.ended_the_process:
+        yield f"Left out: {_named(ender.test, ender.place)}: {ender.message}; what follows it has no outcome"
+    for note in found.notes:
+        yield f"Note: {note}"
+    if found.stopped is not None:
+        yield f"Ended early: {found.stopped}"
+    spent = f"{plural(found.probes, 'probe')}, {duration(found.elapsed)}"
+    yield f"{plural(found.tests, 'test')}, {spent}, seed {found.seed}"
+    yield ""
+    yield conclusion(found)
+
+
+def conclusion(found: Isolation) -> str:
+    """One sentence."""
+    several = len(found.culprits) > 1
+    names = [" with ".join(member.test for member in one.members) for one in found.culprits]
+    match found.kind:
+        case Kind.POLLUTED if names:
+            return f"{found.victim} fails because of {names[0]}{f' and {len(names) - 1} more' if several else ''}"
+        case Kind.BRITTLE if names:
+            more = f", or one of {len(names) - 1} more," if several else ""
+            return f"{found.victim} fails unless {names[0]}{more} runs with it"
+        case Kind.POLLUTED | Kind.BRITTLE:
+            return f"{found.victim} depends on other tests (seen in {found.order}), but which ones is not known yet"
+        case Kind.FAILS_ALONE:
+            return "No polluter: it fails alone"
+        case Kind.ORDER:
+            return f"{found.victim} depends on other tests (seen in {found.order}), but {_NEXT[Kind.ORDER]}"
+        case Kind.NOT_REPRODUCED:
+            return f"Could not reproduce: it has passed alone and in company; {_NEXT[Kind.NOT_REPRODUCED]}"
+        case Kind.NO_OUTCOME:
+            return "It has no outcome: nothing can be said of it"
+    return "Ended before anything was known"
+
+
+def _body(found: Isolation) -> Iterator[str]:
+    for one in found.culprits:
+        yield from _set(one, found)
+    if found.culprits:
+        if found.is_complete:
+            yield f"Nobody else: without {'it' if len(found.culprits) == 1 else 'them'} the others make no difference"
+        yield f"Error probability of each: {rate(found.error)}"
+        return
+    company = found.order or "in company"
+    rates = {"alone": found.alone, company: found.in_order, "other orders": found.in_other_orders}
+    for words, rate_there in rates.items():
+        if rate_there is not None:
+            yield f"  {words}: {_rate(rate_there)}"
+    if found.command:
+        yield f"Reproduce: {found.command}"
+        yield f"  {'confirmed' if found.confirmed else 'NOT confirmed'}"
+
+
+def _set(one: CulpritSet, found: Isolation) -> Iterator[str]:
+    helps = found.kind is Kind.BRITTLE
+    for member in one.members:
+        where = ", behind it" if member.comes_after else ""
+        yield f"{'Needs' if helps else 'Polluter'}{where}: {_named(member.test, member.place)}{_own_failure(member)}"
+    if len(one.members) > 1:
+        yield f"  only together{', and only in this order' if one.only_in_this_order else ''}"
+    evidence = odds(math.exp(min(one.log_evidence, 700)))
+    yield f"  with {'it' if len(one.members) == 1 else 'them'}: {_rate(one.with_them)}; alone: {_rate(one.without)}"
+    yield f"  evidence {evidence}"
+    for carrier in one.carriers:
+        yield f"  Left behind: {_carrier(carrier, helps=helps)}"
+    if one.command:
+        confirmed = "confirmed" if one.confirmed else "NOT confirmed"
+        yield f"{'Passes with' if helps else 'Reproduce'}: {one.command}"
+        yield f"  {confirmed}: {one.confirmation}"
+
+
+def _carrier(carrier: Carrier, *, helps: bool) -> str:
+    place = f" ({carrier.place})" if carrier.place else ""
+    text = f"{carrier.name}{place} was {carrier.before}, is {carrier.after}"
+    if carrier.changed_at:
+        text += f", changed at {carrier.changed_at}"
+    if carrier.decides:
+        return f"{text}; putting it back makes the victim {'fail' if helps else 'pass'} again"
+    return f"{text}; putting it back alone changes nothing" if carrier.decides is False else text
+
+
+def _own_failure(member: Member) -> str:
+    return f", which fails itself: {member.message}" if member.fails else ""
+
+
+def _rate(one: Rate) -> str:
+    return f"failed {one.failed} of {one.runs}, {rate_with_interval(one.failed / one.runs, one.interval)}"
+
+
+def _named(test: str, place: str) -> str:
+    return f"{test} ({place})" if place else test

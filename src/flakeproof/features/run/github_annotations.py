@@ -1,0 +1,82 @@
+"""What GitHub Actions shows by itself: annotations at the lines that failed, and a job summary."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from flakeproof.features.run.report import run_name
+from flakeproof.model import Failure
+from flakeproof.reports.details import place
+from flakeproof.reports.foreign import fit
+from flakeproof.reports.rates import rate_with_interval
+from flakeproof.results.summary import ItemSummary, Summary
+from flakeproof.text import one_line
+
+_MOST = 10
+"""GitHub shows no more errors of one step."""
+_SUMMARY_LIMIT = 1024 * 1024
+"""Bytes that a step may write to its summary; with more nothing is shown at all."""
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+
+
+def is_wanted(environment: Mapping[str, str]) -> bool:
+    """Whether this is a step of GitHub Actions, and not a run inside of a trial there."""
+    return environment.get("GITHUB_ACTIONS") == "true" and "FLAKEPROOF_TRIAL" not in environment
+
+
+def annotations(summary: Summary, environment: Mapping[str, str]) -> Iterator[str]:
+    """Workflow commands, one for each distinct failure."""
+    items: dict[str, Summary | ItemSummary] = {item.item: item for item in summary.items}
+    for found in summary.signatures[:_MOST]:
+        example = found.example
+        test = items.get(example.item, summary)
+        rate = ""
+        if test.rate is not None and test.interval is not None:
+            rate = f"; failure rate {rate_with_interval(test.rate, test.interval)}"
+        title = f"{example.item or summary.target} is {test.verdict.value}"
+        message = (
+            f"{one_line(fit(example.message))}\n"
+            f"{found.count} of {test.passed + test.failed} times it failed like this{rate}\n"
+            f"flakeproof replay {run_name(summary)} {example.trial}"
+        )
+        where = _place(example, environment)
+        properties = {**where, "title": one_line(fit(title), 200)}
+        shown = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+        yield f"::error {shown}::{_data(message)}"
+
+
+def append_summary(markdown: bytes, environment: Mapping[str, str]) -> str | None:
+    """Append to the summary of the job; return why not, if it was not possible."""
+    name = environment.get("GITHUB_STEP_SUMMARY")
+    if not name:
+        return None
+    path = Path(name)
+    try:
+        there = path.stat().st_size if path.exists() else 0
+        if there + len(markdown) + 1 > _SUMMARY_LIMIT:
+            return f"{there:,} of the {_SUMMARY_LIMIT:,} bytes that GitHub takes are used"
+        with path.open("ab") as file:
+            file.write(markdown + b"\n")
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _place(failure: Failure, environment: Mapping[str, str]) -> dict[str, str]:
+    """File and line in the repository: of the innermost frame that is in it."""
+    root = Path(environment.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+    frames = [(file, line) for file, line, _ in failure.details.get("exception", {}).get("frames", [])]
+    if not frames and (told := place(failure)) is not None:
+        frames = [told]
+    for file, line in reversed(frames):
+        path = Path(file).resolve()
+        if path.is_relative_to(root) and path.is_file() and not any(part in str(path) for part in _INSTALLED):
+            return {"file": str(path.relative_to(root)), "line": str(line)}
+    return {}
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,128 @@
+"""Console on a terminal: a bar with the facts of the moment, below results that scroll and are never overwritten."""
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, RunEnded, TrialFailed
+from flakeproof.features.run import report
+from flakeproof.features.run.failure_lines import Telling
+from flakeproof.reports.writer import Style, Writer
+from flakeproof.stats.sequential import robbins
+from flakeproof.text import duration, lower, number, one_line, share, speed, upper, whole_duration
+
+_REFRESH_SECONDS = 0.1
+_BAR_WIDTH = 30
+_LEAST_BAR = 8
+_ROOM_FOR_ECHO = 4
+"""Columns left free at the end: a terminal shows ^C there, which must not wrap and move the display."""
+_COLOURS = {Style.PLAIN: "", Style.BAD: "red", Style.DIM: "dim", Style.WARNING: "yellow"}
+
+
+class LiveConsole:
+    """Sink that keeps a display at the bottom of the terminal."""
+
+    def __init__(self, writer: Writer, console: Console) -> None:
+        """`writer` gets what is printed; `console` is the terminal of its notes."""
+        self._writer = writer
+        self._console = console
+        self._telling = Telling()
+        self._latest = ""
+        self._shown_at = -1.0
+        self._live: Live | None = None
+
+    def __call__(self, event: AnyEvent) -> None:
+        """Show what belongs to `event`."""
+        match event:
+            case Progressed():
+                self._refresh(event)
+            case TrialFailed():
+                self._latest = self._telling.all_lines(event)[-1]
+                for line, rows in self._telling.told(event):
+                    self._result(line, Style.BAD)
+                    for row in rows:
+                        self._result(row, Style.DIM)
+            case ItemsCollected():
+                self._print(self._telling.collected(event), Style.PLAIN)
+            case Noted():
+                self._print(event.message, Style.WARNING)
+            case RunEnded():
+                self.close()
+                if self._telling.hidden:
+                    self._print(report.hidden(self._telling.hidden), Style.DIM)
+
+    def close(self) -> None:
+        """Take the display away; what was printed above it stays."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _result(self, line: str, style: Style) -> None:
+        if self._writer.results.isatty():
+            self._print(line, style)
+        else:
+            self._writer.result(line, style)
+
+    def _print(self, line: str, style: Style) -> None:
+        self._writer.keep(line)
+        self._console.print(Text(line, style=_COLOURS[style]), soft_wrap=True)
+
+    def _refresh(self, event: Progressed) -> None:
+        if event.elapsed - self._shown_at < _REFRESH_SECONDS and event.completed != event.planned:
+            return
+        self._shown_at = event.elapsed
+        if self._live is None:
+            self._live = Live(
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        self._live.update(self._display(event), refresh=True)
+
+    def _display(self, event: Progressed) -> Table:
+        width = max(10, self._console.width - _ROOM_FOR_ECHO)
+        outer = Table.grid()
+        outer.add_column(width=width, no_wrap=True, overflow="ellipsis")
+        facts = self._facts(event)
+        goal = event.planned if event.planned is not None else event.planned_duration
+        done = event.completed if event.planned is not None else event.elapsed
+        room = min(_BAR_WIDTH, width - facts.cell_len - 1)
+        if goal is not None and room >= _LEAST_BAR:
+            first = Table.grid(padding=(0, 1))
+            first.add_row(ProgressBar(goal, min(done, goal), width=room), facts)
+            outer.add_row(first)
+        else:
+            outer.add_row(facts)
+        outer.add_row(Text(_rate(event), style="dim"))
+        if self._latest:
+            outer.add_row(Text(f"latest: {one_line(self._latest, max(1, width - 8))}", style="dim red"))
+        return outer
+
+    def _facts(self, event: Progressed) -> Text:
+        facts = Text(no_wrap=True, overflow="ellipsis")
+        if event.planned is not None:
+            facts.append(f"{number(event.completed)}/{number(event.planned)}  ")
+        else:
+            facts.append(f"{number(event.completed)} tests  ")
+        facts.append(f"{number(event.failed)} failed  ", style="red" if event.failed else "green")
+        per_second = event.completed / event.elapsed if event.elapsed > 0 else 0.0
+        facts.append(f"{number(per_second) if per_second >= 1000 else speed(per_second)} tests/s  ")
+        left = report.remaining(event)
+        facts.append(f"{duration(event.elapsed)}" + (f", ~{whole_duration(left)} left" if left is not None else ""))
+        return facts
+
+
+def _rate(event: Progressed) -> str:
+    """The rate with an interval that holds whenever one looks at it."""
+    interval = robbins(min(event.failed, event.completed), event.completed)
+    if event.completed == 0:
+        return "failure rate: nothing is known yet"
+    if event.failed == 0:
+        return f"failure rate: at most {upper(interval.high)} (95%, Robbins)"
+    rate = share(event.failed / event.completed, exact_one=event.failed == event.completed)
+    return f"failure rate: {rate} ({lower(interval.low)} to {upper(interval.high)}, 95% Robbins)"

@@ -1,0 +1,150 @@
+"""A run as Markdown, for a pull request: the verdict, a table of tests, and each distinct failure."""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+
+import flakeproof
+from flakeproof.features.run import report, report_dependence, report_sanitizers
+from flakeproof.reports.details import explanation, place
+from flakeproof.reports.foreign import cut, fit
+from flakeproof.reports.rates import highest, rate_with_interval
+from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
+from flakeproof.results.verdict import Verdict
+from flakeproof.text import duration, number, one_line, shown_path, speed
+
+_LIMIT = 65_000
+"""Bytes of a document; GitHub takes 65,536 characters in a comment."""
+_ROWS = 60
+_STABLE_ROWS = 20
+"""Tests that passed every time are only listed one by one if there are not more of them."""
+_NAME = 200
+_SIGHTINGS = 10
+_EXAMPLE = 600
+_EXPLAINED = 4_000
+_MOST_KINDS = 50
+_ORDER = {Verdict.BROKEN: 0, Verdict.FLAKY: 0, Verdict.INCONCLUSIVE: 1, Verdict.STABLE: 2}
+_MEANING = re.compile(r"[^A-Za-z0-9\s/,;=%?^\x80-\U0010ffff-]")
+"""Characters that mean something in Markdown, HTML, or to GitHub."""
+
+
+def render(summary: Summary) -> bytes:
+    """The document."""
+    head = "\n".join(_head(summary))
+    foot = "\n".join(_foot(summary))
+    room = _LIMIT - len(f"{head}\n{foot}\n".encode()) - 200
+    told: list[str] = []
+    for found in summary.signatures[:_MOST_KINDS]:
+        entry = "\n".join(_failure(found, summary))
+        room -= len(entry.encode()) + 1
+        if room < 0:
+            break
+        told.append(entry)
+    if left := len(summary.signatures) - len(told):
+        told.append(
+            f"{number(left)} more kind{'s' if left != 1 else ''} of failure left out here: see the JSON report.\n"
+        )
+    if summary.sightings:
+        told.append("\n".join(_sightings(summary)))
+    if summary.unseen is not None:
+        told.append(f"{report_dependence.unseen(summary.unseen)}.\n")
+    return "\n".join([head, *told, foot, ""]).encode()
+
+
+def code(text: str, limit: int = _NAME) -> str:
+    """`text` on one line, as code; whatever is in it means nothing to Markdown, also in a table."""
+    flat = one_line(fit(text), limit)
+    if not flat:
+        return ""
+    if "`" not in flat and "|" not in flat and "\\" not in flat:
+        return f"`{flat}`"
+    return f"<code>{_MEANING.sub(lambda found: f'&#{ord(found[0])};', flat)}</code>"
+
+
+def _head(summary: Summary) -> Iterator[str]:
+    yield f"### flakeproof: {code(summary.target)} is {summary.verdict.value}"
+    yield ""
+    yield report.closing(summary)
+    if report.cut_short(summary):
+        planned = f" of {number(summary.planned)}" if summary.planned is not None else ""
+        yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} tests."
+    yield ""
+    yield from _table(summary)
+    for doubt in report_dependence.dependence(summary):
+        yield f"- {doubt}"
+    if summary.dependence is not None and summary.dependence.dependent:
+        yield ""
+
+
+def _table(summary: Summary) -> Iterator[str]:
+    tests = [(item.item, item) for item in sorted(summary.items, key=lambda item: (_ORDER[item.verdict], -item.failed))]
+    rows: Sequence[tuple[str, Summary | ItemSummary]] = tests or [(summary.target, summary)]
+    stable = [test for _, test in rows if test.verdict is Verdict.STABLE]
+    if len(stable) > _STABLE_ROWS:
+        rows = [(name, test) for name, test in rows if test.verdict is not Verdict.STABLE]
+    if rows:
+        yield "| test | verdict | failed | of | failure rate |"
+        yield "|---|---|--:|--:|---|"
+        for name, test in rows[:_ROWS]:
+            decided = test.passed + test.failed
+            rate = "" if test.rate is None or test.interval is None else rate_with_interval(test.rate, test.interval)
+            verdict = test.verdict.value
+            yield f"| {code(name)} | {verdict} | {number(test.failed)} | {number(decided)} | {rate} |"
+        yield ""
+    if len(rows) > _ROWS:
+        yield f"{number(len(rows) - _ROWS)} more tests are in the JSON report."
+        yield ""
+    if len(stable) > _STABLE_ROWS:
+        bound = highest(test.interval for test in stable)
+        yield f"{number(len(stable))} tests passed every time (a rate of {bound})."
+        yield ""
+
+
+def _failure(found: SignatureSummary, summary: Summary) -> Iterator[str]:
+    example = found.example
+    where = f"{code(example.item)}: " if example.item else ""
+    # In <summary> is HTML, not Markdown.
+    title = html.escape(one_line(fit(example.message), _NAME))
+    yield f"<details><summary>{number(found.count)} × <code>{title}</code></summary>"
+    yield ""
+    at = ""
+    if (at_place := place(example)) is not None:
+        at = f", at {code(f'{shown_path(at_place[0])}:{at_place[1]}')}"
+    yield f"{where}{'f' if where else 'F'}irst on test {example.trial} (seed {example.seed}){at}."
+    yield ""
+    told = cut(fit("\n".join(explanation(example)) or example.output or example.message), _EXPLAINED)
+    yield from _block(told, "text")
+    yield "Run it again:"
+    yield ""
+    yield from _block(f"flakeproof replay {report.run_name(summary)} {example.trial}", "bash")
+    yield "</details>"
+    yield ""
+
+
+def _sightings(summary: Summary) -> Iterator[str]:
+    """What the sanitizers have seen, as a list."""
+    yield "Seen by the sanitizers:"
+    yield ""
+    for sighting in summary.sightings[:_SIGHTINGS]:
+        where = f" at {code(report_sanitizers.at(sighting))}" if sighting.place is not None else ""
+        yield f"- {report_sanitizers.headline(sighting)}{where}, {report_sanitizers.company(sighting)}"
+        for example in sighting.examples[:1]:
+            yield f"  - {code(example.text, _EXAMPLE)}"
+    yield ""
+
+
+def _block(text: str, language: str) -> Iterator[str]:
+    """A fenced block, whose fence is longer than any that is in it."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    yield fence + language
+    yield text.rstrip("\n")
+    yield fence
+    yield ""
+
+
+def _foot(summary: Summary) -> Iterator[str]:
+    rate = "" if summary.trials_per_second is None else f", {speed(summary.trials_per_second)} tests/second"
+    yield (
+        f"<sub>Run {summary.run_id}, seed {summary.seed}, {number(summary.total)} tests in "
+        f"{duration(summary.elapsed)}{rate}; flakeproof {flakeproof.__version__}</sub>"
+    )

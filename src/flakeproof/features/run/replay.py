@@ -1,0 +1,105 @@
+"""Run one trial of a recorded run again."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from flakeproof.errors import UsageError
+from flakeproof.events import TrialFailed
+from flakeproof.features.compare.events import ComparisonStarted
+from flakeproof.features.compare.pair_log import read_pairs
+from flakeproof.features.run.session import Session, settings
+from flakeproof.model import Failure, RunSpec
+from flakeproof.reports.details import failure_details
+from flakeproof.reports.files import report_files
+from flakeproof.reports.writer import Style
+from flakeproof.results.summary import Summary
+from flakeproof.store.folder import store_of
+from flakeproof.store.log import SPEC_NAME, read_events
+from flakeproof.text import parse_whole
+
+
+def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
+    """Run it; `given` are the options. Return the exit code. Raises UsageError or NothingToRunError."""
+    config = settings(given)
+    # The reports that a project has of each run are not to be overwritten by those of one trial.
+    files = report_files(config, only_asked=True)
+    folder = store_of(config).find(run)
+    spec = _spec_of(folder)
+    number = _number(trial, spec)
+    recorded = _recorded(folder, number)
+    again = msgspec.structs.replace(
+        spec,
+        first=number,
+        count=1,
+        chosen=[],
+        duration=None,
+        workers=1,
+        processes=1,
+        first_process=recorded.process if recorded is not None else spec.first_process,
+        max_failures=None,
+        ci_rate=None,
+    )
+    session = Session(again, config, files)
+    # A replay is recorded, but `latest` goes on to mean the run that it belongs to.
+    summary = session.run(heading=f"Test {number} of run {folder.name} again:", becomes_latest=False)
+    session.print("")
+    for found in summary.signatures:
+        for line in failure_details(found.example):
+            session.print(line)
+        session.print("")
+    session.print(_conclusion(summary, number, spec, recorded), Style.BAD if summary.failed else Style.WARNING)
+    return session.finish(summary)
+
+
+def _spec_of(folder: Path) -> RunSpec:
+    with suppress(OSError, msgspec.DecodeError):
+        if isinstance(started := next(read_pairs(folder), None), ComparisonStarted):
+            arms = zip(started.spec.arms, started.runs, strict=True)
+            raise UsageError(
+                f"{folder.name} is a comparison, whose arms are runs of their own",
+                "; ".join(f"{arm.name}: flakeproof replay {run} TEST" for arm, run in arms),
+            )
+    try:
+        return msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"the run in {folder} cannot be replayed: {error}", "its record is not complete") from None
+
+
+def _number(text: str, spec: RunSpec) -> int:
+    last = None if spec.count is None else spec.first + spec.count - 1
+    known = f"its tests are {spec.first:,} to {last:,}" if last is not None else f"its tests start at {spec.first:,}"
+    try:
+        return parse_whole(text, spec.first, last if last is not None else 2**62)
+    except ValueError as error:
+        raise UsageError(f"the run has no such test: {error}", known) from None
+
+
+def _recorded(folder: Path, trial: int) -> Failure | None:
+    """The failure of `trial` in the log; None if it passed, or the log does not tell."""
+    try:
+        for event in read_events(folder):
+            if isinstance(event, TrialFailed) and event.failure.trial == trial:
+                return event.failure
+    except (OSError, msgspec.DecodeError):
+        pass
+    return None
+
+
+def _conclusion(summary: Summary, number: int, spec: RunSpec, recorded: Failure | None) -> str:
+    if summary.failed:
+        if recorded is None:
+            return f"Test {number} failed (the record does not say that it failed before)"
+        if recorded.signature == summary.signatures[0].signature:
+            return f"Test {number} failed again, in the same way"
+        return f"Test {number} failed again, but not in the same way; before: {recorded.message}"
+    if not summary.passed:
+        return f"Test {number} has no result"
+    if recorded is None:
+        return f"Test {number} passed"
+    company = ""
+    if spec.workers > 1:
+        company = f": it may need the company of the {spec.workers} tests at once that it failed among"
+    return f"Test {number} passed this time{company}"
