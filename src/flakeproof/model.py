@@ -54,6 +54,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of all records."""
 
 
+class TraceOrder(Record, frozen=True, kw_only=True):
+    """How closely trials are recorded (`flakeproof_worker.trace`)."""
+
+    folder: str
+    """Where each trial's record is written."""
+    focus: list[tuple[str, int]] = []
+    """Files and lines at which all variables, and the intermediate values of assertions, are recorded."""
+
+
 class TargetSpec(Record, frozen=True, kw_only=True):
     """What is executed, as data; what all kinds of targets have."""
 
@@ -69,6 +78,8 @@ class TargetSpec(Record, frozen=True, kw_only=True):
     """File descriptors that one trial holds at most."""
     ports_per_trial: int = 0
     """Ephemeral ports that one trial holds at most."""
+    trace: "TraceOrder | None" = None
+    """What is to be recorded of each trial, to compare failing with passing ones; None for nothing."""
     watched: str = ""
     """Folder for the recorded calls that may differ between runs (`flakeproof_worker.call_recorder`); empty: none."""
 

@@ -38,7 +38,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     watch = watch_for(order)
     target = order["target"]
     output = Output(os.dup(1))
-    once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target.get("watched", ""))
+    once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target)
     if target["kind"] != "pytest":
         randomness_for(order["perturbations"]).seed(once.seed)
 

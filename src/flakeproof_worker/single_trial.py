@@ -5,13 +5,14 @@ The file has lines: the index of each item before it runs, where there are sever
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.shared.output import Output
+from flakeproof_worker.shared.own_code import folders_of
 from flakeproof_worker.trial_context import check_result, ending_of
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -30,17 +31,22 @@ class Once:
     verdict: int
     """Descriptor of the file for the verdict."""
     output: Output
-    watched: str = ""
-    """Folder for what the trial calls that may differ from run to run; "" if nobody asks for that."""
+    target: Mapping[str, Any]
+    """As the coordinator has described it; it says what is to be recorded of the trial."""
     order: dict[str, Any] | None = None
     """What runs in it, and what is to be found out meanwhile (`pytest_driver.order`); None for all items."""
 
     def run(self, loaded: Loaded, leave: Leave) -> None:
         """Run it and write the verdict down."""
-        if self.watched:
+        if folder := self.target.get("watched"):
             from flakeproof_worker.call_recorder import Witness
 
-            with Witness(self.watched, self.trial):
+            with Witness(folder, self.trial):
+                verdict = self._outcome(loaded, leave)
+        elif trace := self.target.get("trace"):
+            from flakeproof_worker.trace.recorder import Recorder
+
+            with Recorder(trace, folders_of(self.target), self.trial):
                 verdict = self._outcome(loaded, leave)
         else:
             verdict = self._outcome(loaded, leave)

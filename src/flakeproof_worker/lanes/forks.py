@@ -70,7 +70,7 @@ class _Forks(Judged):
             if folder and duty.loaded.selection is None:
                 folders.use(folder)
             output = Output(self.outputs[lane])
-            once = Once(trial, seed, folder, verdict, output, duty.target.get("watched", ""), order)
+            once = Once(trial, seed, folder, verdict, output, duty.target, order)
             once.run(duty.loaded, duty.leave_if_unwanted)
         except BaseException as error:
             end_at_once(error)

@@ -9,6 +9,7 @@ import pytest
 
 from flakeproof.features.diagnose import observed_calls
 from flakeproof.features.diagnose.decision import decide, is_settled
+from flakeproof.features.diagnose.differences.explain import Explanation
 from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Level, Line, Polluters, Provocation
 from flakeproof.features.diagnose.experiments.names import ALONE
 from flakeproof.features.diagnose.failure_under_study import Flake
@@ -164,6 +165,9 @@ def evidence(example: str) -> Evidence:
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.ENTROPY: LINE}))
         elif part == "reads the clock":
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.CLOCK: LINE}))
+        elif part.startswith("differs "):
+            here = Explanation("it differs", LINE.file, LINE.line, LINE.function, part == "differs at the failure")
+            found = replace(found, differences=[here])
         else:
             pytest.fail(f"the table says {part!r}")
     return replace(found, arms=arms)

@@ -7,7 +7,7 @@ from flakeproof.features.diagnose.driver import Study, counts_of
 from flakeproof.features.diagnose.evidence import CONFIDENCE, Evidence
 from flakeproof.features.diagnose.experiment_runner import Arm, Laboratory
 from flakeproof.features.diagnose.experiments.names import ALONE, GIVEN
-from flakeproof.features.diagnose.records import Cause, Diagnosis, Experiment, Status
+from flakeproof.features.diagnose.records import Cause, Diagnosis, Difference, Experiment, Place, Status
 from flakeproof.results.summary import anytime_interval, exact_interval
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED, Verdict
 
@@ -38,6 +38,14 @@ def diagnosis(study: Study, causes: Sequence[Cause]) -> Diagnosis:
         place=flake.place if flake is not None else None,
         others=list(others.values())[:_OTHERS],
         causes=list(causes),
+        differences=[
+            Difference(
+                statement=one.text,
+                place=Place(file=one.file, line=one.line, function=one.function),
+                is_symptom=one.is_symptom,
+            )
+            for one in study.differences
+        ],
         experiments=[experiment_of(laboratory, arm, evidence) for arm in laboratory.arms.values()],
         notes=laboratory.notes,
         stopped=study.stopped,

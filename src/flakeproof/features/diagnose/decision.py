@@ -4,7 +4,15 @@ from collections.abc import Callable, Sequence
 
 from flakeproof.features.diagnose.evidence import Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
-from flakeproof.features.diagnose.rules import amplified, contention, randomness, sanitizer_findings, test_order, timing
+from flakeproof.features.diagnose.rules import (
+    amplified,
+    contention,
+    randomness,
+    recorded,
+    sanitizer_findings,
+    test_order,
+    timing,
+)
 from flakeproof.features.diagnose.rules.common import Next
 
 _RULES: Sequence[Callable[[Evidence, Next], Cause]] = (
@@ -21,6 +29,7 @@ _RULES: Sequence[Callable[[Evidence, Next], Cause]] = (
     timing.clock,
     timing.load,
     amplified.scarcity,
+    recorded.difference,
 )
 _STANDING = {Status.SUPPORTED: 0, Status.UNKNOWN: 1, Status.REFUTED: 2}
 _SIGHTED = (CauseId.DESCRIPTOR_MISUSE, CauseId.LEAKED_WORK, CauseId.LEAKED_RESOURCE)
@@ -40,6 +49,7 @@ _RANKS = (
     CauseId.ASYNC_RACE,
     CauseId.SCARCITY,
     CauseId.LOAD,
+    CauseId.DIFFERENCE,
 )
 """Of several that are supported the one comes first that tells more: what is made of what, then what was seen with
 the sanitizers' own eyes, then what decides about each trial, at last what only makes it more frequent."""

@@ -8,6 +8,7 @@ from flakeproof.engine.stop import Stop, StoppedError
 from flakeproof.engine.time_budget import Budget
 from flakeproof.errors import CannotRunError
 from flakeproof.features.diagnose.decision import decide, is_settled
+from flakeproof.features.diagnose.differences.explain import Explanation
 from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Line, Polluters, Provocation
 from flakeproof.features.diagnose.experiment_runner import Arm, Conduct, Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
@@ -20,6 +21,7 @@ from flakeproof.features.diagnose.experiments.perturbed import run_clock, run_ra
 from flakeproof.features.diagnose.experiments.sanitized import run_sanitized
 from flakeproof.features.diagnose.experiments.seeds import run_seeds
 from flakeproof.features.diagnose.experiments.settings import run_busy, run_fresh, run_parallel, run_shared
+from flakeproof.features.diagnose.experiments.traced import can_be_traced, run_traced
 from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
 from flakeproof.features.diagnose.observed_calls import EXECUTOR, Witnessed
 from flakeproof.features.diagnose.outcomes import Tally
@@ -52,6 +54,8 @@ class Study:
     polluters: Polluters | None = None
     line: Line | None = None
     provocation: Provocation | None = None
+    differences: Sequence[Explanation] = ()
+    """What failing trials did that passing ones did not."""
     searched: bool = False
     """Whether all perturbations were searched."""
     stopped: str | None = None
@@ -77,6 +81,7 @@ class Study:
             polluters=self.polluters,
             line=self.line,
             provocation=self.provocation,
+            differences=self.differences,
             sanitized=SANITIZED in arms,
             failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
         )
@@ -260,6 +265,12 @@ def _provoked(study: Study) -> None:
         study.provocation = run_provoked(study.laboratory)
 
 
+def _traced(study: Study) -> None:
+    """Where it fails now and then: what failing tests did that passing ones did not."""
+    if not study.differences:
+        study.differences = run_traced(study.laboratory)
+
+
 def _unseen(study: Study) -> None:
     """Where nothing has failed so far: first whatever makes it fail, then why."""
     if study.laboratory.flake is None:
@@ -277,6 +288,10 @@ class _Step:
     make: Callable[[Study], None]
     is_urgent: Callable[[Study], bool] = lambda study: False
     """Whether what is known makes it the most promising one."""
+
+
+def _can_trace(study: Study) -> bool:
+    return can_be_traced(study.laboratory) and study.seeds is not None
 
 
 def _of_descriptors(study: Study) -> bool:
@@ -305,6 +320,7 @@ def _of_timing(study: Study) -> bool:
 _STEPS = (
     _Step("a look at what it calls", _watch),
     _Step("seeds again", _seeds),
+    _Step("failing and passing tests side by side", _traced, _can_trace),
     _Step("company", _company),
     _Step("the sanitizers", _sanitized, _of_descriptors),
     _Step("isolation of other tests", _isolated),
@@ -316,6 +332,7 @@ _STEPS = (
     _Step("races", _race, _of_timing),
     _Step("new interpreters", _fresh),
     _Step("a search among all perturbations", _provoked),
+    _Step("failing and passing tests side by side", _traced),
     _Step("seeds again", _seeds),
     _Step("a look at what it calls", _watch),
     _Step("pauses at lines", _line, _of_timing),

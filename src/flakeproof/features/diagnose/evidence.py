@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from flakeproof.features.diagnose.differences.explain import Explanation
 from flakeproof.features.diagnose.experiments.names import BUSY, PARALLEL
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.observed_calls import Witnessed
@@ -142,6 +143,7 @@ class Evidence:
     polluters: Polluters | None = None
     line: Line | None = None
     provocation: Provocation | None = None
+    differences: Sequence[Explanation] = ()
     witnessed: Witnessed = field(default_factory=Witnessed)
 
     def arm(self, name: str) -> Counts:

@@ -13,7 +13,7 @@ from flakeproof.engine.stop import StoppedError
 from flakeproof.engine.time_budget import Budget
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.outcomes import Tally
-from flakeproof.model import Failure, RunSpec
+from flakeproof.model import Failure, RunSpec, TraceOrder
 from flakeproof.results.summary import Summary
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 
@@ -119,13 +119,22 @@ class Laboratory:
         self.flake = Flake(min(most, key=lambda failure: failure.trial))
 
 
-def changed(spec: RunSpec, *, environment: dict[str, str] | None = None, watched: str = "", **changes: Any) -> RunSpec:
+def changed(
+    spec: RunSpec,
+    *,
+    environment: dict[str, str] | None = None,
+    watched: str = "",
+    trace: TraceOrder | None = None,
+    **changes: Any,
+) -> RunSpec:
     """`spec` with other settings, and variables in the environment of its trials on top."""
     target = changes.pop("target", spec.target)
     if environment:
         target = msgspec.structs.replace(target, environment={**target.environment, **environment})
     if watched:
         target = msgspec.structs.replace(target, watched=watched)
+    if trace is not None:
+        target = msgspec.structs.replace(target, trace=trace)
     changed: RunSpec = msgspec.structs.replace(spec, target=target, **changes)
     return changed
 

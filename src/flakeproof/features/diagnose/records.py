@@ -41,6 +41,8 @@ class CauseId(StrEnum):
     """A limit is too short for a busy machine."""
     FLOAT_ORDER = "float-order"
     """Floats are added up in an order that is not fixed."""
+    DIFFERENCE = "difference"
+    """Failing tests differ from passing ones at a line; what kind of cause that is, is not known."""
 
 
 class Status(StrEnum):
@@ -74,6 +76,16 @@ class Cause(Record, frozen=True, kw_only=True):
     """Sentences with the numbers."""
     next: str = ""
     """The command that takes it further; empty where there is none."""
+
+
+class Difference(Record, frozen=True, kw_only=True):
+    """What failing trials did that passing ones did not; by chance in one of a hundred diagnoses."""
+
+    statement: str
+    """One sentence, with the numbers."""
+    place: Place
+    is_symptom: bool
+    """Whether it is only the failure itself, seen closely."""
 
 
 class Experiment(Record, frozen=True, kw_only=True):
@@ -123,6 +135,8 @@ class Diagnosis(Record, frozen=True, kw_only=True):
     """Messages of other failures that came along."""
     causes: list[Cause]
     """Best first."""
+    differences: Sequence[Difference] = ()
+    """The clearest first."""
     experiments: list[Experiment]
     notes: list[str]
     """What could not be done, or not in time."""

@@ -34,6 +34,13 @@ def results(found: Diagnosis) -> Iterator[str]:
     yield f"Duration: {duration(found.elapsed)}"
     for note in found.notes:
         yield f"Note: {note}"
+    if found.differences:
+        yield ""
+        yield "What failing tests did that passing ones did not:"
+        for one in found.differences:
+            yield f"  - {one.statement}{' (the failure itself)' if one.is_symptom else ''}"
+            if source := linecache.getline(one.place.file, one.place.line).strip():
+                yield f"      {source}"
     told = [cause for cause in found.causes if cause.status is not Status.REFUTED and cause.evidence]
     refuted = [cause for cause in found.causes if cause.status is Status.REFUTED]
     open_ = [cause for cause in found.causes if cause not in told and cause not in refuted]

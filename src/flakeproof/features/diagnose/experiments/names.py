@@ -6,6 +6,7 @@ SHARED, PARALLEL, BUSY, FRESH = "shared", "parallel", "busy", "fresh"
 SEEDS_AGAIN = "seeds again"
 SANITIZED = "sanitized"
 RACE, CLOCK = "race", "clock"
+TRACED = "recorded"
 PROVOKED = "provoked"
 
 

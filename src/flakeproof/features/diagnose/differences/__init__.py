@@ -1,0 +1,1 @@
+"""What failing trials did that passing ones did not: from recorded trials to an explanation."""

@@ -1,0 +1,135 @@
+"""Differences between failing and passing trials in words."""
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from flakeproof.features.diagnose.differences.compare_trials import Difference
+from flakeproof.features.diagnose.differences.predicates import Kind, Predicate
+from flakeproof.features.diagnose.differences.traces import At, Fact
+from flakeproof.stats.predicates import Separation
+from flakeproof.text import number, shown_path
+
+_CLEAR = 0.6
+"""Least difference of the shares for what is told as an explanation."""
+_MOST = 3
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What differs, for people."""
+
+    text: str
+    file: str
+    line: int
+    function: str
+    is_symptom: bool
+    """Whether it is only the failure itself, seen once more."""
+
+
+def explanations(
+    found: Sequence[Difference], frames: Sequence[At], functions: Collection[str], failed: int
+) -> list[Explanation]:
+    """The clearest differences, of each group the earliest that is more than the failure itself.
+
+    `frames` are the project's lines of the traceback, `functions` the names of their functions; the first `failed`
+    bits of a pattern are the failing trials.
+    """
+    told: list[Explanation] = []
+    places: set[At] = set()
+    for difference in found:
+        if abs(difference.separation.strength) < _CLEAR:
+            continue
+        members = [difference.leader, *difference.others]
+        causes = [one for one in members if not _is_symptom(one, frames, functions)]
+        chosen = min(causes or members, key=lambda one: (one.moment, one.line))
+        if (chosen.file, chosen.line) in places:
+            continue
+        places.add((chosen.file, chosen.line))
+        text = sentence(chosen, difference.separation, failed)
+        told.append(Explanation(text, chosen.file, chosen.line, chosen.function, not causes))
+    told.sort(key=lambda one: one.is_symptom)
+    return told[:_MOST]
+
+
+def _is_symptom(predicate: Predicate, frames: Sequence[At], functions: Collection[str]) -> bool:
+    """Whether it is at the line that failed, or how long, or with what, the functions around it ended."""
+    if frames and (predicate.file, predicate.line) == frames[-1]:
+        return True
+    if predicate.kind is Kind.DURATION and (predicate.file, predicate.line) in frames:
+        return True
+    return any(predicate.name.startswith(f"the result of {function}") for function in functions)
+
+
+def sentence(predicate: Predicate, separation: Separation, failed: int) -> str:
+    """The fact, and in how many failures and passes it was so; told the way it was in most failures."""
+    is_so = separation.strength > 0
+    here = f"{shown_path(predicate.file)}:{predicate.line}"
+    what = "".join(_what(predicate, here, is_so=is_so))
+    in_failures = separation.true_failed if is_so else separation.failed - separation.true_failed
+    in_passes = separation.true_passed if is_so else separation.passed - separation.true_passed
+    counts = (
+        f"in {number(in_failures)} of {number(separation.failed)} failures and in "
+        f"{number(in_passes)} of {number(separation.passed)} passes"
+    )
+    return f"{what} {counts}{_typical(predicate, failed)}"
+
+
+def _what(predicate: Predicate, here: str, *, is_so: bool) -> Iterator[str]:
+    name, value = predicate.name, predicate.value
+    match predicate.kind:
+        case Kind.REACHED:
+            yield f"{here} ({predicate.function}) {'runs' if is_so else 'does not run'}"
+        case Kind.RAISED:
+            yield f"{name} {'comes up' if is_so else 'does not come up'} at {here} ({predicate.function})"
+        case Kind.SWITCH:
+            verb = "goes on" if is_so else "does not go on"
+            yield f"another thread or task {verb} at {here} right after {_line(name)}"
+            yield _times(predicate)
+        case Kind.INTERRUPTION:
+            verb = "runs" if is_so else "does not run"
+            yield f"while {here} runs or waits, another thread or task {verb} {_line(name)}, which writes"
+            yield _times(predicate)
+        case Kind.TIMES:
+            yield f"{here} ({predicate.function}) runs {'more than' if is_so else 'at most'} {_shown(value)} times"
+        case Kind.DURATION:
+            yield f"{here} ({predicate.function}) takes {'more than' if is_so else 'at most'} {_seconds(value)}"
+        case Kind.VALUE:
+            shown = "an intermediate value" if name.startswith("@") else f"`{name}`"
+            if predicate.relation == "=":
+                yield f"{shown} at {here} is {'' if is_so else 'not '}{_shown(value)}"
+            else:
+                yield f"{shown} at {here} is {'above' if is_so else 'at most'} {_shown(value)}"
+
+
+def _times(predicate: Predicate) -> str:
+    return f" more than {_shown(predicate.value)} times" if predicate.relation == ">" else ""
+
+
+def _line(name: str) -> str:
+    file, _, line = name.rpartition(":")
+    return f"{shown_path(file)}:{line}"
+
+
+def _typical(predicate: Predicate, failed: int) -> str:
+    """The medians on both sides, where there are numbers."""
+    if predicate.kind not in (Kind.VALUE, Kind.DURATION) or predicate.relation != ">":
+        return ""
+    sides = (predicate.values[:failed], predicate.values[failed:])
+    numbers = [sorted(float(one) for one in side if isinstance(one, int | float)) for side in sides]
+    if not numbers[0] or not numbers[1]:
+        return ""
+    middle = [side[len(side) // 2] for side in numbers]
+    show = _seconds if predicate.kind is Kind.DURATION else _shown
+    return f" (median {show(middle[0])} in failures, {show(middle[1])} in passes)"
+
+
+def _seconds(value: Fact) -> str:
+    assert isinstance(value, int | float)
+    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
+
+
+def _shown(value: Fact) -> str:
+    if isinstance(value, float) and not isinstance(value, bool):
+        return f"{value:.0f}" if math.isclose(value, round(value)) and abs(value) < 1e15 else f"{value:.4g}"
+    return str(value)

@@ -1,0 +1,21 @@
+"""What failing tests did that passing ones did not, as a cause of its own."""
+
+from flakeproof.features.diagnose.evidence import Evidence
+from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
+from flakeproof.features.diagnose.rules.common import Next
+
+
+def difference(evidence: Evidence, following: Next) -> Cause:
+    """Supported where recorded trials differ before the failure, and not only in the failure itself."""
+    told = [one for one in evidence.differences if not one.is_symptom]
+    if not told:
+        return Cause(cause=CauseId.DIFFERENCE, status=Status.UNKNOWN, statement="No difference is known")
+    first = told[0]
+    return Cause(
+        cause=CauseId.DIFFERENCE,
+        status=Status.SUPPORTED,
+        statement="Failing tests differ from passing ones here, before they fail",
+        place=Place(file=first.file, line=first.line, function=first.function),
+        evidence=[one.text for one in told],
+        next=following.replay,
+    )

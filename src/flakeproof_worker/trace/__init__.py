@@ -1,0 +1,1 @@
+"""What one trial does, written down so that failing and passing trials can be compared."""
