@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from flakeproof.amplifying import amplification
-from flakeproof.comparison import summary as comparison
-from flakeproof.diagnosing import model as diagnosing
-from flakeproof.polluters import model as isolation
-from flakeproof.summary import SCHEMA_VERSION, Summary
-
-from flakeproof.fdtrace import findings
+from flakeproof.features.amplify import amplification
+from flakeproof.features.compare import summary as comparison
+from flakeproof.features.diagnose import records as diagnosing
+from flakeproof.features.fdtrace import findings
+from flakeproof.features.isolate import records as isolation
 from flakeproof.reports.json import schema_of
+from flakeproof.results.summary import SCHEMA_VERSION, Summary
 
 _DOCS = Path(__file__).parent.parent / "docs"
 
