@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact  # type: ignore[import-untyped]
 
 from flakeproof.stats.predicates import cut_points, separate
 
