@@ -6,6 +6,8 @@ for `flakeproof.current_trial` with nothing but the standard library around it.
 
 from typing import TYPE_CHECKING, Any
 
+from flakeproof.version import __version__
+
 if TYPE_CHECKING:
     from flakeproof.api import plan, pytest_nodes, run
     from flakeproof.errors import FlakeproofError
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from flakeproof.model import Outcome, RunSpec
     from flakeproof.results.summary import Summary
     from flakeproof_worker.current import Trial, current_trial
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "FlakeproofError": "flakeproof.errors",

@@ -9,9 +9,10 @@ from typing import TypedDict, Unpack
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent
+from flakeproof.features.run.documents import renderers
 from flakeproof.features.run.plan import Plan, plan
 from flakeproof.features.run.recorded_run import conduct
-from flakeproof.reports.files import of_run, report_files
+from flakeproof.reports.files import report_files
 from flakeproof.results.summary import Summary
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings import load as configuration
@@ -157,7 +158,7 @@ def run(
     except BaseException:
         files.withdraw()
         raise
-    for problem in files.write(of_run(summary)):
+    for problem in files.write(renderers(summary)):
         warnings.warn(problem, RuntimeWarning, stacklevel=2)
     if summary.stopped == INTERRUPTED:
         raise KeyboardInterrupt(signal.SIGINT)

@@ -11,9 +11,9 @@ from time import perf_counter_ns
 from typing import Any
 
 from flakeproof_worker.loaded_target import Loaded
+from flakeproof_worker.outcome import check_result, ending_of
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.own_code import folders_of
-from flakeproof_worker.trial_context import check_result, ending_of
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Leave = Callable[..., None]

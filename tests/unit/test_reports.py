@@ -14,6 +14,7 @@ from flakeproof.events import TrialSkipped as Skipped
 from flakeproof.features.run import github_annotations, markdown
 from flakeproof.features.run.junit import render
 from flakeproof.model import CallableTarget, Failure, ItemOutcome, Outcome, RunSpec
+from flakeproof.reports import job_summary
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
 
@@ -352,7 +353,7 @@ def test_github_gets_no_more_annotations_than_it_shows() -> None:
 )
 def test_github_is_told_by_its_own_steps_only(environment: dict[str, str], wanted: bool) -> None:
     """Not by a run inside of a trial, whose failures may be meant."""
-    assert wanted == github_annotations.is_wanted(environment)
+    assert wanted == job_summary.is_wanted(environment)
 
 
 def test_the_job_summary_is_appended_to_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -360,16 +361,16 @@ def test_the_job_summary_is_appended_to_as_far_as_it_goes(tmp_path: Path) -> Non
     path = tmp_path / "summary.md"
     environment = {"GITHUB_STEP_SUMMARY": str(path)}
 
-    assert github_annotations.append_summary(b"one", {}) is None
-    assert github_annotations.append_summary(b"one", environment) is None
-    assert github_annotations.append_summary(b"two", environment) is None
+    assert job_summary.append_summary(b"one", {}) is None
+    assert job_summary.append_summary(b"one", environment) is None
+    assert job_summary.append_summary(b"two", environment) is None
     assert path.read_bytes() == b"one\ntwo\n"
     assert (
-        github_annotations.append_summary(bytes(1024 * 1024 - 8), environment)
+        job_summary.append_summary(bytes(1024 * 1024 - 8), environment)
         == "8 of the 1,048,576 bytes that GitHub takes are used"
     )
     assert path.read_bytes() == b"one\ntwo\n"
-    assert github_annotations.append_summary(b"one", {"GITHUB_STEP_SUMMARY": str(tmp_path)}) == "Is a directory"
+    assert job_summary.append_summary(b"one", {"GITHUB_STEP_SUMMARY": str(tmp_path)}) == "Is a directory"
 
 
 def _fields(failure: Failure) -> dict[str, Any]:

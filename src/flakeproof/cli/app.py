@@ -8,7 +8,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-import flakeproof
 from flakeproof.cli.amplify import amplify
 from flakeproof.cli.clean import clean
 from flakeproof.cli.command_words import split_command
@@ -24,6 +23,7 @@ from flakeproof.cli.run import run
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
+from flakeproof.version import __version__
 
 # Plain help: importing what draws the boxes takes as long as everything else together.
 app = typer.Typer(
@@ -54,7 +54,7 @@ for command, title in (
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"flakeproof {flakeproof.__version__}")
+        print(f"flakeproof {__version__}")
         raise typer.Exit
 
 

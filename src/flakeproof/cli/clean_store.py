@@ -1,7 +1,7 @@
 """Remove records of runs."""
 
 from flakeproof.errors import CannotRunError, ExitCode, UsageError
-from flakeproof.features.run.session import settings
+from flakeproof.settings.from_options import settings
 from flakeproof.store.folder import is_being_written, size_of, store_of
 from flakeproof.text import parse_whole, shown_path
 

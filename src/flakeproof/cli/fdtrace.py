@@ -29,6 +29,7 @@ def fdtrace(
     cwd: options.WorkingFolder = None,
     env: options.Environment = None,
     json: Document = None,
+    markdown: options.Markdown = None,
     keep_trace: KeepTrace = None,
     no_uses: Annotated[
         bool, typer.Option("--no-uses", help="Leave out reads, writes and the like: faster; only closes are judged.")
@@ -45,5 +46,5 @@ def fdtrace(
     """
     from flakeproof.features.fdtrace.command import trace_command
 
-    given = {"timeout": timeout, "grace": grace, "cwd": cwd, "json": json}
+    given = {"timeout": timeout, "grace": grace, "cwd": cwd, "json": json, "markdown": markdown}
     raise typer.Exit(trace_command(given, context.obj, env, keep_trace, stacks=not no_stacks, uses=not no_uses))

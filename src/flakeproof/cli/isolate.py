@@ -65,6 +65,7 @@ def isolate(
     seed: options.Seed = None,
     python: options.Python = None,
     json: options.Json = None,
+    markdown: options.Markdown = None,
     store: options.StoreFolder = None,
     **provoking: Any,
 ) -> None:
@@ -87,6 +88,7 @@ def isolate(
         **provoking,
         "python": python,
         "json": json,
+        "markdown": markdown,
         "store": store,
     }
     expressions = [word for pair in (("-k", keyword), ("-m", marker)) if pair[1] is not None for word in pair if word]

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from flakeproof.errors import CannotRunError, ExitCode
-from flakeproof.features.run.session import settings
 from flakeproof.model import Record
 from flakeproof.reports.document import Document
 from flakeproof.scenarios.catalogue import SCENARIOS
@@ -16,6 +15,7 @@ from flakeproof.settings import load as configuration
 from flakeproof.settings import presets
 from flakeproof.settings.build_spec import length
 from flakeproof.settings.defaults import DEFAULTS
+from flakeproof.settings.from_options import settings
 from flakeproof.settings.load import Config
 from flakeproof.text import number, rate, short_duration, shown_path
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import flakeproof
 from flakeproof.clock import now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
@@ -21,6 +20,7 @@ from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.without_effect import without_effect
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
+from flakeproof.version import __version__
 
 Sink = Callable[[AnyEvent], None]
 
@@ -41,7 +41,7 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
     with temporary_root() as temporary:
         work = Pool(spec.first, spec.count, spec.chosen)
         dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
-        emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
+        emit(RunStarted(run_id=run_id, at=now().isoformat(), version=__version__, spec=spec))
         for note in spec.left_out:
             emit(Noted(message=note))
         before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None

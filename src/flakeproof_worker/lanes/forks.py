@@ -36,7 +36,9 @@ class _Forks(Judged):
         os.ftruncate(self.verdicts[lane], 0)
         self._forked += 1
         if self._forked == 2 and (selection := self.duty.loaded.selection) is not None:
-            selection.warm_up()  # not for a single trial, which would wait for it
+            from flakeproof_worker.pytest_driver.warmup import warm_up
+
+            warm_up(selection)  # not for a single trial, which would wait for it
             gc.collect()
         parent = os.getpid()
         order = self.duty.leases.orders.pop(trial, None)

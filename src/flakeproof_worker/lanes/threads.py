@@ -5,9 +5,10 @@ from time import perf_counter_ns
 
 from flakeproof_worker import environment
 from flakeproof_worker.current import RUNNING
+from flakeproof_worker.outcome import check_result
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.process_exit import end_at_once
-from flakeproof_worker.trial_context import Duty, check_result
+from flakeproof_worker.trial_context import Duty
 
 
 def run(duty: Duty) -> None:

@@ -19,11 +19,10 @@ from flakeproof.features.compare.history import ComparisonHistory
 from flakeproof.features.compare.pair_log import read_pairs
 from flakeproof.features.compare.records import Arm, ComparisonSpec
 from flakeproof.features.compare.session import ComparisonSession
-from flakeproof.features.run.command import options_in, wanted_by
-from flakeproof.features.run.session import pairs, settings
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
 from flakeproof.settings.build_spec import build, names_of, seed_of
+from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
 from flakeproof.settings.load import Config
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine

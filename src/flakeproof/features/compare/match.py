@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import flakeproof
 from flakeproof.clock import monotonic_ns, now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
@@ -27,6 +26,7 @@ from flakeproof.features.compare.events import (
 from flakeproof.features.compare.records import ComparisonSpec
 from flakeproof.features.compare.turns import Turns
 from flakeproof.model import Isolation
+from flakeproof.version import __version__
 
 _TICK = 0.05
 
@@ -64,7 +64,7 @@ def execute_comparison(spec: ComparisonSpec, run_id: str, runs: Sequence[ArmRun]
         ComparisonStarted(
             run_id=run_id,
             at=now().isoformat(),
-            version=flakeproof.__version__,
+            version=__version__,
             spec=spec,
             runs=[run.run_id for run in runs],
         )
@@ -119,9 +119,7 @@ class _Match:
         selector = selectors.DefaultSelector()
         try:
             for dispatcher, arm, run in zip(self._dispatchers, self._spec.arms, self._runs, strict=True):
-                started = RunStarted(
-                    run_id=run.run_id, at=now().isoformat(), version=flakeproof.__version__, spec=arm.spec
-                )
+                started = RunStarted(run_id=run.run_id, at=now().isoformat(), version=__version__, spec=arm.spec)
                 tell = _telling(run.sinks)
                 tell(started)
                 for note in (*arm.spec.left_out, *self._notes):

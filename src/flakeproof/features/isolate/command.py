@@ -2,25 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import msgspec
 
-from flakeproof.cli.perturbation_options import PROVOKING
+from flakeproof.clock import monotonic_ns
 from flakeproof.errors import UsageError
-from flakeproof.features.isolate import report as words
+from flakeproof.features.isolate import report
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.recorded_order import recorded_order
-from flakeproof.features.isolate.records import IsolationRequest
-from flakeproof.features.run.session import ignore_signals, settings
+from flakeproof.features.isolate.records import Isolation, IsolationRequest
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
-from flakeproof.reports.files import report_files
+from flakeproof.perturbations.registry import KINDS
+from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
-from flakeproof.reports.writer import Style, Writer, standard
+from flakeproof.reports.presentation import Presentation, ignore_signals
+from flakeproof.reports.writer import Style
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.build_spec import build
+from flakeproof.settings.from_options import settings
 from flakeproof.store.folder import store_of
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
@@ -30,6 +31,13 @@ _DEFAULT_SECONDS = 600.0
 _SHOWN_AT_ONCE = 60
 """Lines about probes before there is but one in a while."""
 _PAUSE = 1.0
+"""Seconds between two lines from then on."""
+_REPORTS = ("json", "markdown")
+_OF_THE_TESTS = (
+    *("pytest_args", "workers", "timeout", "seed", "python", "best_effort"),
+    *(name.replace("-", "_") for name in KINDS),
+)
+"""Arguments that say how tests are run."""
 
 
 def isolate_victim(
@@ -44,7 +52,7 @@ def isolate_victim(
     if order is not None and recorded is not None:
         raise UsageError("--order and --from both say where to start", "give one of the two")
     whole = settings(given)
-    files = report_files(whole, only_asked=True, names=("json",))
+    presentation = Presentation(report_files(whole, only_asked=True, names=_REPORTS))
     spec, trial, items = None, None, _read(order) if order is not None else []
     if recorded is not None:
         folder = store_of(whole).find(recorded[0])
@@ -67,48 +75,43 @@ def isolate_victim(
     )
     error = whole.get("error") if whole.is_asked_for("error") else None
     request = IsolationRequest(victim=victim, spec=spec, error=error or _DEFAULT_ERROR, order=items, trial=trial)
-    writer = standard(results_to_stderr=files.on_stdout)
-    writer.note(
+    presentation.note(
         f"{victim}: looking for what makes it fail, {spec.workers} probes at once, "
         f"at most {whole_duration(spec.duration or 0)}, seed {spec.seed}"
     )
-    files.prepare()
-    try:
-        found = isolate(request, _Progress(writer))
-    except BaseException:
-        files.withdraw()
-        raise
-    if found.stopped in (INTERRUPTED, TERMINATED):
-        ignore_signals()
-    writer.result("")
-    for index, line in enumerate(words.block(found)):
-        writer.result(line, Style.PLAIN if index else Style.TITLE)
-    for problem in files.write({"json": lambda: to_json(found)}):
-        writer.note(f"warning: {problem}", Style.WARNING)
-        return found.exit_code or 3
-    writer.close()
-    return found.exit_code
+    with presentation.running():
+        found = isolate(request, _Progress(presentation))
+        if found.stopped in (INTERRUPTED, TERMINATED):
+            ignore_signals()
+    presentation.block(report.results(found), report.conclusion(found))
+    return presentation.finish(found.exit_code, _renderers(found))
+
+
+def _renderers(found: Isolation) -> Renderers:
+    from flakeproof.features.isolate import markdown
+
+    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
 
 
 class _Progress:
     """Prints a line for each probe; one in a while when there are many."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
+    def __init__(self, presentation: Presentation) -> None:
+        self._presentation = presentation
         self._shown = 0
         self._next = 0.0
 
     def __call__(self, line: str) -> None:
-        at = monotonic()
+        at = monotonic_ns() / 1e9
         if self._shown < _SHOWN_AT_ONCE or at >= self._next:
             self._shown += 1
             self._next = at + _PAUSE
-            self._writer.note(line, Style.DIM)
+            self._presentation.note(line, Style.DIM)
 
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:
     """How tests are run from here."""
-    own = {name: given[name] for name in ("pytest_args", "workers", "timeout", "seed", "python", *PROVOKING)}
+    own = {name: given[name] for name in _OF_THE_TESTS}
     return build(PytestLine(arguments, expressions), settings(own), {}, Path.cwd())
 
 

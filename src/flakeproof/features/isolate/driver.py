@@ -7,7 +7,6 @@ from itertools import islice, permutations
 
 import msgspec
 
-import flakeproof
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.stop import Stop
@@ -26,6 +25,7 @@ from flakeproof.perturbations.resolve import words_of
 from flakeproof.results.summary import anytime_interval
 from flakeproof.stats.polluter import repeats
 from flakeproof.store.folder import new_run_id
+from flakeproof.version import __version__
 from flakeproof_worker.shared.seeds import trial_seed
 
 _CONFIDENCE = 0.95
@@ -231,7 +231,7 @@ class _Investigation:
             command, confirmed, said = self._alone_command
             notes += [said] if said else []
         return Isolation(
-            version=flakeproof.__version__,
+            version=__version__,
             victim=victim,
             place=self._places.get(victim, ""),
             kind=self._kind,

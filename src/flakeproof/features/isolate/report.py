@@ -13,8 +13,8 @@ _NEXT = {
 }
 
 
-def block(found: Isolation) -> Iterator[str]:
-    """The lines at the end."""
+def results(found: Isolation) -> Iterator[str]:
+    """The results block without the conclusion."""
     yield "=== Isolation Results ==="
     yield f"Victim: {_named(found.victim, found.place)}"
     if found.message:
@@ -28,8 +28,6 @@ def block(found: Isolation) -> Iterator[str]:
         yield f"Ended early: {found.stopped}"
     spent = f"{plural(found.probes, 'probe')}, {duration(found.elapsed)}"
     yield f"{plural(found.tests, 'test')}, {spent}, seed {found.seed}"
-    yield ""
-    yield conclusion(found)
 
 
 def conclusion(found: Isolation) -> str:

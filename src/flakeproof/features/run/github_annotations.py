@@ -1,4 +1,4 @@
-"""What GitHub Actions shows by itself: annotations at the lines that failed, and a job summary."""
+"""What GitHub Actions shows beside the code: annotations at the lines that failed."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,14 +13,7 @@ from flakeproof.text import one_line
 
 _MOST = 10
 """GitHub shows no more errors of one step."""
-_SUMMARY_LIMIT = 1024 * 1024
-"""Bytes that a step may write to its summary; with more nothing is shown at all."""
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-
-
-def is_wanted(environment: Mapping[str, str]) -> bool:
-    """Whether this is a step of GitHub Actions, and not a run inside of a trial there."""
-    return environment.get("GITHUB_ACTIONS") == "true" and "FLAKEPROOF_TRIAL" not in environment
 
 
 def annotations(summary: Summary, environment: Mapping[str, str]) -> Iterator[str]:
@@ -42,23 +35,6 @@ def annotations(summary: Summary, environment: Mapping[str, str]) -> Iterator[st
         properties = {**where, "title": one_line(fit(title), 200)}
         shown = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
         yield f"::error {shown}::{_data(message)}"
-
-
-def append_summary(markdown: bytes, environment: Mapping[str, str]) -> str | None:
-    """Append to the summary of the job; return why not, if it was not possible."""
-    name = environment.get("GITHUB_STEP_SUMMARY")
-    if not name:
-        return None
-    path = Path(name)
-    try:
-        there = path.stat().st_size if path.exists() else 0
-        if there + len(markdown) + 1 > _SUMMARY_LIMIT:
-            return f"{there:,} of the {_SUMMARY_LIMIT:,} bytes that GitHub takes are used"
-        with path.open("ab") as file:
-            file.write(markdown + b"\n")
-    except OSError as error:
-        return error.strerror or str(error)
-    return None
 
 
 def _place(failure: Failure, environment: Mapping[str, str]) -> dict[str, str]:

@@ -4,14 +4,15 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-import flakeproof
 from flakeproof.features.run import report, report_dependence, report_sanitizers
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
+from flakeproof.reports.markdown import code
 from flakeproof.reports.rates import highest, rate_with_interval
 from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
 from flakeproof.results.verdict import Verdict
 from flakeproof.text import duration, number, one_line, shown_path, speed
+from flakeproof.version import __version__
 
 _LIMIT = 65_000
 """Bytes of a document; GitHub takes 65,536 characters in a comment."""
@@ -24,8 +25,6 @@ _EXAMPLE = 600
 _EXPLAINED = 4_000
 _MOST_KINDS = 50
 _ORDER = {Verdict.BROKEN: 0, Verdict.FLAKY: 0, Verdict.INCONCLUSIVE: 1, Verdict.STABLE: 2}
-_MEANING = re.compile(r"[^A-Za-z0-9\s/,;=%?^\x80-\U0010ffff-]")
-"""Characters that mean something in Markdown, HTML, or to GitHub."""
 
 
 def render(summary: Summary) -> bytes:
@@ -49,16 +48,6 @@ def render(summary: Summary) -> bytes:
     if summary.unseen is not None:
         told.append(f"{report_dependence.unseen(summary.unseen)}.\n")
     return "\n".join([head, *told, foot, ""]).encode()
-
-
-def code(text: str, limit: int = _NAME) -> str:
-    """`text` on one line, as code; whatever is in it means nothing to Markdown, also in a table."""
-    flat = one_line(fit(text), limit)
-    if not flat:
-        return ""
-    if "`" not in flat and "|" not in flat and "\\" not in flat:
-        return f"`{flat}`"
-    return f"<code>{_MEANING.sub(lambda found: f'&#{ord(found[0])};', flat)}</code>"
 
 
 def _head(summary: Summary) -> Iterator[str]:
@@ -146,5 +135,5 @@ def _foot(summary: Summary) -> Iterator[str]:
     rate = "" if summary.trials_per_second is None else f", {speed(summary.trials_per_second)} tests/second"
     yield (
         f"<sub>Run {summary.run_id}, seed {summary.seed}, {number(summary.total)} tests in "
-        f"{duration(summary.elapsed)}{rate}; flakeproof {flakeproof.__version__}</sub>"
+        f"{duration(summary.elapsed)}{rate}; flakeproof {__version__}</sub>"
     )

@@ -8,16 +8,15 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.events import TrialFailed
-from flakeproof.features.compare.events import ComparisonStarted
-from flakeproof.features.compare.pair_log import read_pairs
-from flakeproof.features.run.session import Session, settings
+from flakeproof.features.run.session import Session
 from flakeproof.model import Failure, RunSpec
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
 from flakeproof.results.summary import Summary
+from flakeproof.settings.from_options import settings
 from flakeproof.store.folder import store_of
-from flakeproof.store.log import SPEC_NAME, read_events
+from flakeproof.store.log import PAIRS_NAME, SPEC_NAME, read_events
 from flakeproof.text import parse_whole
 
 
@@ -54,14 +53,29 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
     return session.finish(summary)
 
 
+class _Arm(msgspec.Struct):
+    name: str
+
+
+class _Arms(msgspec.Struct):
+    arms: list[_Arm]
+
+
+class _Comparison(msgspec.Struct):
+    """What the first line of the record of a comparison says of its arms, which are runs of their own."""
+
+    spec: _Arms
+    runs: list[str]
+
+
 def _spec_of(folder: Path) -> RunSpec:
-    with suppress(OSError, msgspec.DecodeError):
-        if isinstance(started := next(read_pairs(folder), None), ComparisonStarted):
-            arms = zip(started.spec.arms, started.runs, strict=True)
-            raise UsageError(
-                f"{folder.name} is a comparison, whose arms are runs of their own",
-                "; ".join(f"{arm.name}: flakeproof replay {run} TEST" for arm, run in arms),
-            )
+    with suppress(OSError, msgspec.DecodeError), (folder / PAIRS_NAME).open("rb") as file:
+        started = msgspec.json.decode(file.readline(), type=_Comparison)
+        arms = zip(started.spec.arms, started.runs, strict=True)
+        raise UsageError(
+            f"{folder.name} is a comparison, whose arms are runs of their own",
+            "; ".join(f"{arm.name}: flakeproof replay {run} TEST" for arm, run in arms),
+        )
     try:
         return msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
     except (OSError, msgspec.DecodeError) as error:

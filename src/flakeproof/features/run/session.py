@@ -1,88 +1,31 @@
 """What `run`, `stress` and `replay` have in common: settings in, a run on the console, its exit code out."""
 
 import os
-import shutil
-import signal
-import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flakeproof.errors import ExitCode, UsageError
+from flakeproof.errors import ExitCode
 from flakeproof.events import AnyEvent, TrialFailed
-from flakeproof.features.run import report
+from flakeproof.features.run import github_annotations, report
+from flakeproof.features.run.documents import renderers
 from flakeproof.features.run.plain_console import PlainConsole
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.model import RunSpec, TargetSpec
-from flakeproof.reports.files import ReportFiles, of_run
+from flakeproof.reports.files import ReportFiles
+from flakeproof.reports.presentation import Presentation, ignore_signals
 from flakeproof.reports.terminal import wants_live
-from flakeproof.reports.writer import Style, Writer, standard
+from flakeproof.reports.writer import Style, Writer
 from flakeproof.results.summary import Summary
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
-from flakeproof.settings import load as configuration
+from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
-from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
-from flakeproof.targets.command import CommandLine
-from flakeproof.targets.tests import PytestLine, names_tests
+from flakeproof.store.folder import KEPT_RUNS, store_of
 from flakeproof.text import number, rate, short_duration, shown_path
 
 if TYPE_CHECKING:
     from flakeproof.features.run.live_console import LiveConsole
 
 _REPEATED = 20
-_COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
-_EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
-
-
-def settings(options: Mapping[str, Any], targets: Sequence[str] = ()) -> Config:
-    """The settings of this command for `targets`; a flag that was not given is not a setting."""
-    given = {name.replace("_", "-"): value for name, value in options.items() if value is not False and value != []}
-    return configuration.load(given, os.environ, Path.cwd(), targets=targets)
-
-
-def target_of(
-    words: list[str],
-    command: list[str] | None,
-    selected: Mapping[str, str | None],
-    has_pytest_arguments: bool,
-    env: list[str] | None,
-    *,
-    shell: bool,
-) -> str | CommandLine | PytestLine:
-    """The target of a command line: `words`, or what followed `--`; `selected` are -k and -m. Raises UsageError."""
-    expressions = {option: text for option, text in selected.items() if text is not None}
-    if command is not None:
-        if words:
-            raise UsageError(f"both a target ({words[0]!r}) and a command after --", "give one of the two")
-        for option in expressions:
-            raise UsageError(f"{option} is for tests of pytest, and this is a command", "leave it out")
-        if not command or not command[0]:
-            raise UsageError("nothing follows --", f"write it like {_COMMAND_FORM}")
-        return CommandLine(command, shell, pairs("--env", env, empty=True))
-    if shell or env:
-        raise UsageError(f"{'--shell' if shell else '--env'} is for commands", "a command is what follows --")
-    if names_tests(words, Path.cwd()) or (not words and (expressions or has_pytest_arguments)):
-        return PytestLine(words, [word for pair in expressions.items() for word in pair])
-    if not words:
-        raise UsageError("there is no target", f"name tests, a function, a scenario, or a command: {_COMMAND_FORM}")
-    for option in expressions:
-        raise UsageError(f"{option} is for tests of pytest, and {words[0]} is none", "leave it out")
-    return words[0]
-
-
-def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[str, str]:
-    """The `NAME=VALUE` of `option` as a dictionary; a value may be `empty`. Raises UsageError."""
-    found: dict[str, str] = {}
-    for text in given or []:
-        name, equals, value = text.partition("=")
-        if not (name and equals and (value or empty)):
-            raise UsageError(f"{option} {text!r} is not NAME=VALUE", f"write it like {option} {_EXAMPLES[option]}")
-        if found.get(name, value) != value:
-            raise UsageError(
-                f"{option} {name}={found[name]} and {option} {text} contradict each other", "give one of the two"
-            )
-        found[name] = value
-    return found
 
 
 class Session:
@@ -92,8 +35,7 @@ class Session:
         """`files` are the reports to leave."""
         self._spec = spec
         self._config = config
-        self._files = files
-        self._writer = standard()
+        self._presentation = Presentation(files)
         self._console: PlainConsole | LiveConsole | None = None
         self._repeated: list[str] | None = None
 
@@ -102,33 +44,29 @@ class Session:
 
         With `repeats_failures` their lines are kept for `print_results`. Raises UsageError or CannotRunError.
         """
-        self._files.prepare()
         if repeats_failures:
             self._repeated = []
-        try:
-            summary = conduct(
-                self._spec,
-                store_of(self._config),
-                lambda folder: self._sinks(folder, heading),
-                self._warn,
-                self._config.get("keep-runs") or KEPT_RUNS,
-                becomes_latest=becomes_latest,
-            )
-            if summary.stopped in (INTERRUPTED, TERMINATED):
-                ignore_signals()
-            return summary
-        except BaseException:
-            self._files.withdraw()
-            raise
-        finally:
-            if self._console is not None:
-                self._console.close()
+        with self._presentation.running():
+            try:
+                summary = conduct(
+                    self._spec,
+                    store_of(self._config),
+                    lambda folder: self._sinks(folder, heading),
+                    lambda text: self._presentation.warn(text),
+                    self._config.get("keep-runs") or KEPT_RUNS,
+                    becomes_latest=becomes_latest,
+                )
+                if summary.stopped in (INTERRUPTED, TERMINATED):
+                    ignore_signals()
+                return summary
+            finally:
+                if self._console is not None:
+                    self._console.close()
 
     def print_results(self, summary: Summary) -> None:
         """The results block, the closing line, and where the record is."""
-        self.print("")
-        for index, line in enumerate(report.results(summary, command_name())):
-            self.print(line, Style.PLAIN if index else Style.TITLE)
+        lines = [*report.results(summary, command_name())]
+        self._presentation.block(lines)
         if self._repeated:
             more = f"the first {len(self._repeated)} of " if summary.failed > len(self._repeated) else ""
             self.print("")
@@ -137,54 +75,28 @@ class Session:
                 self.print(f"  {line}", Style.BAD)
         self.print("")
         self.print(report.closing(summary), _style_of(summary))
-        self._writer.note(f"Output and events of this run are in {shown_path(summary.folder)}", Style.DIM)
+        self._presentation.note(f"Output and events of this run are in {shown_path(summary.folder)}", Style.DIM)
 
     def print(self, line: str, style: Style = Style.PLAIN) -> None:
         """A line of the result."""
-        self._writer.result(line, style)
+        self._presentation.print(line, style)
 
     def finish(self, summary: Summary) -> int:
         """Write the reports and return the exit code."""
-        code = summary.exit_code
-        if "GITHUB_ACTIONS" in os.environ:
-            self._tell_github(summary)
-        for problem in self._files.write(of_run(summary)):
-            self._warn(problem)
-            # What was asked for is not there; that must not look like success.
-            code = code or ExitCode.BROKEN
-        self._writer.close()
-        return int(code)
-
-    def _tell_github(self, summary: Summary) -> None:
-        from flakeproof.features.run import github_annotations, markdown
-
-        if not github_annotations.is_wanted(os.environ):
-            return
-        for line in github_annotations.annotations(summary, os.environ):
-            self.print(line)
-        if (problem := github_annotations.append_summary(markdown.render(summary), os.environ)) is not None:
-            self._warn(f"the job summary was not written: {problem}")
-
-    def _warn(self, text: str) -> None:
-        self._writer.note(f"warning: {text}", Style.WARNING)
+        annotations = github_annotations.annotations(summary, os.environ)
+        return self._presentation.finish(summary.exit_code, renderers(summary), annotations)
 
     def _sinks(self, folder: Path, heading: str) -> list[Any]:
-        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout)
+        self._presentation.copy_to(folder)
         if heading:
-            self._writer.note(heading, Style.TITLE)
-        self._writer.note(announcement(self._spec))
-        self._console = _console(self._writer)
+            self._presentation.note(heading, Style.TITLE)
+        self._presentation.note(announcement(self._spec))
+        self._console = _console(self._presentation.writer)
         return [self._console, self._repeat]
 
     def _repeat(self, event: AnyEvent) -> None:
         if self._repeated is not None and isinstance(event, TrialFailed) and len(self._repeated) < _REPEATED:
             self._repeated.append(report.failure(event.number, event.failure))
-
-
-def ignore_signals() -> None:
-    """The run was ended by a signal: a second one, from an impatient hand or CI, must not cost the reports."""
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.SIG_IGN)
 
 
 def _style_of(summary: Summary) -> Style:
@@ -214,15 +126,6 @@ def announcement(spec: RunSpec) -> str:
         f"in {spec.processes} process{'es' if spec.processes != 1 else ''}, "
         f"isolation {spec.isolation.value}, seed {spec.seed}"
     )
-
-
-def command_name() -> str:
-    """How this program is called here, for commands that a user is told to type."""
-    beside = Path(sys.executable).with_name("flakeproof")
-    found = shutil.which("flakeproof")
-    if found is not None and Path(found).resolve() == beside.resolve():
-        return "flakeproof"
-    return shown_path(str(beside)) if beside.exists() else f"{shown_path(sys.executable)} -m flakeproof"
 
 
 def _console(writer: Writer) -> "PlainConsole | LiveConsole":

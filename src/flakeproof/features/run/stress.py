@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.features.run.session import Session, pairs, settings
+from flakeproof.features.run.session import Session
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import NAMES, ReportFiles, report_files
 from flakeproof.settings.build_spec import build
+from flakeproof.settings.from_options import pairs, settings
 from flakeproof.settings.load import Config
 from flakeproof.settings.presets import PRESETS
 from flakeproof.text import expected, rate

@@ -1,0 +1,84 @@
+"""From the arguments that a command was given to its settings and its target."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flakeproof.errors import UsageError
+from flakeproof.settings import load as configuration
+from flakeproof.settings.load import Config
+from flakeproof.targets.command import CommandLine
+from flakeproof.targets.tests import PytestLine, names_tests
+
+_COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
+_EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
+_NOT_SETTINGS = ("context", "target", "keyword", "marker", "env", "shell", "set_")
+
+
+def settings(options: Mapping[str, Any], targets: Sequence[str] = ()) -> Config:
+    """The settings of this command for `targets`; a flag that was not given is not a setting."""
+    given = {name.replace("_", "-"): value for name, value in options.items() if value is not False and value != []}
+    return configuration.load(given, os.environ, Path.cwd(), targets=targets)
+
+
+def target_of(
+    words: list[str],
+    command: list[str] | None,
+    selected: Mapping[str, str | None],
+    has_pytest_arguments: bool,
+    env: list[str] | None,
+    *,
+    shell: bool,
+) -> str | CommandLine | PytestLine:
+    """The target of a command line: `words`, or what followed `--`; `selected` are -k and -m. Raises UsageError."""
+    expressions = {option: text for option, text in selected.items() if text is not None}
+    if command is not None:
+        if words:
+            raise UsageError(f"both a target ({words[0]!r}) and a command after --", "give one of the two")
+        for option in expressions:
+            raise UsageError(f"{option} is for tests of pytest, and this is a command", "leave it out")
+        if not command or not command[0]:
+            raise UsageError("nothing follows --", f"write it like {_COMMAND_FORM}")
+        return CommandLine(command, shell, pairs("--env", env, empty=True))
+    if shell or env:
+        raise UsageError(f"{'--shell' if shell else '--env'} is for commands", "a command is what follows --")
+    if names_tests(words, Path.cwd()) or (not words and (expressions or has_pytest_arguments)):
+        return PytestLine(words, [word for pair in expressions.items() for word in pair])
+    if not words:
+        raise UsageError("there is no target", f"name tests, a function, a scenario, or a command: {_COMMAND_FORM}")
+    for option in expressions:
+        raise UsageError(f"{option} is for tests of pytest, and {words[0]} is none", "leave it out")
+    return words[0]
+
+
+def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[str, str]:
+    """The `NAME=VALUE` of `option` as a dictionary; a value may be `empty`. Raises UsageError."""
+    found: dict[str, str] = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        if not (name and equals and (value or empty)):
+            raise UsageError(f"{option} {text!r} is not NAME=VALUE", f"write it like {option} {_EXAMPLES[option]}")
+        if found.get(name, value) != value:
+            raise UsageError(
+                f"{option} {name}={found[name]} and {option} {text} contradict each other", "give one of the two"
+            )
+        found[name] = value
+    return found
+
+
+def wanted_by(given: Mapping[str, Any], command: list[str] | None) -> str | CommandLine | PytestLine:
+    """The target that arguments of `run` name; `command` is what followed `--`. Raises UsageError."""
+    return target_of(
+        list(given["target"] or []),
+        command,
+        {"-k": given["keyword"], "-m": given["marker"]},
+        given["pytest_args"] is not None,
+        given["env"],
+        shell=given["shell"],
+    )
+
+
+def options_in(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments `given` to a command that are settings."""
+    return {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
