@@ -228,7 +228,7 @@ class _Stress:
         from flakeproof.reports.writer import Writer
         from flakeproof.settings import load as configuration
         from flakeproof.settings.build_spec import build
-        from flakeproof.store.folder import KEPT_RUNS, store_of
+        from flakeproof.store.folder import store_of
         from flakeproof.targets.tests import PytestLine
 
         class Lines(Writer):
@@ -248,7 +248,7 @@ class _Stress:
         with capture.global_and_fixture_disabled() if capture is not None else nullcontext(), _unmeasured():
             config = configuration.load({**options, "python": sys.executable}, os.environ, folder, shown)
             spec = build(PytestLine(arguments, _without_ours(words)), config, {}, folder)
-            return conduct(spec, store_of(config), lambda _: [told], say, config.get("keep-runs") or KEPT_RUNS)
+            return conduct(spec, store_of(config), lambda _: [told], say, config.value("keep-runs"))
 
     def _say(self, line: str) -> None:
         """Write a line between those of pytest, which begins each of its own with the end of the line before."""

@@ -48,7 +48,8 @@ def test_what_raises_leaves_no_folder_of_a_report(presenting: Presenting, tmp_pa
             seen.append((tmp_path / "made" / "for").is_dir())
             raise UsageError("not this")
 
-    pytest.raises(UsageError, fails)
+    with pytest.raises(UsageError):
+        fails()
     assert seen == [True]
     assert not (tmp_path / "made").exists()
 

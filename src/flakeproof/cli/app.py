@@ -9,8 +9,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from flakeproof.cli.amplify import amplify
+from flakeproof.cli.arm import split_command
 from flakeproof.cli.clean import clean
-from flakeproof.cli.command_words import split_command
 from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
 from flakeproof.cli.diagnose import diagnose
@@ -20,21 +20,13 @@ from flakeproof.cli.isolate import isolate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
 from flakeproof.cli.run import run
+from flakeproof.cli.signature import signed
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
 from flakeproof.version import __version__
 
-# Plain help: importing what draws the boxes takes as long as everything else together.
-app = typer.Typer(
-    name="flakeproof",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-for command, title in (
+_COMMANDS = (
     (run, "Run a target many times and tell how often it fails."),
     (gate, "Tell whether a target fails less often than allowed; for CI."),
     (amplify, "Find what makes a target fail more often, and the command that reproduces it."),
@@ -48,8 +40,7 @@ for command, title in (
     (replay, "Run one test of an earlier run again, and show all of it."),
     (config, "Print every setting and where its value comes from."),
     (clean, "Remove the records of runs."),
-):
-    app.command(short_help=title)(command)
+)
 
 
 def _version(wanted: bool) -> None:
@@ -58,13 +49,32 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Reproduce a flaky test, explain it, prove the fix."""
+
+
+def make_app() -> typer.Typer:
+    """The commands, with the options that the table of settings has now."""
+    # Plain help: importing what draws the boxes takes as long as everything else together.
+    made = typer.Typer(
+        name="flakeproof",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    for command, title in _COMMANDS:
+        made.command(short_help=title)(signed(command))
+    made.callback()(_root)
+    return made
+
+
+app = make_app()
 
 
 def main() -> NoReturn:

@@ -1,28 +1,21 @@
 """`flakeproof replay`."""
 
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from flakeproof.cli import options
+from flakeproof.cli.signature import argument, takes
+
+_RUN = argument(
+    "run", str, help="`latest`, the id of a run, its beginning, or a folder.", metavar="RUN", show_default=False
+)
+_TRIAL = argument(
+    "trial", str, help="Number of the test, as printed with its failure.", metavar="TEST", show_default=False
+)
 
 
-def replay(
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="`latest`, the id of a run, its beginning, or a folder.", metavar="RUN", show_default=False
-        ),
-    ],
-    trial: Annotated[
-        str,
-        typer.Argument(help="Number of the test, as printed with its failure.", metavar="TEST", show_default=False),
-    ],
-    junit_xml: options.JUnitXml = None,
-    json: options.Json = None,
-    markdown: options.Markdown = None,
-    store: options.StoreFolder = None,
-) -> None:
+@takes("replay", arguments=(_RUN, _TRIAL))
+def replay(run: str, trial: str, **given: Any) -> None:
     """Run one test of an earlier run again, under the same seed and settings, and show all of it.
 
     A failure that needs company (a race among tests that share a process) may not show alone. `latest` means the
@@ -32,5 +25,4 @@ def replay(
     """
     from flakeproof.features.run.replay import replay_trial
 
-    given = {"junit-xml": junit_xml, "json": json, "markdown": markdown, "store": store}
     raise typer.Exit(replay_trial(run, trial, given))

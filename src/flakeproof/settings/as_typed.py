@@ -8,23 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.model import PytestTarget, Target
-from flakeproof.perturbations.registry import KINDS
+from flakeproof.settings.table import PROVOKE, TABLE, by_argument
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import shown_path
-
-_SHORT = {"workers": "-w", "set_": "--set"}
-NAMING = ("set_", "server", "settle", "python", "pytest_args", "cwd")
-"""Arguments of a command that say what the target is."""
-_PROVOKING = (*(name.replace("-", "_") for name in KINDS), "best_effort")
 
 
 def options_typed(given: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Those of the arguments `given` to a command that have one of the `names`, as words."""
     words: list[str] = []
     for name in names:
-        value = given.get(name)
-        option = _SHORT.get(name, f"--{name.replace('_', '-')}")
+        value, row = given.get(name), by_argument(name)
+        option = row.flags[0] if row is not None and row.flags else f"--{name.rstrip('_').replace('_', '-')}"
         if value is True:
             words.append(option)
         elif isinstance(value, list):
@@ -47,7 +42,8 @@ def target_typed(wanted: str | CommandLine | PytestLine, target: Target) -> list
 
 def typed(wanted: str | CommandLine | PytestLine, target: Target, given: Mapping[str, Any]) -> str:
     """The target as it is named on the command line."""
-    return shlex.join([*options_typed(given, (*NAMING, *_PROVOKING)), *target_typed(wanted, target)])
+    rows = [row for row in TABLE.values() if row.names_target or row.panel == PROVOKE]
+    return shlex.join([*options_typed(given, [row.argument_name for row in rows]), *target_typed(wanted, target)])
 
 
 def command_name() -> str:

@@ -8,12 +8,12 @@ from typing import Any
 from flakeproof.errors import UsageError
 from flakeproof.settings import load as configuration
 from flakeproof.settings.load import Config
+from flakeproof.settings.table import by_argument
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine, names_tests
 
 _COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
 _EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
-_NOT_SETTINGS = ("context", "target", "keyword", "marker", "env", "shell", "set_")
 
 
 def settings(options: Mapping[str, Any], targets: Sequence[str] = ()) -> Config:
@@ -81,4 +81,9 @@ def wanted_by(given: Mapping[str, Any], command: list[str] | None) -> str | Comm
 
 def options_in(given: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the arguments `given` to a command that are settings."""
-    return {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        row = by_argument(name)
+        if row is not None and not row.only_typed:
+            found[name] = value
+    return found

@@ -27,10 +27,9 @@ from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import parse_share, whole_duration
 
-_DEFAULT_SECONDS = 300.0
 _LEAST_SECONDS = 5.0
 _DEFAULT_ERROR = 0.05
-_NOT_SETTINGS = ("budget", "only", "try_", "signature", "error", "save_preset")
+_NOT_SETTINGS = ("budget", "only", "try_", "signature", "claim_error", "save_preset")
 _REPORTS = ("json", "markdown")
 _MISS = 1e-3
 """Probability with which the command that is given in the end may show no failure."""
@@ -41,7 +40,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
     """Search with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
     wanted = wanted_by(given, given["context"].obj)
     names = names_of(wanted)
-    own = {name: value for name, value in options_in(given).items() if name not in _NOT_SETTINGS}
+    own = options_in(given)
     extra = pairs("--set", given["set_"])
 
     def variant(values: Mapping[str, str]) -> RunSpec:
@@ -49,13 +48,13 @@ def amplify_target(given: Mapping[str, Any]) -> int:
 
     config = settings(own, names)
     plain = variant({})
-    seconds = budget(given["budget"], default=_DEFAULT_SECONDS, least=_LEAST_SECONDS)
+    seconds = budget(given["budget"], "amplify", least=_LEAST_SECONDS)
     added = [level for text in given["try_"] or () for level in _levels(text)]
     request = Request(
         variant=lambda values: variant({"seed": str(plain.seed), **values}),
         seconds=seconds,
         seed=plain.seed,
-        error=_error(given["error"]),
+        error=_error(given["claim_error"]),
         signatures=given["signature"] or _faces(plain),
         fixed=[name for name in config.values if config.is_asked_for(name)],
         only=_only(given["only"]),

@@ -24,7 +24,7 @@ from flakeproof.reports.writer import Style
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
-from flakeproof.store.folder import KEPT_RUNS, store_of
+from flakeproof.store.folder import store_of
 from flakeproof.text import number, plural, rate, shown_path, whole_duration
 
 _FIRST_LINE = 1.0
@@ -67,7 +67,7 @@ class ComparisonSession:
                 self._listeners,
                 self._arm_sinks,
                 lambda text: self._presentation.warn(text),
-                self._config.get("keep-runs") or KEPT_RUNS,
+                self._config.value("keep-runs"),
                 self._carried,
             )
             if summary.stopped in (INTERRUPTED, TERMINATED):

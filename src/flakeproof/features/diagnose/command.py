@@ -25,14 +25,12 @@ from flakeproof.settings.budget import budget
 from flakeproof.settings.build_spec import build, names_of
 from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
 from flakeproof.settings.load import Config
-from flakeproof.store.folder import KEPT_RUNS, store_of
+from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
 
-_DEFAULT_SECONDS = 120.0
 _LEAST_SECONDS = 1.0
-_NOT_SETTINGS = ("budget", "within")
 _REPORTS = ("json", "markdown")
 _OF_THE_TARGET = ("workers", "processes", "isolation")
 _STYLES = {ExitCode.GOOD: Style.GOOD, ExitCode.FAILURES: Style.BAD}
@@ -41,9 +39,8 @@ _STYLES = {ExitCode.GOOD: Style.GOOD, ExitCode.FAILURES: Style.BAD}
 def diagnose_target(given: Mapping[str, Any]) -> int:
     """Diagnose with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
     wanted = wanted_by(given, given["context"].obj)
-    seconds = budget(given["budget"], default=_DEFAULT_SECONDS, least=_LEAST_SECONDS)
-    own = {name: value for name, value in options_in(given).items() if name not in _NOT_SETTINGS}
-    config = settings(own, names_of(wanted))
+    seconds = budget(given["budget"], "diagnose", least=_LEAST_SECONDS)
+    config = settings(options_in(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), provokes=True)
     if given["within"] and not isinstance(spec.target, PytestTarget):
         raise UsageError("--in is for tests of pytest", "leave it out")
@@ -61,7 +58,7 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
                 store_of(config),
                 sinks,
                 presentation.warn,
-                config.get("keep-runs") or KEPT_RUNS,
+                config.value("keep-runs"),
             ),
             lambda laboratory, arm: presentation.note(lines.experiment(experiment_of(laboratory, arm))),
             within=given["within"] or (),

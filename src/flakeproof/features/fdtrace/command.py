@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flakeproof.engine.leftovers import marker_of, nothing_left_running, temporary_root
 from flakeproof.errors import ExitCode, UsageError
@@ -16,36 +17,29 @@ from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
-from flakeproof.settings.from_options import pairs, settings
+from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.store.folder import new_run_id
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof_worker.environment import RUN
 
 _FORM = "write it like flakeproof fdtrace -- ./program ARGUMENT"
-_DEFAULT_TIMEOUT = 300.0
-_DEFAULT_GRACE = 2.0
 _REPORTS = ("json", "markdown")
 
 
-def trace_command(
-    given: Mapping[str, str | None],
-    command: list[str] | None,
-    env: list[str] | None,
-    keep_trace: str | None,
-    *,
-    stacks: bool,
-    uses: bool,
-) -> int:
-    """Trace `command`, tell, write what is asked for; return the exit code. Raises FlakeproofError."""
+def trace_command(given: Mapping[str, Any], command: list[str] | None) -> int:
+    """Trace `command` with the options `given`, tell, write what is asked for; return the exit code.
+
+    Raises FlakeproofError.
+    """
+    keep_trace: str | None = given["keep_trace"]
     if not command or not command[0]:
         raise UsageError("there is no command", _FORM)
-    config = settings(given)
+    config = settings(options_in(given))
     presentation = Presentation(report_files(config, only_asked=True, names=_REPORTS))
     folder = Path.cwd() / (config.get("cwd") or "")
-    target = resolve_command(CommandLine(command, environment=pairs("--env", env, empty=True)), folder)
-    timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
+    target = resolve_command(CommandLine(command, environment=pairs("--env", given["env"], empty=True)), folder)
     with temporary_root() as root:
-        strace = usable_strace(Path(root), stacks=stacks)
+        strace = usable_strace(Path(root), stacks=not given["no_stacks"])
         kept = _kept(keep_trace)
         with presentation.running():
             presentation.note(f"Recording the descriptor calls of {target.name} with strace; it runs slower than usual")
@@ -59,9 +53,9 @@ def trace_command(
                     environment={**os.environ, RUN: marker_of(run_id)},
                     # Where stdout carries our document, the command's output is for people.
                     stdout=sys.stderr if presentation.on_stdout else None,
-                    timeout=timeout,
-                    grace=config.get("grace") or _DEFAULT_GRACE,
-                    uses=uses,
+                    timeout=config.value("timeout"),
+                    grace=config.value("grace"),
+                    uses=not given["no_uses"],
                 )
     _print(presentation, found)
     if kept is not None:

@@ -14,44 +14,37 @@ from flakeproof.features.isolate.recorded_order import recorded_order
 from flakeproof.features.isolate.records import Isolation, IsolationRequest
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
-from flakeproof.perturbations.registry import KINDS
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
 from flakeproof.reports.presentation import Presentation, ignore_signals
 from flakeproof.reports.writer import Style
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.build_spec import build
-from flakeproof.settings.from_options import settings
+from flakeproof.settings.from_options import options_in, settings
+from flakeproof.settings.table import default_of
 from flakeproof.store.folder import store_of
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
 
-_DEFAULT_ERROR = 0.01
-_DEFAULT_SECONDS = 600.0
 _SHOWN_AT_ONCE = 60
 """Lines about probes before there is but one in a while."""
 _PAUSE = 1.0
 """Seconds between two lines from then on."""
 _REPORTS = ("json", "markdown")
-_OF_THE_TESTS = (
-    *("pytest_args", "workers", "timeout", "seed", "python", "best_effort"),
-    *(name.replace("-", "_") for name in KINDS),
-)
-"""Arguments that say how tests are run."""
+_EXPRESSIONS = (("-k", "keyword"), ("-m", "marker"))
+_OF_THE_SEARCH = ("duration", "error", "json", "markdown", "store")
+"""Settings that say nothing of how tests are run."""
 
 
-def isolate_victim(
-    victim: str,
-    among: Sequence[str],
-    expressions: Sequence[str],
-    order: str | None,
-    recorded: tuple[str, str] | None,
-    given: Mapping[str, Any],
-) -> int:
-    """Search and print; return the exit code. Raises FlakeproofError."""
+def isolate_victim(given: Mapping[str, Any]) -> int:
+    """Search with the arguments `given` to the command and print; return the exit code. Raises FlakeproofError."""
+    victim: str = given["victim"]
+    among: Sequence[str] = given["among"] or []
+    order, recorded = given["order"], given["recorded"]
+    expressions = [word for option, name in _EXPRESSIONS for word in (option, given[name]) if given[name]]
     if order is not None and recorded is not None:
         raise UsageError("--order and --from both say where to start", "give one of the two")
-    whole = settings(given)
+    whole = settings(options_in(given))
     presentation = Presentation(report_files(whole, only_asked=True, names=_REPORTS))
     spec, trial, items = None, None, _read(order) if order is not None else []
     if recorded is not None:
@@ -64,7 +57,7 @@ def isolate_victim(
         spec,
         count=None,
         preset=None,
-        duration=whole.get("duration") or _DEFAULT_SECONDS,
+        duration=whole.value("duration", "isolate"),
         max_failures=None,
         drop_failed=False,
         question=None,
@@ -74,7 +67,9 @@ def isolate_victim(
         timeout=whole.get("timeout") if "timeout" in whole.values else spec.timeout,
     )
     error = whole.get("error") if whole.is_asked_for("error") else None
-    request = IsolationRequest(victim=victim, spec=spec, error=error or _DEFAULT_ERROR, order=items, trial=trial)
+    request = IsolationRequest(
+        victim=victim, spec=spec, error=error or default_of("error", "isolate"), order=items, trial=trial
+    )
     presentation.note(
         f"{victim}: looking for what makes it fail, {spec.workers} probes at once, "
         f"at most {whole_duration(spec.duration or 0)}, seed {spec.seed}"
@@ -111,7 +106,7 @@ class _Progress:
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:
     """How tests are run from here."""
-    own = {name: given[name] for name in _OF_THE_TESTS}
+    own = {name: value for name, value in options_in(given).items() if name not in _OF_THE_SEARCH}
     return build(PytestLine(arguments, expressions), settings(own), {}, Path.cwd())
 
 

@@ -19,7 +19,7 @@ from flakeproof.results.summary import Summary
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
-from flakeproof.store.folder import KEPT_RUNS, store_of
+from flakeproof.store.folder import store_of
 from flakeproof.text import number, rate, short_duration, shown_path
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Session:
                     store_of(self._config),
                     lambda folder: self._sinks(folder, heading),
                     lambda text: self._presentation.warn(text),
-                    self._config.get("keep-runs") or KEPT_RUNS,
+                    self._config.value("keep-runs"),
                     becomes_latest=becomes_latest,
                 )
                 if summary.stopped in (INTERRUPTED, TERMINATED):

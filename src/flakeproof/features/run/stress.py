@@ -11,7 +11,7 @@ from flakeproof.features.run.session import Session
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import NAMES, ReportFiles, report_files
 from flakeproof.settings.build_spec import build
-from flakeproof.settings.from_options import pairs, settings
+from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.settings.load import Config
 from flakeproof.settings.presets import PRESETS
 from flakeproof.text import expected, rate
@@ -38,15 +38,16 @@ _WORST_FIRST = (
 )
 
 
-def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None) -> int:
+def stress_mode(mode: str, given: Mapping[str, Any]) -> int:
     """Run `mode` and return its exit code, for `all` the worst one. Raises UsageError."""
     targets = _targets(mode)
+    own = options_in(given)
     runs: list[tuple[str | None, RunSpec, Config, ReportFiles]] = []
     for target, preset in targets:  # all of them first: a wrong option is found before anything runs
-        config = settings({**given, "preset": preset} if preset else given, [target])
+        config = settings({**own, "preset": preset} if preset else own, [target])
         if len(targets) > 1:
             _refuse_reports(config, mode, len(targets))
-        spec = build(target, config, pairs("--set", set_), Path.cwd())
+        spec = build(target, config, pairs("--set", given["set_"]), Path.cwd())
         runs.append((preset, spec, config, report_files(config)))
     ended: list[tuple[str, int]] = []
     for preset, spec, config, files in runs:
