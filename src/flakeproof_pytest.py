@@ -414,7 +414,7 @@ def _text(result: "ItemSummary") -> str:
 
 
 def _end_early(session: pytest.Session, summary: "Summary") -> None:
-    from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+    from flakeproof.stop import is_signal
 
-    if summary.stopped in (INTERRUPTED, TERMINATED):
+    if is_signal(summary.stopped):
         raise session.Interrupted(f"flakeproof was {summary.stopped}")

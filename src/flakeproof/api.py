@@ -14,11 +14,11 @@ from flakeproof.features.run.plan import Plan, plan
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.reports.files import report_files
 from flakeproof.results.summary import Summary
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings import load as configuration
 from flakeproof.settings import table
 from flakeproof.settings.build_spec import build, names_of
 from flakeproof.settings.keywords import RunKeywords
+from flakeproof.stop import Stop
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine, names_tests
@@ -68,9 +68,9 @@ def run(
         raise
     for problem in files.write(renderers(summary)):
         warnings.warn(problem, RuntimeWarning, stacklevel=2)
-    if summary.stopped == INTERRUPTED:
+    if summary.stopped == Stop.INTERRUPTED:
         raise KeyboardInterrupt(signal.SIGINT)
-    if summary.stopped == TERMINATED:
+    if summary.stopped == Stop.TERMINATED:
         raise SystemExit(int(ExitCode.TERMINATED))
     return summary
 

@@ -20,7 +20,6 @@ from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.process_endings import event_of, status_text
 from flakeproof.engine.question import Inquiry, Settlement
 from flakeproof.engine.slow_trials import Overdue
-from flakeproof.engine.stop import Stop
 from flakeproof.engine.time_limits import Watch
 from flakeproof.engine.unloadable import unloadable
 from flakeproof.errors import CannotRunError
@@ -37,6 +36,7 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.model import CommandTarget, Failure, ItemOutcome, PytestTarget, RunSpec
+from flakeproof.stop import Stop
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.shared.seeds import trial_seed
 from flakeproof_worker.shared.variables import of_process

@@ -15,11 +15,11 @@ from flakeproof.engine.leases import Pool
 from flakeproof.engine.leftovers import temporary_root
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.question import Inquiry
-from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.without_effect import without_effect
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
+from flakeproof.stop import Stop
 from flakeproof.version import __version__
 
 Sink = Callable[[AnyEvent], None]

@@ -11,14 +11,13 @@ import msgspec
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
-from flakeproof.engine.stop import StoppedError
 from flakeproof.engine.trial_outcomes import Ended
 from flakeproof.errors import CannotRunError
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.line_search.sites import writes_from
 from flakeproof.line_search.strategy import MOST_CANDIDATES, Pause, Place, Probed
 from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+from flakeproof.stop import StoppedError, is_signal
 from flakeproof_worker.perturb.places import NAME
 from flakeproof_worker.shared.draws import active
 from flakeproof_worker.shared.seeds import trial_seed
@@ -52,15 +51,7 @@ class Probes:
         self.seen: dict[str, int] = {}
         """How often each signature was seen."""
         alone = spec.isolation is Isolation.SHARED
-        self._spec = msgspec.structs.replace(
-            spec,
-            preset=None,
-            duration=None,
-            max_failures=None,
-            drop_failed=False,
-            question=None,
-            workers=spec.processes if alone else spec.workers,
-        )
+        self._spec = spec.bare(workers=spec.processes if alone else spec.workers)
 
     @property
     def seconds_left(self) -> float:
@@ -131,7 +122,7 @@ class Probes:
         self._next += count
         ended = Ended()
         execute(spec, f"search-{self._number}", folder, [ended.add], None)
-        if ended.stopped in (INTERRUPTED, TERMINATED):
+        if is_signal(ended.stopped):
             raise StoppedError(ended.stopped)
         if ended.stopped is not None:
             raise CannotRunError(f"the search for a line cannot go on: {ended.stopped}")

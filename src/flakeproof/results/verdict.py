@@ -14,11 +14,7 @@ from enum import StrEnum
 
 from flakeproof.errors import ExitCode
 from flakeproof.model import Answer
-
-INTERRUPTED, TERMINATED = "interrupted", "terminated"
-"""Reasons for the end of a run that come from outside."""
-TIME_OVER = "the time given is over"
-"""The one that is no early end where nothing but a time was asked for."""
+from flakeproof.stop import exit_code_of_signal
 
 
 class Verdict(StrEnum):
@@ -68,10 +64,8 @@ def of_items(items: Sequence[Verdict], whole: Verdict) -> Verdict:
 
 def exit_code(failed: int, passed: int, lost: int, stopped: str | None) -> ExitCode:
     """The exit code of a run; `stopped` is the reason for an early end, None for none."""
-    if stopped == INTERRUPTED:
-        return ExitCode.INTERRUPTED
-    if stopped == TERMINATED:
-        return ExitCode.TERMINATED
+    if (code := exit_code_of_signal(stopped)) is not None:
+        return code
     if failed:
         return ExitCode.FAILURES
     if lost:

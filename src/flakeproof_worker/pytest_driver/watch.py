@@ -1,12 +1,11 @@
 """Which line of code changes something: looked at after every line that runs, until it is not as it was."""
 
-import os
 import sys
 import threading
 from types import FrameType
 from typing import Any
 
-_LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+from flakeproof_worker.shared.own_code import is_library
 
 
 class Watch:
@@ -49,4 +48,4 @@ class Watch:
 
 
 def _is_library(file: str) -> bool:
-    return file.startswith((_LIBRARY, "<")) or "site-packages" in file or f"{os.sep}lib{os.sep}python" in file
+    return file.startswith("<") or is_library(file)

@@ -5,21 +5,18 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
-from flakeproof.engine.stop import Stop
 from flakeproof.engine.trial_outcomes import Ended
 from flakeproof.errors import FlakeproofError
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.features.amplify.records import PLAIN, Batch, Setting
 from flakeproof.model import RunSpec
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+from flakeproof.stop import Stop, is_signal
 
 Variants = Callable[[Setting], RunSpec]
 """The run of the target under a setting; raises UsageError for what cannot be."""
-_USUAL = (None, Stop.DURATION.value, INTERRUPTED, TERMINATED)
+_USUAL = (None, Stop.DURATION.value, Stop.INTERRUPTED, Stop.TERMINATED)
 """Ends of a batch that say nothing against the target."""
 _LEAST_TIMEOUT = 5.0
 _TIMES_AS_LONG = 50
@@ -80,17 +77,11 @@ class Runner:
         return batch
 
     def _run(self, spec: RunSpec, *, count: int | None, seconds: float | None) -> Ended:
-        spec = msgspec.structs.replace(
-            spec,
+        spec = spec.bare(
             count=count,
             duration=seconds,
             first=self._next,
             first_process=self._processes,
-            max_failures=None,
-            preset=None,
-            question=None,
-            ci_rate=None,
-            drop_failed=False,
             timeout=spec.timeout if self._longest is None else self._longest,
         )
         ended = Ended()
@@ -98,6 +89,6 @@ class Runner:
             execute(spec, f"amplify-{len(self.batches)}", Path(folder), [ended.add], None)
         self._next += ended.trials + len(ended.without_result)
         self._processes += spec.processes
-        if ended.stopped in (INTERRUPTED, TERMINATED):
+        if is_signal(ended.stopped):
             self.stopped = ended.stopped
         return ended

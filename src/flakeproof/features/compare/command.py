@@ -120,17 +120,7 @@ def arm_spec(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], f
     config = settings(_arm_options(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), folder, provokes=True)
     # How long it goes on is a matter of the comparison.
-    return msgspec.structs.replace(
-        spec,
-        preset=None,
-        count=None,
-        duration=None,
-        max_failures=None,
-        drop_failed=False,
-        question=None,
-        ci_rate=None,
-        seed=seed,
-    )
+    return spec.bare(seed=seed)
 
 
 def run_comparison(

@@ -11,7 +11,6 @@ from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import Sink, signals_stop
 from flakeproof.engine.leftovers import temporary_root
-from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.without_effect import without_effect
 from flakeproof.errors import about
@@ -26,6 +25,7 @@ from flakeproof.features.compare.events import (
 from flakeproof.features.compare.records import ComparisonSpec
 from flakeproof.features.compare.turns import Turns
 from flakeproof.model import Isolation
+from flakeproof.stop import Stop
 from flakeproof.version import __version__
 
 _TICK = 0.05

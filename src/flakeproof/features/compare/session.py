@@ -21,9 +21,9 @@ from flakeproof.reports.files import Renderers, ReportFiles
 from flakeproof.reports.json import to_json
 from flakeproof.reports.presentation import Presentation, ignore_signals
 from flakeproof.reports.writer import Style
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
+from flakeproof.stop import is_signal
 from flakeproof.store.folder import store_of
 from flakeproof.text import number, plural, rate, shown_path, whole_duration
 
@@ -70,7 +70,7 @@ class ComparisonSession:
                 self._config.value("keep-runs"),
                 self._carried,
             )
-            if summary.stopped in (INTERRUPTED, TERMINATED):
+            if is_signal(summary.stopped):
                 ignore_signals()
             self._print_results(summary)
             if self._plain is not None and summary.verdict is FixVerdict.FIXED:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flakeproof.engine.execute import signals_stop
-from flakeproof.engine.stop import Stop, StoppedError
 from flakeproof.engine.time_budget import Budget
 from flakeproof.errors import CannotRunError
 from flakeproof.features.diagnose.decision import decide, is_settled
@@ -30,6 +29,7 @@ from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.line_search.find_line import DelayFinding
 from flakeproof.model import CallableTarget, PytestTarget, RunSpec
 from flakeproof.results.sanitizer_findings import SightingSummary
+from flakeproof.stop import Stop, StoppedError
 
 _LEAST_TIMEOUT = 5.0
 _TIMES_AS_LONG = 50

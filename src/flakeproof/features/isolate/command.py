@@ -18,10 +18,10 @@ from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
 from flakeproof.reports.presentation import Presentation, ignore_signals
 from flakeproof.reports.writer import Style
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.from_options import options_in, settings
 from flakeproof.settings.table import default_of
+from flakeproof.stop import is_signal
 from flakeproof.store.folder import store_of
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
@@ -53,14 +53,8 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
     if spec is None or among or expressions:
         fresh = _spec(_places(victim, among), expressions, given)
         spec = fresh if spec is None else msgspec.structs.replace(spec, target=fresh.target)
-    spec = msgspec.structs.replace(
-        spec,
-        count=None,
-        preset=None,
+    spec = spec.bare(
         duration=whole.value("duration", "isolate"),
-        max_failures=None,
-        drop_failed=False,
-        question=None,
         isolation=Mode.FORK,
         workers=whole.get("workers") or _spec([], [], given).workers,
         processes=1,
@@ -76,7 +70,7 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
     )
     with presentation.running():
         found = isolate(request, _Progress(presentation))
-        if found.stopped in (INTERRUPTED, TERMINATED):
+        if is_signal(found.stopped):
             ignore_signals()
     presentation.block(report.results(found), report.conclusion(found))
     return presentation.finish(found.exit_code, _renderers(found))

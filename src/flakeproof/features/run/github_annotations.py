@@ -10,10 +10,10 @@ from flakeproof.reports.foreign import fit
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import ItemSummary, Summary
 from flakeproof.text import one_line
+from flakeproof_worker.shared.own_code import is_installed
 
 _MOST = 10
 """GitHub shows no more errors of one step."""
-_INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def annotations(summary: Summary, environment: Mapping[str, str]) -> Iterator[str]:
@@ -45,7 +45,7 @@ def _place(failure: Failure, environment: Mapping[str, str]) -> dict[str, str]:
         frames = [told]
     for file, line in reversed(frames):
         path = Path(file).resolve()
-        if path.is_relative_to(root) and path.is_file() and not any(part in str(path) for part in _INSTALLED):
+        if path.is_relative_to(root) and path.is_file() and not is_installed(str(path)):
             return {"file": str(path.relative_to(root)), "line": str(line)}
     return {}
 

@@ -10,7 +10,8 @@ from flakeproof.features.run import report_dependence, report_items, report_sani
 from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import SignatureSummary, Summary
-from flakeproof.results.verdict import TIME_OVER, Verdict
+from flakeproof.results.verdict import Verdict
+from flakeproof.stop import Stop
 from flakeproof.store.folder import NAME
 from flakeproof.store.log import LOG_NAME
 from flakeproof.text import (
@@ -112,7 +113,7 @@ def cut_short(summary: Summary) -> bool:
     """Whether the run ended before its plan was fulfilled; a time alone is a plan that is fulfilled when it is over."""
     if summary.finding is not None and summary.finding.answer is not Answer.UNDECIDED:
         return False
-    return summary.stopped is not None and (summary.planned is not None or summary.stopped != TIME_OVER)
+    return summary.stopped is not None and (summary.planned is not None or summary.stopped != Stop.DURATION)
 
 
 def answered(finding: Finding) -> str:

@@ -16,9 +16,9 @@ from flakeproof.reports.presentation import Presentation, ignore_signals
 from flakeproof.reports.terminal import wants_live
 from flakeproof.reports.writer import Style, Writer
 from flakeproof.results.summary import Summary
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
+from flakeproof.stop import is_signal
 from flakeproof.store.folder import store_of
 from flakeproof.text import number, rate, short_duration, shown_path
 
@@ -56,7 +56,7 @@ class Session:
                     self._config.value("keep-runs"),
                     becomes_latest=becomes_latest,
                 )
-                if summary.stopped in (INTERRUPTED, TERMINATED):
+                if is_signal(summary.stopped):
                     ignore_signals()
                 return summary
             finally:
