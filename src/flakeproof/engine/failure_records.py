@@ -212,11 +212,7 @@ def _innermost(stacks: str) -> str:
     if parts[0] and parts[0][0][3] == "select":
         parts = [parts[1], parts[0], parts[2]]
     places = [place for part in parts for place in part]
-    own = [
-        place
-        for place in places
-        if not place[1].startswith("<") and not is_library(place[1]) and "/flakeproof/" not in place[1]
-    ]
+    own = [place for place in places if _is_theirs(place[1])]
     return f"{found[1]}:{found[2]} ({found[3]})" if (found := next(iter(own or places), None)) else ""
 
 
