@@ -44,9 +44,9 @@ class Once:
             with Witness(folder, self.trial):
                 verdict = self._outcome(loaded, leave)
         elif trace := self.target.get("trace"):
-            from flakeproof_worker.trace.recorder import Recorder
+            from flakeproof_worker.trace.start import recorder
 
-            with Recorder(trace, folders_of(self.target), self.trial):
+            with recorder(trace, folders_of(self.target), self.trial):
                 verdict = self._outcome(loaded, leave)
         else:
             verdict = self._outcome(loaded, leave)
