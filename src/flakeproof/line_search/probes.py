@@ -11,6 +11,7 @@ import msgspec
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
+from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
 from flakeproof.errors import CannotRunError
 from flakeproof.failures.signature_patterns import Alike
@@ -26,7 +27,6 @@ _TRACED = 6
 """Trials whose lines are written down."""
 _START = 0.4
 """Seconds that it takes to start processes, as long as nobody has measured it."""
-_LEAST_TIMEOUT = 5.0
 _TIMES = 20.0
 """A trial may take so many times what one without pauses takes, plus its pauses."""
 
@@ -111,13 +111,13 @@ class Probes:
     def _run(self, perturbations: Perturbations, count: int, folder: Path) -> Ended:
         self._number += 1
         paused = sum(delay.share * delay.most for delay in perturbations.delays)
-        limit = max(_LEAST_TIMEOUT, _TIMES * (self._trial + paused)) if self._trial else math.inf
+        asked = self._spec.timeout
         spec = msgspec.structs.replace(
             self._spec,
             count=count,
             first=self._next,
             perturbations=perturbations,
-            timeout=_shorter(limit, self._spec.timeout),
+            timeout=hang_limit(self._trial + paused, asked, _TIMES) if self._trial else asked,
         )
         self._next += count
         ended = Ended()
@@ -131,12 +131,6 @@ class Probes:
             for name in self._alike.names(names):
                 self.seen[name] = self.seen.get(name, 0) + 1
         return ended
-
-
-def _shorter(limit: float, asked: float | None) -> float | None:
-    if asked is None:
-        return limit if limit < math.inf else None
-    return min(limit, asked)
 
 
 def _kept(own: Perturbations) -> dict[str, Any]:

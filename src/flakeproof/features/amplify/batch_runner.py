@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
+from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
 from flakeproof.errors import FlakeproofError
 from flakeproof.failures.signature_patterns import Alike
@@ -18,9 +19,6 @@ Variants = Callable[[Setting], RunSpec]
 """The run of the target under a setting; raises UsageError for what cannot be."""
 _USUAL = (None, Stop.DURATION.value, Stop.INTERRUPTED, Stop.TERMINATED)
 """Ends of a batch that say nothing against the target."""
-_LEAST_TIMEOUT = 5.0
-_TIMES_AS_LONG = 50
-"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
 
 
 class Runner:
@@ -60,8 +58,7 @@ class Runner:
         """
         ended = self._run(self._plain, count=1, seconds=None)
         if not self._keeps_timeout:
-            limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * ended.elapsed)
-            self._longest = min(limit, self._plain.timeout or limit)
+            self._longest = hang_limit(ended.elapsed, self._plain.timeout)
         return ended.items
 
     def __call__(self, setting: Setting, seconds: float) -> Batch:

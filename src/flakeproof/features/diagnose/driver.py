@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flakeproof.engine.execute import signals_stop
-from flakeproof.engine.time_budget import Budget
+from flakeproof.engine.time_budget import Budget, hang_limit
 from flakeproof.errors import CannotRunError
 from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
@@ -31,9 +31,6 @@ from flakeproof.model import CallableTarget, PytestTarget, RunSpec
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.stop import Stop, StoppedError
 
-_LEAST_TIMEOUT = 5.0
-_TIMES_AS_LONG = 50
-"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
 _PROBE_SHARE = 0.25
 
 
@@ -133,8 +130,8 @@ def _begin(study: Study) -> None:
     took = laboratory.budget.elapsed - start
     laboratory.start_up = max(0.0, took - probe.elapsed)
     if not study.keeps_timeout:
-        limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * probe.elapsed)
-        laboratory.given = changed(laboratory.given, timeout=min(limit, laboratory.given.timeout or limit))
+        limit = hang_limit(probe.elapsed, laboratory.given.timeout)
+        laboratory.given = changed(laboratory.given, timeout=limit)
     if len(probe.items) > 1 and not narrow(laboratory):
         laboratory.notes.append(f"none of the {len(probe.items)} tests has failed among the others")
     run_alone(laboratory)
