@@ -170,7 +170,8 @@ def test_go_data_race(run: Run, go_race_tests: str) -> None:
     """Told by the race detector in each run, by the two functions that meet, in whichever order."""
     seen = run(["-c", "8", "--timeout", "60s"], [go_race_tests, "-test.run", "^TestCount$"])
     assert seen.summary["outcomes"] == {"failed": 8}
-    assert seen.signature["signature"].startswith("DATA RACE: read in flakeproof/planted.TestCount() against write in ")
+    race = "TestCount: DATA RACE: read in flakeproof/planted.TestCount() against write in "
+    assert seen.signature["signature"].startswith(race)
     assert seen.preview.startswith("WARNING: DATA RACE\nRead at 0x")
     assert "tcp_test.go:" in seen.signature["example"]["details"]["place"]
 

@@ -393,9 +393,8 @@ class Dispatcher:
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
-            failure = failure_records.from_report(message, seed, process.number, process.lane_kind)
-            further = failure_records.further(message, failure)
-            self._failure(process, failure, further, message.items, cut_short=message.cut_short)
+            trial = failure_records.from_report(message, seed, process.number, process.lane_kind)
+            self._failure(process, trial.failure, trial.further, trial.items, cut_short=trial.cut_short)
             return
         self._ended += 1
         self._last_end_ns = monotonic_ns()

@@ -53,6 +53,8 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     ns: int
     failure: dict[str, Any] | None = None
     output: str = ""
+    longer: str = ""
+    """More of what a command has written, where `output` lacks its middle: to look for tests in, not to keep."""
     stacks: str = ""
     reason: str = ""
     signal: int | None = None

@@ -27,6 +27,9 @@ from flakeproof_worker.shared.durations import bucket_of
 _SIGNATURES_KEPT = 200
 _SEEN_KEPT = 500
 _EXAMPLES_KEPT = 3
+_NAMES_KEPT = 5000
+"""Tests that were not collected but named by the output of a command, which may make names up as it runs; others are
+not counted by themselves."""
 _ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
 OTHER = "(further signatures)"
 """What all kinds of failure beyond those that are kept are counted as."""
@@ -69,7 +72,12 @@ class History:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     groups: dict[str, Group] = field(default_factory=dict)
     items: dict[str, ItemHistory] = field(default_factory=dict)
-    """In the order of collection; also what failed for several of them, such as the teardown of a class."""
+    """In the order of collection; also what failed for several of them, such as the teardown of a class.
+
+    Of a command: tests that its output has named. One that is first heard of has passed in all trials before.
+    """
+    has_collected: bool = False
+    """Whether the tests were known before they ran, as those of pytest are."""
     durations: Counter[int] = field(default_factory=Counter)
     """Passed trials per duration bucket (`flakeproof_worker.shared.durations`)."""
     places: Places = field(default_factory=Places)
@@ -92,6 +100,7 @@ class History:
                 self.run_id, self.spec = event.run_id, event.spec
             case ItemsCollected():
                 self._collected = list(event.items)
+                self.has_collected = True
                 for item in event.items:
                     self.items.setdefault(item, ItemHistory())
             case TrialsPassed():
@@ -165,8 +174,10 @@ class History:
         self._complete += complete
 
     def _known(self, item: str) -> ItemHistory:
-        """What fails in the name of several, such as the teardown of a class, is first heard of when it fails."""
+        """What fails in the name of several, or is named by a command alone, is first heard of when it fails."""
         if item not in self.items:
+            if not self.has_collected and len(self.items) >= _NAMES_KEPT:
+                return ItemHistory()
             self._collected.append(item)
             self.items[item] = ItemHistory(Counter({ItemOutcome.PASSED: self._complete} if self._complete else {}))
         return self.items[item]

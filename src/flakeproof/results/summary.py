@@ -97,7 +97,10 @@ class Summary(Record, frozen=True, kw_only=True):
     """The exact one for a number of trials that was fixed beforehand and done, otherwise that of `anytime`."""
     signatures: list[SignatureSummary]
     items: list[ItemSummary]
-    """What pytest collected, in its order, then what failed besides; empty for other targets."""
+    """What pytest collected, in its order, then what failed besides; of a command the tests that it says have failed;
+    empty for other targets."""
+    has_collected: bool = False
+    """Whether `items` are all tests there are, as they were known before they ran."""
     durations: DurationSummary | None
     elapsed: float
     """Seconds."""
@@ -134,7 +137,11 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
     dependence = examine(history)
     worth = dependence.effective / dependence.trials if dependence is not None and dependence.dependent else None
-    items = [_item(name, item, confidence, worth, complete=complete) for name, item in history.items.items()]
+    items = [
+        _item(name, item, confidence, worth, complete=complete)
+        for name, item in history.items.items()
+        if history.has_collected or item.failed  # a command tells of its other tests only now and then
+    ]
     code = verdicts.exit_code(failed, passed, lost, history.stopped)
     finding = history.finding or (find(spec.question, history) if spec.question is not None else None)
     if spec.question is not None and finding is not None:
@@ -157,6 +164,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         interval=_interval(failed, decided, confidence, worth, complete=complete) if decided else None,
         signatures=_signatures(history.groups, decided, confidence, worth, complete=complete),
         items=items,
+        has_collected=history.has_collected,
         durations=_durations(history.durations),
         elapsed=history.elapsed,
         trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,

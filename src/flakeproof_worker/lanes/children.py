@@ -83,6 +83,10 @@ class Children(ABC):
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         """Report on a child that has ended in time, with the wait status `status` after `elapsed` nanoseconds."""
 
+    def written(self, lane: int) -> dict[str, str]:
+        """What a report says of the output in `lane`, which is emptied."""
+        return {"output": Output(self.outputs[lane]).take()}
+
     def settle(self, pid: int | None = None) -> None:
         """Have the session of a child, or in a child its own, be as nice as it is asked for."""
         if self.duty.perturbations.get("nice"):
@@ -228,9 +232,9 @@ class Children(ABC):
         elif child.folder:
             folders.remove(child.folder)
         if child.expired:
-            output = Output(self.outputs[lane]).take()
             nanoseconds = child.expired - child.started
-            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output, **child.running)
+            told = {**self.written(lane), **child.running}
+            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", **told)
         else:
             self.report(lane, child, status, elapsed)
         board.clear(self.duty.words, lane)

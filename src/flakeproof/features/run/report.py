@@ -72,7 +72,8 @@ def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
     """The results block without the closing line; `command` is how this program is called."""
     yield "=== Stress Test Results ==="
     many = report_items.several(summary)
-    yield f"Total tests: {summary.total}" + (f" (passes over {number(len(summary.items))} tests)" if many else "")
+    over = f" (passes over {number(len(summary.items))} tests)" if many and summary.has_collected else ""
+    yield f"Total tests: {summary.total}{over}"
     yield f"Passed: {summary.passed} ({percent(summary.passed, summary.total)})"
     yield f"Failed: {summary.failed} ({percent(summary.failed, summary.total)})"
     yield from _other_outcomes(summary)
@@ -180,6 +181,11 @@ def _closing_of_several(summary: Summary) -> str:
     always = sum(item.verdict is Verdict.BROKEN for item in failed)
     kinds = [f"{count} {how}" for count, how in ((len(failed) - always, "sometimes"), (always, "always")) if count]
     decided = summary.passed + summary.failed
+    if not summary.has_collected:
+        return (
+            f"Stress test detected failures of {len(failed)} tests ({', '.join(kinds)}) "
+            f"in {summary.failed} out of {decided} run{'s' if decided != 1 else ''}"
+        )
     return (
         f"Stress test detected failures of {len(failed)} of {len(summary.items)} tests ({', '.join(kinds)}) "
         f"in {summary.failed} out of {decided} pass{'es' if decided != 1 else ''}"
@@ -229,7 +235,7 @@ def _signature(found: SignatureSummary, *, alone: bool) -> Iterator[str]:
     yield f"  {found.count} × {one_line(example.message, 200)}"
     if not alone and found.rate is not None and found.interval is not None:
         yield f"      {rate_with_interval(found.rate, found.interval)}"
-    if example.item:
+    if example.item and example.item not in example.message:
         yield f"      in {example.item}"
     frames = example.details.get("exception", {}).get("frames", [])
     if frames:
