@@ -70,6 +70,8 @@ class TargetSpec(Record, frozen=True, kw_only=True):
     """As the user wrote it."""
     python: str
     """Path of the interpreter of the worker processes."""
+    python_from: str = ""
+    """Why it is this interpreter, for people; empty where nothing was chosen."""
     folder: str
     """Working directory."""
     environment: dict[str, str] = {}

@@ -42,7 +42,7 @@ def test_failures_and_results_go_to_stdout_the_rest_to_stderr(flakeproof: Flakep
     assert _BLOCK.fullmatch("\n=== " + block), block
     announced, where = ended.stderr.splitlines()
     assert announced.startswith("targets:fails_at_17: 40 tests, ")
-    assert announced.endswith("seed 7")
+    assert ", seed 7, Python " in announced
     assert where.startswith("Output and events of this run are in .flakeproof/runs/")
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,3 +127,23 @@ def test_a_replay_has_the_order_of_the_test(flakeproof: Flakeproof, project: Pat
 
     assert "['b']" in _message(first, 2)
     assert _message(first, 2) == _message(flakeproof("replay", "latest", "2"), 2)
+
+
+def test_a_replay_with_another_interpreter(flakeproof: Flakeproof, project: Path) -> None:
+    """The one that is asked for runs the test, and is named; a command has none."""
+    (project / "which.py").write_text("import sys\ndef told(): raise ValueError(sys.executable)\n")
+    other = project / "other" / "bin" / "python"
+    other.parent.mkdir(parents=True)
+    other.symlink_to(sys.executable)
+    flakeproof("run", "which:told", "-c", "2")
+    again = flakeproof("replay", "latest", "1", "--python", "other/bin/python")
+    assert again.returncode == 1, again.stderr
+    assert _message(again, 1) == f"ValueError: {other}"
+    assert "Python other/bin/python (--python)" in again.stderr
+    nowhere = flakeproof("replay", "latest", "1", "--python", "nowhere/python")
+    assert (nowhere.returncode, nowhere.stdout) == (2, "")
+    assert "--python nowhere/python: no such program" in nowhere.stderr
+    flakeproof("run", "-c", "1", "--", "false")
+    command = flakeproof("replay", "latest", "1", "--python", str(other))
+    assert command.returncode == 2
+    assert "--python is for Python functions and tests, and this run is of a command" in command.stderr

@@ -205,6 +205,22 @@ def test_github_is_told(flakeproof: Flakeproof, project: Path, tmp_path: Path) -
     assert job.read_text().endswith("\n" + (project / "run.md").read_text() + "\n")
 
 
+def test_what_raised_nothing_is_marked_in_its_file(flakeproof: Flakeproof, project: Path) -> None:
+    """A strict xfail that passes, of pytest and of unittest: the annotation is at the test."""
+    (project / "test_known.py").write_text(
+        "import unittest, pytest\n\n"
+        "@pytest.mark.xfail(strict=True, reason='known')\n"
+        "def test_strict(): pass\n\n"
+        "class TestKnown(unittest.TestCase):\n"
+        "    @unittest.expectedFailure\n"
+        "    def test_expected(self): pass\n"
+    )
+    environment = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(project)}
+    ended = flakeproof("run", "test_known.py", "-c", "2", env=environment)
+    assert "::error file=test_known.py,line=3,title=test_known.py%3A%3Atest_strict is broken::" in ended.stdout
+    assert "::error file=test_known.py,line=7,title=test_known.py%3A%3ATestKnown%3A%3Atest_expected" in ended.stdout
+
+
 def test_a_job_summary_that_cannot_be_written_changes_no_verdict(flakeproof: Flakeproof) -> None:
     """Nobody has asked for it; it is a warning."""
     environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "/dev/full"}

@@ -11,7 +11,7 @@ import typer
 import flakeproof
 from flakeproof.cli.amplify import amplify
 from flakeproof.cli.clean import clean
-from flakeproof.cli.command_words import split_command
+from flakeproof.cli.command_words import TAKING_COMMANDS, hint, split_command
 from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
 from flakeproof.cli.diagnose import diagnose
@@ -97,6 +97,8 @@ def _run() -> int:
             return ExitCode.BROKEN
         if (show := getattr(error, "show", None)) is not None:  # what Typer has to say about the command line
             show()
+            if told := hint(sys.argv[1:]):
+                print(told, file=sys.stderr)
             return ExitCode.USAGE
         import traceback
 
@@ -109,8 +111,7 @@ def _run() -> int:
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
     """What is for us, and the command after `--`, if there is one."""
     place = words.index("--") if "--" in words else 0
-    taking = {"run", "gate", "verify", "amplify", "diagnose", "fdtrace"}
-    return split_command(words) if taking & set(words[:place]) else (words, None)
+    return split_command(words) if TAKING_COMMANDS & set(words[:place]) else (words, None)
 
 
 def _check_folder() -> None:

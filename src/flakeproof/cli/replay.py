@@ -18,6 +18,7 @@ def replay(
         str,
         typer.Argument(help="Number of the test, as printed with its failure.", metavar="TEST", show_default=False),
     ],
+    python: options.Python = None,
     junit_xml: options.JUnitXml = None,
     json: options.Json = None,
     markdown: options.Markdown = None,
@@ -26,11 +27,11 @@ def replay(
     """Run one test of an earlier run again, under the same seed and settings, and show all of it.
 
     A failure that needs company (a race among tests that share a process) may not show alone. `latest` means the
-    newest run that is not itself a replay.
+    newest run that is not itself a replay. --python runs it with another interpreter than the run had.
 
     Exit status: 0 it passed, 1 it failed, 2 usage, 3 could not run, 5 there is no run.
     """
     from flakeproof.features.run.replay import replay_trial
 
-    given = {"junit-xml": junit_xml, "json": json, "markdown": markdown, "store": store}
+    given = {"python": python, "junit-xml": junit_xml, "json": json, "markdown": markdown, "store": store}
     raise typer.Exit(replay_trial(run, trial, given))

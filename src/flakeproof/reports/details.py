@@ -85,8 +85,9 @@ def _exception(details: dict[str, Any], indent: str = "") -> Iterator[str]:
         yield f'{indent}  File "{file}", line {line}, in {function}'
         if source := linecache.getline(file, line).strip():
             yield f"{indent}    {source}"
-    kind, *rest = f"{details['type']}: {details['message']}".splitlines() or [details["type"]]
-    yield f"{indent}{kind if details['message'] else details['type']}"
+    told = ": ".join(part for part in (details["type"], details["message"]) if part)
+    kind, *rest = told.splitlines() or [""]
+    yield f"{indent}{kind}"
     for row in rest:
         yield f"{indent}{row}"
     for inner in details.get("inner", []):

@@ -54,13 +54,15 @@ def resolve_tests(
         ) from None
     for text in (*words, *line.arguments):
         check_text(text)
+    found = interpreter.choose(python, folder, os.environ, for_tests=True)
     return PytestTarget(
         name=shortened(shlex.join([*line.arguments, *line.options]) or "pytest", _NAME_LENGTH),
         arguments=list(line.arguments),
         options=words,
         shuffle=shuffle,
         private_home=private_home,
-        python=interpreter.find(python, folder, os.environ),
+        python=found.path,
+        python_from=found.why,
         folder=str(folder),
         descriptors_per_trial=_DESCRIPTORS,
     )

@@ -248,8 +248,9 @@ class Selection:
             if report.outcome in ("failed", "rerun"):
                 error, failure = plugin.described(report)
                 owner = owner_of(item, error) if report.when == "teardown" and error is not None else ""
-                text = {"type": "", "message": str(report.longrepr)[:_SECTION_LIMIT], "frames": []}
-                add(f"{owner} (teardown)" if owner else item_id, report.when, failure or text, _sections(report))
+                name = f"{owner} (teardown)" if owner else item_id
+                failure = failure or {"type": "", "message": str(report.longrepr)[:_SECTION_LIMIT], "frames": []}
+                add(name, report.when, _placed(failure, item), _sections(report))
             elif item_id not in unlike:
                 if hasattr(report, "wasxfail"):
                     unlike[item_id] = "xpassed" if report.outcome == "passed" else "xfailed"
@@ -307,6 +308,14 @@ def _distinct(ids: list[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return found
+
+
+def _placed(failure: dict[str, Any], item: Any) -> dict[str, Any]:
+    """`failure` with the place of the test if it has none: a strict xfail that passed has raised nothing."""
+    _, line, name = item.location
+    if failure["frames"] or line is None:
+        return failure
+    return {**failure, "frames": [(str(item.path), line + 1, name)]}
 
 
 def _reason(report: Any) -> str:

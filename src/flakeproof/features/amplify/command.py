@@ -12,7 +12,7 @@ from flakeproof.features.amplify.amplification import Amplification, Tried, exit
 from flakeproof.features.amplify.driver import Amplified, Request, amplify
 from flakeproof.features.amplify.levels import Level, values_of, words_of
 from flakeproof.features.run.command import options_in, wanted_by
-from flakeproof.features.run.session import command_name, ignore_signals, pairs, settings
+from flakeproof.features.run.session import command_name, ignore_signals, interpreter_of, pairs, settings
 from flakeproof.model import CallableTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
@@ -66,7 +66,9 @@ def amplify_target(given: Mapping[str, Any]) -> int:
         save_preset.check(config.folder, given["save_preset"])
     files = report_files(config, names=_REPORTS)
     writer = standard(results_to_stderr=files.on_stdout)
-    writer.note(f"{plain.target.name}: up to about {whole_duration(seconds)}, seed {plain.seed}")
+    writer.note(
+        f"{plain.target.name}: up to about {whole_duration(seconds)}, seed {plain.seed}{interpreter_of(plain.target)}"
+    )
     files.prepare()
     try:
         amplified = amplify(request, writer.note)

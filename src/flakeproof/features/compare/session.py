@@ -17,7 +17,7 @@ from flakeproof.features.compare.referee import Referee
 from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
 from flakeproof.features.compare.verdict import FixVerdict
 from flakeproof.features.run.failure_lines import Telling
-from flakeproof.features.run.session import Session, command_name, described, ignore_signals
+from flakeproof.features.run.session import Session, command_name, described, ignore_signals, interpreter_of
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import Renderers, ReportFiles
 from flakeproof.reports.json import to_json
@@ -198,7 +198,7 @@ def announcement(spec: ComparisonSpec) -> list[str]:
 
 def _described(arm: Arm) -> str:
     revision = f" at {arm.revision[:12]}" if arm.revision else ""
-    return f"{described(arm.spec.target)}{revision}"
+    return f"{described(arm.spec.target)}{revision}{interpreter_of(arm.spec.target)}"
 
 
 def _renderers(summary: ComparisonSummary) -> Renderers:

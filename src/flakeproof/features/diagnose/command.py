@@ -17,7 +17,7 @@ from flakeproof.features.diagnose.records import Diagnosis
 from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.features.run.command import options_in, wanted_by
 from flakeproof.features.run.recorded_run import conduct
-from flakeproof.features.run.session import command_name, ignore_signals, pairs, settings
+from flakeproof.features.run.session import command_name, ignore_signals, interpreter_of, pairs, settings
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
@@ -54,7 +54,9 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
             raise UsageError(f"--in {path}: there is no such file or folder")
     files = report_files(config, names=_REPORTS)
     writer = standard(results_to_stderr=files.on_stdout)
-    writer.note(f"{spec.target.name}: up to about {whole_duration(seconds)}, seed {spec.seed}")
+    writer.note(
+        f"{spec.target.name}: up to about {whole_duration(seconds)}, seed {spec.seed}{interpreter_of(spec.target)}"
+    )
     files.prepare()
     try:
         study = investigate(

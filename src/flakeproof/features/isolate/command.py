@@ -13,7 +13,7 @@ from flakeproof.features.isolate import report as words
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.recorded_order import recorded_order
 from flakeproof.features.isolate.records import IsolationRequest
-from flakeproof.features.run.session import ignore_signals, settings
+from flakeproof.features.run.session import ignore_signals, interpreter_of, settings
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
@@ -70,7 +70,7 @@ def isolate_victim(
     writer = standard(results_to_stderr=files.on_stdout)
     writer.note(
         f"{victim}: looking for what makes it fail, {spec.workers} probes at once, "
-        f"at most {whole_duration(spec.duration or 0)}, seed {spec.seed}"
+        f"at most {whole_duration(spec.duration or 0)}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
     files.prepare()
     try:

@@ -1,5 +1,6 @@
 """Run one trial of a recorded run again."""
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,13 +12,14 @@ from flakeproof.events import TrialFailed
 from flakeproof.features.compare.events import ComparisonStarted
 from flakeproof.features.compare.pair_log import read_pairs
 from flakeproof.features.run.session import Session, settings
-from flakeproof.model import Failure, RunSpec
+from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
 from flakeproof.results.summary import Summary
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import SPEC_NAME, read_events
+from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 
 
@@ -32,6 +34,7 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
     recorded = _recorded(folder, number)
     again = msgspec.structs.replace(
         spec,
+        target=_with_python(spec.target, given.get("python")),
         first=number,
         count=1,
         chosen=[],
@@ -52,6 +55,16 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
         session.print("")
     session.print(_conclusion(summary, number, spec, recorded), Style.BAD if summary.failed else Style.WARNING)
     return session.finish(summary)
+
+
+def _with_python(target: Target, python: str | None) -> Target:
+    """`target` with the interpreter `python`, if one was asked for. Raises UsageError."""
+    if python is None:
+        return target
+    if isinstance(target, CommandTarget):
+        raise UsageError("--python is for Python functions and tests, and this run is of a command", "leave it out")
+    found = interpreter.choose(python, Path.cwd(), os.environ)
+    return msgspec.structs.replace(target, python=found.path, python_from=found.why)
 
 
 def _spec_of(folder: Path) -> RunSpec:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.events import AnyEvent, TrialFailed
 from flakeproof.features.run import report
+from flakeproof.features.run.forgotten_dashes import is_command, with_dashes
 from flakeproof.features.run.plain_console import PlainConsole
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.model import RunSpec, TargetSpec
@@ -23,6 +24,7 @@ from flakeproof.settings import load as configuration
 from flakeproof.settings.load import Config
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.targets.command import CommandLine
+from flakeproof.targets.project import has_tests
 from flakeproof.targets.tests import PytestLine, names_tests
 from flakeproof.text import number, rate, short_duration, shown_path
 
@@ -61,10 +63,16 @@ def target_of(
         return CommandLine(command, shell, pairs("--env", env, empty=True))
     if shell or env:
         raise UsageError(f"{'--shell' if shell else '--env'} is for commands", "a command is what follows --")
-    if names_tests(words, Path.cwd()) or (not words and (expressions or has_pytest_arguments)):
+    if is_command(words, Path.cwd()):
+        raise UsageError(f"{words[0]!r} is no test and no function", with_dashes(words))
+    asks_for_all = not words and (expressions or has_pytest_arguments or has_tests(Path.cwd()))
+    if asks_for_all or names_tests(words, Path.cwd()):
         return PytestLine(words, [word for pair in expressions.items() for word in pair])
     if not words:
-        raise UsageError("there is no target", f"name tests, a function, a scenario, or a command: {_COMMAND_FORM}")
+        raise UsageError(
+            "there is no target, and no project of pytest here",
+            f"name tests, a function, a scenario, or a command: {_COMMAND_FORM}",
+        )
     for option in expressions:
         raise UsageError(f"{option} is for tests of pytest, and {words[0]} is none", "leave it out")
     return words[0]
@@ -212,8 +220,13 @@ def announcement(spec: RunSpec) -> str:
     return (
         f"{described(spec.target)}: {plan}, {spec.workers} at once "
         f"in {spec.processes} process{'es' if spec.processes != 1 else ''}, "
-        f"isolation {spec.isolation.value}, seed {spec.seed}"
+        f"isolation {spec.isolation.value}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
+
+
+def interpreter_of(target: TargetSpec) -> str:
+    """`, Python /x/bin/python (the active virtual environment)`, where one had to be found."""
+    return f", Python {shown_path(target.python)} ({target.python_from})" if target.python_from else ""
 
 
 def command_name() -> str:
