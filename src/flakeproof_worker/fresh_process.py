@@ -51,6 +51,8 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     def begin(loaded: Loaded) -> None:
         stacks.prepare(os.dup(1))  # pytest has put its own in place
         once.output.discard()
+        if loaded.selection is not None:
+            loaded.selection.leave_out(order["left_out"])
         RUNNING.set((once.trial, once.seed))  # not before: what an import starts is no trial's
         once.run(perturbed(loaded).watched(watch), leave)
 

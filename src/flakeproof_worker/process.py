@@ -84,7 +84,7 @@ def _work(
             channel=channel,
             words=words,
             leases=Leases(channel, words, order["seed"]),
-            reporter=Reporter(channel, watch),
+            reporter=Reporter(channel, words, watch),
             output=output,
             stacks_descriptor=stacks_descriptor,
             grace=order["grace"],

@@ -78,6 +78,17 @@ class Duty:
             return
         end_copy(error)
 
+    def drop_failed(self, items: Mapping[str, str]) -> None:
+        """Run no more what has failed: of `items`, which a trial here has just reported, and what others have told."""
+        selection = self.loaded.selection
+        if not self.listens or selection is None:
+            return
+        left_out = self.leases.left_out
+        left_out |= {item for item, outcome in items.items() if outcome == "failed"}
+        selection.leave_out(left_out)
+        if selection.is_used_up:
+            self.words[board.STOP] = self.words[board.STOP] or 1
+
     def show_item(self, index: int) -> None:
         """Show on the board which item is running."""
         self.words[board.ITEM] = index + 1

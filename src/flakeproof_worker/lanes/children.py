@@ -87,6 +87,9 @@ class Children(ABC):
         """What a report says of the output in `lane`, which is emptied."""
         return {"output": Output(self.outputs[lane]).take()}
 
+    def timed_out(self, child: Child) -> None:  # noqa: B027 - not every kind has something to do
+        """Hear of a child whose time was over, and which has been reported."""
+
     def settle(self, pid: int | None = None) -> None:
         """Have the session of a child, or in a child its own, be as nice as it is asked for."""
         if self.duty.perturbations.get("nice"):
@@ -139,6 +142,7 @@ class Children(ABC):
         for lane in range(duty.lanes):
             if lane in self.running:
                 continue
+            duty.drop_failed({})  # what other processes have told since
             trial = duty.leases.take()
             duty.report_batch(perf_counter_ns(), idle=trial is None and not self.running)
             if trial is None:
@@ -235,6 +239,7 @@ class Children(ABC):
             nanoseconds = child.expired - child.started
             told = {**self.written(lane), **child.running}
             self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", **told)
+            self.timed_out(child)
         else:
             self.report(lane, child, status, elapsed)
         board.clear(self.duty.words, lane)

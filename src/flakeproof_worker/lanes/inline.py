@@ -58,6 +58,7 @@ def _run_block(duty: Duty, trials: Iterator[tuple[int, int]], randomness: Global
             end = clock()
             duty.leave_if_unwanted(error)
             duty.report_exception(trial, error, end - start, duty.output.take())
+            add = reporter.passed.append  # the report may have sent the batch
         else:
             end = clock()
             add(took := end - start)

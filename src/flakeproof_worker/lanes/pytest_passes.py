@@ -57,7 +57,9 @@ class _Passes:
                 return False
             if duty.listens:
                 leases.hear(duty.channel.receive_ready())
-                selection.leave_out(leases.left_out)
+                duty.drop_failed({})
+                if words[board.STOP]:
+                    return False
             trial, seed = running
             now = perf_counter_ns()
             if reporter.passed and reporter.due(now):
@@ -78,6 +80,7 @@ class _Passes:
         nanoseconds = verdict.pop("ns")
         if verdict["outcome"] != "passed":
             reporter.ended(trial, nanoseconds, **verdict)
+            self._duty.drop_failed(verdict.get("items", {}))
             board.clear(duty.words, _LANE)
             return
         changed = reporter.passed_with(verdict["items"])

@@ -87,9 +87,14 @@ class Selection:
             self._start_of, self.seeds = start_of(wanted), list(GENERATORS)
             self._generators = GlobalRandom(self.seeds, self._start_of)
 
-    def leave_out(self, ids: list[str]) -> None:
+    def leave_out(self, ids: Collection[str]) -> None:
         """Do not run these any more."""
         self._left_out.update(ids)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing of it is run any more."""
+        return self._left_out.issuperset(self.ids)
 
     def warm_up(self) -> None:
         """Make what runs the items fast, before processes are forked off; the items themselves do not run."""
