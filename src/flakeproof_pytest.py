@@ -234,7 +234,7 @@ class _Stress:
         class Lines(Writer):
             """Writes where pytest does."""
 
-            def _put(self, stream: object, line: str, style: object) -> None:
+            def _put(self, stream: object, line: str, style: object, *, shown: bool) -> None:
                 say(line)
 
         def told(event: "AnyEvent") -> None:
@@ -242,7 +242,7 @@ class _Stress:
                 console(event)
 
         say = self._say
-        console = PlainConsole(Lines(sys.stdout, sys.stdout), tells_failures=False)
+        console = PlainConsole(Lines(sys.stdout, sys.stdout), None)
         folder = Path(self._config.invocation_params.dir)
         capture = self._config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture is not None else nullcontext(), _unmeasured():

@@ -3,8 +3,8 @@
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from flakeproof_worker import board
 from flakeproof_worker.channel import Channel
+from flakeproof_worker.shared import board
 from flakeproof_worker.shared.durations import sketch
 
 if TYPE_CHECKING:

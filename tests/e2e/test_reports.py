@@ -29,7 +29,7 @@ def test_all_reports_tell_the_same(flakeproof: Flakeproof, project: Path) -> Non
     assert [child.tag for child in case] == ["failure", "flakyFailure"]
     assert "raise ValueError(" in (case.findtext("flakyFailure/stackTrace") or "")
     assert f"again: flakeproof replay {document['run_id']} 17\n" in (case[0].text or "")
-    assert "| `targets:fails_at_17` | flaky | 1 | 40 | 2.50% (0.063% to 13.16%, 95% Clopper-Pearson) |" in text
+    assert "| `targets:fails_at_17` | flaky | 1 | 40 | 2.50% (95% interval 0.063% to 13.16%) |" in text
     assert f"flakeproof replay {document['run_id']} 17" in text
 
 

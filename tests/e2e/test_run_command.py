@@ -25,9 +25,11 @@ def test_a_command_that_fails(flakeproof: Flakeproof) -> None:
     done = flakeproof("run", "-c", "5", "-w", "1", "--", "sh", "-c", FLAKY)
     assert done.returncode == 1
     assert "FAILURE #1 on test 4: TestDial: write: bad file descriptor" in done.stdout
-    assert "    --- FAIL: TestDial (0.01s)\n        dial_test.go:57: write: bad file descriptor\n" in done.stdout
+    assert (
+        "2 × TestDial: write: bad file descriptor\n      at dial_test.go:57\n"
+        "      --- FAIL: TestDial (0.01s)\n          dial_test.go:57: write: bad file descriptor\n"
+    ) in done.stdout
     assert "starting up" not in done.stdout
-    assert "2 × TestDial: write: bad file descriptor\n      at dial_test.go:57\n" in done.stdout
     again = flakeproof("replay", "latest", "4")
     assert again.returncode == 1
     assert "starting up" in again.stdout

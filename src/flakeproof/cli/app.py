@@ -21,6 +21,7 @@ from flakeproof.cli.isolate import isolate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
 from flakeproof.cli.run import run
+from flakeproof.cli.show import show
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
@@ -45,6 +46,7 @@ for command, title in (
     (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
     (stress, "Run the test of the original stress kit, in its modes."),
     (plan, "Tell how many tests it takes to see a flake."),
+    (show, "Show the failures of an earlier run, or of one test of it, in full."),
     (replay, "Run one test of an earlier run again, and show all of it."),
     (config, "Print every setting and where its value comes from."),
     (clean, "Remove the records of runs."),

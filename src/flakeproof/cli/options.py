@@ -258,3 +258,13 @@ Markdown = Annotated[
 StoreFolder = Annotated[
     str | None, text_option("--store", help="Where runs are recorded. [.flakeproof]", panel=_REPORTS, metavar="DIR")
 ]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print the verdict alone.", rich_help_panel=_REPORTS)]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "-v",
+        "--verbose",
+        help="Print every failure, all of it, and how numbers were computed.",
+        rich_help_panel=_REPORTS,
+    ),
+]

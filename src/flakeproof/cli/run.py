@@ -59,6 +59,8 @@ def run(
     json: options.Json = None,
     markdown: options.Markdown = None,
     store: options.StoreFolder = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     **provoking: Any,
 ) -> None:
     """Run a target many times and tell how often it fails.

@@ -39,6 +39,8 @@ def stress(
     json: options.Json = None,
     markdown: options.Markdown = None,
     store: options.StoreFolder = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Stress-test the scenario tcprtt (or any target) in one of the original kit's modes.
 
@@ -47,7 +49,8 @@ def stress(
     """
     given = dict(locals())
     from flakeproof.features.run.stress import stress_mode
+    from flakeproof.reports.writer import Detail
 
-    for name in ("mode", "set_"):
+    for name in ("mode", "set_", "quiet", "verbose"):
         given.pop(name)
-    raise typer.Exit(stress_mode(mode, given, set_))
+    raise typer.Exit(stress_mode(mode, given, set_, Detail.of(quiet=quiet, verbose=verbose)))

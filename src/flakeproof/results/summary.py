@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from flakeproof.errors import ExitCode
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, Record
-from flakeproof.results import sanitizer_findings
+from flakeproof.results import repetition, sanitizer_findings
 from flakeproof.results import verdict as verdicts
 from flakeproof.results.dependence import Dependence, examine
 from flakeproof.results.history import OTHER, Group, History, ItemHistory
 from flakeproof.results.question import find, reconsider
+from flakeproof.results.repetition import Repetition
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.verdict import Verdict
 from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
@@ -33,6 +34,9 @@ class SignatureSummary(Record, frozen=True, kw_only=True):
 
     signature: str
     count: int
+    """Failures of this kind; in one trial several tests may fail alike."""
+    items: dict[str, int] = {}  # noqa: RUF012 - a record copies it
+    """How often each pytest item failed like this; empty where the target is but one thing."""
     rate: float | None = None
     """Share of the trials that passed or failed; None when there were none."""
     interval: RateInterval | None = None
@@ -117,6 +121,8 @@ class Summary(Record, frozen=True, kw_only=True):
     """What was watched; None for nothing."""
     sightings: list[SightingSummary] = []  # noqa: RUF012 - a record copies it
     """What the sanitizers have seen, the worst first."""
+    repetition: list[Repetition] = []  # noqa: RUF012 - a record copies it
+    """Tests that passed in the first trial of each process and failed in later ones."""
     unseen: UnseenSummary | None = None
     """None where every kind of failure was seen twice, or there are too few failures."""
 
@@ -175,6 +181,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         dependence=dependence,
         sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
         sightings=sanitizer_findings.of_run(history),
+        repetition=repetition.of_run(history),
         unseen=_unseen(history.groups),
     )
 
@@ -184,11 +191,12 @@ def _signatures(
 ) -> list[SignatureSummary]:
     found = []
     for group in sorted(groups.values(), key=lambda group: (-group.count, group.example.trial)):
-        trials = min(group.count, decided)  # several tests may have failed in the same way in one pass over them
+        trials = min(group.trials, decided)
         found.append(
             SignatureSummary(
                 signature=group.signature,
                 count=group.count,
+                items=dict(group.items.most_common()),
                 rate=trials / decided if decided else None,
                 interval=_interval(trials, decided, confidence, worth, complete=complete) if decided else None,
                 example=group.example,

@@ -79,6 +79,7 @@ class _Passes:
         duty, reporter = self._duty, self._duty.reporter
         nanoseconds = verdict.pop("ns")
         if verdict["outcome"] != "passed":
+            reporter.flush()  # in order: whether a test fails in the first trial of a process tells something
             reporter.ended(trial, nanoseconds, **verdict)
             self._duty.drop_failed(verdict.get("items", {}))
             board.clear(duty.words, _LANE)

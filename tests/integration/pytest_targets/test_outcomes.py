@@ -340,3 +340,19 @@ def test_other_pythons_need_nothing_but_pytest(suite: Suite) -> None:
         """
     )
     assert suite.run("test_it.py", python=sys.executable).summary.passed == 1
+
+
+def test_what_cannot_run_twice_in_one_process_is_told(suite: Suite) -> None:
+    """With the counts: it passed in the first trial of each process, and never again."""
+    suite.write(
+        test_it="""
+        DONE = []
+        def test_once():
+            assert not DONE
+            DONE.append(1)
+        """
+    )
+    seen = suite.run("test_it.py", isolation="shared", count=24, workers=1)
+    (found,) = seen.summary.repetition
+    assert (found.processes, found.later, found.later_failed) == (1, 23, 23)
+    assert suite.run("test_it.py", isolation="fork", count=24).summary.repetition == []

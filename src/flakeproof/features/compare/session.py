@@ -16,11 +16,13 @@ from flakeproof.features.compare.records import Arm, ComparisonSpec
 from flakeproof.features.compare.referee import Referee
 from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
 from flakeproof.features.compare.verdict import FixVerdict
-from flakeproof.features.run.failure_lines import Telling
+from flakeproof.features.run.failure_lines import FailureLines
 from flakeproof.features.run.session import Session, command_name, described, ignore_signals, interpreter_of
 from flakeproof.model import RunSpec
+from flakeproof.reports.details import excerpt
 from flakeproof.reports.files import Renderers, ReportFiles
 from flakeproof.reports.json import to_json
+from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, standard
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.load import Config
@@ -105,7 +107,7 @@ class ComparisonSession:
         return [_Progress(self._note, referee)]
 
     def _arm_sinks(self, name: str) -> list[Sink]:
-        telling = Telling()
+        lines_of = FailureLines(Shown.SEVERAL)
         seen: set[str] = set()
         expects_failures = name == self._spec.arms[0].name
 
@@ -115,9 +117,9 @@ class ComparisonSession:
                     if expects_failures and event.failure.signature in seen:
                         return
                     seen.add(event.failure.signature)
-                    for line, rows in telling.told(event):
+                    for line, failure in lines_of.chosen(event):
                         self._writer.result(f"{name}: {line}", Style.BAD)
-                        for row in rows:
+                        for row in excerpt(failure):
                             self._writer.result(row, Style.DIM)
                 case Noted():
                     self._writer.note(f"{name}: {event.message}", Style.WARNING)

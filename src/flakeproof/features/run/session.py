@@ -9,29 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.events import AnyEvent, TrialFailed
 from flakeproof.features.run import report
 from flakeproof.features.run.forgotten_dashes import is_command, with_dashes
 from flakeproof.features.run.plain_console import PlainConsole
 from flakeproof.features.run.recorded_run import conduct
-from flakeproof.model import RunSpec, TargetSpec
+from flakeproof.model import PytestTarget, RunSpec, TargetSpec
 from flakeproof.reports.files import ReportFiles, of_run
+from flakeproof.reports.selection import Shown
 from flakeproof.reports.terminal import wants_live
-from flakeproof.reports.writer import Style, Writer, standard
+from flakeproof.reports.writer import Detail, Style, Writer, standard
 from flakeproof.results.summary import Summary
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings import load as configuration
 from flakeproof.settings.load import Config
+from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.project import has_tests
 from flakeproof.targets.tests import PytestLine, names_tests
-from flakeproof.text import number, rate, short_duration, shown_path
+from flakeproof.text import number, plural, rate, short_duration, shown_path
 
 if TYPE_CHECKING:
     from flakeproof.features.run.live_console import LiveConsole
 
-_REPEATED = 20
 _COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
 _EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
 
@@ -96,23 +96,30 @@ def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[
 class Session:
     """One run in front of the user."""
 
-    def __init__(self, spec: RunSpec, config: Config, files: ReportFiles) -> None:
-        """`files` are the reports to leave."""
+    def __init__(
+        self,
+        spec: RunSpec,
+        config: Config,
+        files: ReportFiles,
+        *,
+        detail: Detail = Detail.USUAL,
+        shown: Shown = Shown.FIRST,
+    ) -> None:
+        """`files` are the reports to leave, `shown` is which failures are told when they happen."""
+        self._detail = detail
+        self._shown = Shown.ALL if detail is Detail.VERBOSE else shown
         self._spec = spec
         self._config = config
         self._files = files
         self._writer = standard()
         self._console: PlainConsole | LiveConsole | None = None
-        self._repeated: list[str] | None = None
 
-    def run(self, *, heading: str = "", becomes_latest: bool = True, repeats_failures: bool = False) -> Summary:
+    def run(self, *, heading: str = "", becomes_latest: bool = True) -> Summary:
         """Run it with everything printed that comes along; `heading` comes first.
 
-        With `repeats_failures` their lines are kept for `print_results`. Raises UsageError or CannotRunError.
+        Raises UsageError or CannotRunError.
         """
         self._files.prepare()
-        if repeats_failures:
-            self._repeated = []
         try:
             summary = conduct(
                 self._spec,
@@ -135,16 +142,11 @@ class Session:
     def print_results(self, summary: Summary) -> None:
         """The results block, the closing line, and where the record is."""
         self.print("")
-        for index, line in enumerate(report.results(summary, command_name())):
+        verbose = self._detail is Detail.VERBOSE
+        for index, line in enumerate(report.results(summary, command_name(), verbose=verbose)):
             self.print(line, Style.PLAIN if index else Style.TITLE)
-        if self._repeated:
-            more = f"the first {len(self._repeated)} of " if summary.failed > len(self._repeated) else ""
-            self.print("")
-            self.print(f"Failures ({more}{number(summary.failed)}):")
-            for line in self._repeated:
-                self.print(f"  {line}", Style.BAD)
         self.print("")
-        self.print(report.closing(summary), _style_of(summary))
+        self._writer.verdict(report.closing(summary, verbose=verbose), _style_of(summary))
         self._writer.note(f"Output and events of this run are in {shown_path(summary.folder)}", Style.DIM)
 
     def print(self, line: str, style: Style = Style.PLAIN) -> None:
@@ -174,19 +176,18 @@ class Session:
             self._warn(f"the job summary was not written: {problem}")
 
     def _warn(self, text: str) -> None:
-        self._writer.note(f"warning: {text}", Style.WARNING)
+        self._writer.warn(text)
 
     def _sinks(self, folder: Path, heading: str) -> list[Any]:
-        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout)
+        quiet = self._detail is Detail.QUIET
+        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout, quiet=quiet)
         if heading:
             self._writer.note(heading, Style.TITLE)
         self._writer.note(announcement(self._spec))
-        self._console = _console(self._writer)
-        return [self._console, self._repeat]
-
-    def _repeat(self, event: AnyEvent) -> None:
-        if self._repeated is not None and isinstance(event, TrialFailed) and len(self._repeated) < _REPEATED:
-            self._repeated.append(report.failure(event.number, event.failure))
+        if doubt := too_short(self._spec):
+            self._writer.note(doubt, Style.WARNING)
+        self._console = _console(self._writer, self._shown, live=not quiet)
+        return [self._console]
 
 
 def ignore_signals() -> None:
@@ -212,7 +213,9 @@ def described(target: TargetSpec) -> str:
 
 def announcement(spec: RunSpec) -> str:
     """One line that says what is run, and how."""
-    plan = "tests" if spec.count is None else f"{spec.count:,} test{'s' if spec.count != 1 else ''}"
+    # Before pytest has collected, nobody knows whether it is one test or a pass over several.
+    what = "time" if isinstance(spec.target, PytestTarget) else "test"
+    plan = f"{what}s" if spec.count is None else plural(spec.count, what)
     if spec.duration is not None:
         plan += f" for {spec.duration:g}s" if spec.count is None else f" or {spec.duration:g}s"
     if spec.question is not None:
@@ -229,6 +232,20 @@ def interpreter_of(target: TargetSpec) -> str:
     return f", Python {shown_path(target.python)} ({target.python_from})" if target.python_from else ""
 
 
+def too_short(spec: RunSpec) -> str:
+    """Said before a run whose tests are too few to find that the rate is below the one in question; "" if they do."""
+    question = spec.question
+    if question is None or spec.count is None:
+        return ""
+    needed = trials_without_failure(question.rate, question.error)
+    if spec.count >= needed:
+        return ""
+    return (
+        f"{plural(spec.count, 'test')} cannot show a failure rate below {rate(question.rate)}, even if all pass: "
+        f"{number(needed)} passing tests are needed; -c {needed}"
+    )
+
+
 def command_name() -> str:
     """How this program is called here, for commands that a user is told to type."""
     beside = Path(sys.executable).with_name("flakeproof")
@@ -238,11 +255,11 @@ def command_name() -> str:
     return shown_path(str(beside)) if beside.exists() else f"{shown_path(sys.executable)} -m flakeproof"
 
 
-def _console(writer: Writer) -> "PlainConsole | LiveConsole":
-    if not wants_live(writer.notes):
-        return PlainConsole(writer)
+def _console(writer: Writer, shown: Shown, *, live: bool) -> "PlainConsole | LiveConsole":
+    if not live or not wants_live(writer.notes):
+        return PlainConsole(writer, shown)
     from rich.console import Console
 
     from flakeproof.features.run.live_console import LiveConsole
 
-    return LiveConsole(writer, Console(file=writer.notes))
+    return LiveConsole(writer, Console(file=writer.notes), shown)

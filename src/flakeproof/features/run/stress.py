@@ -10,6 +10,8 @@ from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.run.session import Session, pairs, settings
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import NAMES, ReportFiles, report_files
+from flakeproof.reports.selection import Shown
+from flakeproof.reports.writer import Detail
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.load import Config
 from flakeproof.settings.presets import PRESETS
@@ -37,7 +39,7 @@ _WORST_FIRST = (
 )
 
 
-def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None) -> int:
+def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None, detail: Detail) -> int:
     """Run `mode` and return its exit code, for `all` the worst one. Raises UsageError."""
     targets = _targets(mode)
     runs: list[tuple[str | None, RunSpec, Config, ReportFiles]] = []
@@ -50,8 +52,8 @@ def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None) -> 
     ended: list[tuple[str, int]] = []
     for preset, spec, config, files in runs:
         title = f"--- {preset}: {PRESETS[preset].title} ---\n" if preset and len(runs) > 1 else ""
-        session = Session(spec, config, files)
-        summary = session.run(heading=title + server_in_place(spec), repeats_failures=True)
+        session = Session(spec, config, files, detail=detail, shown=Shown.SEVERAL)
+        summary = session.run(heading=title + server_in_place(spec))
         session.print_results(summary)
         ended.append((preset or spec.target.name, session.finish(summary)))
         if summary.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
