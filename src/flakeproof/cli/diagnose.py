@@ -49,7 +49,7 @@ def _parameters() -> list[inspect.Parameter]:
     own = [inspect.Parameter(name, _KIND, default=None, annotation=kind) for name, kind in _OWN]
     reports = [inspect.Parameter(name, _KIND, default=None, annotation=kind) for name, kind in _REPORTS]
     kept = [taken[name] for name in (*TARGETING, *PROVOKING)]
-    return [*kept[:2], *own, *kept[2:], *reports]
+    return [*kept[:2], *own, *kept[2:], *reports, taken["verbose"]]
 
 
 diagnose.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]

@@ -34,7 +34,7 @@ from flakeproof.text import whole_duration
 
 _DEFAULT_SECONDS = 120.0
 _LEAST_SECONDS = 1.0
-_NOT_SETTINGS = ("budget", "within")
+_NOT_SETTINGS = ("budget", "within", "verbose")
 _REPORTS = ("json", "markdown")
 _OF_THE_TARGET = ("workers", "processes", "isolation")
 _STYLES = {ExitCode.GOOD: Style.GOOD, ExitCode.FAILURES: Style.BAD}
@@ -80,7 +80,7 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
         files.withdraw()
         raise
     found = diagnosis(study, decide(study.evidence, _following(study, spec, given, wanted)))
-    _print(writer, found)
+    _print(writer, found, verbose=given["verbose"])
     code = found.exit_code
     for problem in files.write(_renderers(found)):
         writer.note(f"warning: {problem}", Style.WARNING)
@@ -100,12 +100,11 @@ def _tell(writer: Writer, laboratory: Laboratory, arm: Arm) -> None:
     writer.note(lines.experiment(experiment_of(laboratory, arm)))
 
 
-def _print(writer: Writer, found: Diagnosis) -> None:
+def _print(writer: Writer, found: Diagnosis, *, verbose: bool) -> None:
     writer.result("")
-    for index, line in enumerate(lines.results(found)):
-        writer.result(line, Style.PLAIN if index else Style.TITLE)
-    writer.result("")
-    writer.result(lines.closing(found), _STYLES.get(ExitCode(found.exit_code), Style.WARNING))
+    style = _STYLES.get(ExitCode(found.exit_code), Style.WARNING)
+    for index, line in enumerate(lines.results(found, verbose=verbose)):
+        writer.result(line, (Style.TITLE, style)[index] if index < 2 else Style.PLAIN)
 
 
 def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: str | CommandLine | PytestLine) -> Next:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import msgspec
@@ -18,7 +17,8 @@ from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
 from flakeproof.reports.json import to_json
-from flakeproof.reports.writer import Style, Writer, standard
+from flakeproof.reports.progress_line import ProgressLine
+from flakeproof.reports.writer import Style, standard
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.build_spec import build
 from flakeproof.store.folder import store_of
@@ -27,9 +27,6 @@ from flakeproof.text import whole_duration
 
 _DEFAULT_ERROR = 0.01
 _DEFAULT_SECONDS = 600.0
-_SHOWN_AT_ONCE = 60
-"""Lines about probes before there is but one in a while."""
-_PAUSE = 1.0
 
 
 def isolate_victim(
@@ -39,6 +36,8 @@ def isolate_victim(
     order: str | None,
     recorded: tuple[str, str] | None,
     given: Mapping[str, Any],
+    *,
+    verbose: bool = False,
 ) -> int:
     """Search and print; return the exit code. Raises FlakeproofError."""
     if order is not None and recorded is not None:
@@ -73,37 +72,24 @@ def isolate_victim(
         f"at most {whole_duration(spec.duration or 0)}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
     files.prepare()
+    progress = ProgressLine(writer, every=verbose)
     try:
-        found = isolate(request, _Progress(writer))
+        found = isolate(request, progress)
     except BaseException:
         files.withdraw()
         raise
+    finally:
+        progress.close()
     if found.stopped in (INTERRUPTED, TERMINATED):
         ignore_signals()
     writer.result("")
-    for index, line in enumerate(words.block(found)):
+    for index, line in enumerate(words.block(found, verbose=verbose)):
         writer.result(line, Style.PLAIN if index else Style.TITLE)
     for problem in files.write({"json": lambda: to_json(found)}):
         writer.note(f"warning: {problem}", Style.WARNING)
         return found.exit_code or 3
     writer.close()
     return found.exit_code
-
-
-class _Progress:
-    """Prints a line for each probe; one in a while when there are many."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._shown = 0
-        self._next = 0.0
-
-    def __call__(self, line: str) -> None:
-        at = monotonic()
-        if self._shown < _SHOWN_AT_ONCE or at >= self._next:
-            self._shown += 1
-            self._next = at + _PAUSE
-            self._writer.note(line, Style.DIM)
 
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:
