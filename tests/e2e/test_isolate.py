@@ -60,7 +60,7 @@ def test_a_polluter_is_found_explained_and_its_command_shows_it(
     """From the first line to a command that a shell runs."""
     write(suite, test_a=f"{FILLERS}\n{POLLUTER}", test_b=f"{FILLERS}\n{VICTIM}")
 
-    ended = flakeproof("isolate", "tests/test_b.py::test_victim", "--json", "found.json")
+    ended = flakeproof("isolate", "tests/test_b.py::test_victim", "--json", "found.json", "-v")
 
     found = json.loads((suite / "found.json").read_text())
     assert (ended.returncode, found["kind"], names(found)) == (1, "polluted", [["test_polluter"]])

@@ -17,6 +17,7 @@ from flakeproof.cli.config import config
 from flakeproof.cli.diagnose import diagnose
 from flakeproof.cli.fdtrace import fdtrace
 from flakeproof.cli.gate import gate
+from flakeproof.cli.help import Command, Group
 from flakeproof.cli.isolate import isolate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
@@ -26,32 +27,40 @@ from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
 
-# Plain help: importing what draws the boxes takes as long as everything else together.
 app = typer.Typer(
     name="flakeproof",
+    cls=Group,
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
+    rich_markup_mode=None,  # our own help, which imports nothing
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command, title in (
-    (run, "Run a target many times and tell how often it fails."),
-    (gate, "Tell whether a target fails less often than allowed; for CI."),
-    (amplify, "Find what makes a target fail more often, and the command that reproduces it."),
-    (diagnose, "Find out why a target is flaky."),
-    (verify, "Tell whether a change in git mends a flaky test."),
-    (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
-    (isolate, "Find the tests that make another one fail."),
-    (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
-    (stress, "Run the test of the original stress kit, in its modes."),
-    (plan, "Tell how many tests it takes to see a flake."),
-    (show, "Show the failures of an earlier run, or of one test of it, in full."),
-    (replay, "Run one test of an earlier run again, and show all of it."),
-    (config, "Print every setting and where its value comes from."),
-    (clean, "Remove the records of runs."),
-):
-    app.command(short_help=title)(command)
+for panel, commands in {
+    "Run": (
+        (run, "Run a target many times and tell how often it fails."),
+        (gate, "Tell whether a target fails less often than allowed; for CI."),
+        (stress, "Run the test of the original stress kit, in its modes."),
+        (plan, "Tell how many tests it takes to see a flake."),
+        (show, "Show the failures of an earlier run, or of one test of it, in full."),
+        (replay, "Run one test of an earlier run again, and show all of it."),
+    ),
+    "Why it fails": (
+        (diagnose, "Find out why a target is flaky."),
+        (isolate, "Find the tests that make another one fail."),
+        (amplify, "Find what makes a target fail more often, and the command that reproduces it."),
+        (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
+    ),
+    "Whether it is fixed": (
+        (verify, "Tell whether a change in git mends a flaky test."),
+        (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
+    ),
+    "Settings and records": (
+        (config, "Print every setting and where its value comes from."),
+        (clean, "Remove the records of runs."),
+    ),
+}.items():
+    for command, title in commands:
+        app.command(short_help=title, cls=Command, rich_help_panel=panel)(command)
 
 
 def _version(wanted: bool) -> None:

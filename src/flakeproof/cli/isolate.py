@@ -5,9 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from flakeproof.cli import options
+from flakeproof.cli.help import HOW_MUCH, WHAT
 from flakeproof.cli.perturbation_options import provocable
-
-_HOW_MUCH, _TESTS = "How much", "Tests of pytest"
 
 
 @provocable
@@ -20,7 +19,7 @@ def isolate(
         typer.Option(
             "--in",
             help="Where the others are: files, folders, ids; may be repeated. [what pytest collects here]",
-            rich_help_panel=_TESTS,
+            rich_help_panel=WHAT,
             metavar="PATH",
             show_default=False,
         ),
@@ -30,7 +29,7 @@ def isolate(
         typer.Option(
             "--order",
             help="File with the ids of tests, one a line, in an order in which it failed.",
-            rich_help_panel=_TESTS,
+            rich_help_panel=WHAT,
             metavar="FILE",
             show_default=False,
         ),
@@ -40,7 +39,7 @@ def isolate(
         typer.Option(
             "--from",
             help="Start from the order of a test of a recorded run, as of `run --shuffle`.",
-            rich_help_panel=_TESTS,
+            rich_help_panel=WHAT,
             metavar="RUN TEST",
             show_default=False,
         ),
@@ -54,7 +53,7 @@ def isolate(
             "--duration",
             "--budget",
             help="Time to spend. [10m]",
-            rich_help_panel=_HOW_MUCH,
+            rich_help_panel=HOW_MUCH,
             metavar="90s",
             show_default=False,
         ),

@@ -6,9 +6,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from flakeproof.cli.help import PROVOKE
 from flakeproof.cli.options import text_option
 
-_PANEL = "Provoke it"
 Command = TypeVar("Command", bound=Callable[..., None])
 _KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
@@ -18,41 +18,41 @@ Delay = Annotated[
         "--delay",
         help="Pause Python code: at lines of functions, FILE:FUNCTION:1ms..50ms@p=0.1, or at one, FILE:LINE:20ms; "
         "may be repeated.",
-        panel=_PANEL,
+        panel=PROVOKE,
         metavar="WHERE:TIME",
     ),
 ]
 Race = Annotated[
     bool,
-    typer.Option("--race", help="Switch threads and tasks often, where it hurts.", rich_help_panel=_PANEL),
+    typer.Option("--race", help="Switch threads and tasks often, where it hurts.", rich_help_panel=PROVOKE),
 ]
 Noise = Annotated[
     str | None,
     text_option(
         "--noise",
         help="Processes that keep the machine busy: cpu=2@30%,io=1,memory=1, or mild, or strong.",
-        panel=_PANEL,
+        panel=PROVOKE,
         metavar="KIND=N",
     ),
 ]
 Cpus = Annotated[
     str | None,
-    text_option("--cpus", help="Pin the tests to N CPUs, and the noise with them.", panel=_PANEL, metavar="N"),
+    text_option("--cpus", help="Pin the tests to N CPUs, and the noise with them.", panel=PROVOKE, metavar="N"),
 ]
 CpuQuota = Annotated[
     str | None,
-    text_option("--cpu-quota", help="Share of a CPU that each test gets, 30%.", panel=_PANEL, metavar="SHARE"),
+    text_option("--cpu-quota", help="Share of a CPU that each test gets, 30%.", panel=PROVOKE, metavar="SHARE"),
 ]
 Nice = Annotated[
     str | None,
-    text_option("--nice", help="Have tests leave the CPU to others, 0 to 19.", panel=_PANEL, metavar="N"),
+    text_option("--nice", help="Have tests leave the CPU to others, 0 to 19.", panel=PROVOKE, metavar="N"),
 ]
 Freeze = Annotated[
     str | None,
     text_option(
         "--freeze",
         help="Stop processes of a test for moments, 1ms..50ms@p=0.25, for that share of the time.",
-        panel=_PANEL,
+        panel=PROVOKE,
         metavar="TIME",
     ),
 ]
@@ -62,34 +62,36 @@ Clock = Annotated[
         "--clock",
         help="Another time of day: `boundaries` (before midnight, a year's end, …), +3d, 2024-02-29T23:59:59.9; "
         "or a fast or slow one: x4, x0.25.",
-        panel=_PANEL,
+        panel=PROVOKE,
         metavar="WHEN",
     ),
 ]
 Gc = Annotated[
     str | None,
-    text_option("--gc", help="Collect garbage every N allocations, about.", panel=_PANEL, metavar="N"),
+    text_option("--gc", help="Collect garbage every N allocations, about.", panel=PROVOKE, metavar="N"),
 ]
 MaxFds = Annotated[
     str | None,
-    text_option("--max-fds", help="Room for N more descriptors in each test.", panel=_PANEL, metavar="N"),
+    text_option("--max-fds", help="Room for N more descriptors in each test.", panel=PROVOKE, metavar="N"),
 ]
 Ports = Annotated[
     str | None,
-    text_option("--ports", help="N ephemeral ports, in a network of its own.", panel=_PANEL, metavar="N"),
+    text_option("--ports", help="N ephemeral ports, in a network of its own.", panel=PROVOKE, metavar="N"),
 ]
 TempSpace = Annotated[
     str | None,
-    text_option("--temp-space", help="Room for so much in each test's temporary folder.", panel=_PANEL, metavar="SIZE"),
+    text_option(
+        "--temp-space", help="Room for so much in each test's temporary folder.", panel=PROVOKE, metavar="SIZE"
+    ),
 ]
 Reverse = Annotated[
     bool,
-    typer.Option("--reverse", help="The tests of each pass from the last to the first.", rich_help_panel=_PANEL),
+    typer.Option("--reverse", help="The tests of each pass from the last to the first.", rich_help_panel=PROVOKE),
 ]
 HashSeed = Annotated[
     str | None,
     text_option(
-        "--hash-seed", help="PYTHONHASHSEED, or `random` for one of each process.", panel=_PANEL, metavar="N|random"
+        "--hash-seed", help="PYTHONHASHSEED, or `random` for one of each process.", panel=PROVOKE, metavar="N|random"
     ),
 ]
 RandomSeed = Annotated[
@@ -97,26 +99,26 @@ RandomSeed = Annotated[
     text_option(
         "--random-seed",
         help="What `random` and numpy start from: the same in each test, or one of each, whatever tests do at import.",
-        panel=_PANEL,
+        panel=PROVOKE,
         metavar="N|each",
     ),
 ]
 TimeZone = Annotated[
     str | None,
-    text_option("--timezone", help="Time zone, or `random` for nasty ones.", panel=_PANEL, metavar="NAME|random"),
+    text_option("--timezone", help="Time zone, or `random` for nasty ones.", panel=PROVOKE, metavar="NAME|random"),
 ]
 Locale = Annotated[
     str | None,
-    text_option("--locale", help="LC_ALL and LANG, or `random` for nasty ones.", panel=_PANEL, metavar="NAME|random"),
+    text_option("--locale", help="LC_ALL and LANG, or `random` for nasty ones.", panel=PROVOKE, metavar="NAME|random"),
 ]
 Network = Annotated[
     str | None,
-    text_option("--network", help="`none`: nothing but loopback can be reached.", panel=_PANEL, metavar="none"),
+    text_option("--network", help="`none`: nothing but loopback can be reached.", panel=PROVOKE, metavar="none"),
 ]
 BestEffort = Annotated[
     bool,
     typer.Option(
-        "--best-effort", help="Leave out what is not possible on this machine, and say so.", rich_help_panel=_PANEL
+        "--best-effort", help="Leave out what is not possible on this machine, and say so.", rich_help_panel=PROVOKE
     ),
 ]
 PROVOKING: Mapping[str, Any] = {

@@ -11,7 +11,10 @@ def replay(
     run: Annotated[
         str,
         typer.Argument(
-            help="`latest`, the id of a run, its beginning, or a folder.", metavar="RUN", show_default=False
+            help="`latest`, the id of a run, its beginning, or a folder.",
+            metavar="RUN",
+            show_default=False,
+            autocompletion=options.recorded_runs,
         ),
     ],
     trial: Annotated[

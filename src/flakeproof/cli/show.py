@@ -9,7 +9,12 @@ from flakeproof.cli import options
 
 def show(
     run: Annotated[
-        str, typer.Argument(help="`latest`, the id of a run, its beginning, or a folder.", metavar="[RUN]")
+        str,
+        typer.Argument(
+            help="`latest`, the id of a run, its beginning, or a folder.",
+            metavar="[RUN]",
+            autocompletion=options.recorded_runs,
+        ),
     ] = "latest",
     trial: Annotated[
         str | None,
