@@ -171,7 +171,7 @@ class Session:
         if not github_annotations.is_wanted(os.environ):
             return
         for line in github_annotations.annotations(summary, os.environ):
-            self.print(line)
+            self._writer.verdict(line, Style.PLAIN)  # with --quiet, too: they are for GitHub, which hides them
         if (problem := github_annotations.append_summary(markdown.render(summary), os.environ)) is not None:
             self._warn(f"the job summary was not written: {problem}")
 

@@ -58,7 +58,7 @@ def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None, det
         ended.append((preset or spec.target.name, session.finish(summary)))
         if summary.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
             break
-        if len(ended) < len(runs):
+        if len(ended) < len(runs) and detail is not Detail.QUIET:
             print(file=sys.stderr)
     if len(runs) > 1:
         words = [f"{name} {'passed' if code == ExitCode.GOOD else f'ended with {code}'}" for name, code in ended]
