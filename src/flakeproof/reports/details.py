@@ -71,7 +71,7 @@ def summary_lines(failure: Failure) -> Iterator[str]:
         yield from _shortened(preview, _SHORT)
         return
     yield from _surroundings(failure)
-    stacks = list(_theirs(failure.details.get("stacks") or ""))
+    stacks = [row for row in _theirs(failure.details.get("stacks") or "") if row.strip()]
     yield from _shortened(stacks, _SHORT)
     if (printed := [row for row in _output(failure) if row.strip()]) and not stacks:
         yield "it printed:"
