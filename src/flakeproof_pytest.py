@@ -2,6 +2,8 @@
 
 flakeproof itself is imported only when one of them is used. The tests run in flakeproof's own processes, as with
 ``flakeproof run``: what pytest sees is one result for each test.
+
+There are no assertions here for pytest to rewrite: PYTEST_DONT_REWRITE
 """
 
 import faulthandler
@@ -142,6 +144,7 @@ class _Stress:
         count = self._config.getoption("--flakeproof")
         if count is None or self._config.getoption("collectonly") or session.testsfailed or not session.items:
             return None
+        _leave_ours_alone(self._config)
         from flakeproof.errors import FlakeproofError
 
         words = list(self._config.invocation_params.args)
@@ -176,6 +179,7 @@ class _Stress:
         marker = item.get_closest_marker("stress")
         if marker is None or not (marker.args or marker.kwargs) or any(m.name == "skip" for m in item.iter_markers()):
             return None
+        _leave_ours_alone(self._config)
         from flakeproof.errors import FlakeproofError
 
         _stop_clocks(item)
@@ -327,6 +331,13 @@ class _Stress:
                 duration=seconds if is_call else 0.0,
             )
             self._config.hook.pytest_runtest_logreport(report=report)
+
+
+def _leave_ours_alone(config: pytest.Config) -> None:
+    """Have flakeproof's modules imported as they are, and not compiled again by pytest."""
+    from flakeproof_worker.pytest_driver.rewriting import leave_ours_alone
+
+    leave_ours_alone(config)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 from flakeproof_worker.failure import describe
+from flakeproof_worker.pytest_driver.rewriting import leave_ours_alone
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.shared.process_exit import end_at_once
 
@@ -107,6 +108,7 @@ class Plugin:
 
         What a trial writes goes to a file of ours, so that neither does a crash take it along nor does memory fill.
         """
+        leave_ours_alone(early_config)
         known = early_config.known_args_namespace
         if known.capture == "no":
             self._streams = None
