@@ -47,6 +47,8 @@ _MEASURES = ("COV_CORE_", "COVERAGE_PROCESS_")
 """Environment variables by which coverage starts itself in every Python process."""
 
 _left_out = pytest.StashKey[list[str]]()
+_IMPORTS_FOLDER = sys.path[:1] in ([""], [os.getcwd()])  # noqa: PTH109
+"""Whether pytest was started as a module (`python -m pytest`), when what is in the current folder can be imported."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -251,7 +253,7 @@ class _Stress:
         capture = self._config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture is not None else nullcontext(), _unmeasured():
             config = configuration.load({**options, "python": sys.executable}, os.environ, folder, shown)
-            spec = build(PytestLine(arguments, _without_ours(words)), config, {}, folder)
+            spec = build(PytestLine(arguments, _without_ours(words), _IMPORTS_FOLDER), config, {}, folder)
             return conduct(spec, store_of(config), lambda _: [told], say, config.get("keep-runs") or KEPT_RUNS)
 
     def _say(self, line: str) -> None:

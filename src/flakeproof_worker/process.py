@@ -101,9 +101,12 @@ def _work(
         )
         lane_kind = lanes_for(order["target"]["kind"], order["isolation"], order["lanes"], is_async=loaded.is_async)
         run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run
-        items = loaded.selection.ids if loaded.selection is not None else []
+        items, remarks = [], []
+        if loaded.selection is not None:
+            items, remarks = loaded.selection.ids, loaded.selection.remarks
         python = sys.version.split()[0]
-        channel.send({"type": "ready", "lanes": lane_kind, "python": python, "load_ns": load_ns, "items": items})
+        ready = {"type": "ready", "lanes": lane_kind, "python": python, "load_ns": load_ns}
+        channel.send({**ready, "items": items, "remarks": remarks})
         if loaded.selection is None:
             gc.collect()
             # What is loaded now lives as long as the process; a fork shares its pages for longer, too. Not with pytest:

@@ -4,11 +4,13 @@ import functools
 import gc
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from flakeproof_worker.loader import UnloadableError
+from flakeproof_worker.pytest_driver.folder_on_path import put_first, remarks
 
 _OLDEST = 7
 _NOTHING_COLLECTED = 5  # pytest.ExitCode.NO_TESTS_COLLECTED
@@ -20,6 +22,9 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
 
     `written` returns what this process has written so far. Raises UnloadableError if it does not come to running.
     """
+    folder = os.getcwd()  # noqa: PTH109 - as Python itself takes it
+    if target["imports_folder"]:
+        put_first(folder)
     gc.disable()  # nothing of pytest's modules is garbage, and looking for some costs an eighth of the import
     try:
         _check_pytest()
@@ -35,7 +40,8 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
         # Spare pytest to find out again and again which conftest files apply: they have all been loaded.
         session.gethookproxy = functools.cache(session.gethookproxy)
         items, hooks = list(session.items), session.config.hook
-        begin(Selection(session, plugin, target, items, hooks, seeded=watch.stop()))
+        told = remarks(session, folder) if target["imports_folder"] else []
+        begin(Selection(session, plugin, target, items, hooks, seeded=watch.stop(), remarks=told))
 
     plugin = Plugin(run_seed, start)
     words = [*target["options"], *target["arguments"]]

@@ -110,7 +110,7 @@ class Plugin:
         """
         leave_ours_alone(early_config)
         known = early_config.known_args_namespace
-        if known.capture == "no":
+        if getattr(known, "capture", "no") == "no":  # there may be nothing that captures: `-p no:capture`
             self._streams = None
         known.capture = "no"  # before pytest reads it: it starts to capture at once
         if hasattr(known, "cov_source"):

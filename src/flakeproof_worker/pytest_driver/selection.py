@@ -4,7 +4,7 @@ import importlib
 import os
 import random
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter_ns
@@ -45,10 +45,12 @@ class Selection:
         hooks: Any,
         *,
         seeded: Collection[str],
+        remarks: Sequence[str] = (),
     ) -> None:
         """`hooks` are those of pytest that run `items`.
 
         `seeded` are the modules whose global generators the tests have seeded themselves at import: they keep that.
+        `remarks` are what people are told of how all this was collected.
         """
         self._session = session
         self._hooks = hooks
@@ -75,6 +77,7 @@ class Selection:
         """What has made an item leave pytest altogether."""
         self.watch: Watch | None = None
         """The sanitizers, if there are any."""
+        self.remarks = list(remarks)
         self.spoiled = ""
         """Why nothing more can be run in this process; "" if it can."""
 
