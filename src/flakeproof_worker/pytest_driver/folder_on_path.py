@@ -1,4 +1,4 @@
-"""The folder in which pytest is started is importable, as for `python -m pytest`; and what is imported only for that."""
+"""The folder in which pytest is started can be imported from, as with `python -m pytest`; and what needs that."""
 
 import importlib.machinery
 import os

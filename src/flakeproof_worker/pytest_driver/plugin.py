@@ -214,18 +214,19 @@ class Plugin:
 
         Nor do they tell at the end what they have kept: nobody reads it, and Hypothesis is imported just for that.
 
-        Those of the project's own conftest files stay.
+        Those of the project's own conftest files stay, and what others have put around all that hear of a report:
+        pyfakefs lets its patches pause meanwhile, and from there to the next test.
         """
         manager = config.pluginmanager
         own = [
             implementation.plugin
             for name in _REPORTING
             for implementation in _implementations(manager, name)
-            if _is_conftest(implementation)
+            if _is_conftest(implementation) or _surrounds(implementation)
         ]
         for name in (*_REPORTING, "pytest_warning_recorded", "pytest_terminal_summary"):
             for implementation in _implementations(manager, name):
-                if implementation.plugin is not self and not _is_conftest(implementation):
+                if not (implementation.plugin is self or _is_conftest(implementation) or _surrounds(implementation)):
                     getattr(manager.hook, name)._remove_plugin(implementation.plugin)
         for name in ("pytest_runtest_protocol", "pytest_runtest_makereport"):
             for implementation in _implementations(manager, name):
@@ -234,7 +235,7 @@ class Plugin:
         ways = [
             implementation
             for implementation in _implementations(manager, "pytest_runtest_protocol")
-            if not (implementation.hookwrapper or getattr(implementation, "wrapper", False))
+            if not _is_wrapper(implementation)
         ]
         self._is_plain = not own and {way.plugin for way in ways} <= {self, _runner}
 
@@ -248,6 +249,15 @@ def _collect_no_garbage_at_the_end(config: Any) -> None:
 
 def _implementations(manager: Any, name: str) -> list[Any]:
     return list(getattr(manager.hook, name).get_hookimpls())
+
+
+def _is_wrapper(implementation: Any) -> bool:
+    return bool(implementation.hookwrapper or getattr(implementation, "wrapper", False))
+
+
+def _surrounds(implementation: Any) -> bool:
+    """Whether it is around what others do, and not one of pytest's own."""
+    return _is_wrapper(implementation) and not str(implementation.function.__module__).startswith("_pytest.")
 
 
 def _is_conftest(implementation: Any) -> bool:

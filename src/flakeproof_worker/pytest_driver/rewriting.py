@@ -13,7 +13,7 @@ _OURS = frozenset({"flakeproof", "flakeproof_worker"})
 
 def leave_ours_alone(config: Any) -> None:
     """Have pytest's import hook pass over our modules from now on."""
-    hook = getattr(config.pluginmanager, "rewrite_hook", None)
+    hook: Any = getattr(config.pluginmanager, "rewrite_hook", None)
     with suppress(AttributeError):  # then they are rewritten, which only takes time
         hook._must_rewrite.difference_update(_OURS)
         hook._marked_for_rewrite_cache.clear()

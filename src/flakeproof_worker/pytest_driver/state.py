@@ -4,7 +4,6 @@ What code of the project keeps in its modules is looked into; of any other modul
 same objects. Each thing knows how to be put back, so that what it matters can be tried.
 """
 
-import os
 import sys
 import sysconfig
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 from flakeproof_worker.pytest_driver.state_process import of_process
 from flakeproof_worker.pytest_driver.state_walk import Leaf, Walk
+from flakeproof_worker.shared.private import os
 
 _OURS = ("flakeproof_worker", "_pytest", "pytest", "pluggy", "iniconfig", "py")
 _NOT_STATE = {

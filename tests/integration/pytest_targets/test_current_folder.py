@@ -44,9 +44,7 @@ def test_plugins_find_it_while_they_load(suite: Suite, monkeypatch: pytest.Monke
     (installed / "thing.py").write_text("WHERE = 'installed'\n")
     (installed / "early_plugin.py").write_text("import thing\n")
     monkeypatch.setenv("PYTHONPATH", str(installed))
-    suite.write(
-        thing="WHERE = 'here'\n", tests__test_it="import thing\ndef test_it(): assert thing.WHERE == 'here'\n"
-    )
+    suite.write(thing="WHERE = 'here'\n", tests__test_it="import thing\ndef test_it(): assert thing.WHERE == 'here'\n")
     seen = suite.run("tests", options=("-p", "early_plugin"))
     assert seen.summary.passed == 1
     assert f"thing (not {installed / 'thing.py'}) comes {LOOKS}" in seen.notes
