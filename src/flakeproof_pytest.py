@@ -41,6 +41,7 @@ _LEFT_OUT: dict[str, tuple[Any, str]] = {
     "looponfail": (False, "--looponfail"),
     "reruns": (0, "--reruns"),
     "count": (1, "--count"),
+    "flake_finder_enable": (False, "--flake-finder"),
 }
 """Options of other plugins that would run tests elsewhere or more often, and what switches them off."""
 _MEASURES = ("COV_CORE_", "COVERAGE_PROCESS_")

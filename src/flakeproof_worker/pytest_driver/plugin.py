@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 from flakeproof_worker.failure import describe
+from flakeproof_worker.pytest_driver.item_report import reported_by
 from flakeproof_worker.pytest_driver.rewriting import leave_ours_alone
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.shared.process_exit import end_at_once
@@ -25,6 +26,7 @@ _NOT_WANTED: dict[str, Any] = {
     # A trial is one attempt, at one test, with nobody at the keyboard; and all of the trials are wanted.
     "reruns": 0,
     "count": 1,
+    "flake_finder_enable": False,
     "maxfail": 0,
     "usepdb": False,
     "trace": False,
@@ -37,6 +39,8 @@ _NOT_WANTED: dict[str, Any] = {
     "xmlpath": None,
     "durations": None,
 }
+_REPEATING = {"reruns": "--reruns", "count": "--count", "flake_finder_enable": "--flake-finder"}
+"""Options of plugins that run tests more often, which is told: somebody may wonder where the other runs are."""
 _REPORTING = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish")
 _REMEMBERING = ("lfplugin", "nfplugin", "stepwiseplugin")
 """Plugins that keep in the project which tests have failed."""
@@ -89,6 +93,10 @@ class Plugin:
         self.errors: list[Any] = []
         """Reports of collectors that failed."""
         self.usage_error = ""
+        self.internal_error: BaseException | None = None
+        """What has ended pytest before it ran anything, other than a usage error."""
+        self.remarks: list[str] = []
+        """What people are told of what is otherwise than they have configured it."""
         self.ended: list[Any] = []
         """Reports of the present item that say more than that a phase passed."""
         self._described: dict[int, tuple[Any, BaseException, dict[str, Any]]] = {}
@@ -120,9 +128,15 @@ class Plugin:
     @hookimpl(hookwrapper=True)  # type: ignore[untyped-decorator]
     def pytest_cmdline_main(self, config: Any) -> Iterator[None]:
         """Switch off what the project may have switched on and cannot apply here."""
+        repeating = []
         for name, value in _NOT_WANTED.items():
             if hasattr(config.option, name):
+                if name in _REPEATING and getattr(config.option, name) not in (value, None):
+                    repeating.append(_REPEATING[name])
                 setattr(config.option, name, value)
+        if repeating:
+            verb = "does" if len(repeating) == 1 else "do"
+            self.remarks.append(f"{', '.join(repeating)} {verb} nothing here: flakeproof itself repeats the tests")
         if getattr(config.option, "randomly_seed", None) in ("default", "last"):
             config.option.randomly_seed = self._run_seed % 2**32  # the same order in every process
         config.pluginmanager.register(self._keeps_nothing)
@@ -148,6 +162,10 @@ class Plugin:
         error = outcome.excinfo
         if error is not None and issubclass(error[0], _pytest.UsageError):
             self.usage_error = "\n".join(str(argument) for argument in error[1].args)
+
+    def pytest_internalerror(self, excinfo: Any) -> None:
+        """Keep what pytest only prints."""
+        self.internal_error = excinfo.value
 
     def pytest_collectreport(self, report: Any) -> None:
         """Keep what could not be collected."""
@@ -185,9 +203,10 @@ class Plugin:
         if report.outcome != "passed" or hasattr(report, "wasxfail"):
             self.ended.append(report)
 
-    def pytest_exception_interact(self, call: Any, report: Any) -> None:
+    def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> None:
         """Describe an exception while it is there."""
-        self._described[id(report)] = report, call.excinfo.value, describe(call.excinfo.value)
+        error = call.excinfo.value
+        self._described[id(report)] = report, error, reported_by(node, error, report.longrepr, describe(error))
 
     def start_item(self) -> None:
         """Forget the item before."""

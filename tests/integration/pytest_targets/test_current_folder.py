@@ -1,4 +1,4 @@
-"""What `python -m pytest` can import from the current folder is importable, and is told of where a bare pytest could not."""
+"""What `python -m pytest` can import from the current folder is importable, and told of where a bare pytest fails."""
 
 from pathlib import Path
 

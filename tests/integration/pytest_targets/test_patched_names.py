@@ -1,4 +1,4 @@
-"""Tests that replace names of the standard library, also for longer than one of them: flakeproof does not use theirs."""
+"""Tests that replace names of the standard library, also for longer than one of them: flakeproof uses its own."""
 
 from collections.abc import Callable
 
