@@ -19,7 +19,7 @@ from textwrap import dedent
 from time import perf_counter
 
 HERE = Path(__file__).parent
-FLAKEPROOF = HERE.parent / ".venv" / "bin" / "flakeproof"
+FLAKEPROOF = Path(sys.executable).with_name("flakeproof")
 ISOLATIONS = ("shared", "fork", "fresh")
 PASSES = {"shared": (1, 10), "fork": (1, 10), "fresh": (1, 3)}
 """How many passes over a suite each isolation is compared with: once, and several times."""
@@ -208,22 +208,24 @@ def compare(bench: Bench) -> bool:
     return good
 
 
+def projects() -> list[Project]:
+    """All that are known."""
+    return [Project(**entry) for entry in tomllib.loads((HERE / "real_suites.toml").read_text())["project"]]
+
+
 def main() -> int:
     """Compare all projects, or those named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--keep", type=Path, help="folder for what is downloaded, installed and printed; it stays")
     arguments = parser.parse_args()
-    entries = tomllib.loads((HERE / "real_suites.toml").read_text())["project"]
-    projects = [
-        project for entry in entries if (project := Project(**entry)).name in arguments.names or not arguments.names
-    ]
+    chosen = [project for project in projects() if project.name in arguments.names or not arguments.names]
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.keep or Path(temporary)).absolute()
         columns = [f"{isolation} × {passes}" for isolation in ISOLATIONS for passes in PASSES[isolation]]
         print(f"| project | pytest | tests | failing | plain | {' | '.join(columns)} | habit |", flush=True)
         print(f"|{'---|' * (6 + len(columns))}", flush=True)
-        results = [compare(Bench(project, folder / project.name)) for project in projects]
+        results = [compare(Bench(project, folder / project.name)) for project in chosen]
     return 0 if all(results) else 1
 
 

@@ -294,7 +294,12 @@ class _Stress:
     def _report(self, item: pytest.Item, result: "ItemSummary | None", summary: "Summary", most: float) -> None:
         """Tell pytest how the runs of one test came out; a rate of up to `most` is no failure."""
         if result is None or not (result.passed or result.failed):
-            why = f"skipped each of {summary.total} times" if result else "flakeproof did not come to run it"
+            skipped = result.outcomes.get("skipped", 0) if result else 0
+            if lost := 0 if skipped else summary.outcomes.get("lost", 0):
+                text = f"flakeproof: {lost} of {summary.total} runs have no result, and none of them one for this test"
+                self._log(item.nodeid, item.location, "failed", text, 0.0)
+                return
+            why = f"skipped each of {skipped} times" if skipped else "flakeproof did not come to run it"
             self._log(item.nodeid, item.location, "skipped", (str(item.path), 0, f"Skipped: {why}"), 0.0)
             return
         rate = _rate(result)

@@ -32,8 +32,8 @@ def test_a_module_that_was_imported_again(project: Path) -> None:
     (told,) = [change.told() for change in around.changes() if change.name == "surrounded_shop.checks"]
     file = project / "surrounded_checks.py"
     assert told["before"] == told["after"] == "module surrounded_checks"
-    assert told["before_is"] == f"at {id(first):#x}, from {file}, imported before"
-    assert told["after_is"] == f"at {id(shop.checks):#x}, from {file}, imported since"
+    assert told["before_is"] == f"at {id(first):#x}, from {file}, imported before the tests"
+    assert told["after_is"] == f"at {id(shop.checks):#x}, from {file}, imported during the tests"
 
 
 def test_two_objects_of_a_class(project: Path) -> None:

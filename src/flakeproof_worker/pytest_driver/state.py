@@ -164,7 +164,9 @@ def _identity(value: object, earlier: dict[str, ModuleType]) -> str:
     if isinstance(value, ModuleType):
         if isinstance(file := getattr(value, "__file__", None), str):
             words.append(f"from {file}")
-        words.append("imported " + ("before" if any(value is module for module in earlier.values()) else "since"))
+        words.append(
+            f"imported {'before' if any(value is module for module in earlier.values()) else 'during'} the tests"
+        )
     return ", ".join(words)
 
 
