@@ -296,8 +296,8 @@ class _Stress:
         if result is None or not (result.passed or result.failed):
             skipped = result.outcomes.get("skipped", 0) if result else 0
             if lost := 0 if skipped else summary.outcomes.get("lost", 0):
-                text = f"flakeproof: {lost} of {summary.total} runs have no result, and none of them one for this test"
-                self._log(item.nodeid, item.location, "failed", text, 0.0)
+                told = f"flakeproof: {lost} of {summary.total} runs have no result, and none of them one for this test"
+                self._log(item.nodeid, item.location, "failed", told, 0.0)
                 return
             why = f"skipped each of {skipped} times" if skipped else "flakeproof did not come to run it"
             self._log(item.nodeid, item.location, "skipped", (str(item.path), 0, f"Skipped: {why}"), 0.0)

@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_a_module_that_was_imported_again(project: Path) -> None:
     """Both are a module of the same name and file: when each was imported, and which object it is, tells them apart."""
     (project / "surrounded_checks.py").write_text("")
     (project / "surrounded_shop.py").write_text("import surrounded_checks as checks\n")
-    shop = importlib.import_module("surrounded_shop")
+    shop: Any = importlib.import_module("surrounded_shop")
     first = shop.checks
     around = Surroundings(str(project), set())
     del sys.modules["surrounded_checks"]
@@ -39,7 +40,7 @@ def test_a_module_that_was_imported_again(project: Path) -> None:
 def test_two_objects_of_a_class(project: Path) -> None:
     """They read the same, and are not the same."""
     (project / "surrounded_shop.py").write_text("class Till: pass\nTILL = Till()\n")
-    shop = importlib.import_module("surrounded_shop")
+    shop: Any = importlib.import_module("surrounded_shop")
     around = Surroundings(str(project), set())
     before, shop.TILL = shop.TILL, shop.Till()
     (told,) = [change.told() for change in around.changes() if change.name == "surrounded_shop.TILL"]
