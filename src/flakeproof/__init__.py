@@ -2,9 +2,13 @@
 
 The public interface is resolved on first use, so that code in a worker process can import `flakeproof.net` or ask
 for `flakeproof.current_trial` with nothing but the standard library around it.
+
+There are no assertions here for pytest to rewrite (see `flakeproof_worker`): PYTEST_DONT_REWRITE
 """
 
 from typing import TYPE_CHECKING, Any
+
+from flakeproof.version import __version__
 
 if TYPE_CHECKING:
     from flakeproof.api import plan, pytest_nodes, run
@@ -13,8 +17,6 @@ if TYPE_CHECKING:
     from flakeproof.model import Outcome, RunSpec
     from flakeproof.results.summary import Summary
     from flakeproof_worker.current import Trial, current_trial
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "FlakeproofError": "flakeproof.errors",

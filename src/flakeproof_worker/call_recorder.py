@@ -3,13 +3,13 @@
 For a trial or two whose cause is being looked for; it costs a multiple of the trial.
 """
 
-import json
-import os
 import re
 import sys
 import threading
 from types import FrameType
 from typing import Any
+
+from flakeproof_worker.shared.private import json, os
 
 _LIBRARY = re.compile(r"/lib/python\d+\.\d+/|/site-packages/|/dist-packages/|^<|/flakeproof_worker/")
 _MOST = 4000

@@ -1,11 +1,11 @@
 """Tell the coordinator how trials ended: each one that did not pass at once, those that passed in batches."""
 
-from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.channel import Channel
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.durations import sketch
+from flakeproof_worker.shared.private import time
 
 if TYPE_CHECKING:
     from flakeproof_worker.sanitize.watch import Watch
@@ -26,7 +26,7 @@ class Reporter:
         self._failed = 0
         self._watch = watch
         self._leases_done = 0
-        self._last = perf_counter_ns()
+        self._last = time.perf_counter_ns()
         self.passed: list[int] = []
         """Durations (nanoseconds) of the trials that passed since the last batch."""
         self._items: dict[str, str] = {}
@@ -52,7 +52,7 @@ class Reporter:
 
     def flush(self) -> None:
         """Send the batch."""
-        self._last = perf_counter_ns()
+        self._last = time.perf_counter_ns()
         if self._watch is not None and (seen := self._watch.tally.take()):
             self._channel.send({"type": "sighted", "seen": seen})
         if self.passed or self._leases_done:

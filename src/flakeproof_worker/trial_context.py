@@ -1,6 +1,5 @@
 """What every kind of lane works with."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -14,6 +13,7 @@ from flakeproof_worker.reporter import Reporter
 from flakeproof_worker.sanitize.leaked import LeakedError
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.output import Output
+from flakeproof_worker.shared.private import os
 from flakeproof_worker.shared.process_exit import end_copy
 
 

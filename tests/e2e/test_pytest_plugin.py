@@ -205,3 +205,13 @@ def test_a_report_after_an_interrupt(run_pytest: Pytest, project: Path) -> None:
     done = run_pytest("--flakeproof", "1000000")
     assert done.returncode == 2, done.stdout
     assert re.search(r"test_it.py::test_it: 0 of \d+ failed, at most", done.stdout)
+
+
+def test_runs_without_a_result_are_no_success(run_pytest: Pytest, project: Path) -> None:
+    """Nor were their tests skipped."""
+    (project / "conftest.py").write_text("def pytest_runtest_protocol(): raise RuntimeError('broken')\n")
+    (project / "test_it.py").write_text("def test_it(): pass\n")
+    done = run_pytest("--flakeproof", "2")
+    assert done.returncode == 1, done.stdout
+    assert "flakeproof: 2 of 2 runs have no result, and none of them one for this test" in done.stdout
+    assert "1 failed" in done.stdout

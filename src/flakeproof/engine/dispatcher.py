@@ -245,7 +245,7 @@ class Dispatcher:
             case Ready():
                 process.ready = True
                 process.lane_kind = message.lanes
-                self._collected(process, message.items)
+                self._collected(process, message.items, message.remarks)
                 if self._started_ns is None:
                     self._started_ns = monotonic_ns()
                 if self._stop is not None:
@@ -270,12 +270,17 @@ class Dispatcher:
             case Bye():
                 process.bye_ns = monotonic_ns()
 
-    def _collected(self, process: WorkerProcess, items: list[str]) -> None:
-        """Note what pytest has collected in `process`; all must have the same to be counted together."""
+    def _collected(self, process: WorkerProcess, items: list[str], remarks: list[str]) -> None:
+        """Note what pytest has collected in `process`; all must have the same to be counted together.
+
+        `remarks` are about how it was collected, and told once.
+        """
         process.items = items
         if self._collection.hear(items):
             self._emit(ItemsCollected(items=items))
             self._settlement.told(process.number, ItemsCollected(items=items))
+            for remark in remarks:
+                self._emit(Noted(message=remark))
         if dropped := self._collection.dropped:
             process.leave_out(sorted(dropped))
 

@@ -16,6 +16,8 @@ class Ready(msgspec.Struct, tag_field="type", tag="ready"):
     load_ns: int
     items: list[str] = []
     """What pytest has collected."""
+    remarks: list[str] = []
+    """What people are told of how it was loaded."""
 
 
 class Unloadable(msgspec.Struct, tag_field="type", tag="unloadable"):

@@ -26,6 +26,8 @@ class PytestLine:
     """Node ids, files, folders; none for what the project says."""
     options: Sequence[str] = field(default_factory=list)
     """Options of pytest."""
+    imports_folder: bool = True
+    """Whether modules in the working directory can be imported, as with `python -m pytest`."""
 
 
 def names_tests(words: Sequence[str], folder: Path) -> bool:
@@ -61,6 +63,7 @@ def resolve_tests(
         options=words,
         shuffle=shuffle,
         private_home=private_home,
+        imports_folder=line.imports_folder,
         python=found.path,
         python_from=found.why,
         folder=str(folder),

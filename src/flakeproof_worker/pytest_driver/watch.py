@@ -1,12 +1,13 @@
 """Which line of code changes something: looked at after every line that runs, until it is not as it was."""
 
-import os
 import sys
 import threading
 from types import FrameType
 from typing import Any
 
-_LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+from flakeproof_worker.shared.private import os
+
+_LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Watch:

@@ -17,8 +17,9 @@ on the board any more: what is taken, not in flight and not reported has passed.
 
 import fcntl
 import mmap
-import os
 from contextlib import suppress
+
+from flakeproof_worker.shared.private import os
 
 STOP = 0
 CONDEMNED = 2

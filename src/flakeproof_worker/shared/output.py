@@ -1,6 +1,6 @@
 """What a trial writes to stdout and stderr: both lead into one file, which is emptied between trials."""
 
-import os
+from flakeproof_worker.shared.private import os
 
 LIMIT = 32_768
 """Bytes of an output that are kept: a quarter from its beginning, the rest from its end."""
@@ -49,5 +49,5 @@ def nameless_file(folder: str) -> int:
     except OSError:  # not every file system can; there the name lives for a moment
         path = f"{folder}/.{os.getpid()}-{os.urandom(8).hex()}"
         descriptor = os.open(path, mode | os.O_CREAT | os.O_EXCL, 0o600)
-        os.unlink(path)  # noqa: PTH108  # pathlib is not imported into the process of the user's code
+        os.unlink(path)  # pathlib is not imported into the process of the user's code
         return descriptor

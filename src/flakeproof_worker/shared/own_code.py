@@ -1,11 +1,12 @@
 """Which code is the project's own: neither the standard library, nor what is installed, nor flakeproof's worker."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 
+from flakeproof_worker.shared.private import os
+
 _INSTALLED = re.compile(r"/(?:site|dist)-packages/|/lib/python\d+\.\d+/")
-_WORKER = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + "/"  # noqa: PTH120
+_WORKER = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + "/"
 
 
 class OwnCode:
