@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from flakeproof.settings.table import Setting, settings
+from flakeproof.settings.table import PANELS, Setting, settings
 
 ROOT = Path(__file__).parent.parent
 KEYWORDS = ROOT / "src" / "flakeproof" / "settings" / "keywords.py"
@@ -35,12 +35,11 @@ def page(text: str) -> str:
 
 
 def _tables() -> Iterator[str]:
-    panel = ""
-    for row in settings().values():
-        if row.panel != panel:
-            panel = row.panel
-            yield f"\n### {panel}\n\n| setting | what | default |\n|---|---|---|\n"
-        yield f"| `{row.name}` | {_what(row)} | {_cell(row.words)} |\n"
+    for panel in PANELS:
+        yield f"\n### {panel}\n\n| setting | what | default |\n|---|---|---|\n"
+        for row in settings().values():
+            if row.panel == panel:
+                yield f"| `{row.name}` | {_what(row)} | {_cell(row.words)} |\n"
     yield "\n"
 
 

@@ -2,6 +2,8 @@
 
 flakeproof itself is imported only when one of them is used. The tests run in flakeproof's own processes, as with
 ``flakeproof run``: what pytest sees is one result for each test.
+
+There are no assertions here for pytest to rewrite: PYTEST_DONT_REWRITE
 """
 
 import faulthandler
@@ -39,12 +41,15 @@ _LEFT_OUT: dict[str, tuple[Any, str]] = {
     "looponfail": (False, "--looponfail"),
     "reruns": (0, "--reruns"),
     "count": (1, "--count"),
+    "flake_finder_enable": (False, "--flake-finder"),
 }
 """Options of other plugins that would run tests elsewhere or more often, and what switches them off."""
 _MEASURES = ("COV_CORE_", "COVERAGE_PROCESS_")
 """Environment variables by which coverage starts itself in every Python process."""
 
 _left_out = pytest.StashKey[list[str]]()
+_IMPORTS_FOLDER = sys.path[:1] in ([""], [os.getcwd()])  # noqa: PTH109
+"""Whether pytest was started as a module (`python -m pytest`), when what is in the current folder can be imported."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -142,6 +147,7 @@ class _Stress:
         count = self._config.getoption("--flakeproof")
         if count is None or self._config.getoption("collectonly") or session.testsfailed or not session.items:
             return None
+        _leave_ours_alone(self._config)
         from flakeproof.errors import FlakeproofError
 
         words = list(self._config.invocation_params.args)
@@ -176,6 +182,7 @@ class _Stress:
         marker = item.get_closest_marker("stress")
         if marker is None or not (marker.args or marker.kwargs) or any(m.name == "skip" for m in item.iter_markers()):
             return None
+        _leave_ours_alone(self._config)
         from flakeproof.errors import FlakeproofError
 
         _stop_clocks(item)
@@ -234,7 +241,7 @@ class _Stress:
         class Lines(Writer):
             """Writes where pytest does."""
 
-            def _put(self, stream: object, line: str, style: object) -> None:
+            def _put(self, stream: object, line: str, style: object, *, shown: bool) -> None:
                 say(line)
 
         def told(event: "AnyEvent") -> None:
@@ -242,12 +249,12 @@ class _Stress:
                 console(event)
 
         say = self._say
-        console = PlainConsole(Lines(sys.stdout, sys.stdout), tells_failures=False)
+        console = PlainConsole(Lines(sys.stdout, sys.stdout), None)
         folder = Path(self._config.invocation_params.dir)
         capture = self._config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture is not None else nullcontext(), _unmeasured():
             config = configuration.load({**options, "python": sys.executable}, os.environ, folder, shown)
-            spec = build(PytestLine(arguments, _without_ours(words)), config, {}, folder)
+            spec = build(PytestLine(arguments, _without_ours(words), _IMPORTS_FOLDER), config, {}, folder)
             return conduct(spec, store_of(config), lambda _: [told], say, config.value("keep-runs"))
 
     def _say(self, line: str) -> None:
@@ -287,7 +294,12 @@ class _Stress:
     def _report(self, item: pytest.Item, result: "ItemSummary | None", summary: "Summary", most: float) -> None:
         """Tell pytest how the runs of one test came out; a rate of up to `most` is no failure."""
         if result is None or not (result.passed or result.failed):
-            why = f"skipped each of {summary.total} times" if result else "flakeproof did not come to run it"
+            skipped = result.outcomes.get("skipped", 0) if result else 0
+            if lost := 0 if skipped else summary.outcomes.get("lost", 0):
+                told = f"flakeproof: {lost} of {summary.total} runs have no result, and none of them one for this test"
+                self._log(item.nodeid, item.location, "failed", told, 0.0)
+                return
+            why = f"skipped each of {skipped} times" if skipped else "flakeproof did not come to run it"
             self._log(item.nodeid, item.location, "skipped", (str(item.path), 0, f"Skipped: {why}"), 0.0)
             return
         rate = _rate(result)
@@ -327,6 +339,13 @@ class _Stress:
                 duration=seconds if is_call else 0.0,
             )
             self._config.hook.pytest_runtest_logreport(report=report)
+
+
+def _leave_ours_alone(config: pytest.Config) -> None:
+    """Have flakeproof's modules imported as they are, and not compiled again by pytest."""
+    from flakeproof_worker.pytest_driver.rewriting import leave_ours_alone
+
+    leave_ours_alone(config)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 The public interface is resolved on first use, so that code in a worker process can import `flakeproof.net` or ask
 for `flakeproof.current_trial` with nothing but the standard library around it.
+
+There are no assertions here for pytest to rewrite (see `flakeproof_worker`): PYTEST_DONT_REWRITE
 """
 
 from typing import TYPE_CHECKING, Any

@@ -70,6 +70,8 @@ class TargetSpec(Record, frozen=True, kw_only=True):
     """As the user wrote it."""
     python: str
     """Path of the interpreter of the worker processes."""
+    python_from: str = ""
+    """Why it is this interpreter, for people; empty where nothing was chosen."""
     folder: str
     """Working directory."""
     environment: dict[str, str] = {}
@@ -133,6 +135,8 @@ class PytestTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag=
     """Whether each trial has an order of its own."""
     private_home: bool = False
     """Whether each trial has a home folder of its own."""
+    imports_folder: bool = True
+    """Whether modules in the working directory can be imported, as with `python -m pytest`."""
 
 
 Target = CallableTarget | CommandTarget | PytestTarget

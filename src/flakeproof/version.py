@@ -1,3 +1,3 @@
-"""The version of flakeproof, importable by every module without importing the package's public interface."""
+"""The version of flakeproof, in one place: packages are built with what stands here."""
 
 __version__ = "0.1.0"

@@ -3,14 +3,13 @@
 For a trial or two whose cause is being looked for; it costs a multiple of the trial.
 """
 
-import json
-import os
 import sys
 import threading
 from types import FrameType
 from typing import Any
 
 from flakeproof_worker.shared.own_code import is_library
+from flakeproof_worker.shared.private import json, os
 
 _MOST = 4000
 _LOOKS = 20

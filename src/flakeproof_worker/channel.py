@@ -1,11 +1,14 @@
 """JSON lines in both directions over one socket: what the coordinator and a worker process say to each other."""
 
-import json
 import socket
 from typing import Any
 
+from flakeproof_worker.shared.private import json
+
 Message = dict[str, Any]
 _CHUNK = 65536
+_WITHOUT_WAITING = socket.MSG_DONTWAIT
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Channel:
@@ -26,8 +29,7 @@ class Channel:
 
         Raises OSError when the other side is gone.
         """
-        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-        self._sock.sendall(text.encode(errors="replace") + b"\n")
+        self._sock.sendall(_encode(message).encode(errors="replace") + b"\n")
 
     def close(self) -> None:
         """Leave the conversation to the other processes that hold this end of it."""
@@ -45,7 +47,7 @@ class Channel:
         """Every message that is there now; look at `at_end` afterwards."""
         while not self.at_end:
             try:
-                self._take(self._sock.recv(_CHUNK, socket.MSG_DONTWAIT))
+                self._take(self._sock.recv(_CHUNK, _WITHOUT_WAITING))
             except BlockingIOError:
                 break
         ready, self._waiting = self._waiting, []

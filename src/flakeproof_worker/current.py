@@ -1,8 +1,9 @@
 """Which trial is running here: the number and seed that code inside a trial can ask for."""
 
-import os
 from contextvars import ContextVar
 from typing import NamedTuple
+
+from flakeproof_worker.shared.private import os
 
 
 class Trial(NamedTuple):

@@ -1,9 +1,10 @@
 """What the environment says of a trial: FLAKEPROOF_TRIAL and FLAKEPROOF_SEED, where a process runs one at a time."""
 
 import ctypes
-import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
+
+from flakeproof_worker.shared.private import os
 
 TRIAL = "FLAKEPROOF_TRIAL"
 SEED = "FLAKEPROOF_SEED"

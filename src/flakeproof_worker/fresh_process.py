@@ -1,8 +1,6 @@
 """A process for one trial only, started anew by the lane `fresh`: load, run, write the verdict, end."""
 
 import importlib
-import json
-import os
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -14,6 +12,7 @@ from flakeproof_worker.randomness import randomness_for
 from flakeproof_worker.sanitize.start import watch_for
 from flakeproof_worker.shared import stacks
 from flakeproof_worker.shared.output import Output
+from flakeproof_worker.shared.private import json, os
 from flakeproof_worker.shared.process_exit import end_at_once, end_copy
 from flakeproof_worker.single_trial import Once
 from flakeproof_worker.system import prctl
@@ -51,6 +50,8 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     def begin(loaded: Loaded) -> None:
         stacks.prepare(os.dup(1))  # pytest has put its own in place
         once.output.discard()
+        if loaded.selection is not None:
+            loaded.selection.leave_out(order["left_out"])
         RUNNING.set((once.trial, once.seed))  # not before: what an import starts is no trial's
         once.run(perturbed(loaded).watched(watch), leave)
 

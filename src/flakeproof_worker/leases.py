@@ -26,7 +26,7 @@ class Leases:
         self.exhausted = 0
         """Leases taken to their end since the last look."""
         self.expired: list[int] = []
-        self.left_out: list[str] = []
+        self.left_out: set[str] = set()
         """Items that are not to run any more."""
         self.orders: dict[int, dict[str, Any]] = {}
         """Trials for which the coordinator has chosen what runs in them (`pytest_driver.order`)."""
@@ -47,7 +47,7 @@ class Leases:
                 case "expire":
                     self.expired.append(message["trial"])
                 case "leave-out":
-                    self.left_out += message["items"]
+                    self.left_out.update(message["items"])
                 case "finish":
                     self._finished = True
 

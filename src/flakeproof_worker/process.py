@@ -3,12 +3,10 @@
 import atexit
 import gc
 import importlib
-import os
 import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from time import perf_counter_ns
 from typing import Any, NoReturn
 
 from flakeproof_worker.channel import Channel, Message
@@ -21,6 +19,7 @@ from flakeproof_worker.reporter import Reporter
 from flakeproof_worker.sanitize.start import watch_for
 from flakeproof_worker.shared import board, stacks
 from flakeproof_worker.shared.output import Output
+from flakeproof_worker.shared.private import os, time
 from flakeproof_worker.shared.process_exit import DISCONNECTED, end_at_once
 from flakeproof_worker.system import prctl
 from flakeproof_worker.targets import with_target
@@ -71,11 +70,11 @@ def _work(
     said_bye = False
     together = order["lanes"] if order["isolation"] == "shared" else 1
     perturbed = prepare(order["perturbations"], order["target"], order["scratch"], together)
-    start = perf_counter_ns()
+    start = time.perf_counter_ns()
 
     def begin(loaded: Loaded) -> None:
         nonlocal said_bye
-        load_ns = perf_counter_ns() - start
+        load_ns = time.perf_counter_ns() - start
         stacks.prepare(stacks_descriptor)  # pytest puts its own in place
         output.discard()  # what imports print belongs to no trial
         duty = Duty(
@@ -84,7 +83,7 @@ def _work(
             channel=channel,
             words=words,
             leases=Leases(channel, words, order["seed"]),
-            reporter=Reporter(channel, watch),
+            reporter=Reporter(channel, words, watch),
             output=output,
             stacks_descriptor=stacks_descriptor,
             grace=order["grace"],
@@ -101,9 +100,12 @@ def _work(
         )
         lane_kind = lanes_for(order["target"]["kind"], order["isolation"], order["lanes"], is_async=loaded.is_async)
         run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run
-        items = loaded.selection.ids if loaded.selection is not None else []
+        items, remarks = [], []
+        if loaded.selection is not None:
+            items, remarks = loaded.selection.ids, loaded.selection.remarks
         python = sys.version.split()[0]
-        channel.send({"type": "ready", "lanes": lane_kind, "python": python, "load_ns": load_ns, "items": items})
+        ready = {"type": "ready", "lanes": lane_kind, "python": python, "load_ns": load_ns}
+        channel.send({**ready, "items": items, "remarks": remarks})
         if loaded.selection is None:
             gc.collect()
             # What is loaded now lives as long as the process; a fork shares its pages for longer, too. Not with pytest:

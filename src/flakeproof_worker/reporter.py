@@ -1,10 +1,11 @@
 """Tell the coordinator how trials ended: each one that did not pass at once, those that passed in batches."""
 
-from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.channel import Channel
+from flakeproof_worker.shared import board
 from flakeproof_worker.shared.durations import sketch
+from flakeproof_worker.shared.private import time
 
 if TYPE_CHECKING:
     from flakeproof_worker.sanitize.watch import Watch
@@ -12,16 +13,20 @@ if TYPE_CHECKING:
 FLUSH_NANOSECONDS = 100_000_000
 """Passed trials are held back for at most this long."""
 
+_FAILURES = {"failed", "timed out", "crashed"}
+
 
 class Reporter:
     """Collects what has passed; sends the rest."""
 
-    def __init__(self, channel: Channel, watch: "Watch | None" = None) -> None:
-        """`watch` are the sanitizers of this process."""
+    def __init__(self, channel: Channel, words: memoryview, watch: "Watch | None" = None) -> None:
+        """`words` are the board of this process, `watch` its sanitizers."""
         self._channel = channel
+        self._words = words
+        self._failed = 0
         self._watch = watch
         self._leases_done = 0
-        self._last = perf_counter_ns()
+        self._last = time.perf_counter_ns()
         self.passed: list[int] = []
         """Durations (nanoseconds) of the trials that passed since the last batch."""
         self._items: dict[str, str] = {}
@@ -47,7 +52,7 @@ class Reporter:
 
     def flush(self) -> None:
         """Send the batch."""
-        self._last = perf_counter_ns()
+        self._last = time.perf_counter_ns()
         if self._watch is not None and (seen := self._watch.tally.take()):
             self._channel.send({"type": "sighted", "seen": seen})
         if self.passed or self._leases_done:
@@ -72,4 +77,9 @@ class Reporter:
         """Report a trial that did not pass."""
         if self._watch is not None and "sights" not in details:
             details["sights"] = self._watch.told(trial)
+        if (most := self._words[board.FAILURES]) and outcome in _FAILURES:
+            self.flush()  # what passed before this failure has to arrive before it: the run may be over with it
+            self._failed += 1
+            if self._failed >= most:
+                self._words[board.STOP] = self._words[board.STOP] or 1
         self._channel.send({"type": "ended", "trial": trial, "outcome": outcome, "ns": nanoseconds, **details})

@@ -3,17 +3,15 @@
 The file has lines: the index of each item before it runs, where there are several, and at the end the verdict.
 """
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from time import perf_counter_ns
 from typing import Any
 
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.outcome import check_result, ending_of
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.own_code import folders_of
+from flakeproof_worker.shared.private import json, os, time
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Leave = Callable[..., None]
@@ -71,7 +69,7 @@ class Once:
 
 
 def _call(loaded: Loaded, leave: Leave) -> dict[str, Any]:
-    start = perf_counter_ns()
+    start = time.perf_counter_ns()
     try:
         if loaded.is_async:
             import asyncio  # only a program that uses it anyway pays for it
@@ -81,10 +79,10 @@ def _call(loaded: Loaded, leave: Leave) -> dict[str, Any]:
         else:
             check_result(loaded.function())
     except BaseException as error:
-        elapsed = perf_counter_ns() - start
+        elapsed = time.perf_counter_ns() - start
         leave(error)
         return {"ns": elapsed, **ending_of(error)}
-    elapsed = perf_counter_ns() - start
+    elapsed = time.perf_counter_ns() - start
     leave()
     return {"ns": elapsed, "outcome": "passed"}
 

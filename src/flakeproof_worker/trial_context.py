@@ -1,6 +1,5 @@
 """What every kind of lane works with."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from flakeproof_worker.outcome import ending_of
 from flakeproof_worker.reporter import Reporter
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.output import Output
+from flakeproof_worker.shared.private import os
 from flakeproof_worker.shared.process_exit import end_copy
 
 
@@ -75,6 +75,17 @@ class Duty:
                 os._exit(1)
             return
         end_copy(error)
+
+    def drop_failed(self, items: Mapping[str, str]) -> None:
+        """Run no more what has failed: of `items`, which a trial here has just reported, and what others have told."""
+        selection = self.loaded.selection
+        if not self.listens or selection is None:
+            return
+        left_out = self.leases.left_out
+        left_out |= {item for item, outcome in items.items() if outcome == "failed"}
+        selection.leave_out(left_out)
+        if selection.is_used_up:
+            self.words[board.STOP] = self.words[board.STOP] or 1
 
     def show_item(self, index: int) -> None:
         """Show on the board which item is running."""

@@ -61,4 +61,3 @@ def test_with_a_process_for_each_test(flakeproof: Flakeproof, shop: Path) -> Non
     assert document["interval"]["method"] == "clopper-pearson"
     assert document["anytime"]["method"] == "robbins"
     assert "effective sample" not in ended.stdout
-    assert "\nFailure rate, if watched: 1.25% (0.14% to 4.31%, 95% Robbins, valid at every moment)\n" in ended.stdout

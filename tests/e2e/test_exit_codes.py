@@ -47,7 +47,7 @@ def test_a_run_ends_with_its_verdict(
         ("targets:pases", 2, "did you mean 'passes'"),
         ("targets:wants", 2, "argument"),
         ("targets:VALUE", 2, "is no function"),
-        ("./targets.py::passes", 5, "not found"),
+        ("./targets.py::passes", 2, "not found"),
     ],
 )
 def test_a_target_that_cannot_run_leaves_nothing(

@@ -8,7 +8,7 @@ from tests.e2e.conftest import Flakeproof
 
 def test_below(flakeproof: Flakeproof) -> None:
     """A target that never fails is known to be below after the tests that it takes, and no more than a batch beyond."""
-    done = flakeproof("gate", "targets:naps", "--max-rate", "2%", "--json", "-")
+    done = flakeproof("gate", "targets:naps", "--max-rate", "2%", "--json", "-", "-v")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     finding = summary["finding"]
@@ -32,8 +32,7 @@ def test_above(flakeproof: Flakeproof) -> None:
     """A target that fails too often is known to after a few tests."""
     done = flakeproof("gate", "targets:flaky", "--max-rate", "1%", "--confidence", "99%")
     assert done.returncode == 1
-    assert "is above 1%" in done.stdout
-    assert "100 to 1 is wanted for an error of 1%" in done.stdout
+    assert "is above 1% (99% confidence)" in done.stdout
 
 
 def test_not_decided(flakeproof: Flakeproof) -> None:
@@ -42,6 +41,24 @@ def test_not_decided(flakeproof: Flakeproof) -> None:
     assert done.returncode == 4
     assert "Not decided whether the failure rate is below 0.1%" in done.stdout
     assert "more tests would tell" in done.stdout
+    assert "Failure rate: at most " in done.stdout
+
+
+def test_a_budget_that_cannot_answer_is_told_before_the_run(flakeproof: Flakeproof) -> None:
+    """With the number of tests that can; with that many the answer is there, as one number."""
+    few = flakeproof("gate", "targets:passes", "--max-rate", "1%", "-c", "50", "-w", "1")
+    announced, doubt, *_ = few.stderr.splitlines()
+    assert "at most 50 tests" in announced
+    assert doubt == (
+        "50 tests cannot show a failure rate below 1%, even if all pass: 377 passing tests are needed; -c 377"
+    )
+    assert few.returncode == 4
+    for question in (("gate", "--max-rate", "1%"), ("run", "--until-confident", "--rate", "1%")):
+        enough = flakeproof(*question, "targets:passes", "-c", "377", "-w", "1")
+        assert enough.returncode == 0, enough.stderr
+        assert "cannot show" not in enough.stderr
+        assert "at most" not in enough.stdout
+        assert enough.stdout.endswith("\nThe failure rate is below 1% (95% confidence)\n")
 
 
 def test_each_of_several_tests_counts(flakeproof: Flakeproof, project_with_tests: None) -> None:

@@ -62,7 +62,7 @@ def test_a_polluter_is_found_explained_and_its_command_shows_it(
 
     reports = ("--json", "found.json", "--markdown", "found.md")
     job = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(suite / "job.md")}
-    ended = flakeproof("isolate", "tests/test_b.py::test_victim", *reports, env=job)
+    ended = flakeproof("isolate", "tests/test_b.py::test_victim", *reports, "-v", env=job)
 
     found = json.loads((suite / "found.json").read_text())
     assert (ended.returncode, found["kind"], names(found)) == (1, "polluted", [["test_polluter"]])

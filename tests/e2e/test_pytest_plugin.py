@@ -65,8 +65,8 @@ def test_each_test_is_reported_once(run_pytest: Pytest, project: Path) -> None:
     """`--flakeproof N` repeats the selection, and says of each test how often it failed, with the interval."""
     done = run_pytest("--flakeproof", "40", "--flakeproof-workers=2", "--junit-xml=report.xml")
     assert done.returncode == 1, done.stdout
-    assert "test_it.py::test_flaky: 10 of 40 failed, 25.00% (12.69% to 41.20%, 95% Clopper-Pearson)" in done.stdout
-    assert "test_it.py::TestIt::test_ids[a b]: 0 of 40 failed, at most 7.22% (95%, exact, one-sided)" in done.stdout
+    assert "test_it.py::test_flaky: 10 of 40 failed, 25.00% (95% interval 12.69% to 41.20%)" in done.stdout
+    assert "test_it.py::TestIt::test_ids[a b]: 0 of 40 failed, at most 7.22% (95% confidence)" in done.stdout
     assert "10 times, first in run 4:" in done.stdout
     assert "AssertionError: unlucky" in done.stdout
     assert "1 failed, 3 passed, 1 skipped" in done.stdout
@@ -205,3 +205,13 @@ def test_a_report_after_an_interrupt(run_pytest: Pytest, project: Path) -> None:
     done = run_pytest("--flakeproof", "1000000")
     assert done.returncode == 2, done.stdout
     assert re.search(r"test_it.py::test_it: 0 of \d+ failed, at most", done.stdout)
+
+
+def test_runs_without_a_result_are_no_success(run_pytest: Pytest, project: Path) -> None:
+    """Nor were their tests skipped."""
+    (project / "conftest.py").write_text("def pytest_runtest_protocol(): raise RuntimeError('broken')\n")
+    (project / "test_it.py").write_text("def test_it(): pass\n")
+    done = run_pytest("--flakeproof", "2")
+    assert done.returncode == 1, done.stdout
+    assert "flakeproof: 2 of 2 runs have no result, and none of them one for this test" in done.stdout
+    assert "1 failed" in done.stdout

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,14 +11,14 @@ Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def _message(ended: subprocess.CompletedProcess[str], trial: int) -> str:
-    found = re.search(rf"^FAILURE #\d+ on test {trial}: (.*)$", ended.stdout, re.MULTILINE)
+    found = re.search(rf"^FAILURE #\d+ on (?:test|pass) {trial}: (.*)$", ended.stdout, re.MULTILINE)
     assert found is not None, ended.stdout
     return found[1]
 
 
 def test_a_replay_has_the_seed_and_shows_everything(flakeproof: Flakeproof, project: Path) -> None:
     """The same trial seed, the traceback with source lines, the output; and again from the same place."""
-    first = flakeproof("run", "targets:tells_its_seed", "-c", "5", "--isolation", "fork")
+    first = flakeproof("run", "targets:tells_its_seed", "-c", "5", "--isolation", "fork", "-v")
     run_id = (project / ".flakeproof" / "latest").readlink().name
 
     for name in ("latest", run_id[:-1], f".flakeproof/runs/{run_id}"):
@@ -73,7 +74,7 @@ def test_a_replay_starts_with_the_process_of_the_failure(flakeproof: Flakeproof,
 
 def test_a_replay_has_the_hash_seed_of_the_failure(flakeproof: Flakeproof) -> None:
     """Order in sets and dictionaries of strings is the same again."""
-    first = flakeproof("run", "targets:tells_hash_order", "-c", "3", "-w", "1")
+    first = flakeproof("run", "targets:tells_hash_order", "-c", "3", "-w", "1", "-v")
 
     # The first test has ended its process, so the others ran in the second one.
     assert _message(first, 3) == _message(flakeproof("replay", "latest", "3"), 3)
@@ -112,7 +113,7 @@ def test_a_replay_has_the_surroundings_of_the_test(flakeproof: Flakeproof, proje
         ["surrounded:tells", *drawn, "--isolation", "fork", "--network", "none"],
         [*drawn, *command],
     ):
-        first = flakeproof("run", "-c", "4", "-w", "2", "--seed", "5", *words)
+        first = flakeproof("run", "-v", "-c", "4", "-w", "2", "--seed", "5", *words)
         assert len({_message(first, trial) for trial in range(1, 5)}) == 4
         for trial in (1, 4):
             assert _message(first, trial) == _message(flakeproof("replay", "latest", str(trial)), trial)
@@ -122,7 +123,27 @@ def test_a_replay_has_the_order_of_the_test(flakeproof: Flakeproof, project: Pat
     """Reversed, it fails as it did."""
     lines = ["seen = []", "def test_a(): assert seen == [], f'{seen}'", "def test_b(): seen.append('b')"]
     (project / "test_order.py").write_text("\n".join(lines))
-    first = flakeproof("run", "test_order.py", "-c", "2", "-w", "1", "--reverse")
+    first = flakeproof("run", "test_order.py", "-c", "2", "-w", "1", "--reverse", "-v")
 
     assert "['b']" in _message(first, 2)
     assert _message(first, 2) == _message(flakeproof("replay", "latest", "2"), 2)
+
+
+def test_a_replay_with_another_interpreter(flakeproof: Flakeproof, project: Path) -> None:
+    """The one that is asked for runs the test, and is named; a command has none."""
+    (project / "which.py").write_text("import sys\ndef told(): raise ValueError(sys.executable)\n")
+    other = project / "other" / "bin" / "python"
+    other.parent.mkdir(parents=True)
+    other.symlink_to(sys.executable)
+    flakeproof("run", "which:told", "-c", "2")
+    again = flakeproof("replay", "latest", "1", "--python", "other/bin/python")
+    assert again.returncode == 1, again.stderr
+    assert _message(again, 1) == f"ValueError: {other}"
+    assert "Python other/bin/python (--python)" in again.stderr
+    nowhere = flakeproof("replay", "latest", "1", "--python", "nowhere/python")
+    assert (nowhere.returncode, nowhere.stdout) == (2, "")
+    assert "--python nowhere/python: no such program" in nowhere.stderr
+    flakeproof("run", "-c", "1", "--", "false")
+    command = flakeproof("replay", "latest", "1", "--python", str(other))
+    assert command.returncode == 2
+    assert "--python is for Python functions and tests, and this run is of a command" in command.stderr

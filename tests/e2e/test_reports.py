@@ -29,7 +29,7 @@ def test_all_reports_tell_the_same(flakeproof: Flakeproof, project: Path) -> Non
     assert [child.tag for child in case] == ["failure", "flakyFailure"]
     assert "raise ValueError(" in (case.findtext("flakyFailure/stackTrace") or "")
     assert f"again: flakeproof replay {document['run_id']} 17\n" in (case[0].text or "")
-    assert "| `targets:fails_at_17` | flaky | 1 | 40 | 2.50% (0.063% to 13.16%, 95% Clopper-Pearson) |" in text
+    assert "| `targets:fails_at_17` | flaky | 1 | 40 | 2.50% (95% interval 0.063% to 13.16%) |" in text
     assert f"flakeproof replay {document['run_id']} 17" in text
 
 
@@ -203,6 +203,22 @@ def test_github_is_told(flakeproof: Flakeproof, project: Path, tmp_path: Path) -
     assert ",title=targets%3Afails_at_17 is flaky::ValueError: seventeen%0A1 of 40 times it failed like this; " in line
     assert job.read_text().startswith("### flakeproof: `targets:passes` is stable\n")
     assert job.read_text().endswith("\n" + (project / "run.md").read_text() + "\n")
+
+
+def test_what_raised_nothing_is_marked_in_its_file(flakeproof: Flakeproof, project: Path) -> None:
+    """A strict xfail that passes, of pytest and of unittest: the annotation is at the test."""
+    (project / "test_known.py").write_text(
+        "import unittest, pytest\n\n"
+        "@pytest.mark.xfail(strict=True, reason='known')\n"
+        "def test_strict(): pass\n\n"
+        "class TestKnown(unittest.TestCase):\n"
+        "    @unittest.expectedFailure\n"
+        "    def test_expected(self): pass\n"
+    )
+    environment = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(project)}
+    ended = flakeproof("run", "test_known.py", "-c", "2", env=environment)
+    assert "::error file=test_known.py,line=3,title=test_known.py%3A%3Atest_strict is broken::" in ended.stdout
+    assert "::error file=test_known.py,line=7,title=test_known.py%3A%3ATestKnown%3A%3Atest_expected" in ended.stdout
 
 
 def test_a_job_summary_that_cannot_be_written_changes_no_verdict(flakeproof: Flakeproof) -> None:

@@ -25,9 +25,11 @@ def test_a_command_that_fails(flakeproof: Flakeproof) -> None:
     done = flakeproof("run", "-c", "5", "-w", "1", "--", "sh", "-c", FLAKY)
     assert done.returncode == 1
     assert "FAILURE #1 on test 4: TestDial: write: bad file descriptor" in done.stdout
-    assert "    --- FAIL: TestDial (0.01s)\n        dial_test.go:57: write: bad file descriptor\n" in done.stdout
+    assert (
+        "2 × TestDial: write: bad file descriptor\n      at dial_test.go:57\n"
+        "      --- FAIL: TestDial (0.01s)\n          dial_test.go:57: write: bad file descriptor\n"
+    ) in done.stdout
     assert "starting up" not in done.stdout
-    assert "2 × TestDial: write: bad file descriptor\n      at dial_test.go:57\n" in done.stdout
     again = flakeproof("replay", "latest", "4")
     assert again.returncode == 1
     assert "starting up" in again.stdout
@@ -77,3 +79,35 @@ def test_what_does_not_fit(
     assert (done.returncode, done.stdout) == (code, "")
     assert message in done.stderr
     assert not (project / ".flakeproof").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "sh", "check.sh"], "did you mean `flakeproof run -- sh check.sh`?"),
+        (["run", "-c", "3", "sh", "check.sh"], "did you mean `flakeproof run -c 3 -- sh check.sh`?"),
+        (["run", "-c", "3", "sh", "-xyz"], "did you mean `flakeproof run -c 3 -- sh -xyz`?"),
+        (["gate", "--max-rate", "1%", "sh"], "did you mean `flakeproof gate --max-rate 1% -- sh`?"),
+        (["run", "./check.sh"], "did you mean `flakeproof run -- ./check.sh`?"),
+        (["run", "not-installed", "test"], "if it is a command: `flakeproof run -- not-installed test`"),
+    ],
+)
+def test_forgotten_dashes(arguments: list[str], told: str, flakeproof: Flakeproof, project: Path) -> None:
+    """What is meant is typed out, with the options that came before it; 2 as for any wrong usage."""
+    (project / "check.sh").write_text("#!/bin/sh\n")
+    (project / "check.sh").chmod(0o755)
+    done = flakeproof(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert not (project / ".flakeproof").exists()
+
+
+def test_without_a_target_the_tests_of_the_project_run(flakeproof: Flakeproof, project: Path) -> None:
+    """What its configuration of pytest names, and nothing else."""
+    (project / "pytest.ini").write_text("[pytest]\ntestpaths = checks\n")
+    (project / "checks").mkdir()
+    (project / "checks" / "test_sum.py").write_text("def test_sum(): pass\n")
+    done = flakeproof("run", "-c", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("pytest: 2 tests, ")
+    assert "Collected checks/test_sum.py::test_sum" in done.stderr

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from flakeproof.failures import signature
-from flakeproof.failures.command_output import Finding, find, last_line
+from flakeproof.failures.command_output import last_line, read
+from flakeproof.failures.runners.report import FailedTest
 
 GO = """\
 starting the server
@@ -362,11 +363,11 @@ SUMMARY: AddressSanitizer: heap-use-after-free /home/me/a.c:5 in main
 ASSERT = "a.out: a.c:5: main: Assertion `x == 1' failed.\n"
 
 
-def found_in(output: str) -> Finding:
-    """The failure that is found there."""
-    found = find(output)
+def found_in(output: str) -> FailedTest:
+    """The first failure that is found there."""
+    found = read(output)
     assert found is not None
-    return found
+    return found.failed[0]
 
 
 @pytest.mark.parametrize(
@@ -385,7 +386,7 @@ def found_in(output: str) -> Finding:
         (GO_TIMEOUT, "TestDeadlock: test timed out after 3s", ""),
         (
             GO_RACE,
-            "DATA RACE: read in sample.TestRace.func1() against write in sample.reset()",
+            "TestRace: DATA RACE: read in sample.TestRace.func1() against write in sample.reset()",
             "/home/me/sample/a_test.go:6",
         ),
         (
@@ -401,7 +402,7 @@ def found_in(output: str) -> Finding:
             "it_adds: assertion failed: `(left == right)` left: `2`, right: `3`: sums",
             "tests/a.rs:4",
         ),
-        (TAP, "adds: Expected values to be strictly equal: 2 !== 3", "/home/me/a.test.js:2"),
+        (TAP, "suite > adds: Expected values to be strictly equal: 2 !== 3", "/home/me/a.test.js:2"),
         (
             TAP_STACK,
             "files arrive in order: Expected values to be strictly equal: + 'second, first' - 'first, second'",
@@ -410,7 +411,7 @@ def found_in(output: str) -> Finding:
         (BATS, 'stops in time: (in test file service.bats, line 12) `[ "$status" -eq 0 ]\' failed', ""),
         (
             SPEC,
-            "adds: AssertionError [ERR_ASSERTION]: Expected values to be strictly equal: 2 !== 3",
+            "suite > adds: AssertionError [ERR_ASSERTION]: Expected values to be strictly equal: 2 !== 3",
             "/home/me/a.test.mjs:6",
         ),
         (SPEC_TIMEOUT, "slow: test timed out after 30ms", "a.test.mjs:11"),
@@ -428,11 +429,15 @@ def found_in(output: str) -> Finding:
         (NODE, "TypeError: x is not y", "/home/me/a.js:1"),
         (GRADLE, "FooTest > bar(): org.opentest4j.AssertionFailedError: expected: <1> but was: <2>", None),
         (MAVEN, "FooTest.bar: expected: <1> but was: <2>", "line 42"),
-        (SUREFIRE, "BillTest.adds: the sum ==> expected: <1> but was: <2>", "BillTest.java:5"),
+        (
+            SUREFIRE,
+            "shop.BillTest.adds: org.opentest4j.AssertionFailedError: the sum ==> expected: <1> but was: <2>",
+            "BillTest.java:5",
+        ),
         (JUNIT_4, "shop.OldTest.adds: java.lang.AssertionError: the sum expected:<1> but was:<2>", "OldTest.java:4"),
         (
             JUNIT_5,
-            "BillTest:adds(): org.opentest4j.AssertionFailedError: the sum ==> expected: <1> but was: <2>",
+            "shop.BillTest:adds(): org.opentest4j.AssertionFailedError: the sum ==> expected: <1> but was: <2>",
             "BillTest.java:5",
         ),
         (JAVA, "java.lang.IllegalStateException: closed", "Main.java:12"),
@@ -453,10 +458,65 @@ def test_failure_is_found(output: str, title: str, place: str | None) -> None:
         assert "banner" not in "".join(found.preview)
 
 
+NODE_TWICE = """\
+# Subtest: adds
+not ok 1 - adds
+  ---
+  location: '/home/me/bill.test.js:2:1'
+  error: 'the bill is wrong'
+  ...
+# Subtest: adds
+ok 2 - adds
+  ---
+  duration_ms: 0.2
+  ...
+"""
+GO_EXAMPLE = """\
+--- FAIL: ExampleSum (0.00s)
+got:
+3
+want:
+4
+--- FAIL: TestAfter (0.00s)
+    a_test.go:9: boom
+FAIL
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "titles"),
+    [
+        (NODE_TWICE, ["bill.test.js: adds: the bill is wrong"]),
+        (GO_EXAMPLE, ["ExampleSum: got: 3 want: 4", "TestAfter: boom"]),
+        (
+            GO_TIMEOUT.replace("TestDeadlock (3s)", "TestA (3s)\n\t\tTestA/part (3s)\n\t\tTestB (1s)"),
+            ["TestA/part", "TestB"],
+        ),
+    ],
+)
+def test_several_failures_in_one_output(output: str, titles: list[str]) -> None:
+    """Tests of one name in two files, an example of Go, tests that were running when the time was over."""
+    found = read(output)
+    assert found is not None
+    assert [one.title for one in found.failed] == [
+        title if ": " in title else f"{title}: test timed out after 3s" for title in titles
+    ]
+
+
+def test_what_only_the_summary_of_maven_names_counts_too() -> None:
+    """A test whose details are not in the output, beside one whose are."""
+    told = read(SUREFIRE)
+    assert told is not None
+    assert [(one.name, one.place) for one in told.failed] == [
+        ("shop.BillTest.adds", "BillTest.java:5"),
+        ("BillTest.throwsIt", "line 7"),
+    ]
+
+
 @pytest.mark.parametrize("output", ["", "all is well\n", "0 errors\nError count: 0\n", "ok 1 - fine\n", "\x1b[0m\n"])
 def test_nothing_is_found_where_nothing_is(output: str) -> None:
     """Then the last line that is not empty has to do."""
-    assert find(output) is None
+    assert read(output) is None
     assert last_line(output) == ([line for line in output.splitlines() if line.strip("\x1b[0m")] or [""])[-1]
 
 
@@ -496,11 +556,20 @@ def test_the_preview_of_tap_begins_with_the_error() -> None:
         "not ok 1 x\n  ---\n  stack: |-\n    ",
         "  1 failing\n  1) ",
         "Failures (1):\n x\n y\n    => ",
+        "--- FAIL: TestA (0s)\n    ",
+        "panic: x\n\ngoroutine 1 [running]:\n",
+        "---- a stdout ----\nnote: ",
+        "=" * 70 + "\nFAIL: test_a (",
+        "FAIL a.test.js\n  ● ",
+        "✖ a (1ms)\n  ",
+        "[ RUN      ] A.b\n",
+        "[ERROR] Tests run: 1 <<< FAILURE! - in a.B\n[ERROR] ",
+        " 1/1 Test #1: ***",
     ],
 )
 def test_a_long_line_takes_no_time(start: str) -> None:
     """No pattern looks at a line again and again: it is a matter of milliseconds, and not of half a minute."""
     before = time.process_time()
     for unit in (" ", "a", "(", "/a", " /a:1", "/a:1:1 ", "a.b.", "1) a(b", "': "):
-        find(start + unit * (32_000 // len(unit)) + "!\n")
+        read(start + unit * (32_000 // len(unit)) + "!\n")
     assert time.process_time() - before < 10

@@ -1,13 +1,14 @@
 """The lines for people, in the form of the original kit."""
 
 import io
+from pathlib import Path
 
 import pytest
 
 from flakeproof.events import Progressed, RunEnded, RunStarted, TrialFailed, TrialSkipped, TrialsPassed
 from flakeproof.features.run import report
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
-from flakeproof.reports.details import excerpt
+from flakeproof.reports.details import excerpt, summary_lines
 from flakeproof.reports.terminal import wants_colour, wants_live
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
@@ -101,8 +102,7 @@ def test_results_have_the_form_of_the_kit() -> None:
         "Failed: 177 (1.77%)",
         "Duration: 1m23.4s",
         "Rate: 120 tests/second",
-        "Failure rate: 1.77% (1.52% to 2.05%, 95% Clopper-Pearson)",
-        "Failure rate, if watched: 1.77% (1.29% to 2.35%, 95% Robbins, valid at every moment)",
+        "Failure rate: 1.77% (95% interval 1.52% to 2.05%)",
         "",
         "1 distinct failure:",
         f"  177 × {_MESSAGE}",
@@ -137,11 +137,11 @@ def test_the_closing_line_says_what_was_proven(summary: Summary, closing: str) -
 @pytest.mark.parametrize(
     ("summary", "shown"),
     [
-        (_summary(1000, 0), "Failure rate: at most 0.30% (95%, exact, one-sided)"),
-        (_summary(0, 3), "Failure rate: at least 29.24% (95%, Clopper-Pearson)"),
+        (_summary(1000, 0), "Failure rate: at most 0.30% (95% confidence)"),
+        (_summary(0, 3), "Failure rate: at least 29.24% (95% confidence)"),
         (
             _summary(100, 0, count=200, stopped="interrupted"),
-            "Failure rate: at most 5.71% (95%, Robbins, valid at every moment)",
+            "Failure rate: at most 5.71% (95% confidence)",
         ),
     ],
 )
@@ -195,3 +195,25 @@ def test_display_and_colours(environment: dict[str, str], is_terminal: bool, liv
     stream = _Terminal() if is_terminal else io.StringIO()
 
     assert (live, colour) == (wants_live(stream, environment), wants_colour(stream, environment))
+
+
+def test_a_kind_of_failure_is_told_by_the_users_own_code(tmp_path: Path) -> None:
+    """Frames of libraries, empty lines and pytest's hints are left out; causes and the end of the output are not."""
+    (tmp_path / "shop.py").write_text("\n".join(f"line {number}" for number in range(1, 21)))
+    shop, library = str(tmp_path / "shop.py"), "/usr/lib/python3.11/json/decoder.py"
+    cause = {"type": "KeyError", "message": "'k'", "frames": [(shop, 9, "inner"), (library, 3, "decode")]}
+    exception = {
+        "type": "AssertionError",
+        "message": "assert [] == [1]\n\n  Right contains one more item: 1\n  Use -v to get more diff",
+        "frames": [(shop, number, f"f{number}") for number in range(1, 9)],
+        "cause": cause,
+    }
+    failure = _failure(details={"exception": exception}, output="\n".join(f"row {number}" for number in range(9)))
+
+    assert [row.replace(f"{tmp_path}/", "") for row in summary_lines(failure)] == [
+        *("at shop.py:1 in f1", "    line 1", "… 2 more calls …"),
+        *(row for number in range(4, 9) for row in (f"at shop.py:{number} in f{number}", f"    line {number}")),
+        "    Right contains one more item: 1",
+        *("caused by KeyError: 'k'", "at shop.py:9 in inner", "    line 9"),
+        *("it printed:", *(f"    row {number}" for number in range(4, 9)), "    (the last 5 of 9 lines)"),
+    ]

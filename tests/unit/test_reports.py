@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flakeproof.events import AnyRecord, ItemsCollected, RunEnded, RunStarted, TrialFailed, TrialLost, TrialsPassed
 from flakeproof.events import TrialSkipped as Skipped
-from flakeproof.features.run import github_annotations, markdown
+from flakeproof.features.run import github_annotations, markdown, report
 from flakeproof.features.run.junit import render
 from flakeproof.model import CallableTarget, Failure, ItemOutcome, Outcome, RunSpec
 from flakeproof.reports import job_summary
@@ -240,7 +241,7 @@ def test_markdown_tells_verdict_rates_and_failures() -> None:
     assert text.startswith(
         "### flakeproof: `pkg.mod:function` is flaky\n\nStress test detected 1 failure out of 10 runs"
     )
-    assert "| `pkg.mod:function` | flaky | 1 | 10 | 10.00% (0.25% to 44.51%, 95% Clopper-Pearson) |\n" in text
+    assert "| `pkg.mod:function` | flaky | 1 | 10 | 10.00% (95% interval 0.25% to 44.51%) |\n" in text
     assert (
         "<details><summary>1 × <code>ValueError: no</code></summary>\n\nFirst on test 3 (seed 103), at `/x.py:3`.\n"
         in text
@@ -328,7 +329,7 @@ def test_github_marks_the_line_that_failed(tmp_path: Path) -> None:
 
     assert line == (
         "::error file=a%2Cb.py,line=7,title=pkg.mod%3Afunction is flaky::OSError: 50%25 lost: a, b%0A"
-        "1 of 10 times it failed like this; failure rate 10.00%25 (0.25%25 to 44.51%25, 95%25 Clopper-Pearson)%0A"
+        "1 of 10 times it failed like this; failure rate 10.00%25 (95%25 interval 0.25%25 to 44.51%25)%0A"
         "flakeproof replay 20260102-030405-006abc 3"
     )
 
@@ -375,3 +376,24 @@ def test_the_job_summary_is_appended_to_as_far_as_it_goes(tmp_path: Path) -> Non
 
 def _fields(failure: Failure) -> dict[str, Any]:
     return {name: getattr(failure, name) for name in failure.__struct_fields__}
+
+
+def test_tests_that_share_a_failure_are_counted_by_themselves(tmp_path: Path) -> None:
+    """Four passes in which both failed alike are four of four for each, and both are named wherever it is told."""
+    items = ["a.py::test_one", "a.py::test_two"]
+    events: list[AnyRecord] = [ItemsCollected(items=items)]
+    for trial in range(1, 5):
+        first, second = (failed(trial, item=item) for item in items)
+        both = [msgspec.structs.replace(one, signature="same") for one in (first, second)]
+        outcomes = dict.fromkeys(items, ItemOutcome.FAILED)
+        events.append(TrialFailed(number=trial, failure=both[0], further=both[1:], items=outcomes))
+    summary = summary_of(*events, run=spec(4))
+
+    (found,) = summary.signatures
+    assert (found.count, found.items, found.rate) == (8, dict.fromkeys(items, 4), 1.0)
+    (line,) = github_annotations.annotations(summary, {"GITHUB_WORKSPACE": str(tmp_path)})
+    assert "4 of 4 times it failed like this" in line
+    assert "so did a.py::test_two" in line
+    rows = list(report.results(summary))
+    assert [row for row in rows if "4 in" in row] == ["      4 in a.py::test_one", "      4 in a.py::test_two"]
+    assert "test_two" in markdown.render(summary).decode().partition("<details>")[2]

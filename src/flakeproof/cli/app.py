@@ -3,44 +3,58 @@
 import errno
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from flakeproof.cli.amplify import amplify
-from flakeproof.cli.arm import split_command
 from flakeproof.cli.clean import clean
+from flakeproof.cli.command_words import hint, split_command
 from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
 from flakeproof.cli.diagnose import diagnose
 from flakeproof.cli.fdtrace import fdtrace
 from flakeproof.cli.gate import gate
+from flakeproof.cli.help import Command, Group
 from flakeproof.cli.isolate import isolate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
 from flakeproof.cli.run import run
+from flakeproof.cli.show import show
 from flakeproof.cli.signature import signed
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
+from flakeproof.targets.forgotten_dashes import TAKING_COMMANDS
 from flakeproof.version import __version__
 
-_COMMANDS = (
-    (run, "Run a target many times and tell how often it fails."),
-    (gate, "Tell whether a target fails less often than allowed; for CI."),
-    (amplify, "Find what makes a target fail more often, and the command that reproduces it."),
-    (diagnose, "Find out why a target is flaky."),
-    (verify, "Tell whether a change in git mends a flaky test."),
-    (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
-    (isolate, "Find the tests that make another one fail."),
-    (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
-    (stress, "Run the test of the original stress kit, in its modes."),
-    (plan, "Tell how many tests it takes to see a flake."),
-    (replay, "Run one test of an earlier run again, and show all of it."),
-    (config, "Print every setting and where its value comes from."),
-    (clean, "Remove the records of runs."),
-)
+_COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
+    "Run": (
+        (run, "Run a target many times and tell how often it fails."),
+        (gate, "Tell whether a target fails less often than allowed; for CI."),
+        (stress, "Run the test of the original stress kit, in its modes."),
+        (plan, "Tell how many tests it takes to see a flake."),
+        (show, "Show the failures of an earlier run, or of one test of it, in full."),
+        (replay, "Run one test of an earlier run again, and show all of it."),
+    ),
+    "Why it fails": (
+        (diagnose, "Find out why a target is flaky."),
+        (isolate, "Find the tests that make another one fail."),
+        (amplify, "Find what makes a target fail more often, and the command that reproduces it."),
+        (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
+    ),
+    "Whether it is fixed": (
+        (verify, "Tell whether a change in git mends a flaky test."),
+        (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
+    ),
+    "Settings and records": (
+        (config, "Print every setting and where its value comes from."),
+        (clean, "Remove the records of runs."),
+    ),
+}
+"""By group, with what each is for."""
 
 
 def _version(wanted: bool) -> None:
@@ -59,17 +73,17 @@ def _root(
 
 def make_app() -> typer.Typer:
     """The commands, with the options that the table of settings has now."""
-    # Plain help: importing what draws the boxes takes as long as everything else together.
     made = typer.Typer(
         name="flakeproof",
+        cls=Group,
         no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode=None,
+        rich_markup_mode=None,  # our own help, which imports nothing
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    for command, title in _COMMANDS:
-        made.command(short_help=title)(signed(command))
+    for panel, commands in _COMMANDS.items():
+        for command, title in commands:
+            made.command(short_help=title, cls=Command, rich_help_panel=panel)(signed(command))
     made.callback()(_root)
     return made
 
@@ -107,6 +121,8 @@ def _run() -> int:
             return ExitCode.BROKEN
         if (show := getattr(error, "show", None)) is not None:  # what Typer has to say about the command line
             show()
+            if told := hint(sys.argv[1:]):
+                print(told, file=sys.stderr)
             return ExitCode.USAGE
         import traceback
 
@@ -119,8 +135,7 @@ def _run() -> int:
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
     """What is for us, and the command after `--`, if there is one."""
     place = words.index("--") if "--" in words else 0
-    taking = {"run", "gate", "verify", "amplify", "diagnose", "fdtrace"}
-    return split_command(words) if taking & set(words[:place]) else (words, None)
+    return split_command(words) if TAKING_COMMANDS & set(words[:place]) else (words, None)
 
 
 def _check_folder() -> None:

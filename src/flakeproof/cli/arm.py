@@ -1,4 +1,4 @@
-"""An arm of `flakeproof compare`, written as `run` is called; and the command after `--`."""
+"""An arm of `flakeproof compare`, written as `run` is called."""
 
 import re
 import shlex
@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from flakeproof.cli.command_words import split_command
 from flakeproof.cli.run import run
 from flakeproof.cli.signature import signed
 from flakeproof.errors import UsageError
@@ -13,14 +14,6 @@ from flakeproof.settings.table import options_of
 
 FORM = 'write it like --arm leaky:"tcprtt --server leaky" --arm fixed:tcprtt'
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-def split_command(words: list[str]) -> tuple[list[str], list[str] | None]:
-    """What is for us, and what follows `--`, None without one: Typer would not tell it from a target."""
-    if "--" not in words:
-        return words, None
-    place = words.index("--")
-    return words[:place], words[place + 1 :]
 
 
 def parse_arm(text: str) -> tuple[str, dict[str, Any], list[str] | None]:

@@ -5,14 +5,14 @@ from typing import Any
 import typer
 
 from flakeproof.cli.signature import CONTEXT, TARGET, takes
-from flakeproof.settings.table import TESTS, Setting
+from flakeproof.settings.table import WHAT, Setting
 from flakeproof.settings.values import TEXTS
 
 _WITHIN = Setting(
     "in",
     TEXTS,
     "Tests that are the company of a test of pytest; may be repeated. [its folder]",
-    TESTS,
+    WHAT,
     "PATH",
     argument="within",
 )

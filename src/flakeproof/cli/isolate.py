@@ -5,7 +5,7 @@ from typing import Any
 import typer
 
 from flakeproof.cli.signature import argument, takes
-from flakeproof.settings.table import TESTS, Setting
+from flakeproof.settings.table import WHAT, Setting
 from flakeproof.settings.values import TEXT, TEXTS, Value
 
 _VICTIM = argument("victim", str, help="The test that fails in company, or only alone: its id.", metavar="VICTIM")
@@ -14,7 +14,7 @@ _OWN = (
         "in",
         TEXTS,
         "Where the others are: files, folders, ids; may be repeated. [what pytest collects here]",
-        TESTS,
+        WHAT,
         "PATH",
         argument="among",
     ),
@@ -22,14 +22,14 @@ _OWN = (
         "order",
         TEXT,
         "File with the ids of tests, one a line, in an order in which it failed.",
-        TESTS,
+        WHAT,
         "FILE",
     ),
     Setting(
         "from",
         Value(TEXT.parse, "str", parts=2),
         "Start from the order of a test of a recorded run, as of `run --shuffle`.",
-        TESTS,
+        WHAT,
         "RUN TEST",
         argument="recorded",
     ),

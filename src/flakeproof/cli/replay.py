@@ -4,10 +4,15 @@ from typing import Any
 
 import typer
 
-from flakeproof.cli.signature import argument, takes
+from flakeproof.cli.signature import argument, recorded_runs, takes
 
 _RUN = argument(
-    "run", str, help="`latest`, the id of a run, its beginning, or a folder.", metavar="RUN", show_default=False
+    "run",
+    str,
+    help="`latest`, the id of a run, its beginning, or a folder.",
+    metavar="RUN",
+    show_default=False,
+    autocompletion=recorded_runs,
 )
 _TRIAL = argument(
     "trial", str, help="Number of the test, as printed with its failure.", metavar="TEST", show_default=False

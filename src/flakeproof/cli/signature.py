@@ -2,6 +2,8 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
@@ -53,6 +55,13 @@ def argument(name: str, kind: Any, default: Any = inspect.Parameter.empty, **wha
     return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
 
 
+def recorded_runs() -> list[str]:
+    """What a shell completes for a run: the ids of those in the usual folder, the newest first."""
+    with suppress(OSError):
+        return ["latest", *sorted((path.name for path in Path(".flakeproof", "runs").iterdir()), reverse=True)]
+    return ["latest"]
+
+
 CONTEXT = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
 TARGET = argument(
     "target",
@@ -73,6 +82,7 @@ def _option(row: Setting, use: Use | None) -> inspect.Parameter:
         rich_help_panel=row.panel or None,
         metavar=row.metavar,
         show_default=False,
+        autocompletion=(lambda: list(row.completes)) if row.completes else None,
     )
     kind: Any = str | None
     if row.value.is_flag:

@@ -31,9 +31,9 @@ class Collected:
         return False
 
     @property
-    def dropped(self) -> list[str]:
+    def dropped(self) -> set[str]:
         """What is not run any more."""
-        return sorted(self._dropped)
+        return self._dropped
 
     def drop(self, items: Iterable[str]) -> list[str]:
         """Run these no more; those of them that were run until now."""

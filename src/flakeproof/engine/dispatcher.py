@@ -20,6 +20,7 @@ from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.process_endings import event_of, status_text
 from flakeproof.engine.question import Inquiry, Settlement
 from flakeproof.engine.slow_trials import Overdue
+from flakeproof.engine.surplus import Surplus
 from flakeproof.engine.time_limits import Watch
 from flakeproof.engine.unloadable import unloadable
 from flakeproof.errors import CannotRunError
@@ -35,7 +36,7 @@ from flakeproof.events import (
     TrialLost,
     TrialsPassed,
 )
-from flakeproof.model import CommandTarget, Failure, ItemOutcome, PytestTarget, RunSpec
+from flakeproof.model import CommandTarget, Failure, ItemOutcome, Outcome, PytestTarget, RunSpec
 from flakeproof.stop import Stop
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.shared.seeds import trial_seed
@@ -90,6 +91,7 @@ class Dispatcher:
         self._completed_before = 0
         self._ended = 0
         self._failed = 0
+        self._surplus = Surplus()
         self._started_ns: int | None = None
         self._last_end_ns = 0
         self._next_look_ns = 0
@@ -118,6 +120,8 @@ class Dispatcher:
             self.start()
             while self.is_running:
                 self.step(_TICK)
+            if note := self._surplus.told():
+                self._emit(Noted(message=note))
         finally:
             self.close()
 
@@ -213,6 +217,7 @@ class Dispatcher:
                 "name another interpreter with --python, or check the limits of this machine (ulimit -a)",
             ) from error
         self._processes[number] = process
+        self._limit_failures()
         self._watches[number] = Watch(spec.timeout, spec.grace, monotonic_ns())
         self._selector.register(process.fileno(), selectors.EVENT_READ, process)
         self._selector.register(process.pidfd, selectors.EVENT_READ, process)
@@ -241,7 +246,7 @@ class Dispatcher:
             case Ready():
                 process.ready = True
                 process.lane_kind = message.lanes
-                self._collected(process, message.items)
+                self._collected(process, message.items, message.remarks)
                 if self._started_ns is None:
                     self._started_ns = monotonic_ns()
                 if self._stop is not None:
@@ -266,14 +271,19 @@ class Dispatcher:
             case Bye():
                 process.bye_ns = monotonic_ns()
 
-    def _collected(self, process: WorkerProcess, items: list[str]) -> None:
-        """Note what pytest has collected in `process`; all must have the same to be counted together."""
+    def _collected(self, process: WorkerProcess, items: list[str], remarks: list[str]) -> None:
+        """Note what pytest has collected in `process`; all must have the same to be counted together.
+
+        `remarks` are about how it was collected, and told once.
+        """
         process.items = items
         if self._collection.hear(items):
             self._emit(ItemsCollected(items=items))
             self._settlement.told(process.number, ItemsCollected(items=items))
+            for remark in remarks:
+                self._emit(Noted(message=remark))
         if dropped := self._collection.dropped:
-            process.leave_out(dropped)
+            process.leave_out(sorted(dropped))
 
     def _drop(self, items: Iterable[str]) -> None:
         """Have no process repeat what has failed once; end the run when nothing is left."""
@@ -285,6 +295,13 @@ class Dispatcher:
                 process.leave_out(failed)
         if self._collection.is_used_up and self._stop is None:
             self._stop = Stop.ALL_FAILED
+
+    def _limit_failures(self) -> None:
+        """Let no process have more failures than may still be counted, should all of them come from it."""
+        most = self._spec.max_failures
+        if most is not None:
+            for process in self._processes.values():
+                process.limit_failures(process.failures_heard + max(1, most - self._failed))
 
     def _bury(self, process: WorkerProcess) -> None:
         """Account for every trial of a process that has exited; replace it if there is work left."""
@@ -382,6 +399,7 @@ class Dispatcher:
         return wanted if left is None else min(wanted, max(1, left // (2 * len(self._processes))))
 
     def _passed(self, process: WorkerProcess, count: int, durations: list[tuple[int, int]]) -> None:
+        count = self._surplus.passed(process.number, count)
         if count:
             self._overdue.ended(durations)
             self._ended += count
@@ -393,9 +411,10 @@ class Dispatcher:
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
-            failure = failure_records.from_report(message, seed, process.number, process.lane_kind)
-            further = failure_records.further(message, failure)
-            self._failure(process, failure, further, message.items, cut_short=message.cut_short)
+            trial = failure_records.from_report(message, seed, process.number, process.lane_kind)
+            self._failure(process, trial.failure, trial.further, trial.items, cut_short=trial.cut_short)
+            return
+        if message.outcome is Outcome.LEAKED and not self._surplus.passed(process.number, 1):
             return
         self._ended += 1
         self._last_end_ns = monotonic_ns()
@@ -415,6 +434,21 @@ class Dispatcher:
         *,
         cut_short: bool,
     ) -> None:
+        process.failures_heard += 1
+        if self._surplus.failed(process.number):
+            return
+        known = self._collection.dropped if self._spec.drop_failed else set()
+        left = [one for one in (failure, *further) if one.item not in known]
+        items = {item: ItemOutcome.LEFT_OUT if item in known else outcome for item, outcome in items.items()}
+        if not left:
+            # It was in flight when all that failed in it had been dropped already.
+            if cut_short:
+                self._work.put_back(process.place, [(failure.trial, 1)])
+            else:
+                self._ended += 1
+                self._tell(process, TrialsPassed(process=process.number, count=1, durations=[], items=items))
+            return
+        failure, *further = left
         self._ended += 1
         self._failed += 1
         failure = with_drawn(failure, self._spec)
@@ -426,6 +460,8 @@ class Dispatcher:
         limit = self._spec.max_failures
         if limit is not None and self._failed >= limit and self._stop is None:
             self._stop = Stop.FAILFAST if limit == 1 else Stop.MAX_FAILURES
+            self._surplus.begin({one.number: one.unreported for one in self._processes.values()})
+        self._limit_failures()
 
     # -- time
 
@@ -479,10 +515,7 @@ class Dispatcher:
 
     def _completed(self) -> int:
         """Trials that have ended, also those that have not been reported yet."""
-        return self._ended + sum(
-            max(0, process.taken - process.account.reported - len(process.in_flight()))
-            for process in self._processes.values()
-        )
+        return self._ended + sum(process.unreported for process in self._processes.values())
 
     def _wind_down(self, now: int) -> None:
         """Have every process stop; end those that do not within the grace time (a hanging trial is not a failure)."""

@@ -2,14 +2,16 @@
 
 import re
 import signal
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from flakeproof.engine.messages import Ended
 from flakeproof.failures import signature
-from flakeproof.model import Failure, Outcome
+from flakeproof.model import Failure, ItemOutcome, Outcome
 from flakeproof.text import one_line
+from flakeproof_worker.shared.output import LEFT_OUT
 from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.process_exit import DISCONNECTED
 
@@ -19,15 +21,40 @@ else is worth a word beside what they say."""
 _WORKER_FRAME = re.compile(r"flakeproof_worker")
 
 
-def from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Failure:
-    """A failure that a worker process has reported; `lane_kind` is the kind of lane that it happened in."""
-    failure = _from_report(message, seed, process, lane_kind)
-    if not message.sights:
-        return failure
-    return msgspec.structs.replace(failure, details={**failure.details, "sights": msgspec.to_builtins(message.sights)})
+_BLOCK_KEPT = 200
+"""Lines that are kept of what a command says of each failure after the first, which has the whole output."""
+_NAMES_KEPT = 1000
+"""Tests that passed before a program was ended: of more than these nothing is said."""
 
 
-def _from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Failure:
+@dataclass(frozen=True)
+class FailedTrial:
+    """All that failed in one trial."""
+
+    failure: Failure
+    further: list[Failure] = field(default_factory=list)
+    items: dict[str, ItemOutcome] = field(default_factory=dict)
+    """Tests in it that did not simply pass; of a command that was cut short also those that had passed."""
+    cut_short: bool = False
+    """Whether nothing is known of tests that are not in `items`."""
+
+
+def from_report(message: Ended, seed: int, process: int, lane_kind: str) -> FailedTrial:
+    """What a worker process has reported of a trial that failed in a lane of the kind `lane_kind`."""
+    if lane_kind == "commands":
+        return of_command(message, seed, process)
+    failure = _from_report(message, seed, process)
+    if message.sights:
+        details = {**failure.details, "sights": msgspec.to_builtins(message.sights)}
+        failure = msgspec.structs.replace(failure, details=details)
+    further = [
+        _raised(one.failure, msgspec.structs.replace(failure, item=one.item, output=one.output), one.phase)
+        for one in message.further
+    ]
+    return FailedTrial(failure, further, message.items, message.cut_short)
+
+
+def _from_report(message: Ended, seed: int, process: int) -> Failure:
     if message.failure is not None:
         return _raised(
             message.failure,
@@ -44,8 +71,6 @@ def _from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Fai
             ),
             message.phase,
         )
-    if lane_kind == "commands":
-        return of_command(message, seed, process)
     if message.outcome is Outcome.TIMED_OUT:
         return timed_out(
             message.trial, seed, process, message.ns / 1e9, message.output, message.stacks, item=message.item
@@ -60,18 +85,6 @@ def _from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Fai
         message.output,
         item=message.item,
     )
-
-
-def further(message: Ended, first: Failure) -> list[Failure]:
-    """What else failed in the trial whose `first` failure has been made of `message`."""
-    return [
-        _raised(
-            one.failure,
-            msgspec.structs.replace(first, item=one.item, output=one.output),
-            one.phase,
-        )
-        for one in message.further
-    ]
 
 
 def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
@@ -89,35 +102,49 @@ def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
     )
 
 
-def of_command(message: Ended, seed: int, process: int) -> Failure:
-    """A command that ended badly: its exit status or signal or its time limit, and what it says itself."""
-    from flakeproof.failures.command_output import find, last_line
+def of_command(message: Ended, seed: int, process: int) -> FailedTrial:
+    """A command that ended badly: its exit status or signal or its time limit, and what it says of its tests."""
+    from flakeproof.failures.command_output import last_line, read  # many patterns, for commands only
 
     name = _signal_name(message.signal)
-    found = find(message.output)
-    said = found.title if found else last_line(message.output)
+    output = message.longer or message.output
+    report = read(output)
+    said = last_line(message.output)
     if message.outcome is Outcome.TIMED_OUT:
         kind = "time limit"
-        ending = f"timed out after {message.ns / 1e9:.3g}s" + (", its last words" if said and not found else "")
+        ending = f"timed out after {message.ns / 1e9:.3g}s" + (", its last words" if said and not report else "")
     else:
         kind = ending = f"killed by {name}" if name else f"exit status {message.exit_code}"
-    text = said if found and message.exit_code in _USUAL else f"{ending}: {said}" if said else ending
-    return Failure(
+    bare = Failure(
         trial=message.trial,
         seed=seed,
         process=process,
         duration=message.ns / 1e9,
         outcome=message.outcome,
-        message=one_line(text),
-        signature=signature.normalised(said) if found else f"{kind} {signature.normalised(said)}".strip(),
-        details={
-            "signal": name,
-            "exit_code": message.exit_code,
-            "place": found.place if found else "",
-            "preview": found.preview if found else [],
-        },
-        output=message.output,
+        message=one_line(f"{ending}: {said}" if said else ending),
+        signature=f"{kind} {signature.normalised(said)}".strip(),
+        details={"signal": name, "exit_code": message.exit_code, "place": "", "preview": []},
     )
+    if report is None:
+        return FailedTrial(msgspec.structs.replace(bare, output=message.output), cut_short=True)
+    failures = [
+        msgspec.structs.replace(
+            bare,
+            item=test.name,
+            message=one_line(test.title if message.exit_code in _USUAL else f"{ending}: {test.title}"),
+            signature=signature.normalised(test.title),
+            details={**bare.details, "place": test.place, "preview": test.preview},
+            output="\n".join(test.lines[:_BLOCK_KEPT]) if index else message.output,
+        )
+        for index, test in enumerate(report.failed)
+    ]
+    failures = list({(one.item, one.signature): one for one in reversed(failures)}.values())[::-1]
+    named = {test.name: ItemOutcome.FAILED for test in report.failed if test.name}
+    # A program that was ended, or that was not read to its end, has told nothing of its other tests.
+    is_whole = message.outcome is Outcome.FAILED and report.complete and LEFT_OUT not in output and bool(named)
+    passed = () if is_whole or len(report.passed) > _NAMES_KEPT else report.passed
+    others = dict.fromkeys(passed, ItemOutcome.PASSED) | dict.fromkeys(report.skipped, ItemOutcome.SKIPPED)
+    return FailedTrial(failures[0], failures[1:], others | named, cut_short=not is_whole)
 
 
 def crashed(

@@ -16,6 +16,8 @@ class Ready(msgspec.Struct, tag_field="type", tag="ready"):
     load_ns: int
     items: list[str] = []
     """What pytest has collected."""
+    remarks: list[str] = []
+    """What people are told of how it was loaded."""
 
 
 class Unloadable(msgspec.Struct, tag_field="type", tag="unloadable"):
@@ -53,6 +55,8 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     ns: int
     failure: dict[str, Any] | None = None
     output: str = ""
+    longer: str = ""
+    """More of what a command has written, where `output` lacks its middle: to look for tests in, not to keep."""
     stacks: str = ""
     reason: str = ""
     signal: int | None = None

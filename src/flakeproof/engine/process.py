@@ -53,6 +53,8 @@ class WorkerProcess:
         """Items that did not simply pass, in the latest trial that passed."""
         self.unloadable = ""
         """Why it could not load the target, if it said so."""
+        self.failures_heard = 0
+        """Failures that it has reported, counted or not."""
         self.is_finishing = False
         """Whether it has been told that no more leases will come."""
         self._has_clock = bool(order["perturbations"].get("clock"))
@@ -128,6 +130,15 @@ class WorkerProcess:
         if not self.words[board.STOP]:
             self.words[board.STOP] = 1
         self.finish()
+
+    def limit_failures(self, most: int) -> None:
+        """Have the process take no further trial once it has had `most` failures in all."""
+        self.words[board.FAILURES] = most
+
+    @property
+    def unreported(self) -> int:
+        """Trials that have ended and whose outcome has not arrived."""
+        return max(0, self.taken - self.account.reported - len(self.in_flight()))
 
     def condemn(self) -> None:
         """Have the process neither take nor report any trial from now on: it will be killed."""

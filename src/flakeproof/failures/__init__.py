@@ -1,1 +1,1 @@
-"""From failures to causes."""
+"""What failures have in common, and what tells them apart."""

@@ -2,14 +2,21 @@
 
 import linecache
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flakeproof.failures.signature import own_frames
 from flakeproof.model import Failure
+from flakeproof.text import one_line, plural, shown_path
 
 _EXCERPT = 40
+_FRAMES = 6
+_SHORT = 12
+"""Lines of stacks, of what a command said, or of an assertion that are shown with each kind of failure."""
+_PRINTED = 5
+_WIDTH = 200
 _PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?(?:\s|$)")
+_HINT = re.compile(r"\s*Use -v+ to get more diff")
 _NOT_THEIRS = re.compile(r'\s*File "(?:[^"]*/flakeproof_worker/[^"]*|<frozen [^"]*>)", line \d+')
 
 
@@ -50,11 +57,61 @@ def excerpt(failure: Failure) -> Iterator[str]:
         *_theirs(failure.details.get("stacks") or ""),
         *_output(failure),
     ]
-    if len(rows) > _EXCERPT:
-        half = _EXCERPT // 2
-        rows = [*rows[:half], f"… {len(rows) - _EXCERPT} lines left out …", *rows[-half:]]
-    for row in rows:
+    for row in _shortened(rows, _EXCERPT):
         yield f"    {row}"
+
+
+def summary_lines(failure: Failure) -> Iterator[str]:
+    """The traceback as far as it is the user's own code, what the assertion compares, and the end of the output."""
+    if exception := failure.details.get("exception"):
+        yield from _own_traceback(exception)
+    elif preview := failure.details.get("preview"):
+        if file := failure.details.get("place"):
+            yield f"at {file}"
+        yield from _shortened(preview, _SHORT)
+        return
+    yield from _surroundings(failure)
+    stacks = [row for row in _theirs(failure.details.get("stacks") or "") if row.strip()]
+    yield from _shortened(stacks, _SHORT)
+    if (printed := [row for row in _output(failure) if row.strip()]) and not stacks:
+        yield "it printed:"
+        for row in printed[-_PRINTED:]:
+            yield f"    {one_line(row, _WIDTH)}"
+        if len(printed) > _PRINTED:
+            yield f"    (the last {_PRINTED} of {len(printed)} lines)"
+
+
+def _own_traceback(details: dict[str, Any]) -> Iterator[str]:
+    frames = own_frames(details["frames"])
+    for index, (file, line, function) in enumerate(frames):
+        if 1 <= index <= len(frames) - _FRAMES:
+            if index == 1:
+                yield f"… {plural(len(frames) - _FRAMES, 'more call')} …"
+            continue
+        yield f"at {shown_path(file)}:{line} in {function}"
+        if source := linecache.getline(file, line).strip():
+            yield f"    {source}"
+    compared = [row for row in details["message"].splitlines()[1:] if row.strip() and not _HINT.match(row)]
+    yield from (f"  {row}" for row in _shortened(compared, _SHORT))
+    if cause := details.get("cause"):
+        yield f"caused by {one_line(_told(cause), _WIDTH)}"
+        yield from _own_traceback(cause)
+    for inner in details.get("inner", []):
+        yield f"with {one_line(_told(inner), _WIDTH)}"
+        yield from _own_traceback(inner)
+
+
+def _told(exception: dict[str, Any]) -> str:
+    kind = exception["type"].rpartition(".")[2]
+    return f"{kind}: {exception['message']}" if exception["message"] else kind
+
+
+def _shortened(rows: Sequence[str], most: int) -> Sequence[str]:
+    """`rows` with the middle left out where there are more than `most`."""
+    if len(rows) <= most:
+        return rows
+    half = most // 2
+    return [*rows[:half], f"… {len(rows) - 2 * half} lines left out …", *rows[-half:]]
 
 
 def _surroundings(failure: Failure) -> Iterator[str]:
@@ -85,8 +142,9 @@ def _exception(details: dict[str, Any], indent: str = "") -> Iterator[str]:
         yield f'{indent}  File "{file}", line {line}, in {function}'
         if source := linecache.getline(file, line).strip():
             yield f"{indent}    {source}"
-    kind, *rest = f"{details['type']}: {details['message']}".splitlines() or [details["type"]]
-    yield f"{indent}{kind if details['message'] else details['type']}"
+    told = ": ".join(part for part in (details["type"], details["message"]) if part)
+    kind, *rest = told.splitlines() or [""]
+    yield f"{indent}{kind}"
     for row in rest:
         yield f"{indent}{row}"
     for inner in details.get("inner", []):

@@ -20,10 +20,11 @@ from flakeproof.store.folder import OUTPUT_NAME
 class Presentation:
     """One command in front of the user: lines to the console, documents to files."""
 
-    def __init__(self, files: ReportFiles) -> None:
-        """`files` are the reports to leave."""
+    def __init__(self, files: ReportFiles, *, quiet: bool = False) -> None:
+        """`files` are the reports to leave; a `quiet` one prints the verdict and warnings alone."""
         self._files = files
-        self.writer: Writer = standard(results_to_stderr=files.on_stdout)
+        self._quiet = quiet
+        self.writer: Writer = standard(results_to_stderr=files.on_stdout, quiet=quiet)
 
     @property
     def on_stdout(self) -> bool:
@@ -32,7 +33,7 @@ class Presentation:
 
     def copy_to(self, folder: Path) -> None:
         """From now on keep every line in the folder of a run as well."""
-        self.writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout)
+        self.writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout, quiet=self._quiet)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -50,20 +51,31 @@ class Presentation:
 
     def warn(self, text: str) -> None:
         """Print what went wrong beside the answer."""
-        self.writer.note(f"warning: {text}", Style.WARNING)
+        self.writer.warn(text)
 
     def print(self, line: str, style: Style = Style.PLAIN) -> None:
         """Print a line of the answer."""
         self.writer.result(line, style)
 
-    def block(self, lines: Iterable[str], closing: str | None = None, style: Style = Style.PLAIN) -> None:
-        """Print the results: an empty line, a title and what is below it; then the `closing` line in its `style`."""
+    def block(
+        self,
+        lines: Iterable[str],
+        closing: str | None = None,
+        style: Style = Style.PLAIN,
+        *,
+        answer: Style = Style.PLAIN,
+    ) -> None:
+        """Print the results: an empty line, a title and what is below it; then the `closing` line in its `style`.
+
+        The line below the title is in the style `answer`, for a feature that answers there. A quiet command prints the
+        closing line alone.
+        """
         self.print("")
         for index, line in enumerate(lines):
-            self.print(line, Style.PLAIN if index else Style.TITLE)
+            self.print(line, (Style.TITLE, answer)[index] if index < 2 else Style.PLAIN)
         if closing is not None:
             self.print("")
-            self.print(closing, style)
+            self.writer.verdict(closing, style)
 
     def finish(self, code: int, renderers: Renderers, annotations: Iterable[str] = ()) -> int:
         """Write what is left behind, and return the exit code: `code`, unless a report that was wanted is missing.
@@ -72,7 +84,7 @@ class Presentation:
         """
         if job_summary.is_wanted(os.environ):
             for line in annotations:
-                self.print(line)
+                self.writer.verdict(line, Style.PLAIN)  # with --quiet, too: they are for GitHub, which hides them
             if (problem := job_summary.append_summary(renderers["markdown"](), os.environ)) is not None:
                 self.warn(f"the job summary was not written: {problem}")
         for problem in self._files.write(renderers):

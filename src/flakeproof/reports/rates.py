@@ -10,16 +10,31 @@ _METHODS = {
     "clopper-pearson": "Clopper-Pearson",
     "clopper-pearson, one-sided": "exact, one-sided",
     "robbins": "Robbins, valid at every moment",
-    "approximate, korn-graubard": "approximate, Korn-Graubard",
-    "approximate, robbins": "approximate, Robbins, valid at every moment",
+    "approximate, korn-graubard": "Korn-Graubard",
+    "approximate, robbins": "Robbins, valid at every moment",
 }
 
 
-def rate_with_interval(rate: float, interval: RateInterval) -> str:
-    """`1.77% (1.52% to 2.05%, 95% Clopper-Pearson)`, or `at most 0.30% (95%, …)` when nothing failed."""
+def rate_with_interval(rate: float, interval: RateInterval, *, method: bool = False) -> str:
+    """`1.77% (95% interval 1.52% to 2.05%)`, or `at most 0.30% (95% confidence)` when nothing failed.
+
+    With `method` it says also how the interval was computed.
+    """
+    how = f", {_method(interval)}" if method else ""
     if 0 < rate < 1:
-        return f"{share(rate)} ({lower(interval.low)} to {upper(interval.high)}, {by(interval)})"
-    return f"{bounds(rate, interval)} ({100 * interval.confidence:g}%, {_method(interval)})"
+        return f"{share(rate)} ({confidence(interval)} {lower(interval.low)} to {upper(interval.high)}{how})"
+    sure = f"{'approximate, ' if is_approximate(interval) else ''}{100 * interval.confidence:g}% confidence"
+    return f"{bounds(rate, interval)} ({sure}{how})"
+
+
+def confidence(interval: RateInterval) -> str:
+    """`95% interval`, or `approximate 95% interval` where the trials depend on each other."""
+    return f"{'approximate ' if is_approximate(interval) else ''}{100 * interval.confidence:g}% interval"
+
+
+def is_approximate(interval: RateInterval) -> bool:
+    """Whether it is one for trials that depend on each other."""
+    return interval.method.startswith("approximate")
 
 
 class Bounded(Protocol):
@@ -43,17 +58,12 @@ def bounds(rate: float, interval: Bounded | None) -> str:
 
 
 def highest(intervals: Iterable[RateInterval | None]) -> str:
-    """`at most 0.30% each, 95% exact, one-sided`: of tests none of which failed; "" where there are none."""
+    """`at most 0.30% each, 95% confidence`: of tests none of which failed; "" where there are none."""
     known = [interval for interval in intervals if interval is not None]
     if not known:
         return ""
     most = max(known, key=lambda interval: interval.high)
-    return f"at most {upper(most.high)} each, {by(most)}"
-
-
-def by(interval: RateInterval) -> str:
-    """`95% Clopper-Pearson`: confidence and method."""
-    return f"{100 * interval.confidence:g}% {_method(interval)}"
+    return f"at most {upper(most.high)} each, {100 * most.confidence:g}% confidence"
 
 
 def _method(interval: RateInterval) -> str:

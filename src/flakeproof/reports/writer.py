@@ -2,10 +2,11 @@
 
 import os
 import sys
-from enum import Enum
+from enum import Enum, IntEnum
 from pathlib import Path
 from typing import TextIO
 
+from flakeproof.errors import UsageError
 from flakeproof.reports.terminal import wants_colour
 from flakeproof.store.file import GrowingFile
 
@@ -21,11 +22,32 @@ class Style(Enum):
     DIM = "2"
 
 
+class Detail(IntEnum):
+    """How much is printed for people."""
+
+    QUIET = 0
+    """The verdict alone."""
+    USUAL = 1
+    VERBOSE = 2
+    """Every failure, and how numbers were computed."""
+
+    @classmethod
+    def of(cls, *, quiet: bool, verbose: bool) -> "Detail":
+        """The one that -q and -v ask for. Raises UsageError for both."""
+        if quiet and verbose:
+            raise UsageError("--quiet and --verbose contradict each other", "give one of the two")
+        return cls.QUIET if quiet else cls.VERBOSE if verbose else cls.USUAL
+
+
 class Writer:
     """Writes lines to streams and keeps a copy; a stream that is gone (closed pipe) does not end the run."""
 
-    def __init__(self, results: TextIO, notes: TextIO, copy: Path | None = None) -> None:
-        """`results` gets what the user asked for, `notes` progress and remarks, `copy` is appended with both."""
+    def __init__(self, results: TextIO, notes: TextIO, copy: Path | None = None, *, quiet: bool = False) -> None:
+        """`results` gets what the user asked for, `notes` progress and remarks, `copy` is appended with both.
+
+        A `quiet` one shows the verdict and warnings alone; the copy has everything.
+        """
+        self._quiet = quiet
         self.results = results
         self.notes = notes
         self._copy: GrowingFile | None = None
@@ -36,11 +58,19 @@ class Writer:
 
     def result(self, line: str, style: Style = Style.PLAIN) -> None:
         """A line that is part of the answer."""
-        self._put(self.results, line, style)
+        self._put(self.results, line, style, shown=not self._quiet)
+
+    def verdict(self, line: str, style: Style) -> None:
+        """The line that says what came out."""
+        self._put(self.results, line, style, shown=True)
+
+    def warn(self, text: str) -> None:
+        """What went wrong on the way, and did not end it."""
+        self._put(self.notes, f"warning: {text}", Style.WARNING, shown=True)
 
     def note(self, line: str, style: Style = Style.PLAIN) -> None:
         """A line about the way to the answer."""
-        self._put(self.notes, line, style)
+        self._put(self.notes, line, style, shown=not self._quiet)
 
     def keep(self, line: str) -> None:
         """Only into the copy."""
@@ -52,8 +82,10 @@ class Writer:
         if self._copy is not None:
             self._copy.close()
 
-    def _put(self, stream: TextIO, line: str, style: Style) -> None:
+    def _put(self, stream: TextIO, line: str, style: Style, *, shown: bool) -> None:
         self.keep(line)
+        if not shown:
+            return
         if style.value and line and wants_colour(stream):
             line = f"\x1b[{style.value}m{line}\x1b[0m"
         try:
@@ -74,6 +106,6 @@ def silence(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def standard(copy: Path | None = None, *, results_to_stderr: bool = False) -> Writer:
+def standard(copy: Path | None = None, *, results_to_stderr: bool = False, quiet: bool = False) -> Writer:
     """Results to stdout, the rest to stderr; all to stderr where stdout carries data."""
-    return Writer(sys.stderr if results_to_stderr else sys.stdout, sys.stderr, copy)
+    return Writer(sys.stderr if results_to_stderr else sys.stdout, sys.stderr, copy, quiet=quiet)

@@ -27,6 +27,10 @@ from flakeproof_worker.shared.durations import bucket_of
 _SIGNATURES_KEPT = 200
 _SEEN_KEPT = 500
 _EXAMPLES_KEPT = 3
+_NAMES_KEPT = 5000
+"""Tests that were not collected but named by the output of a command, which may make names up as it runs; others are
+not counted by themselves."""
+_ITEMS_KEPT = 1000
 _ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
 OTHER = "(further signatures)"
 """What all kinds of failure beyond those that are kept are counted as."""
@@ -40,6 +44,10 @@ class Group:
     example: Failure
     """The one in the first trial, whichever came first: the same each time that the same is run."""
     count: int = 0
+    trials: int = 0
+    """Those in which it happened: in one pass several tests may fail alike."""
+    items: Counter[str] = field(default_factory=Counter)
+    """How often it was the failure of which pytest item."""
 
 
 @dataclass
@@ -48,6 +56,10 @@ class ItemHistory:
 
     outcomes: Counter[ItemOutcome] = field(default_factory=Counter)
     groups: dict[str, Group] = field(default_factory=dict)
+    first_passed: int = 0
+    """Processes in whose first trial it passed …"""
+    first_failed: int = 0
+    """… and in whose first trial it failed."""
 
     @property
     def failed(self) -> int:
@@ -69,7 +81,12 @@ class History:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     groups: dict[str, Group] = field(default_factory=dict)
     items: dict[str, ItemHistory] = field(default_factory=dict)
-    """In the order of collection; also what failed for several of them, such as the teardown of a class."""
+    """In the order of collection; also what failed for several of them, such as the teardown of a class.
+
+    Of a command: tests that its output has named. One that is first heard of has passed in all trials before.
+    """
+    has_collected: bool = False
+    """Whether the tests were known before they ran, as those of pytest are."""
     durations: Counter[int] = field(default_factory=Counter)
     """Passed trials per duration bucket (`flakeproof_worker.shared.durations`)."""
     places: Places = field(default_factory=Places)
@@ -81,6 +98,10 @@ class History:
     elapsed: float = 0.0
     stopped: str | None = None
     ended: bool = False
+    knows_first_trials: bool = True
+    """Whether the first trial of each process is known: some outcomes are told without their process."""
+    _begun: set[int] = field(default_factory=set)
+    """Processes whose first trial has ended."""
     _collected: list[str] = field(default_factory=list)
     _complete: int = 0
     """Trials so far that came to their end."""
@@ -92,30 +113,38 @@ class History:
                 self.run_id, self.spec = event.run_id, event.spec
             case ItemsCollected():
                 self._collected = list(event.items)
+                self.has_collected = True
                 for item in event.items:
                     self.items.setdefault(item, ItemHistory())
             case TrialsPassed():
                 self.outcomes[Outcome.PASSED] += event.count
                 self.places.passed(event.process, event.count)
+                self._note_first(event.process, event.items)
                 self._count_items({item: {outcome: event.count} for item, outcome in event.items.items()}, event.count)
                 for bucket, count in event.durations:
                     self.durations[bucket] += count
             case TrialFailed():
                 self.outcomes[event.failure.outcome] += 1
                 self.places.failed(event.failure)
+                self._note_first(event.failure.process, event.items, cut_short=event.cut_short)
                 self._count_items(_once(event.items), int(not event.cut_short))
-                for failure in (event.failure, *event.further):
-                    self._group(failure)
+                failures = (event.failure, *event.further)
+                touched = {id(group): group for group in map(self._group, failures)}
+                for group in touched.values():
+                    group.trials += 1
             case TrialSkipped():
                 self.outcomes[Outcome.SKIPPED] += 1
+                self.knows_first_trials = False
                 self._count_items(_once(event.items), 1)
             case TrialLeaked():
                 self.outcomes[Outcome.LEAKED] += 1
                 self.places.passed(event.process, 1)
+                self._note_first(event.process, event.items)
                 self._count_items(_once(event.items), 1)
                 self.durations[bucket_of(int(event.duration * 1e9))] += 1
             case TrialLost():
                 self.outcomes[Outcome.LOST] += 1
+                self.knows_first_trials = False
             case Sighted():
                 for seen in event.seen:
                     self._see(seen)
@@ -124,8 +153,9 @@ class History:
                 self.places.complete &= event.outcome in (Outcome.SKIPPED, Outcome.LOST)
                 if event.outcome is not Outcome.LOST:
                     self._count_items(event.items, event.count - event.cut_short)
-                if group := self.groups.get(event.signature, self.groups.get(OTHER)):
-                    group.count += event.count
+                if counted := self.groups.get(event.signature, self.groups.get(OTHER)):
+                    counted.count += event.count
+                    counted.trials += event.count
             case Answered():
                 self.finding = event.finding
             case RunEnded():
@@ -164,30 +194,48 @@ class History:
                 self.items[item].outcomes[ItemOutcome.PASSED] += rest
         self._complete += complete
 
+    def _note_first(self, process: int, unlike: Mapping[str, ItemOutcome], *, cut_short: bool = False) -> None:
+        """Note how the items ended in the first trial of `process`, if this is it."""
+        if process in self._begun or not self.has_collected:
+            return
+        self._begun.add(process)
+        for item in unlike if cut_short else {**dict.fromkeys(self._collected), **unlike}:
+            outcome = unlike.get(item, ItemOutcome.PASSED)
+            known = self._known(item)
+            known.first_failed += outcome is ItemOutcome.FAILED
+            known.first_passed += outcome in _ITEM_PASSES
+
     def _known(self, item: str) -> ItemHistory:
-        """What fails in the name of several, such as the teardown of a class, is first heard of when it fails."""
+        """What fails in the name of several, or is named by a command alone, is first heard of when it fails."""
         if item not in self.items:
+            if not self.has_collected and len(self.items) >= _NAMES_KEPT:
+                return ItemHistory()
             self._collected.append(item)
             self.items[item] = ItemHistory(Counter({ItemOutcome.PASSED: self._complete} if self._complete else {}))
         return self.items[item]
 
-    def _group(self, failure: Failure) -> None:
-        _add(self.groups, failure)
+    def _group(self, failure: Failure) -> Group:
         if failure.item:
-            _add(self._known(failure.item).groups, failure)
+            own = _add(self._known(failure.item).groups, failure)
+            own.trials = own.count
+        group = _add(self.groups, failure)
+        if failure.item and (failure.item in group.items or len(group.items) < _ITEMS_KEPT):
+            group.items[failure.item] += 1
+        return group
 
 
 def _once(items: Mapping[str, ItemOutcome]) -> dict[str, dict[ItemOutcome, int]]:
     return {item: {outcome: 1} for item, outcome in items.items()}
 
 
-def _add(groups: dict[str, Group], failure: Failure) -> None:
+def _add(groups: dict[str, Group], failure: Failure) -> Group:
     key = failure.signature
     if key not in groups and len(groups) >= _SIGNATURES_KEPT:
         key = OTHER
     group = groups.setdefault(key, Group(key, failure))
     group.count += 1
     group.example = min(group.example, failure, key=_rank)
+    return group
 
 
 def _rank(failure: Failure) -> tuple[bool, int]:

@@ -83,8 +83,11 @@ class Asking:
 
 
 def _subjects(history: History) -> Iterable[tuple[str, int, int]]:
-    """Name, failures and trials of what has a rate: each of several tests, else the target."""
-    if len(history.items) <= 1:
+    """Name, failures and trials of what has a rate: each of several tests that were collected, else the target.
+
+    A command may fail without naming a test, and all of its tests are not known: its question is about the whole.
+    """
+    if len(history.items) <= 1 or not history.has_collected:
         failed = history.failed
         yield "", failed, failed + history.passed
         return

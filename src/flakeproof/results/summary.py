@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from flakeproof.errors import ExitCode
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, Record
-from flakeproof.results import sanitizer_findings
+from flakeproof.results import repetition, sanitizer_findings
 from flakeproof.results import verdict as verdicts
 from flakeproof.results.dependence import Dependence, examine
 from flakeproof.results.history import OTHER, Group, History, ItemHistory
 from flakeproof.results.question import find, reconsider
+from flakeproof.results.repetition import Repetition
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.verdict import Verdict
 from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
@@ -33,6 +34,9 @@ class SignatureSummary(Record, frozen=True, kw_only=True):
 
     signature: str
     count: int
+    """Failures of this kind; in one trial several tests may fail alike."""
+    items: dict[str, int] = {}  # noqa: RUF012 - a record copies it
+    """How often each pytest item failed like this; empty where the target is but one thing."""
     rate: float | None = None
     """Share of the trials that passed or failed; None when there were none."""
     interval: RateInterval | None = None
@@ -97,7 +101,10 @@ class Summary(Record, frozen=True, kw_only=True):
     """The exact one for a number of trials that was fixed beforehand and done, otherwise that of `anytime`."""
     signatures: list[SignatureSummary]
     items: list[ItemSummary]
-    """What pytest collected, in its order, then what failed besides; empty for other targets."""
+    """What pytest collected, in its order, then what failed besides; of a command the tests that it says have failed;
+    empty for other targets."""
+    has_collected: bool = False
+    """Whether `items` are all tests there are, as they were known before they ran."""
     durations: DurationSummary | None
     elapsed: float
     """Seconds."""
@@ -114,6 +121,8 @@ class Summary(Record, frozen=True, kw_only=True):
     """What was watched; None for nothing."""
     sightings: list[SightingSummary] = []  # noqa: RUF012 - a record copies it
     """What the sanitizers have seen, the worst first."""
+    repetition: list[Repetition] = []  # noqa: RUF012 - a record copies it
+    """Tests that passed in the first trial of each process and failed in later ones."""
     unseen: UnseenSummary | None = None
     """None where every kind of failure was seen twice, or there are too few failures."""
 
@@ -134,7 +143,11 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
     dependence = examine(history)
     worth = dependence.effective / dependence.trials if dependence is not None and dependence.dependent else None
-    items = [_item(name, item, confidence, worth, complete=complete) for name, item in history.items.items()]
+    items = [
+        _item(name, item, confidence, worth, complete=complete)
+        for name, item in history.items.items()
+        if history.has_collected or item.failed  # a command tells of its other tests only now and then
+    ]
     code = verdicts.exit_code(failed, passed, lost, history.stopped)
     finding = history.finding or (find(spec.question, history) if spec.question is not None else None)
     if spec.question is not None and finding is not None:
@@ -157,6 +170,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         interval=_interval(failed, decided, confidence, worth, complete=complete) if decided else None,
         signatures=_signatures(history.groups, decided, confidence, worth, complete=complete),
         items=items,
+        has_collected=history.has_collected,
         durations=_durations(history.durations),
         elapsed=history.elapsed,
         trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,
@@ -167,6 +181,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         dependence=dependence,
         sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
         sightings=sanitizer_findings.of_run(history),
+        repetition=repetition.of_run(history),
         unseen=_unseen(history.groups),
     )
 
@@ -176,11 +191,12 @@ def _signatures(
 ) -> list[SignatureSummary]:
     found = []
     for group in sorted(groups.values(), key=lambda group: (-group.count, group.example.trial)):
-        trials = min(group.count, decided)  # several tests may have failed in the same way in one pass over them
+        trials = min(group.trials, decided)
         found.append(
             SignatureSummary(
                 signature=group.signature,
                 count=group.count,
+                items=dict(group.items.most_common()),
                 rate=trials / decided if decided else None,
                 interval=_interval(trials, decided, confidence, worth, complete=complete) if decided else None,
                 example=group.example,

@@ -222,7 +222,7 @@ def length(config: Config, preset_count: int) -> tuple[int | None, float | None]
 
 
 def _scenario_names() -> list[str]:
-    return [name for name, row in table.settings().items() if row.panel == table.SCENARIO]
+    return [name for name, row in table.settings().items() if row.is_of_scenario]
 
 
 def _scenario_settings(config: Config, scenario: Scenario | None) -> dict[str, str]:

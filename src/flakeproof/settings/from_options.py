@@ -10,6 +10,8 @@ from flakeproof.settings import load as configuration
 from flakeproof.settings.load import Config
 from flakeproof.settings.table import by_argument
 from flakeproof.targets.command import CommandLine
+from flakeproof.targets.forgotten_dashes import is_command, with_dashes
+from flakeproof.targets.project import has_tests
 from flakeproof.targets.tests import PytestLine, names_tests
 
 _COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
@@ -43,10 +45,16 @@ def target_of(
         return CommandLine(command, shell, pairs("--env", env, empty=True))
     if shell or env:
         raise UsageError(f"{'--shell' if shell else '--env'} is for commands", "a command is what follows --")
-    if names_tests(words, Path.cwd()) or (not words and (expressions or has_pytest_arguments)):
+    if is_command(words, Path.cwd()):
+        raise UsageError(f"{words[0]!r} is no test and no function", with_dashes(words))
+    asks_for_all = not words and (expressions or has_pytest_arguments or has_tests(Path.cwd()))
+    if asks_for_all or names_tests(words, Path.cwd()):
         return PytestLine(words, [word for pair in expressions.items() for word in pair])
     if not words:
-        raise UsageError("there is no target", f"name tests, a function, a scenario, or a command: {_COMMAND_FORM}")
+        raise UsageError(
+            "there is no target, and no project of pytest here",
+            f"name tests, a function, a scenario, or a command: {_COMMAND_FORM}",
+        )
     for option in expressions:
         raise UsageError(f"{option} is for tests of pytest, and {words[0]} is none", "leave it out")
     return words[0]

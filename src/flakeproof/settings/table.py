@@ -16,10 +16,17 @@ MOST_TRIALS = 10**12
 MOST_WORKERS = 10_000
 MOST_PROCESSES = 1_000
 
-HOW_MUCH, HOW, WATCH, PROVOKE, TESTS, COMMANDS, SCENARIO, REPORTS = (
-    *("How much", "How it runs", "Watch", "Provoke", "Tests of pytest", "Commands", "Scenario", "Reports and records"),
+PANELS = WHAT, HOW_MUCH, HOW, COUNTS, PROVOKE, WATCH, SCENARIO, REPORTS = (
+    "What to run",
+    "How much",
+    "How it runs",
+    "What counts as a failure",
+    "Provoke a failure",
+    "Watch",
+    "Settings of a scenario",
+    "Reports",
 )
-"""Panels of the help, and sections of the table in the docs."""
+"""Of the help, and sections of the table in the docs; in their order."""
 
 
 class Targets(Enum):
@@ -75,6 +82,8 @@ class Setting:
     """Whether it may be a path, which in pyproject.toml is relative to that file."""
     of_run: bool = False
     """Whether the environment variable is not read inside of a trial: it is meant for the run around it there."""
+    completes: tuple[str, ...] = ()
+    """Values that a shell offers."""
     names_target: bool = False
     """Whether it says what the target is, so that a command that is to be typed again needs it."""
 
@@ -96,7 +105,12 @@ class Setting:
     @property
     def is_keyword(self) -> bool:
         """Whether it is a keyword argument of `flakeproof.run`."""
-        return "run" in self.commands and not self.only_typed and self.panel != SCENARIO
+        return "run" in self.commands and not self.only_typed and not self.is_of_scenario
+
+    @property
+    def is_of_scenario(self) -> bool:
+        """Whether it is a setting of scenarios, which read it themselves."""
+        return self.value is values.WRITTEN
 
 
 def _commands(*names: str) -> frozenset[str]:
@@ -128,6 +142,7 @@ _ROWS = (
         "NAME",
         otherwise="ci",
         commands=_RUN,
+        completes=("ci", "fast", "parallel", "full"),
     ),
     Setting(
         "count",
@@ -166,7 +181,7 @@ _ROWS = (
     Setting(
         "max-failures",
         values.whole(1, MOST_TRIALS),
-        "Stop after so many failures.",
+        "Stop after exactly so many failures.",
         HOW_MUCH,
         "N",
         otherwise="no limit",
@@ -285,6 +300,7 @@ _ROWS = (
         "HOW",
         otherwise="shared; fork for pytest, fresh for commands",
         commands=_TARGETED | _commands("stress"),
+        completes=("shared", "fork", "fresh"),
     ),
     Setting(
         "timeout",
@@ -319,10 +335,10 @@ _ROWS = (
         "python",
         values.PATH,
         "Interpreter of the code under test.",
-        HOW,
+        WHAT,
         "PATH",
-        otherwise="the active environment's, .venv's, or our own",
-        commands=_TARGETED | _commands("stress", "isolate"),
+        otherwise="found: the active environment's, the project's, or our own",
+        commands=_TARGETED | _commands("stress", "isolate", "replay"),
         targets=Targets.PYTHON,
         is_path=True,
         names_target=True,
@@ -331,7 +347,7 @@ _ROWS = (
         "loop",
         values.TEXT,
         "Event loop for async tests, e.g. uvloop:new_event_loop.",
-        HOW,
+        WHAT,
         "MODULE:FUNCTION",
         otherwise="the scenario's, else asyncio's",
         commands=_TARGETED | _commands("stress"),
@@ -444,12 +460,12 @@ _ROWS = (
         otherwise="no",
         commands=_TARGETED | _commands("isolate"),
     ),
-    # Tests of pytest
+    # What to run
     Setting(
         "keyword",
         values.TEXT,
         "Only tests that match, as for pytest.",
-        TESTS,
+        WHAT,
         "EXPRESSION",
         commands=_TYPED | _commands("isolate"),
         flags=("-k",),
@@ -459,7 +475,7 @@ _ROWS = (
         "marker",
         values.TEXT,
         "Only tests with these markers, as for pytest.",
-        TESTS,
+        WHAT,
         "EXPRESSION",
         commands=_TYPED | _commands("isolate"),
         flags=("-m",),
@@ -469,7 +485,7 @@ _ROWS = (
         "pytest-args",
         values.TEXT,
         "Any options of pytest, in one argument.",
-        TESTS,
+        WHAT,
         '"ARG…"',
         otherwise="none",
         commands=_TARGETED | _commands("isolate"),
@@ -480,7 +496,7 @@ _ROWS = (
         "shuffle",
         values.FLAG,
         "Another order of the tests in each pass.",
-        TESTS,
+        HOW,
         otherwise="no",
         commands=_RUN | _ARMS | _commands("amplify"),
         targets=Targets.TESTS,
@@ -489,7 +505,7 @@ _ROWS = (
         "private-home",
         values.FLAG,
         "A home folder of its own for each pass.",
-        TESTS,
+        HOW,
         otherwise="no",
         commands=_TARGETED,
         targets=Targets.TESTS,
@@ -498,17 +514,17 @@ _ROWS = (
         "drop-failed",
         values.FLAG,
         "Do not repeat a test that has failed once.",
-        TESTS,
+        HOW_MUCH,
         otherwise="no",
         commands=_RUN,
         targets=Targets.TESTS,
     ),
-    # Commands
+    # What counts as a failure, and what to run
     Setting(
         "skip-code",
         values.whole(1, 255),
         "Exit status that means skipped, e.g. 125.",
-        COMMANDS,
+        COUNTS,
         "N",
         otherwise="none",
         commands=_TARGETED,
@@ -518,7 +534,7 @@ _ROWS = (
         "failure",
         values.EXPRESSION,
         "Count only failures whose output matches.",
-        COMMANDS,
+        COUNTS,
         "RE",
         otherwise="none",
         commands=_TARGETED,
@@ -528,7 +544,7 @@ _ROWS = (
         "ignore",
         values.EXPRESSION,
         "Do not count failures whose output matches.",
-        COMMANDS,
+        COUNTS,
         "RE",
         otherwise="none",
         commands=_TARGETED,
@@ -538,7 +554,7 @@ _ROWS = (
         "cwd",
         values.PATH,
         "Folder in which the command runs.",
-        COMMANDS,
+        WHAT,
         "DIR",
         otherwise="the current folder",
         commands=_TARGETED | _commands("fdtrace"),
@@ -550,7 +566,7 @@ _ROWS = (
         "env",
         values.TEXTS,
         "Variable for the command; may be repeated.",
-        COMMANDS,
+        WHAT,
         "NAME=VALUE",
         commands=_TYPED | _commands("fdtrace"),
         only_typed=True,
@@ -559,11 +575,11 @@ _ROWS = (
         "shell",
         values.FLAG,
         "What follows -- is one line for /bin/sh.",
-        COMMANDS,
+        WHAT,
         commands=_TYPED,
         only_typed=True,
     ),
-    # Scenario
+    # Settings of a scenario
     Setting(
         "server",
         values.WRITTEN,
@@ -605,12 +621,12 @@ _ROWS = (
         only_typed=True,
         names_target=True,
     ),
-    # Reports and records
+    # Reports
     Setting(
         "ci-rate",
         values.RATE,
         "Failure rate seen in CI, for the failures to expect.",
-        REPORTS,
+        SCENARIO,
         "RATE",
         otherwise="the scenario's, else none",
         commands=_RUNS,
@@ -656,9 +672,27 @@ _ROWS = (
         REPORTS,
         "DIR",
         otherwise=".flakeproof beside pyproject.toml",
-        commands=(_FOUND | _commands("config", "clean")) - _commands("fdtrace"),
+        commands=(_FOUND | _commands("config", "clean", "show")) - _commands("fdtrace"),
         of_project=True,
         is_path=True,
+    ),
+    Setting(
+        "quiet",
+        values.FLAG,
+        "Print the verdict alone.",
+        REPORTS,
+        commands=_commands("run", "gate", "stress"),
+        flags=("-q", "--quiet"),
+        only_typed=True,
+    ),
+    Setting(
+        "verbose",
+        values.FLAG,
+        "Print every failure, all of it, and how numbers were computed.",
+        REPORTS,
+        commands=_commands("run", "gate", "stress", "diagnose", "isolate"),
+        flags=("-v", "--verbose"),
+        only_typed=True,
     ),
     Setting(
         "keep-runs",

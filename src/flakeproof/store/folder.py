@@ -1,5 +1,6 @@
 """The folder of flakeproof in a project and the folder of each run in it."""
 
+import difflib
 import fcntl
 import os
 import re
@@ -130,7 +131,9 @@ class Store:
             return Path(name)
         known = ", ".join(path.name for path in (fitting or runs)[-5:])
         what = "is the beginning of several runs" if fitting else "is not known"
-        raise UsageError(f"the run {name!r} {what} in {self.runs}", f"the newest: {known}, or `latest`")
+        close = difflib.get_close_matches(name, ["latest", *(path.name for path in runs)], n=1)
+        hint = f"; did you mean {close[0]}?" if close and not fitting else ""
+        raise UsageError(f"the run {name!r} {what} in {self.runs}{hint}", f"the newest: {known}, or `latest`")
 
     def removable(self, keep: int) -> list[Path]:
         """Folders of the oldest runs beyond `keep`, without those that are being written.

@@ -42,11 +42,13 @@ def resolve(
         if value is not None and not _CALLABLE.fullmatch(value):
             raise UsageError(f"{what} {shortened(value)!r} is {wanted}{_hint(value)}", remedy)
     module, _, attribute = name.partition(":")
+    found = interpreter.choose(python, folder, os.environ)
     return CallableTarget(
         name=name,
         module=module,
         attribute=attribute,
-        python=interpreter.find(python, folder, os.environ),
+        python=found.path,
+        python_from=found.why,
         folder=str(folder),
         loop=loop,
     )
@@ -82,7 +84,7 @@ def _scenario(
         attribute=scenario.trials[io],
         arguments=arguments,
         loop=loop or scenario.loops.get(io),
-        python=interpreter.find(python, folder, os.environ) if python else sys.executable,
+        python=interpreter.choose(python, folder, os.environ).path if python else sys.executable,
         folder=str(folder),
         packages={"flakeproof": str(Path(__file__).parent.parent)},
         descriptors_per_trial=scenario.descriptors_per_trial,

@@ -26,6 +26,8 @@ class PytestLine:
     """Node ids, files, folders; none for what the project says."""
     options: Sequence[str] = field(default_factory=list)
     """Options of pytest."""
+    imports_folder: bool = True
+    """Whether modules in the working directory can be imported, as with `python -m pytest`."""
 
 
 def names_tests(words: Sequence[str], folder: Path) -> bool:
@@ -54,13 +56,16 @@ def resolve_tests(
         ) from None
     for text in (*words, *line.arguments):
         check_text(text)
+    found = interpreter.choose(python, folder, os.environ, for_tests=True)
     return PytestTarget(
         name=shortened(shlex.join([*line.arguments, *line.options]) or "pytest", _NAME_LENGTH),
         arguments=list(line.arguments),
         options=words,
         shuffle=shuffle,
         private_home=private_home,
-        python=interpreter.find(python, folder, os.environ),
+        imports_folder=line.imports_folder,
+        python=found.path,
+        python_from=found.why,
         folder=str(folder),
         descriptors_per_trial=_DESCRIPTORS,
     )

@@ -6,12 +6,12 @@ import signal
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, field
-from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.escalation import Step, following
 from flakeproof_worker.shared.output import Output, excerpt, nameless_file
+from flakeproof_worker.shared.private import time
 from flakeproof_worker.shared.stacks import DUMP_SIGNAL, LAST_RESORT_SIGNAL, are_in
 from flakeproof_worker.system import folders
 from flakeproof_worker.trial_context import Duty
@@ -73,6 +73,13 @@ class Children(ABC):
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         """Report on a child that has ended in time, with the wait status `status` after `elapsed` nanoseconds."""
 
+    def written(self, lane: int) -> dict[str, str]:
+        """What a report says of the output in `lane`, which is emptied."""
+        return {"output": Output(self.outputs[lane]).take()}
+
+    def timed_out(self, child: Child) -> None:  # noqa: B027 - not every kind has something to do
+        """Hear of a child whose time was over, and which has been reported."""
+
     def settle(self, pid: int | None = None) -> None:
         """Have the session of a child, or in a child its own, be as nice as it is asked for."""
         if self.duty.perturbations.get("nice"):
@@ -125,15 +132,16 @@ class Children(ABC):
         for lane in range(duty.lanes):
             if lane in self.running:
                 continue
+            duty.drop_failed({})  # what other processes have told since
             trial = duty.leases.take()
-            duty.report_batch(perf_counter_ns(), idle=trial is None and not self.running)
+            duty.report_batch(time.perf_counter_ns(), idle=trial is None and not self.running)
             if trial is None:
                 return
             self._begin(lane, *trial)
 
     def _begin(self, lane: int, trial: int, seed: int) -> None:
         duty = self.duty
-        started = perf_counter_ns()
+        started = time.perf_counter_ns()
         board.begin(duty.words, lane, trial, started)
         folder = ""
         try:
@@ -149,14 +157,14 @@ class Children(ABC):
         child = self.running[lane] = Child(trial, pid, os.pidfd_open(pid), started, folder)
         self.selector.register(child.pidfd, selectors.EVENT_READ, lane)
         if self.freezer is not None:
-            self.freezer.begin(lane, pid, seed, perf_counter_ns())
+            self.freezer.begin(lane, pid, seed, time.perf_counter_ns())
 
     def _wait(self) -> None:
         duty = self.duty
         steps = [child.next_step for child in self.running.values() if child.next_step]
         if self.freezer is not None:
             steps += self.freezer.due()
-        timeout = max(0.0, (min(steps) - perf_counter_ns()) / 1e9) if steps else self.longest_wait
+        timeout = max(0.0, (min(steps) - time.perf_counter_ns()) / 1e9) if steps else self.longest_wait
         if duty.leases.exhausted or duty.reporter.passed:
             timeout = min(timeout if timeout is not None else 0.1, 0.1)
         for key, _ in self.selector.select(timeout):
@@ -170,23 +178,23 @@ class Children(ABC):
         for trial in duty.leases.expired:
             for lane, child in self.running.items():
                 if child.trial == trial and child.ending is Step.RUNNING:
-                    child.next_step = child.expired = perf_counter_ns()
+                    child.next_step = child.expired = time.perf_counter_ns()
                     child.running = self.running_in(lane)  # now: a signal can end what hangs
                     if self.freezer is not None:
                         self.freezer.end(lane)  # what stands still hears no signal but KILL
         duty.leases.expired.clear()
         if self.freezer is not None:
-            self.freezer.step(perf_counter_ns())
+            self.freezer.step(time.perf_counter_ns())
         for lane, child in self.running.items():
-            if child.next_step and child.next_step <= perf_counter_ns():
+            if child.next_step and child.next_step <= time.perf_counter_ns():
                 self._end_further(lane, child)
-        if duty.reporter.passed and duty.reporter.due(perf_counter_ns()):
+        if duty.reporter.passed and duty.reporter.due(time.perf_counter_ns()):
             duty.reporter.flush()
         self.look()
 
     def _end_further(self, lane: int, child: Child) -> None:
         """The next step of ending a child whose time is over: dump its stacks, TERM, KILL."""
-        now = perf_counter_ns()
+        now = time.perf_counter_ns()
         with suppress(ProcessLookupError):
             step = following(
                 child.ending,
@@ -218,16 +226,17 @@ class Children(ABC):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)  # what the trial has started and left in its group
         _, status = os.waitpid(child.pid, 0)
-        elapsed = perf_counter_ns() - child.started
+        elapsed = time.perf_counter_ns() - child.started
         self.clear_up(child)
         if child.folder and folders.is_empty(child.folder):
             self._spare[lane] = child.folder  # the next trial cannot tell it from a new one, which costs more
         elif child.folder:
             folders.remove(child.folder)
         if child.expired:
-            output = Output(self.outputs[lane]).take()
             nanoseconds = child.expired - child.started
-            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", output=output, **child.running)
+            told = {**self.written(lane), **child.running}
+            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", **told)
+            self.timed_out(child)
         else:
             self.report(lane, child, status, elapsed)
         board.clear(self.duty.words, lane)

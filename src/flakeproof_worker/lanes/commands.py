@@ -18,6 +18,8 @@ from flakeproof_worker.trial_context import Duty
 _HASH_SEED = "PYTHONHASHSEED"
 _LARGEST_OUTPUT = 64 << 20
 """Bytes that one trial may write before they are thrown away, so that a program that never stops fills no disk."""
+_READ = 1 << 20
+"""Bytes of an output in which the coordinator looks for tests that failed."""
 _GO_RACE = re.compile(rb"^WARNING: DATA RACE\n[A-Z][a-z ]+ at 0x[0-9a-f]+ by ", re.MULTILINE)
 _PATIENCE_NANOSECONDS = 20_000_000
 """How long an environment that is empty is read again."""
@@ -87,8 +89,12 @@ class _Commands(Children):
                 outcome="failed" if code >= 0 else "crashed",
                 exit_code=code if code >= 0 else None,
                 signal=-code if code < 0 else None,
-                output=output.take(),
+                **self.written(lane),
             )
+
+    def written(self, lane: int) -> dict[str, str]:
+        longer = Output(self.outputs[lane]).longer(_READ)
+        return {**super().written(lane), **({"longer": longer} if longer else {})}
 
     def deserted(self) -> None:
         while children := _children():  # theirs come to us when they have gone

@@ -41,6 +41,7 @@ class _Fresh(Judged):
             "perturbations": duty.perturbations,
             "scratch": duty.scratch,
             "sanitize": duty.sanitize,
+            "left_out": sorted(duty.leases.left_out),
         }
         os.ftruncate(verdict, 0)
         os.write(verdict, json.dumps(order).encode())

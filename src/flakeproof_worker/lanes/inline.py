@@ -1,7 +1,6 @@
 """One trial after the other, in the main thread: the leanest lane, and the closest to a plain call."""
 
 from collections.abc import Iterator
-from time import perf_counter_ns
 
 from flakeproof_worker.current import ALONE
 from flakeproof_worker.environment import Exporter
@@ -9,6 +8,7 @@ from flakeproof_worker.outcome import check_result
 from flakeproof_worker.randomness import GlobalRandom, randomness_for
 from flakeproof_worker.reporter import FLUSH_NANOSECONDS
 from flakeproof_worker.shared import board
+from flakeproof_worker.shared.private import time
 from flakeproof_worker.trial_context import Duty
 
 _SILENT_NANOSECONDS = 1_000
@@ -33,7 +33,7 @@ def run(duty: Duty) -> None:
 def _run_block(duty: Duty, trials: Iterator[tuple[int, int]], randomness: GlobalRandom) -> None:
     # Everything that the loop touches is a local: a trial that does nothing costs about a microsecond here. The board
     # is written as `board.begin` does it, with the end of the last trial for the start of the next.
-    function, clock, words, reporter = duty.loaded.function, perf_counter_ns, duty.words, duty.reporter
+    function, clock, words, reporter = duty.loaded.function, time.perf_counter_ns, duty.words, duty.reporter
     stop, taken_word, lane = board.STOP, board.TAKEN, board.lane_offset(0)
     lane_start = lane + 1
     taken = words[taken_word]
@@ -59,6 +59,7 @@ def _run_block(duty: Duty, trials: Iterator[tuple[int, int]], randomness: Global
             end = clock()
             duty.leave_if_unwanted(error)
             duty.report_exception(trial, error, end - start, duty.output.take())
+            add = reporter.passed.append  # the report may have sent the batch
         else:
             end = clock()
             add(took := end - start)

@@ -1,14 +1,13 @@
 """pytest's items, pass after pass, in the main thread: what leaks out of one trial reaches the next."""
 
-import os
 from collections.abc import Iterator
-from time import perf_counter_ns
 from typing import Any
 
 from flakeproof_worker.current import ALONE
 from flakeproof_worker.environment import Exporter
 from flakeproof_worker.pytest_driver.selection import Selection
 from flakeproof_worker.shared import board
+from flakeproof_worker.shared.private import os, time
 from flakeproof_worker.system import folders
 from flakeproof_worker.trial_context import Duty
 
@@ -29,9 +28,9 @@ class _Passes:
         self._selection = selection
         self._exporter = Exporter()
         self._parent = f"{duty.temporary}/{os.getpid()}"
-        os.mkdir(self._parent, 0o700)  # noqa: PTH102 - pathlib is slower, here and below
+        os.mkdir(self._parent, 0o700)
         self._session = f"{self._parent}/session"
-        os.mkdir(self._session, 0o700)  # noqa: PTH102
+        os.mkdir(self._session, 0o700)
         selection.keep_session(self._session)
         self._folder = ""
 
@@ -57,9 +56,11 @@ class _Passes:
                 return False
             if duty.listens:
                 leases.hear(duty.channel.receive_ready())
-                selection.leave_out(leases.left_out)
+                duty.drop_failed({})
+                if words[board.STOP]:
+                    return False
             trial, seed = running
-            now = perf_counter_ns()
+            now = time.perf_counter_ns()
             if reporter.passed and reporter.due(now):
                 reporter.flush()
             board.begin(words, _LANE, trial, now)
@@ -77,7 +78,9 @@ class _Passes:
         duty, reporter = self._duty, self._duty.reporter
         nanoseconds = verdict.pop("ns")
         if verdict["outcome"] != "passed":
+            reporter.flush()  # in order: whether a test fails in the first trial of a process tells something
             reporter.ended(trial, nanoseconds, **verdict)
+            self._duty.drop_failed(verdict.get("items", {}))
             board.clear(duty.words, _LANE)
             return
         changed = reporter.passed_with(verdict["items"])

@@ -1,6 +1,8 @@
 """What the lanes have in common in which a trial runs in a process of its own and writes its verdict into a file."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.shared.output import Output, nameless_file
@@ -25,6 +27,7 @@ class Judged(Children):
         if verdict is not None:
             reporter.sighted(verdict.pop("seen", []))
         if verdict is None:
+            where = self.running_in(lane)
             code = os.waitstatus_to_exitcode(status)
             reporter.ended(
                 child.trial,
@@ -33,8 +36,9 @@ class Judged(Children):
                 signal=-code if code < 0 else None,
                 exit_code=code if code >= 0 else None,
                 output=output.take(),
-                **self.running_in(lane),
+                **where,
             )
+            self._drop_failed(where)
         elif verdict["outcome"] == "passed" and "found" not in verdict:
             reporter.passed_with(verdict.get("items", {}))
             reporter.passed.append(verdict["ns"])
@@ -46,6 +50,13 @@ class Judged(Children):
             else:
                 output.discard()
             reporter.ended(child.trial, nanoseconds, **verdict)
+            self._drop_failed(verdict)
+
+    def timed_out(self, child: Child) -> None:
+        self._drop_failed(child.running)
+
+    def _drop_failed(self, reported: Mapping[str, Any]) -> None:
+        self.duty.drop_failed(reported.get("items", {}))
 
     def running_in(self, lane: int) -> dict[str, object]:
         selection = self.duty.loaded.selection

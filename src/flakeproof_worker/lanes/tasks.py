@@ -6,7 +6,6 @@ from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from functools import wraps
-from time import perf_counter_ns
 from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec
 
@@ -14,6 +13,7 @@ from flakeproof_worker import environment
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.randomness import randomness_for
 from flakeproof_worker.shared import board
+from flakeproof_worker.shared.private import time
 from flakeproof_worker.shared.process_exit import end_at_once
 from flakeproof_worker.shared.stacks import stack_of
 from flakeproof_worker.trial_context import Duty
@@ -118,7 +118,7 @@ class _Lanes:
         """Start a trial in `lane` if there is one; end when there will be no more."""
         duty = self.duty
         taken = duty.leases.take()
-        now = perf_counter_ns()
+        now = time.perf_counter_ns()
         if taken is None:
             duty.report_batch(now, idle=not self._running)
             if not self._running and duty.leases.no_more():
@@ -163,7 +163,7 @@ class _Trial(Coroutine[Any, Any, None]):
     def expire(self) -> None:
         """Have the trial cancelled because its time is over; what it does then does not count."""
         if self.task is not None and self.target is not None and not self.expired_ns:
-            self.expired_ns = perf_counter_ns()
+            self.expired_ns = time.perf_counter_ns()
             self.stack = stack_of(self.task.get_name(), self.target)
             self.task.cancel()
 
@@ -192,10 +192,10 @@ class _Trial(Coroutine[Any, Any, None]):
         try:
             return step(argument)
         except StopIteration:
-            self._lanes.leave(self, perf_counter_ns() - self.started_ns, None)
+            self._lanes.leave(self, time.perf_counter_ns() - self.started_ns, None)
             raise
         except BaseException as error:
-            self._lanes.leave(self, perf_counter_ns() - self.started_ns, error)
+            self._lanes.leave(self, time.perf_counter_ns() - self.started_ns, error)
             raise StopIteration from None
         finally:
             words[board.HOLDER] = 0
@@ -203,7 +203,7 @@ class _Trial(Coroutine[Any, Any, None]):
     def _begin(self, _: None) -> Any:
         lanes = self._lanes
         lanes.announce(self.number, self._seed)
-        self.started_ns = start = perf_counter_ns()
+        self.started_ns = start = time.perf_counter_ns()
         # Only now: until its first step it waited for the loop, which is not its own time.
         self._words[board.lane_offset(self.lane) + 1] = start
         target = lanes.duty.loaded.function()

@@ -1,12 +1,12 @@
 """Several trials at once, each lane a thread; the main thread listens to the coordinator."""
 
 import threading
-from time import perf_counter_ns
 
 from flakeproof_worker import environment
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.outcome import check_result
 from flakeproof_worker.shared import board
+from flakeproof_worker.shared.private import time
 from flakeproof_worker.shared.process_exit import end_at_once
 from flakeproof_worker.trial_context import Duty
 
@@ -59,7 +59,7 @@ class _Lanes:
         with self._changed:
             while True:
                 trial = duty.leases.take()
-                now = perf_counter_ns()
+                now = time.perf_counter_ns()
                 if trial is not None:
                     self._busy += 1
                     board.begin(duty.words, lane, trial[0], now)
@@ -75,18 +75,18 @@ class _Lanes:
     def _run(self, lane: int, trial: int, seed: int) -> None:
         duty = self._duty
         RUNNING.set((trial, seed))
-        start = perf_counter_ns()
+        start = time.perf_counter_ns()
         try:
             check_result(duty.loaded.function())
         except BaseException as error:
-            end = perf_counter_ns()
+            end = time.perf_counter_ns()
             duty.leave_if_unwanted(error)
             with self._changed:
                 self._busy -= 1
                 duty.report_exception(trial, error, end - start)
                 board.clear(duty.words, lane)
         else:
-            end = perf_counter_ns()
+            end = time.perf_counter_ns()
             duty.leave_if_unwanted()
             # Under the lock: another lane may be sending the batch.
             with self._changed:

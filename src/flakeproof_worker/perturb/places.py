@@ -1,7 +1,5 @@
 """Write down which lines of the project's own code a trial executes, and in how many threads and tasks each."""
 
-import json
-import os
 import sys
 import threading
 from collections import Counter
@@ -12,6 +10,7 @@ from flakeproof_worker.perturb.steps import steps_of
 from flakeproof_worker.perturb.watching import Watched, watch
 from flakeproof_worker.shared import code_patterns
 from flakeproof_worker.shared.own_code import OwnCode
+from flakeproof_worker.shared.private import json, os
 
 NAME = "places.jsonl"
 """File in the folder of the run. Each line is one place in one thread or task of a trial, with the count so far."""

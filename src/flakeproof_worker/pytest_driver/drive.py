@@ -4,15 +4,22 @@ import functools
 import gc
 import importlib
 import importlib.util
+import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from flakeproof_worker.failure import message_of
 from flakeproof_worker.loader import UnloadableError
+from flakeproof_worker.pytest_driver.folder_on_path import put_first, remarks
 
 _OLDEST = 7
 _NOTHING_COLLECTED = 5  # pytest.ExitCode.NO_TESTS_COLLECTED
 _DETAILS_LIMIT = 20_000
+_LINE_LIMIT = 300
+_NAMED = re.compile(r"E   [A-Za-z_][\w.]*(: |$)")
+"""A line of a traceback that begins with the name of an exception, and not with a part of its message."""
 
 
 def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], written: Callable[[], str]) -> None:
@@ -20,6 +27,9 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
 
     `written` returns what this process has written so far. Raises UnloadableError if it does not come to running.
     """
+    folder = os.getcwd()  # noqa: PTH109 - as Python itself takes it
+    if target["imports_folder"]:
+        put_first(folder)
     gc.disable()  # nothing of pytest's modules is garbage, and looking for some costs an eighth of the import
     try:
         _check_pytest()
@@ -35,7 +45,8 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
         # Spare pytest to find out again and again which conftest files apply: they have all been loaded.
         session.gethookproxy = functools.cache(session.gethookproxy)
         items, hooks = list(session.items), session.config.hook
-        begin(Selection(session, plugin, target, items, hooks, seeded=watch.stop()))
+        told = [*plugin.remarks, *(remarks(session, folder) if target["imports_folder"] else [])]
+        begin(Selection(session, plugin, target, items, hooks, seeded=watch.stop(), remarks=told))
 
     plugin = Plugin(run_seed, start)
     words = [*target["options"], *target["arguments"]]
@@ -47,8 +58,7 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
     except BaseException as error:
         if plugin.began:
             raise
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise UnloadableError("broken", f"pytest ended before it ran anything: {what}", _shortened(written())) from None
+        raise _ended_by(error, written()) from None
     finally:
         watch.stop()
     if not plugin.began:
@@ -71,21 +81,42 @@ def _explanation(plugin: Any, status: int, text: str) -> UnloadableError:
         names = [report.nodeid or "the session" for report in plugin.errors]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         details = "\n\n".join(str(report.longrepr) for report in plugin.errors)
-        last = _last_line(str(plugin.errors[0].longrepr))
-        message = f"pytest could not collect {', '.join(names[:3])}{more}: {last}"
+        reason = _reason(str(plugin.errors[0].longrepr))
+        message = f"pytest could not collect {', '.join(names[:3])}{more}: {reason}"
         return UnloadableError("broken", message, _shortened(details))
     if plugin.usage_error:
         return UnloadableError("nothing", f"pytest: {plugin.usage_error}")
+    if plugin.internal_error is not None:
+        return _ended_by(plugin.internal_error, text)
     if status == _NOTHING_COLLECTED:
         return UnloadableError("nothing", "pytest has collected no tests", text)
     return UnloadableError("broken", f"pytest ended before it ran anything (exit status {status})", text)
 
 
-def _last_line(text: str) -> str:
-    """The line of a traceback that names the exception."""
-    lines = [line.removeprefix("E").strip() for line in text.splitlines() if line.startswith("E ")]
-    found = lines or [line.strip() for line in text.splitlines() if line.strip()]
-    return found[-1] if found else "no reason given"
+def _ended_by(error: BaseException, written: str) -> UnloadableError:
+    """The first line of the message, which may be long; all of it is among the details."""
+    text = message_of(error)
+    what = f"{type(error).__name__}: {_first_line(text)}" if text else type(error).__name__
+    details = "\n".join(part for part in (text if "\n" in text else "", written) if part)
+    return UnloadableError("broken", f"pytest ended before it ran anything: {what}", _shortened(details))
+
+
+def _reason(text: str) -> str:
+    """The line of a traceback that names the exception: the last one's, if there are several."""
+    lines = text.splitlines()
+    told = [number for number, line in enumerate(lines) if line.startswith("E ")]
+    last: list[str] = []
+    for before, number in zip([-1, *told], told, strict=False):
+        # A message may have many lines; what is marked without a gap belongs to one exception.
+        last = [*last, lines[number]] if number == before + 1 else [lines[number]]
+    named = [line for line in last if _NAMED.match(line)]
+    found = (named[:1] or last[-1:] or [line for line in lines if line.strip()][-1:] or ["no reason given"])[0]
+    return _first_line(found.removeprefix("E").strip())
+
+
+def _first_line(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= _LINE_LIMIT else f"{line[: _LINE_LIMIT - 1]}…"
 
 
 def _shortened(text: str) -> str:

@@ -6,9 +6,10 @@ back before the item runs, `watch` names what a line of code is searched for tha
 """
 
 import importlib
-import os
 from contextlib import suppress
 from typing import Any
+
+from flakeproof_worker.shared.private import os
 
 _ORDERING = ("randomly", "random_order", "reverse", "xdist", "cacheprovider")
 """Plugins that may run tests elsewhere or otherwise than in the order of the command line, or keep something."""

@@ -8,6 +8,8 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 from flakeproof_worker.failure import describe
+from flakeproof_worker.pytest_driver.item_report import reported_by
+from flakeproof_worker.pytest_driver.rewriting import leave_ours_alone
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.shared.process_exit import end_at_once
 
@@ -24,6 +26,7 @@ _NOT_WANTED: dict[str, Any] = {
     # A trial is one attempt, at one test, with nobody at the keyboard; and all of the trials are wanted.
     "reruns": 0,
     "count": 1,
+    "flake_finder_enable": False,
     "maxfail": 0,
     "usepdb": False,
     "trace": False,
@@ -36,6 +39,8 @@ _NOT_WANTED: dict[str, Any] = {
     "xmlpath": None,
     "durations": None,
 }
+_REPEATING = {"reruns": "--reruns", "count": "--count", "flake_finder_enable": "--flake-finder"}
+"""Options of plugins that run tests more often, which is told: somebody may wonder where the other runs are."""
 _REPORTING = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish")
 _REMEMBERING = ("lfplugin", "nfplugin", "stepwiseplugin")
 """Plugins that keep in the project which tests have failed."""
@@ -88,6 +93,10 @@ class Plugin:
         self.errors: list[Any] = []
         """Reports of collectors that failed."""
         self.usage_error = ""
+        self.internal_error: BaseException | None = None
+        """What has ended pytest before it ran anything, other than a usage error."""
+        self.remarks: list[str] = []
+        """What people are told of what is otherwise than they have configured it."""
         self.ended: list[Any] = []
         """Reports of the present item that say more than that a phase passed."""
         self._described: dict[int, tuple[Any, BaseException, dict[str, Any]]] = {}
@@ -107,8 +116,9 @@ class Plugin:
 
         What a trial writes goes to a file of ours, so that neither does a crash take it along nor does memory fill.
         """
+        leave_ours_alone(early_config)
         known = early_config.known_args_namespace
-        if known.capture == "no":
+        if getattr(known, "capture", "no") == "no":  # there may be nothing that captures: `-p no:capture`
             self._streams = None
         known.capture = "no"  # before pytest reads it: it starts to capture at once
         if hasattr(known, "cov_source"):
@@ -118,9 +128,15 @@ class Plugin:
     @hookimpl(hookwrapper=True)  # type: ignore[untyped-decorator]
     def pytest_cmdline_main(self, config: Any) -> Iterator[None]:
         """Switch off what the project may have switched on and cannot apply here."""
+        repeating = []
         for name, value in _NOT_WANTED.items():
             if hasattr(config.option, name):
+                if name in _REPEATING and getattr(config.option, name) not in (value, None):
+                    repeating.append(_REPEATING[name])
                 setattr(config.option, name, value)
+        if repeating:
+            verb = "does" if len(repeating) == 1 else "do"
+            self.remarks.append(f"{', '.join(repeating)} {verb} nothing here: flakeproof itself repeats the tests")
         if getattr(config.option, "randomly_seed", None) in ("default", "last"):
             config.option.randomly_seed = self._run_seed % 2**32  # the same order in every process
         config.pluginmanager.register(self._keeps_nothing)
@@ -146,6 +162,10 @@ class Plugin:
         error = outcome.excinfo
         if error is not None and issubclass(error[0], _pytest.UsageError):
             self.usage_error = "\n".join(str(argument) for argument in error[1].args)
+
+    def pytest_internalerror(self, excinfo: Any) -> None:
+        """Keep what pytest only prints."""
+        self.internal_error = excinfo.value
 
     def pytest_collectreport(self, report: Any) -> None:
         """Keep what could not be collected."""
@@ -183,9 +203,10 @@ class Plugin:
         if report.outcome != "passed" or hasattr(report, "wasxfail"):
             self.ended.append(report)
 
-    def pytest_exception_interact(self, call: Any, report: Any) -> None:
+    def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> None:
         """Describe an exception while it is there."""
-        self._described[id(report)] = report, call.excinfo.value, describe(call.excinfo.value)
+        error = call.excinfo.value
+        self._described[id(report)] = report, error, reported_by(node, error, report.longrepr, describe(error))
 
     def start_item(self) -> None:
         """Forget the item before."""
@@ -212,18 +233,19 @@ class Plugin:
 
         Nor do they tell at the end what they have kept: nobody reads it, and Hypothesis is imported just for that.
 
-        Those of the project's own conftest files stay.
+        Those of the project's own conftest files stay, and what others have put around all that hear of a report:
+        pyfakefs lets its patches pause meanwhile, and from there to the next test.
         """
         manager = config.pluginmanager
         own = [
             implementation.plugin
             for name in _REPORTING
             for implementation in _implementations(manager, name)
-            if _is_conftest(implementation)
+            if _is_conftest(implementation) or _surrounds(implementation)
         ]
         for name in (*_REPORTING, "pytest_warning_recorded", "pytest_terminal_summary"):
             for implementation in _implementations(manager, name):
-                if implementation.plugin is not self and not _is_conftest(implementation):
+                if not (implementation.plugin is self or _is_conftest(implementation) or _surrounds(implementation)):
                     getattr(manager.hook, name)._remove_plugin(implementation.plugin)
         for name in ("pytest_runtest_protocol", "pytest_runtest_makereport"):
             for implementation in _implementations(manager, name):
@@ -232,7 +254,7 @@ class Plugin:
         ways = [
             implementation
             for implementation in _implementations(manager, "pytest_runtest_protocol")
-            if not (implementation.hookwrapper or getattr(implementation, "wrapper", False))
+            if not _is_wrapper(implementation)
         ]
         self._is_plain = not own and {way.plugin for way in ways} <= {self, _runner}
 
@@ -246,6 +268,15 @@ def _collect_no_garbage_at_the_end(config: Any) -> None:
 
 def _implementations(manager: Any, name: str) -> list[Any]:
     return list(getattr(manager.hook, name).get_hookimpls())
+
+
+def _is_wrapper(implementation: Any) -> bool:
+    return bool(implementation.hookwrapper or getattr(implementation, "wrapper", False))
+
+
+def _surrounds(implementation: Any) -> bool:
+    """Whether it is around what others do, and not one of pytest's own."""
+    return _is_wrapper(implementation) and not str(implementation.function.__module__).startswith("_pytest.")
 
 
 def _is_conftest(implementation: Any) -> bool:

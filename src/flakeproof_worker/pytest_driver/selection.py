@@ -1,13 +1,11 @@
 """What pytest has collected, run as one trial: a pass over the items, in order, by pytest's own protocol."""
 
 import importlib
-import os
+import pathlib
 import random
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.failure import describe
@@ -19,6 +17,7 @@ from flakeproof_worker.randomness import GENERATORS, GlobalRandom, start_of
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.leaked import LeakedError
 from flakeproof_worker.shared.output import Output
+from flakeproof_worker.shared.private import copy_of, os, time
 from flakeproof_worker.system import folders
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from flakeproof_worker.pytest_driver.order import Ordered
 
 _pytest: Any = importlib.import_module("pytest")
+_Random = random.Random
+_paths = copy_of(pathlib)
 _LEAVING = (KeyboardInterrupt, _pytest.exit.Exception)
 _SECTION_LIMIT = 8_000
 _REASON_LIMIT = 500
@@ -45,10 +46,12 @@ class Selection:
         hooks: Any,
         *,
         seeded: Collection[str],
+        remarks: Sequence[str] = (),
     ) -> None:
         """`hooks` are those of pytest that run `items`.
 
         `seeded` are the modules whose global generators the tests have seeded themselves at import: they keep that.
+        `remarks` are what people are told of how all this was collected.
         """
         self.session = session
         self._hooks = hooks
@@ -61,7 +64,7 @@ class Selection:
         """Modules whose global generators are seeded for each trial."""
         self._start_of: Callable[[int], int] | None = None
         self._generators = GlobalRandom(self.seeds)
-        self._folder = os.getcwd()  # noqa: PTH109 - once for every trial
+        self._folder = os.getcwd()
         self._items = items
         self.ids = _distinct([item.nodeid for item in self._items])
         self._renew = {item: renewal_of(item) for item in self._items}
@@ -69,12 +72,13 @@ class Selection:
         self._index_of = {item: index for index, item in enumerate(self._items)}
         self._left_out: set[str] = set()
         self._after: Any = None
-        self._used, self._base = "", Path()
+        self._used, self._base = "", _paths.Path()
         self._factory = getattr(session.config, "_tmp_path_factory", None)
         self._left: BaseException | None = None
         """What has made an item leave pytest altogether."""
         self.watch: Watch | None = None
         """The sanitizers, if there are any."""
+        self.remarks = list(remarks)
         self.spoiled = ""
         """Why nothing more can be run in this process; "" if it can."""
 
@@ -85,9 +89,14 @@ class Selection:
             self._start_of, self.seeds = start_of(wanted), list(GENERATORS)
             self._generators = GlobalRandom(self.seeds, self._start_of)
 
-    def leave_out(self, ids: list[str]) -> None:
+    def leave_out(self, ids: Collection[str]) -> None:
         """Do not run these any more."""
         self._left_out.update(ids)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing of it is run any more."""
+        return self._left_out.issuperset(self.ids)
 
     def keep_session(self, folder: str) -> None:
         """From trial to trial keep the fixtures of the session, which may put temporary files into `folder`."""
@@ -102,7 +111,7 @@ class Selection:
 
         @contextmanager
         def swapped() -> Iterator[None]:
-            with folders.used(folder), self._base_folder(None, Path(folder)):
+            with folders.used(folder), self._base_folder(None, _paths.Path(folder)):
                 yield
 
         self.plugin.fixture_folders = swapped
@@ -135,9 +144,9 @@ class Selection:
         unlike: dict[str, str] = dict.fromkeys(self._left_out, "left out")
         failures: list[dict[str, Any]] = []
         reasons: list[str] = []
-        start = perf_counter_ns()
+        start = time.perf_counter_ns()
         if self._used != folder:
-            self._used, self._base = folder, Path(folder, "pytest")
+            self._used, self._base = folder, _paths.Path(folder, "pytest")
         with self._base_folder(self._base, None):
             for position, item in enumerate(chosen):
                 following = chosen[position + 1] if position + 1 < len(chosen) else self._after
@@ -150,7 +159,7 @@ class Selection:
                 output.discard()  # here, so that one that has closed descriptors of ours is still the one in hand
                 if self.spoiled:
                     break
-        elapsed = perf_counter_ns() - start
+        elapsed = time.perf_counter_ns() - start
         leaked = self._end_watch(trial, failures)
         self._restore()
         verdict: dict[str, Any] = {"ns": elapsed, "outcome": "passed", "items": unlike}
@@ -191,7 +200,7 @@ class Selection:
             return self._items
         chosen = [item for item in self._items if self._id_of[item] not in self._left_out]
         if self._shuffle:
-            random.Random(seed).shuffle(chosen)
+            _Random(seed).shuffle(chosen)
         if self._reverse:
             chosen.reverse()
         return chosen
@@ -240,8 +249,9 @@ class Selection:
             if report.outcome in ("failed", "rerun"):
                 error, failure = plugin.described(report)
                 owner = owner_of(item, error) if report.when == "teardown" and error is not None else ""
-                text = {"type": "", "message": str(report.longrepr)[:_SECTION_LIMIT], "frames": []}
-                add(f"{owner} (teardown)" if owner else item_id, report.when, failure or text, _sections(report))
+                name = f"{owner} (teardown)" if owner else item_id
+                failure = failure or {"type": "", "message": str(report.longrepr)[:_SECTION_LIMIT], "frames": []}
+                add(name, report.when, _placed(failure, item), _sections(report))
             elif item_id not in unlike:
                 if hasattr(report, "wasxfail"):
                     unlike[item_id] = "xpassed" if report.outcome == "passed" else "xfailed"
@@ -261,14 +271,14 @@ class Selection:
     def _restore(self) -> None:
         """Go back to the working directory of the run."""
         try:
-            changed = os.getcwd() != self._folder  # noqa: PTH109
+            changed = os.getcwd() != self._folder
         except OSError:  # it is gone
             changed = True
         if changed:
             os.chdir(self._folder)
 
     @contextmanager
-    def _base_folder(self, wanted: Path | None, there: Path | None) -> Iterator[None]:
+    def _base_folder(self, wanted: Any, there: Any) -> Iterator[None]:
         """Let `tmp_path` and its like make their folders in `wanted`, which pytest makes, or in what is `there`."""
         factory = self._factory
         if factory is None:
@@ -299,6 +309,14 @@ def _distinct(ids: list[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return found
+
+
+def _placed(failure: dict[str, Any], item: Any) -> dict[str, Any]:
+    """`failure` with the place of the test if it has none: a strict xfail that passed has raised nothing."""
+    _, line, name = item.location
+    if failure["frames"] or line is None:
+        return failure
+    return {**failure, "frames": [(str(item.path), line + 1, name)]}
 
 
 def _reason(report: Any) -> str:

@@ -4,7 +4,6 @@ What code of the project keeps in its modules is looked into; of any other modul
 same objects. Each thing knows how to be put back, so that what it matters can be tried.
 """
 
-import os
 import sys
 import sysconfig
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import Any
 from flakeproof_worker.pytest_driver.state_process import of_process
 from flakeproof_worker.pytest_driver.state_walk import Leaf, Walk
 from flakeproof_worker.shared.own_code import is_library
+from flakeproof_worker.shared.private import os
 
 _OURS = ("flakeproof_worker", "_pytest", "pytest", "pluggy", "iniconfig", "py")
 _NOT_STATE = {
@@ -51,11 +51,17 @@ class Change:
     module: str
     before: Leaf | None
     after: Leaf | None
+    modules: dict[str, ModuleType]
+    """Those that there were before."""
 
     def told(self) -> dict[str, str]:
-        """As the coordinator hears of it."""
+        """As the coordinator hears of it; where both read the same, with what tells them apart."""
         texts = [leaf.text if leaf is not None else _ABSENT for leaf in (self.before, self.after)]
-        return {"kind": self.kind, "name": self.name, "module": self.module, "before": texts[0], "after": texts[1]}
+        told = {"kind": self.kind, "name": self.name, "module": self.module, "before": texts[0], "after": texts[1]}
+        if self.before is not None and self.after is not None and texts[0] == texts[1]:
+            told["before_is"] = _identity(self.before.value, self.modules)
+            told["after_is"] = _identity(self.after.value, self.modules)
+        return told
 
     def put_back(self) -> bool:
         """Make it as it was; whether that could be done."""
@@ -88,7 +94,7 @@ class Surroundings:
         after = self._take()
         before = self._before | self._earlier
         found = [
-            Change(leaf.kind, name, leaf.module, before.get(name), after.get(name))
+            Change(leaf.kind, name, leaf.module, before.get(name), after.get(name), self._modules)
             for name, leaf in {**before, **after}.items()
             if not _same(before.get(name), after.get(name))
         ]
@@ -151,6 +157,18 @@ class Surroundings:
             return False
         path = self._paths.get(file) or self._paths.setdefault(file, os.path.realpath(file))
         return path.startswith(self._root + os.sep) and not path.startswith(_LIBRARIES) and not is_library(path)
+
+
+def _identity(value: object, earlier: dict[str, ModuleType]) -> str:
+    """What tells `value` from another that looks like it."""
+    words = [f"at {id(value):#x}"]
+    if isinstance(value, ModuleType):
+        if isinstance(file := getattr(value, "__file__", None), str):
+            words.append(f"from {file}")
+        words.append(
+            f"imported {'before' if any(value is module for module in earlier.values()) else 'during'} the tests"
+        )
+    return ", ".join(words)
 
 
 def _same(before: Leaf | None, after: Leaf | None) -> bool:

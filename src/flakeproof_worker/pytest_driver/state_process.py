@@ -4,7 +4,6 @@ import functools
 import gc
 import locale
 import logging
-import os
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from flakeproof_worker.pytest_driver.state_walk import Leaf, shown
+from flakeproof_worker.shared.private import os
 
 _OF_RUNNERS = ("PYTEST_", "FLAKEPROOF_", "TMPDIR")
 _SECRET = ("SECRET", "TOKEN", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL")
@@ -58,7 +58,7 @@ def _environment(add: Add) -> None:
 
 def _folder(add: Add) -> None:
     try:
-        folder = os.getcwd()  # noqa: PTH109 - what os.chdir changes
+        folder = os.getcwd()
     except OSError:
         add("folder", "the working directory", "", "one that does not exist any more", None)
     else:
@@ -145,9 +145,9 @@ def _random(add: Add) -> None:
 
 
 def _descriptors(add: Add) -> None:
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib would import more
+    for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):
-            target = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
+            target = os.readlink(f"/proc/self/fd/{name}")
             if not target.startswith("/proc/"):
                 remove = functools.partial(os.close, int(name))
                 add("descriptor", f"descriptor {name}", target, target, None, remove)

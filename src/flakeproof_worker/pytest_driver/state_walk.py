@@ -67,6 +67,8 @@ class _Short(reprlib.Repr):
     def repr1(self, x: Any, level: int) -> str:
         if isinstance(x, types.FunctionType):
             return f"function {x.__module__}.{x.__qualname__}"
+        if isinstance(x, types.ModuleType):
+            return f"module {x.__name__}"
         if isinstance(x, type):
             return f"class {x.__module__}.{x.__qualname__}"
         if type(x).__module__ in ("builtins", "collections"):

@@ -12,7 +12,6 @@ it always sees.
 """
 
 import _thread
-import os
 import sys
 import threading
 import weakref
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 from flakeproof_worker.current import ALONE, RUNNING
 from flakeproof_worker.import_hooks import when_imported
 from flakeproof_worker.sanitize.patching import replace
+from flakeproof_worker.shared.private import os
 
 Doer = tuple[int, str]
 """Number of a trial (0: none) and pytest's id of the test in it ("": none)."""

@@ -1,9 +1,9 @@
 """Give what a trial has left behind a moment to end by itself: a server that was told to stop may be about to."""
 
 from collections.abc import Iterable
-from time import perf_counter_ns, sleep
 
 from flakeproof_worker.sanitize.leaks.leftover import Leftover
+from flakeproof_worker.shared.private import time
 
 LIMIT_NS = 100_000_000
 """How long things may take to end, at most, in nanoseconds."""
@@ -19,7 +19,7 @@ class _Ending:
     def __init__(self, leftovers: Iterable[Leftover], limit_ns: int) -> None:
         self.there = list(leftovers)
         self.gone: list[Leftover] = []
-        self._start = perf_counter_ns()
+        self._start = time.perf_counter_ns()
         self._limit_ns = limit_ns
         self._wait = _FIRST_WAIT
         self._last = False
@@ -27,7 +27,7 @@ class _Ending:
     def next_wait(self) -> float | None:
         """Look; return the seconds until the next look, None if there is none."""
         there = []
-        elapsed = max(1, perf_counter_ns() - self._start)
+        elapsed = max(1, time.perf_counter_ns() - self._start)
         for leftover in self.there:
             if leftover.is_gone():
                 leftover.lingered_ns = elapsed
@@ -51,7 +51,7 @@ def settle(leftovers: Iterable[Leftover], limit_ns: int = LIMIT_NS) -> tuple[lis
     """
     ending = _Ending(leftovers, limit_ns)
     while (wait := ending.next_wait()) is not None:
-        sleep(wait)
+        time.sleep(wait)
     return ending.gone, ending.there
 
 

@@ -1,17 +1,17 @@
 """Where the running code was called from: cheap to take, and made readable only when somebody wants to read it."""
 
-import os
 import sys
 from types import CodeType, FrameType
 
 from flakeproof_worker.sanitize.sighting import Place, Stack
 from flakeproof_worker.shared.own_code import is_library
+from flakeproof_worker.shared.private import os
 
 LIMIT = 12
 """Frames that are kept of a stack."""
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120 - pathlib costs
-_STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep  # noqa: PTH100, PTH120
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 
 
 def here(skip: int = 1, limit: int = LIMIT) -> Stack:

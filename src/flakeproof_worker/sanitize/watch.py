@@ -1,7 +1,6 @@
 """Watches trials with the sanitizers that were asked for: begins before the user's code is imported."""
 
 import errno
-import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from flakeproof_worker.sanitize.settle import settle, settle_async
 from flakeproof_worker.sanitize.settle_history import Fates
 from flakeproof_worker.sanitize.sighting import Sighting
 from flakeproof_worker.sanitize.tally import Row, Tally, full, key_of
+from flakeproof_worker.shared.private import os
 
 _TELLING = frozenset(
     {errno.EBADF, errno.ENOTCONN, errno.ENOTSOCK, errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.EINVAL}

@@ -1,16 +1,16 @@
 """How a line of code and whom it ran for are written."""
 
-import os
 from collections.abc import Sequence
 
 from flakeproof_worker.sanitize import trace
 from flakeproof_worker.sanitize.sighting import Place
+from flakeproof_worker.shared.private import os
 
 
 def line(places: Sequence[Place]) -> str:
     """`server.py:88`: the user's own line, where there is one; `places` has the innermost first."""
     place = trace.user_place(tuple(places)) or (places[0] if places else None)
-    return f"{os.path.basename(place.file)}:{place.line}" if place is not None else "an unknown place"  # noqa: PTH119
+    return f"{os.path.basename(place.file)}:{place.line}" if place is not None else "an unknown place"
 
 
 def at(places: Sequence[Place], who: tuple[int, str]) -> str:

@@ -6,7 +6,8 @@ in flight, which had ended). Writing a word costs some 30 ns, a message costs mi
 Layout, in unsigned 64-bit words: STOP (written by the coordinator: 1 for take no more trials, CONDEMNED for report no
 more either, because the process is being ended for a trial that is over its time), TAKEN (how many trials the
 process has taken in all), HOLDER (the trial whose code holds the event loop right now, 0: none), ITEM (one more than
-the index of the item that a pass of pytest has come to, 0: none), then from FIRST_LANE on two words for each lane: the
+the index of the item that a pass of pytest has come to, 0: none), FAILURES (written by the coordinator: after how many
+failures in all the process takes no further trial, 0: no limit), then from FIRST_LANE on two words for each lane: the
 number of the trial in flight (0: none) and the monotonic time at which it started, in nanoseconds.
 
 A lane writes the time, then the number, then TAKEN: a reader never sees a trial with the start of an older one. It
@@ -16,15 +17,17 @@ on the board any more: what is taken, not in flight and not reported has passed.
 
 import fcntl
 import mmap
-import os
 from contextlib import suppress
+
+from flakeproof_worker.shared.private import os
 
 STOP = 0
 CONDEMNED = 2
 TAKEN = 1
 HOLDER = 2
 ITEM = 3
-FIRST_LANE = 4
+FAILURES = 4
+FIRST_LANE = 5
 WORDS_PER_LANE = 2
 WORD_BYTES = 8
 _F_SEAL_FUTURE_WRITE = 0x10  # include/uapi/linux/fcntl.h

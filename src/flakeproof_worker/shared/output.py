@@ -1,9 +1,11 @@
 """What a trial writes to stdout and stderr: both lead into one file, which is emptied between trials."""
 
-import os
+from flakeproof_worker.shared.private import os
 
-_HEAD = 8_192
-_TAIL = 24_576
+LIMIT = 32_768
+"""Bytes of an output that are kept: a quarter from its beginning, the rest from its end."""
+LEFT_OUT = "bytes left out …"
+"""What stands where the middle has been left out."""
 
 
 class Output:
@@ -18,6 +20,10 @@ class Output:
         if os.fstat(self._descriptor).st_size:
             os.ftruncate(self._descriptor, 0)
 
+    def longer(self, limit: int) -> str:
+        """What has been written so far, up to another limit than that of `take`; "" if `take` has all of it."""
+        return excerpt(self._descriptor, limit) if os.fstat(self._descriptor).st_size > LIMIT else ""
+
     def take(self) -> str:
         """Return what has been written so far (the middle left out when it is long) and forget it."""
         text = excerpt(self._descriptor)
@@ -25,14 +31,14 @@ class Output:
         return text
 
 
-def excerpt(descriptor: int) -> str:
+def excerpt(descriptor: int, limit: int = LIMIT) -> str:
     """Head and tail of the file behind `descriptor`; bytes that are not UTF-8 are shown as escapes."""
-    size = os.fstat(descriptor).st_size
-    if size <= _HEAD + _TAIL:
+    size, head = os.fstat(descriptor).st_size, limit // 4
+    if size <= limit:
         return os.pread(descriptor, size, 0).decode(errors="backslashreplace")
-    head = os.pread(descriptor, _HEAD, 0).decode(errors="backslashreplace")
-    tail = os.pread(descriptor, _TAIL, size - _TAIL).decode(errors="backslashreplace")
-    return f"{head}\n… {size - _HEAD - _TAIL:,} bytes left out …\n{tail}"
+    begin = os.pread(descriptor, head, 0).decode(errors="backslashreplace")
+    end = os.pread(descriptor, limit - head, size - limit + head).decode(errors="backslashreplace")
+    return f"{begin}\n… {size - limit:,} {LEFT_OUT}\n{end}"
 
 
 def nameless_file(folder: str) -> int:
@@ -43,5 +49,5 @@ def nameless_file(folder: str) -> int:
     except OSError:  # not every file system can; there the name lives for a moment
         path = f"{folder}/.{os.getpid()}-{os.urandom(8).hex()}"
         descriptor = os.open(path, mode | os.O_CREAT | os.O_EXCL, 0o600)
-        os.unlink(path)  # noqa: PTH108  # pathlib is not imported into the process of the user's code
+        os.unlink(path)  # pathlib is not imported into the process of the user's code
         return descriptor

@@ -5,12 +5,13 @@ text that was executed (`<string>`), may be the user's. `OwnCode` is stricter: t
 project.
 """
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 
+from flakeproof_worker.shared.private import os
+
 _INSTALLED = re.compile(r"/(?:site|dist)-packages/|/lib/python\d+\.\d+/")
-_WORKER = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + "/"  # noqa: PTH120
+_WORKER = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + "/"
 _NOT_THEIRS = re.compile(rf"{_INSTALLED.pattern}|^<frozen |/flakeproof_worker/")
 
 

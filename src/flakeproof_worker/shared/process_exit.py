@@ -1,8 +1,10 @@
 """How a process ends when flakeproof's own work in it has failed: at once, and with what was in flight on the board."""
 
-import os
 import traceback
+from contextlib import suppress
 from typing import NoReturn
+
+from flakeproof_worker.shared.private import os
 
 DISCONNECTED = 199
 """Exit status of a process that can no longer speak to the coordinator."""
@@ -12,7 +14,7 @@ def end_at_once(error: BaseException) -> NoReturn:
     """End this process because of `error`, whatever else runs in it."""
     if isinstance(error, OSError):
         os._exit(DISCONNECTED)  # the coordinator is gone, or a trial has closed descriptors that are not its own
-    traceback.print_exception(error)
+    _tell(error)
     os._exit(1)
 
 
@@ -22,6 +24,11 @@ def end_copy(error: BaseException | None) -> NoReturn:
     if isinstance(error, SystemExit):
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
     elif error is not None:
-        traceback.print_exception(error)
+        _tell(error)
         status = 1
     os._exit(status & 0xFF)
+
+
+def _tell(error: BaseException) -> None:
+    with suppress(BaseException):  # whatever a test has made of what prints it, the process has to end
+        traceback.print_exception(error)

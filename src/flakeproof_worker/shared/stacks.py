@@ -1,13 +1,14 @@
 """Python stacks of a process that hangs or dies."""
 
 import faulthandler
-import os
 import signal
 import sys
 from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any
+
+from flakeproof_worker.shared.private import os
 
 DUMP_SIGNAL = signal.SIGRTMAX - 3
 """Asks a process of ours for its stacks. Test suites use SIGUSR1 and SIGUSR2; hardly one uses this."""

@@ -1,12 +1,14 @@
 """A temporary folder for each trial, which goes with it."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from flakeproof_worker.shared.private import os
+
 VARIABLE = "TMPDIR"
+_MOVED = ".flakeproof-removes-"
 _HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 
 
@@ -14,43 +16,65 @@ def make(parent: str, trial: int) -> str:
     """Make the folder of `trial`; a trial that runs a second time gets another. Raises OSError."""
     path = f"{parent}/{trial}"
     try:
-        os.mkdir(path, 0o700)  # noqa: PTH102 - pathlib costs, and is not imported into the process of the user's code
+        os.mkdir(path, 0o700)
     except FileExistsError:
         path = f"{path}-{os.urandom(4).hex()}"
-        os.mkdir(path, 0o700)  # noqa: PTH102
+        os.mkdir(path, 0o700)
     return path
 
 
 def remove(path: str) -> None:
     """Remove a folder with all that is in it, also where a trial has taken the permission away."""
     try:
-        os.rmdir(path)  # noqa: PTH106
+        os.rmdir(path)
     except OSError:
-        from shutil import rmtree
-
+        _empty(path)
         with suppress(OSError):
-            if sys.version_info >= (3, 12):
-                rmtree(path, onexc=_permit_and_retry)
-            else:
-                rmtree(path, onerror=_permit_and_retry)
+            os.rmdir(path)
 
 
 def is_empty(path: str) -> bool:
     """Whether nothing is in the folder."""
     try:
-        return not os.listdir(path)  # noqa: PTH208
+        return not os.listdir(path)
     except OSError:
         return False
 
 
-def _permit_and_retry(function: Any, path: str, error: Any) -> None:
+def _empty(path: str) -> None:
+    """Remove what is in a folder. What lies deeper is moved up first: then no path is too long, however deep it lies.
+
+    Not with `shutil`, whose functions a test can replace.
+    """
+    moved, before = 0, [""]
+    while folders := _remove_files(path):
+        if folders == before:
+            return  # what is left cannot be removed
+        before = folders
+        for folder in folders:
+            for below in _remove_files(folder):
+                moved += 1
+                with suppress(OSError):
+                    os.rename(below, f"{path}/{_MOVED}{moved}")
+            with suppress(OSError):
+                os.rmdir(folder)
+
+
+def _remove_files(folder: str) -> list[str]:
+    """Remove what is no folder, and permit everything; the paths of the folders that are in `folder`."""
+    found: list[str] = []
     with suppress(OSError):
-        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
-        os.chmod(path, 0o700)  # noqa: PTH101
-        if function in (os.unlink, os.rmdir):
-            function(path)
-        else:
-            remove(path)
+        os.chmod(folder, 0o700)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                with suppress(OSError):
+                    os.chmod(entry.path, 0o700)
+                found.append(entry.path)
+            else:
+                with suppress(OSError):
+                    os.unlink(entry.path)
+    return found
 
 
 def use(path: str) -> None:
@@ -66,7 +90,7 @@ def use(path: str) -> None:
 def private_home(folder: str) -> dict[str, str | None]:
     """Variables for a home folder of its own in `folder`, None for those that must not be there. Raises OSError."""
     home = f"{folder}/home"
-    os.mkdir(home, 0o700)  # noqa: PTH102
+    os.mkdir(home, 0o700)
     return {"HOME": home, **dict.fromkeys(_HOME_VARIABLES)}
 
 

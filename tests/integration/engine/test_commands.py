@@ -117,6 +117,42 @@ def test_the_report_of_a_test_framework_is_recognised(run: Runner) -> None:
     assert example.details["preview"][0].startswith("--- FAIL: TestDial")
 
 
+GO_TRIAL = """
+case $FLAKEPROOF_TRIAL in
+  1|4) echo "--- FAIL: TestA (0.00s)"; echo "    a_test.go:3: a is wrong";;
+esac
+case $FLAKEPROOF_TRIAL in
+  2|4) seq 30000; echo "--- FAIL: TestB (0.00s)"; echo "    a_test.go:9: b is wrong"; seq 30000; exit 1;;
+  5) echo "=== RUN   TestA"; echo "--- PASS: TestA (0.00s)"; echo "=== RUN   TestB"; kill -SEGV $$;;
+  6) echo "no space left"; exit 1;;
+  1) exit 1;;
+esac
+"""
+
+
+def test_each_test_of_a_command_has_its_own_count(run: Runner) -> None:
+    """All that one trial tells of, wherever it stands in a long output; what is not told of a test is no pass."""
+    seen = run(sh(GO_TRIAL), count=10, workers=2)
+    counts = {item.item: (item.failed, item.passed) for item in seen.summary.items}
+    # In trials 5 and 6 no test is named that failed: nothing is known of any.
+    assert counts == {"TestA": (2, 6), "TestB": (2, 6)}
+    assert (seen.summary.failed, seen.summary.passed) == (5, 5)
+    assert {found.signature: found.count for found in seen.summary.signatures} == {
+        "TestA: a is wrong": 2,
+        "TestB: b is wrong": 2,
+        "killed by SIGSEGV === RUN TestB": 1,
+        "exit status 1 no space left": 1,
+    }
+    assert all(len(failure.output) < 40_000 for failure in seen.failures)
+
+
+def test_the_question_of_a_command_is_about_the_whole(run: Runner) -> None:
+    """Failures in which no test is named count as well, and tests that are heard of late do not change it."""
+    seen = run(sh(GO_TRIAL), count=10, workers=1, until_confident=True, rate="1%")
+    assert seen.summary.finding is not None
+    assert seen.summary.finding.item == ""
+
+
 DATA_RACE = """\
 ==========
 WARNING: DATA RACE

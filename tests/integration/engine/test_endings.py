@@ -13,7 +13,8 @@ import psutil
 import pytest
 from tests.integration.engine.conftest import LANES, TARGETS, Lane, Runner, lanes
 
-from flakeproof.events import Progressed
+from flakeproof.engine.surplus import Surplus
+from flakeproof.events import Noted, Progressed
 from flakeproof.store.log import read_events
 
 ENDLESS = ["run", "leaving:slow", "--duration=120", "--workers=2", "--processes=2"]
@@ -81,11 +82,39 @@ def test_failfast_stops_at_the_first_failure(lane: Lane, run: Runner) -> None:
     assert "robbins" in seen.summary.interval.method.lower()
 
 
-def test_max_failures_ends_the_run(run: Runner) -> None:
-    """The run ends after the failures allowed; what was in flight then is counted, too."""
-    seen = run("failing", workers=2, processes=2, count=100_000, max_failures=7)
-    assert seen.summary.stopped == "stopped after the failures allowed"
-    assert 7 <= seen.summary.failed < 1_000
+@lanes(LANES)
+@pytest.mark.parametrize("most", [1, 7])
+def test_exactly_the_failures_allowed_are_counted(lane: Lane, most: int, run: Runner) -> None:
+    """The run ends after the failures allowed; what was in flight then is told and not counted, passed or failed."""
+    notes: list[str] = []
+    seen = run(
+        "failing",
+        lane,
+        count=100_000,
+        max_failures=most,
+        listen=lambda event: notes.append(event.message) if isinstance(event, Noted) else None,
+    )
+    assert seen.summary.stopped == f"stopped after the {'first failure' if most == 1 else 'failures allowed'}"
+    assert seen.summary.failed == seen.summary.total == most
+    assert all("in flight when the run stopped: not counted" in note for note in notes)
+
+
+def test_passes_before_the_last_failure_are_counted(run: Runner) -> None:
+    """One worker ends at the trial that fails, and all before it are counted."""
+    seen = run("failing_once", workers=1, processes=1, count=50_000_000, failfast=True)
+    assert (seen.summary.passed, seen.summary.failed) == (9, 1)
+
+
+def test_what_was_in_flight_at_the_last_failure_is_not_counted() -> None:
+    """Neither its failures nor its passes; of what had ended by then, passes up to the next failure are."""
+    surplus = Surplus()
+    assert (surplus.passed(0, 5), surplus.failed(0), surplus.told()) == (5, False, "")
+    surplus.begin({0: 0, 1: 4, 2: 3})
+    assert surplus.passed(1, 3) == 3
+    assert surplus.failed(1)
+    assert surplus.passed(1, 1) == 0
+    assert surplus.passed(2, 5) == 3
+    assert surplus.told() == "4 tests were still in flight when the run stopped: not counted (1 failed)"
 
 
 @lanes(LANES)

@@ -306,7 +306,7 @@ def test_a_replay_repeats_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         return subprocess.run(whole, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
 
     delay = "test_measured.py:slow:150ms@p=0.3"
-    done = flakeproof_says("run", "test_measured:measure", "-c", "12", "--seed", "3", "--delay", delay)
+    done = flakeproof_says("run", "-v", "test_measured:measure", "-c", "12", "--seed", "3", "--delay", delay)
     failed = [int(number) for number in re.findall(r"FAILURE #\d+ on test (\d+)", done.stderr + done.stdout)]
     passed = next(number for number in range(1, 13) if number not in failed)
     for trial, status in ((failed[-1], 1), (passed, 0)):

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from tests.integration.pytest_targets.conftest import Suite, every_isolation
 
-from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError
+from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
 
 AT_TWO = "os.environ['FLAKEPROOF_TRIAL'] == '2'"
 
@@ -149,23 +149,47 @@ def _refused(suite: Suite, *arguments: str, isolation: str = "fork", **settings:
     return raised.value
 
 
-@pytest.mark.parametrize(
-    ("argument", "message"),
-    [
-        ("test_it.py::test_nothing", "not found: "),
-        ("test_it.py::TestIt::test_it", "not found: "),
-        ("test_none.py", "file or directory not found: test_none.py"),
-        ("empty", "no tests"),
-    ],
-)
-def test_what_is_not_there(suite: Suite, argument: str, message: str) -> None:
-    """pytest's own words, once, and the exit code for nothing to run."""
+def test_nothing_to_run(suite: Suite) -> None:
+    """A folder without tests."""
     suite.write(test_it="def test_it(): pass\n")
     (suite.folder / "empty").mkdir()
-    error = _refused(suite, argument)
+    error = _refused(suite, "empty")
     assert isinstance(error, NothingToRunError)
     assert error.exit_code == 5
+    assert "no tests" in error.message
+
+
+@pytest.mark.parametrize(
+    ("argument", "message", "near"),
+    [
+        ("test_it.py::test_ads", "not found: ", "did you mean test_it.py::test_adds or "),
+        ("test_it.py::TestIt::test_adds", "not found: ", "did you mean test_it.py::test_adds?"),
+        ("test_it.py::test_parts[thre]", "not found: ", "did you mean test_it.py::test_parts[three] or "),
+        (
+            "test_it.py::nothing_like_it",
+            "not found: ",
+            "did you mean test_it.py::test_adds or test_it.py::test_parts or test_it.py::TestMore::test_it?",
+        ),
+        ("test_its.py", "file or directory not found: test_its.py", "did you mean test_it.py?"),
+        (
+            "test_deep.py::test_it",
+            "file or directory not found: test_deep.py::test_it",
+            "did you mean below/test_deep.py::test_it?",
+        ),
+        ("nothing/like/it", "file or directory not found: nothing/like/it", "run from "),
+    ],
+)
+def test_what_is_not_there(suite: Suite, argument: str, message: str, near: str) -> None:
+    """pytest's own words, once, what may have been meant, and the exit code for a wrong name."""
+    parts = "import pytest\n@pytest.mark.parametrize('n', ['three', 'four'])\ndef test_parts(n): pass\n"
+    suite.write(test_it=f"def test_adds(): pass\n{parts}class TestMore:\n    def test_it(self): pass\n")
+    (suite.folder / "below").mkdir()
+    (suite.folder / "below" / "test_deep.py").write_text("def test_it(): pass\n")
+    error = _refused(suite, argument)
+    assert isinstance(error, UsageError)
+    assert error.exit_code == 2
     assert message in error.message
+    assert error.remedy.startswith(near)
 
 
 @pytest.mark.parametrize(

@@ -304,12 +304,30 @@ def test_only_what_failed_is_dropped(suite: Suite, isolation: str) -> None:
     )
     seen = suite.run("test_it.py", isolation=isolation, count=50, drop_failed=True)
     soon, later = seen.item("test_soon"), seen.item("test_later")
-    assert soon.failed >= 1
-    assert later.failed >= 1
+    assert (soon.failed, later.failed) == (1, 1)
+    assert [failure.trial for failure in seen.failures] == [2, 4]
     assert soon.outcomes["passed"] == 1
     assert later.outcomes["passed"] == 3
     assert seen.summary.stopped == "every test has failed once"
     assert seen.summary.total < 50
+
+
+@every_isolation
+def test_a_test_is_dropped_once_whatever_is_in_flight(suite: Suite, isolation: str) -> None:
+    """With --drop-failed a test that fails in several trials at once has one failure, and every trial an outcome."""
+    suite.write(
+        test_it="""
+        import os, pytest
+        @pytest.mark.parametrize("number", range(3))
+        def test_never_passes(number): assert not number
+        def test_ends_the_process(): os.kill(os.getpid(), 9)
+        def test_passes(): pass
+        """
+    )
+    seen = suite.run("test_it.py", isolation=isolation, count=12, workers=4, drop_failed=True)
+    assert [item.failed for item in seen.summary.items] == [0, 1, 1, 1, 0]
+    assert seen.summary.total == 12
+    assert len(seen.failures) == 3
 
 
 def test_other_pythons_need_nothing_but_pytest(suite: Suite) -> None:
@@ -322,3 +340,19 @@ def test_other_pythons_need_nothing_but_pytest(suite: Suite) -> None:
         """
     )
     assert suite.run("test_it.py", python=sys.executable).summary.passed == 1
+
+
+def test_what_cannot_run_twice_in_one_process_is_told(suite: Suite) -> None:
+    """With the counts: it passed in the first trial of each process, and never again."""
+    suite.write(
+        test_it="""
+        DONE = []
+        def test_once():
+            assert not DONE
+            DONE.append(1)
+        """
+    )
+    seen = suite.run("test_it.py", isolation="shared", count=24, workers=1)
+    (found,) = seen.summary.repetition
+    assert (found.processes, found.later, found.later_failed) == (1, 23, 23)
+    assert suite.run("test_it.py", isolation="fork", count=24).summary.repetition == []

@@ -11,6 +11,7 @@ from flakeproof.features.amplify import report as lines
 from flakeproof.features.amplify.amplification import Amplification, Tried, exit_code
 from flakeproof.features.amplify.driver import Amplified, Request, amplify
 from flakeproof.features.amplify.levels import Level, values_of, words_of
+from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import CallableTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
@@ -64,7 +65,9 @@ def amplify_target(given: Mapping[str, Any]) -> int:
     if given["save_preset"] is not None:
         save_preset.check(config.folder, given["save_preset"])
     presentation = Presentation(report_files(config, names=_REPORTS))
-    presentation.note(f"{plain.target.name}: up to about {whole_duration(seconds)}, seed {plain.seed}")
+    presentation.note(
+        f"{plain.target.name}: up to about {whole_duration(seconds)}, seed {plain.seed}{interpreter_of(plain.target)}"
+    )
     with presentation.running():
         amplified = amplify(request, presentation.note)
         if amplified.stopped:

@@ -14,12 +14,14 @@ from flakeproof.features.compare.records import Arm, ComparisonSpec
 from flakeproof.features.compare.referee import Referee
 from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
 from flakeproof.features.compare.verdict import FixVerdict
-from flakeproof.features.run.failure_lines import Telling
-from flakeproof.features.run.session import Session, described
+from flakeproof.features.run.failure_lines import FailureLines
+from flakeproof.features.run.session import Session, described, interpreter_of
 from flakeproof.model import RunSpec
+from flakeproof.reports.details import excerpt
 from flakeproof.reports.files import Renderers, ReportFiles
 from flakeproof.reports.json import to_json
 from flakeproof.reports.presentation import Presentation, ignore_signals
+from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
@@ -101,7 +103,7 @@ class ComparisonSession:
         return [_Progress(self._note, referee)]
 
     def _arm_sinks(self, name: str) -> list[Sink]:
-        telling = Telling()
+        lines_of = FailureLines(Shown.SEVERAL)
         seen: set[str] = set()
         expects_failures = name == self._spec.arms[0].name
 
@@ -111,9 +113,9 @@ class ComparisonSession:
                     if expects_failures and event.failure.signature in seen:
                         return
                     seen.add(event.failure.signature)
-                    for line, rows in telling.told(event):
+                    for line, failure in lines_of.chosen(event):
                         self._presentation.print(f"{name}: {line}", Style.BAD)
-                        for row in rows:
+                        for row in excerpt(failure):
                             self._presentation.print(row, Style.DIM)
                 case Noted():
                     self._presentation.note(f"{name}: {event.message}", Style.WARNING)
@@ -168,7 +170,7 @@ def announcement(spec: ComparisonSpec) -> list[str]:
 
 def _described(arm: Arm) -> str:
     revision = f" at {arm.revision[:12]}" if arm.revision else ""
-    return f"{described(arm.spec.target)}{revision}"
+    return f"{described(arm.spec.target)}{revision}{interpreter_of(arm.spec.target)}"
 
 
 def _renderers(summary: ComparisonSummary) -> Renderers:

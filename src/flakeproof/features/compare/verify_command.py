@@ -23,6 +23,7 @@ from flakeproof.settings.from_options import wanted_by
 from flakeproof.settings.load import Config
 from flakeproof.targets import interpreter
 from flakeproof.targets.command import CommandLine
+from flakeproof.targets.interpreter import Interpreter
 from flakeproof.targets.resolve import scenario_of
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import plural
@@ -62,8 +63,8 @@ def verify_fix(given: Mapping[str, Any]) -> int:
         if fix is not None:
             with about("fix"):
                 fix_folder = stack.enter_context(checked_out(repository, fix, parent))
-        python = interpreter.find(given["python"], home, os.environ)
-        remarks = _remarks(repository, fix, python)  # before a build makes files
+        python = interpreter.choose(given["python"], home, os.environ, for_tests=isinstance(wanted, PytestLine))
+        remarks = _remarks(repository, fix, python.path)  # before a build makes files
         sides = ((base_folder, base), (fix_folder, fix))
         arms = [
             _arm(name, wanted, given, repository, folder, commit, trial_seed(seed, number), python)
@@ -71,7 +72,7 @@ def verify_fix(given: Mapping[str, Any]) -> int:
         ]
         content = repository.fingerprint() if fix is None else ""
         pair = arms[0], msgspec.structs.replace(arms[1], content=content)
-        plain = _plain(wanted, given, pair[1], fix_folder, whole, python)
+        plain = _plain(wanted, given, pair[1], fix_folder, whole, python.path)
         return run_comparison(pair, given, whole, seed, plain, remarks)
 
 
@@ -83,16 +84,20 @@ def _arm(
     folder: Path,
     commit: str | None,
     seed: int,
-    python: str,
+    python: Interpreter,
 ) -> Arm:
     """The arm in `folder`, built; `commit` is None for the working tree."""
     if given["build"] is not None:
         build(name, given["build"], folder, {})
     with about(name):
-        environment = {} if commit is None else _environment(repository, folder, python)
-        own = given if isinstance(wanted, CommandLine) else {**given, "python": python}
+        environment = {} if commit is None else _environment(repository, folder, python.path)
+        own = given if isinstance(wanted, CommandLine) else {**given, "python": python.path}
         spec = arm_spec(wanted, own, folder, seed)
-    target = msgspec.structs.replace(spec.target, environment={**spec.target.environment, **environment})
+    target = msgspec.structs.replace(
+        spec.target,
+        environment={**spec.target.environment, **environment},
+        python_from=python.why if spec.target.python_from else "",
+    )
     return Arm(name=name, spec=msgspec.structs.replace(spec, target=target), revision=commit or "")
 
 

@@ -14,6 +14,7 @@ from flakeproof.features.diagnose.experiments.company import victim_of
 from flakeproof.features.diagnose.records import Diagnosis
 from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.features.run.recorded_run import conduct
+from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
@@ -48,7 +49,9 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
         if not Path(path.partition("::")[0]).exists():
             raise UsageError(f"--in {path}: there is no such file or folder")
     presentation = Presentation(report_files(config, names=_REPORTS))
-    presentation.note(f"{spec.target.name}: up to about {whole_duration(seconds)}, seed {spec.seed}")
+    presentation.note(
+        f"{spec.target.name}: up to about {whole_duration(seconds)}, seed {spec.seed}{interpreter_of(spec.target)}"
+    )
     with presentation.running():
         study = investigate(
             spec,
@@ -68,8 +71,8 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
         if study.stopped:
             ignore_signals()
     found = diagnosis(study, decide(study.evidence, _following(study, spec, given, wanted)))
-    style = _STYLES.get(ExitCode(found.exit_code), Style.WARNING)
-    presentation.block(lines.results(found), lines.closing(found), style)
+    answer = _STYLES.get(ExitCode(found.exit_code), Style.WARNING)
+    presentation.block(lines.results(found, verbose=given["verbose"]), answer=answer)
     return presentation.finish(found.exit_code, _renderers(found))
 
 

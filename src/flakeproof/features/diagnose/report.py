@@ -3,15 +3,17 @@
 import linecache
 from collections.abc import Iterator
 
+from flakeproof.features.diagnose.experiments.names import ALONE, GIVEN
 from flakeproof.features.diagnose.records import Cause, Diagnosis, Experiment, Place, Status
 from flakeproof.features.diagnose.report_numbers import counted
-from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.verdict import Verdict
 from flakeproof.text import duration, number, one_line, shown_path
 
 _MARKS = {Status.SUPPORTED: "supported", Status.UNKNOWN: "unknown", Status.REFUTED: "refuted"}
 _MESSAGE = 200
 _OTHER = 120
+_RUNNERS_UP = 1
+_DIFFERENCES = 5
 
 
 def experiment(found: Experiment) -> str:
@@ -20,41 +22,65 @@ def experiment(found: Experiment) -> str:
     return f"{found.setting}: {counted(found.failed, found.trials)}{other}"
 
 
-def results(found: Diagnosis) -> Iterator[str]:
-    """The results block without the closing line."""
+def results(found: Diagnosis, *, verbose: bool = False) -> Iterator[str]:
+    """The results: the answer first, then what else is likely; what was ruled out only with `verbose`."""
     yield "=== Diagnosis ==="
+    told = [cause for cause in found.causes if cause.status is not Status.REFUTED and cause.evidence]
+    refuted = [cause for cause in found.causes if cause.status is Status.REFUTED]
+    open_ = [cause for cause in found.causes if cause not in told and cause not in refuted]
+    supported = [cause for cause in told if cause.status is Status.SUPPORTED]
+    yield closing(found)
+    if supported:
+        yield from _facts(supported[0], "  ")
+    yield ""
     yield f"Target: {one_line(found.target, _MESSAGE)}"
-    if found.rate is not None and found.interval is not None:
-        yield f"Failure rate: {rate_with_interval(found.rate, found.interval)}"
     if found.failure:
         yield f"Failure: {one_line(found.failure, _MESSAGE)}"
         yield from _place(found.place, "  ")
+    if (base := _base(found)) is not None and (base.failed or verbose or not supported):
+        yield f"Failure rate, {experiment(base)}"
     for other in found.others:
         yield f"Also seen: {one_line(other, _OTHER)}"
-    yield f"Duration: {duration(found.elapsed)}"
     for note in found.notes:
         yield f"Note: {note}"
     if found.differences:
         yield ""
         yield "What failing tests did that passing ones did not:"
-        for one in found.differences:
-            yield f"  - {one.statement}{' (the failure itself)' if one.is_symptom else ''}"
-            if source := linecache.getline(one.place.file, one.place.line).strip():
+        for difference in found.differences if verbose else found.differences[:_DIFFERENCES]:
+            yield f"  - {difference.statement}{' (the failure itself)' if difference.is_symptom else ''}"
+            if source := linecache.getline(difference.place.file, difference.place.line).strip():
                 yield f"      {source}"
-    told = [cause for cause in found.causes if cause.status is not Status.REFUTED and cause.evidence]
-    refuted = [cause for cause in found.causes if cause.status is Status.REFUTED]
-    open_ = [cause for cause in found.causes if cause not in told and cause not in refuted]
-    for rank, cause in enumerate(told, 1):
+        if not verbose and (more := len(found.differences) - _DIFFERENCES) > 0:
+            yield f"  and {number(more)} more (--verbose)"
+    rest = [cause for cause in told if cause not in supported[:1]]
+    for cause in rest if verbose else rest[:_RUNNERS_UP]:
         yield ""
-        yield from _cause(cause, rank)
-    if refuted:
+        yield f"{cause.cause.value} ({_MARKS[cause.status]}): {cause.statement}"
+        yield from _facts(cause, "  ")
+    if verbose and refuted:
         yield ""
         yield "Ruled out:"
         for cause in refuted:
             yield f"  {cause.cause.value}: {_because(cause)}"
-    if open_:
+    if verbose and open_:
         yield ""
         yield f"Not decided: {', '.join(cause.cause.value for cause in open_)}"
+    yield ""
+    yield f"{duration(found.elapsed)}{'' if verbose else _left_out(len(refuted), len(open_), len(rest))}"
+
+
+def _base(found: Diagnosis) -> Experiment | None:
+    """The experiment that the failure rate of the target comes from."""
+    names = {one.name: one for one in found.experiments if one.trials}
+    return names.get(GIVEN, names.get(ALONE))
+
+
+def _left_out(refuted: int, open_: int, rest: int) -> str:
+    """What --verbose shows beyond what was shown."""
+    more = max(0, rest - _RUNNERS_UP)
+    counts = ((more, "less likely"), (refuted, "ruled out"), (open_, "not decided"))
+    said = ", ".join(f"{number(count)} {words}" for count, words in counts if count)
+    return f"; further causes: {said} (--verbose)" if said else ""
 
 
 def closing(found: Diagnosis) -> str:
@@ -74,13 +100,13 @@ def closing(found: Diagnosis) -> str:
     return f"{what}{early}, and no cause is supported by what was seen; give it more time: --budget"
 
 
-def _cause(cause: Cause, rank: int) -> Iterator[str]:
-    yield f"{rank}. {cause.cause.value} ({_MARKS[cause.status]}): {cause.statement}"
-    yield from _place(cause.place, "   ")
+def _facts(cause: Cause, indent: str) -> Iterator[str]:
+    """Line, evidence, and the next command."""
+    yield from _place(cause.place, indent)
     for said in cause.evidence:
-        yield f"   - {said}"
+        yield f"{indent}- {said}"
     if cause.next:
-        yield f"   next: {cause.next}"
+        yield f"{indent}next: {cause.next}"
 
 
 def _place(place: Place | None, indent: str) -> Iterator[str]:

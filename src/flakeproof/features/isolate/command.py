@@ -1,23 +1,24 @@
 """Find polluters as `flakeproof isolate` does."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from flakeproof.clock import monotonic_ns
 from flakeproof.errors import UsageError
 from flakeproof.features.isolate import report
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.recorded_order import recorded_order
 from flakeproof.features.isolate.records import Isolation, IsolationRequest
+from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
 from flakeproof.reports.presentation import Presentation, ignore_signals
-from flakeproof.reports.writer import Style
+from flakeproof.reports.progress_line import ProgressLine
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.from_options import options_in, settings
 from flakeproof.settings.table import default_of
@@ -26,10 +27,6 @@ from flakeproof.store.folder import store_of
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
 
-_SHOWN_AT_ONCE = 60
-"""Lines about probes before there is but one in a while."""
-_PAUSE = 1.0
-"""Seconds between two lines from then on."""
 _REPORTS = ("json", "markdown")
 _EXPRESSIONS = (("-k", "keyword"), ("-m", "marker"))
 _OF_THE_SEARCH = ("duration", "error", "json", "markdown", "store")
@@ -66,13 +63,14 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
     )
     presentation.note(
         f"{victim}: looking for what makes it fail, {spec.workers} probes at once, "
-        f"at most {whole_duration(spec.duration or 0)}, seed {spec.seed}"
+        f"at most {whole_duration(spec.duration or 0)}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
-    with presentation.running():
-        found = isolate(request, _Progress(presentation))
+    progress = ProgressLine(presentation.writer, every=given["verbose"])
+    with presentation.running(), closing(progress):
+        found = isolate(request, progress)
         if is_signal(found.stopped):
             ignore_signals()
-    presentation.block(report.results(found), report.conclusion(found))
+    presentation.block(report.results(found, verbose=given["verbose"]), report.conclusion(found))
     return presentation.finish(found.exit_code, _renderers(found))
 
 
@@ -80,22 +78,6 @@ def _renderers(found: Isolation) -> Renderers:
     from flakeproof.features.isolate import markdown
 
     return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
-
-
-class _Progress:
-    """Prints a line for each probe; one in a while when there are many."""
-
-    def __init__(self, presentation: Presentation) -> None:
-        self._presentation = presentation
-        self._shown = 0
-        self._next = 0.0
-
-    def __call__(self, line: str) -> None:
-        at = monotonic_ns() / 1e9
-        if self._shown < _SHOWN_AT_ONCE or at >= self._next:
-            self._shown += 1
-            self._next = at + _PAUSE
-            self._presentation.note(line, Style.DIM)
 
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:

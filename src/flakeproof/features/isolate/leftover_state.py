@@ -97,8 +97,8 @@ class Carriers:
             Carrier(
                 kind=change["kind"],
                 name=change["name"],
-                before=change["before"],
-                after=change["after"],
+                before=_distinct(change, "before"),
+                after=_distinct(change, "after"),
                 place=_definition(change, root),
                 decides=True if change["name"] in deciding else False if tried.get(change["name"]) else None,
             )
@@ -138,6 +138,12 @@ class Carriers:
                 file, colon, rest = line.partition(":")
                 return msgspec.structs.replace(carrier, changed_at=f"{shown_path(file)}{colon}{rest}")
         return carrier
+
+
+def _distinct(change: dict[str, str], when: str) -> str:
+    """The value before or after; with what tells the two apart where they read the same."""
+    identity = change.get(f"{when}_is")
+    return f"{change[when]} ({identity})" if identity else change[when]
 
 
 def _same(change: dict[str, str], other: dict[str, str]) -> bool:

@@ -1,7 +1,7 @@
 """What an isolation has found, in words."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
 from flakeproof.reports.rates import rate_with_interval
@@ -12,14 +12,16 @@ _NEXT = {
     Kind.NOT_REPRODUCED: "start from an order in which it failed: --from RUN TEST, or --order FILE",
 }
 
+_SHOWN = 10
 
-def results(found: Isolation) -> Iterator[str]:
-    """The results block without the conclusion."""
+
+def results(found: Isolation, *, verbose: bool = False) -> Iterator[str]:
+    """The results block without the conclusion; with `verbose` each set of culprits by itself, with its evidence."""
     yield "=== Isolation Results ==="
     yield f"Victim: {_named(found.victim, found.place)}"
     if found.message:
         yield f"  {found.message}"
-    yield from _body(found)
+    yield from _body(found, verbose=verbose)
     for ender in found.ended_the_process:
         yield f"Left out: {_named(ender.test, ender.place)}: {ender.message}; what follows it has no outcome"
     for note in found.notes:
@@ -53,40 +55,68 @@ def conclusion(found: Isolation) -> str:
     return "Ended before anything was known"
 
 
-def _body(found: Isolation) -> Iterator[str]:
-    for one in found.culprits:
-        yield from _set(one, found)
+def _body(found: Isolation, *, verbose: bool) -> Iterator[str]:
+    for group in _groups(found.culprits, apart=verbose):
+        yield from _group(group, found, verbose=verbose)
     if found.culprits:
         if found.is_complete:
             yield f"Nobody else: without {'it' if len(found.culprits) == 1 else 'them'} the others make no difference"
-        yield f"Error probability of each: {rate(found.error)}"
+        each = " of each" if len(found.culprits) > 1 else ""
+        yield f"Error probability{each}: {rate(found.error)}"
         return
     company = found.order or "in company"
     rates = {"alone": found.alone, company: found.in_order, "other orders": found.in_other_orders}
     for words, rate_there in rates.items():
         if rate_there is not None:
-            yield f"  {words}: {_rate(rate_there)}"
+            yield f"  {words}: {_rate(rate_there, verbose=True)}"
     if found.command:
         yield f"Reproduce: {found.command}"
         yield f"  {'confirmed' if found.confirmed else 'NOT confirmed'}"
 
 
-def _set(one: CulpritSet, found: Isolation) -> Iterator[str]:
-    helps = found.kind is Kind.BRITTLE
-    for member in one.members:
+def _groups(sets: Sequence[CulpritSet], *, apart: bool) -> list[list[CulpritSet]]:
+    """Sets whose deciding carriers are the same, together; those of several tests stay apart."""
+    groups: dict[object, list[CulpritSet]] = {}
+    for number, one in enumerate(sets):
+        decisive = tuple(sorted(carrier.name for carrier in one.carriers if carrier.decides))
+        key = decisive if decisive and len(one.members) == 1 and not apart else number
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
+def _group(sets: Sequence[CulpritSet], found: Isolation, *, verbose: bool) -> Iterator[str]:
+    """Sets of culprits that leave the same behind; the first one stands for what all of them do."""
+    helps, one = found.kind is Kind.BRITTLE, sets[0]
+    word = "Needs" if helps else "Polluter"
+    if len(sets) > 1:
+        yield f"{'Needs one of' if helps else 'Polluters'}: {len(sets)}, which leave the same behind"
+        for other in sets[:_SHOWN]:
+            for member in other.members:
+                yield f"  {_named(member.test, member.place)}{_own_failure(member)}"
+        if len(sets) > _SHOWN:
+            yield f"  and {plural(len(sets) - _SHOWN, 'more test')}: see --verbose"
+    for member in one.members if len(sets) == 1 else ():
         where = ", behind it" if member.comes_after else ""
-        yield f"{'Needs' if helps else 'Polluter'}{where}: {_named(member.test, member.place)}{_own_failure(member)}"
+        yield f"{word}{where}: {_named(member.test, member.place)}{_own_failure(member)}"
     if len(one.members) > 1:
         yield f"  only together{', and only in this order' if one.only_in_this_order else ''}"
-    evidence = odds(math.exp(min(one.log_evidence, 700)))
-    yield f"  with {'it' if len(one.members) == 1 else 'them'}: {_rate(one.with_them)}; alone: {_rate(one.without)}"
-    yield f"  evidence {evidence}"
+    with_them = "each of them" if len(sets) > 1 else "it" if len(one.members) == 1 else "them"
+    runs = [(sum(other.with_them.failed for other in sets), sum(other.with_them.runs for other in sets))]
+    runs.append((sum(other.without.failed for other in sets), sum(other.without.runs for other in sets)))
+    if verbose:
+        yield f"  with {with_them}: {_rate(one.with_them, verbose=True)}; alone: {_rate(one.without, verbose=True)}"
+        yield f"  evidence {odds(math.exp(min(one.log_evidence, 700)))}"
+    else:
+        (failed, times), (failed_alone, times_alone) = runs
+        yield f"  with {with_them}: failed {failed} of {times}; alone: failed {failed_alone} of {times_alone}"
     for carrier in one.carriers:
         yield f"  Left behind: {_carrier(carrier, helps=helps)}"
     if one.command:
-        confirmed = "confirmed" if one.confirmed else "NOT confirmed"
+        unconfirmed = [other for other in sets if not other.confirmed]
         yield f"{'Passes with' if helps else 'Reproduce'}: {one.command}"
-        yield f"  {confirmed}: {one.confirmation}"
+        yield f"  {'confirmed' if one.confirmed else 'NOT confirmed'}: {one.confirmation}"
+        for other in unconfirmed[1:] if not one.confirmed else unconfirmed:
+            yield f"  NOT confirmed: {other.members[0].test}: {other.confirmation}"
 
 
 def _carrier(carrier: Carrier, *, helps: bool) -> str:
@@ -103,8 +133,9 @@ def _own_failure(member: Member) -> str:
     return f", which fails itself: {member.message}" if member.fails else ""
 
 
-def _rate(one: Rate) -> str:
-    return f"failed {one.failed} of {one.runs}, {rate_with_interval(one.failed / one.runs, one.interval)}"
+def _rate(one: Rate, *, verbose: bool) -> str:
+    counted = f"failed {one.failed} of {one.runs}"
+    return f"{counted}, {rate_with_interval(one.failed / one.runs, one.interval)}" if verbose else counted
 
 
 def _named(test: str, place: str) -> str:

@@ -2,39 +2,34 @@
 
 from collections.abc import Iterator
 
-from flakeproof.events import AnyEvent, ItemsCollected, TrialFailed
+from flakeproof.events import ItemsCollected, TrialFailed
 from flakeproof.features.run import report, report_items
-from flakeproof.reports.details import excerpt
-from flakeproof.reports.selection import Selection
+from flakeproof.model import Failure
+from flakeproof.reports.selection import Selection, Shown
 
 
-class Telling:
+class FailureLines:
     """Follows the events of a run."""
 
-    def __init__(self) -> None:
-        self._selection = Selection()
-        self._several = False
-
-    @property
-    def hidden(self) -> int:
-        """Failures that were not told."""
-        return self._selection.hidden
+    def __init__(self, shown: Shown = Shown.FIRST) -> None:
+        self._selection = Selection(shown)
+        self.several = False
+        """Whether each trial is a pass over several tests."""
 
     def collected(self, event: ItemsCollected) -> str:
         """The line about what pytest has collected."""
-        self._several = len(event.items) > 1
+        self.several = len(event.items) > 1
         return report_items.collected(event.items)
 
-    def all_lines(self, event: AnyEvent) -> list[str]:
-        """A line for each failure in `event`."""
-        if not isinstance(event, TrialFailed):
-            return []
-        failures = (event.failure, *event.further)
-        return [report.failure(event.number, failure, names_item=self._several) for failure in failures]
+    def latest(self, event: TrialFailed) -> str:
+        """The line of the last failure in `event`."""
+        return self._line(event, [event.failure, *event.further][-1])
 
-    def told(self, event: TrialFailed) -> Iterator[tuple[str, list[str]]]:
-        """Of each failure that is to be told, its line and what is shown below it."""
-        for failure, line in zip((event.failure, *event.further), self.all_lines(event), strict=True):
-            kind = f"{failure.item} {failure.signature}"
-            if self._selection.shows(kind):
-                yield line, list(excerpt(failure)) if self._selection.shows_output(kind) else []
+    def chosen(self, event: TrialFailed) -> Iterator[tuple[str, Failure]]:
+        """Those failures in `event` that are to be shown, each with its line."""
+        for failure in (event.failure, *event.further):
+            if self._selection.shows(failure.signature):
+                yield self._line(event, failure), failure
+
+    def _line(self, event: TrialFailed, failure: Failure) -> str:
+        return report.failure(event.number, failure, several=self.several)

@@ -8,10 +8,11 @@ from flakeproof.model import Failure
 from flakeproof.reports.details import place
 from flakeproof.reports.foreign import fit
 from flakeproof.reports.rates import rate_with_interval
-from flakeproof.results.summary import ItemSummary, Summary
-from flakeproof.text import one_line
+from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
+from flakeproof.text import one_line, plural
 from flakeproof_worker.shared.own_code import is_installed
 
+_COMPANIONS = 5
 _MOST = 10
 """GitHub shows no more errors of one step."""
 
@@ -28,13 +29,27 @@ def annotations(summary: Summary, environment: Mapping[str, str]) -> Iterator[st
         title = f"{example.item or summary.target} is {test.verdict.value}"
         message = (
             f"{one_line(fit(example.message))}\n"
-            f"{found.count} of {test.passed + test.failed} times it failed like this{rate}\n"
+            f"{_times(found)} of {test.passed + test.failed} times it failed like this{rate}{_companions(found)}\n"
             f"flakeproof replay {run_name(summary)} {example.trial}"
         )
         where = _place(example, environment)
         properties = {**where, "title": one_line(fit(title), 200)}
         shown = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
         yield f"::error {shown}::{_data(message)}"
+
+
+def _times(found: SignatureSummary) -> int:
+    """How often the test that is named failed like this; several tests may share a failure."""
+    return found.items.get(found.example.item, found.count)
+
+
+def _companions(found: SignatureSummary) -> str:
+    others = [item for item in found.items if item != found.example.item]
+    if not others:
+        return ""
+    named = ", ".join(one_line(fit(item), 200) for item in others[:_COMPANIONS])
+    more = f" and {plural(len(others) - _COMPANIONS, 'more test')}" if len(others) > _COMPANIONS else ""
+    return f"\nso did {named}{more}"
 
 
 def _place(failure: Failure, environment: Mapping[str, str]) -> dict[str, str]:

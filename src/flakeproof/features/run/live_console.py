@@ -8,7 +8,8 @@ from rich.text import Text
 
 from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, RunEnded, TrialFailed
 from flakeproof.features.run import report
-from flakeproof.features.run.failure_lines import Telling
+from flakeproof.features.run.failure_lines import FailureLines
+from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, Writer
 from flakeproof.stats.sequential import robbins
 from flakeproof.text import duration, lower, number, one_line, share, speed, upper, whole_duration
@@ -24,11 +25,11 @@ _COLOURS = {Style.PLAIN: "", Style.BAD: "red", Style.DIM: "dim", Style.WARNING: 
 class LiveConsole:
     """Sink that keeps a display at the bottom of the terminal."""
 
-    def __init__(self, writer: Writer, console: Console) -> None:
+    def __init__(self, writer: Writer, console: Console, shown: Shown = Shown.FIRST) -> None:
         """`writer` gets what is printed; `console` is the terminal of its notes."""
         self._writer = writer
         self._console = console
-        self._telling = Telling()
+        self._failures = FailureLines(shown)
         self._latest = ""
         self._shown_at = -1.0
         self._live: Live | None = None
@@ -39,19 +40,15 @@ class LiveConsole:
             case Progressed():
                 self._refresh(event)
             case TrialFailed():
-                self._latest = self._telling.all_lines(event)[-1]
-                for line, rows in self._telling.told(event):
+                self._latest = self._failures.latest(event)
+                for line, _ in self._failures.chosen(event):
                     self._result(line, Style.BAD)
-                    for row in rows:
-                        self._result(row, Style.DIM)
             case ItemsCollected():
-                self._print(self._telling.collected(event), Style.PLAIN)
+                self._print(self._failures.collected(event), Style.PLAIN)
             case Noted():
                 self._print(event.message, Style.WARNING)
             case RunEnded():
                 self.close()
-                if self._telling.hidden:
-                    self._print(report.hidden(self._telling.hidden), Style.DIM)
 
     def close(self) -> None:
         """Take the display away; what was printed above it stays."""
@@ -103,15 +100,19 @@ class LiveConsole:
             outer.add_row(Text(f"latest: {one_line(self._latest, max(1, width - 8))}", style="dim red"))
         return outer
 
+    @property
+    def _units(self) -> str:
+        return "passes" if self._failures.several else "tests"
+
     def _facts(self, event: Progressed) -> Text:
         facts = Text(no_wrap=True, overflow="ellipsis")
         if event.planned is not None:
             facts.append(f"{number(event.completed)}/{number(event.planned)}  ")
         else:
-            facts.append(f"{number(event.completed)} tests  ")
+            facts.append(f"{number(event.completed)} {self._units}  ")
         facts.append(f"{number(event.failed)} failed  ", style="red" if event.failed else "green")
         per_second = event.completed / event.elapsed if event.elapsed > 0 else 0.0
-        facts.append(f"{number(per_second) if per_second >= 1000 else speed(per_second)} tests/s  ")
+        facts.append(f"{number(per_second) if per_second >= 1000 else speed(per_second)} {self._units}/s  ")
         left = report.remaining(event)
         facts.append(f"{duration(event.elapsed)}" + (f", ~{whole_duration(left)} left" if left is not None else ""))
         return facts
@@ -123,6 +124,6 @@ def _rate(event: Progressed) -> str:
     if event.completed == 0:
         return "failure rate: nothing is known yet"
     if event.failed == 0:
-        return f"failure rate: at most {upper(interval.high)} (95%, Robbins)"
+        return f"failure rate: at most {upper(interval.high)} (95% confidence)"
     rate = share(event.failed / event.completed, exact_one=event.failed == event.completed)
-    return f"failure rate: {rate} ({lower(interval.low)} to {upper(interval.high)}, 95% Robbins)"
+    return f"failure rate: {rate} (95% interval {lower(interval.low)} to {upper(interval.high)})"

@@ -4,14 +4,14 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from flakeproof.features.run import report, report_dependence, report_sanitizers
+from flakeproof.features.run import report, report_dependence, report_items, report_sanitizers
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
 from flakeproof.reports.markdown import code
 from flakeproof.reports.rates import highest, rate_with_interval
 from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
 from flakeproof.results.verdict import Verdict
-from flakeproof.text import duration, number, one_line, shown_path, speed
+from flakeproof.text import duration, number, one_line, rate, share, shown_path, speed
 from flakeproof.version import __version__
 
 _LIMIT = 65_000
@@ -20,6 +20,7 @@ _ROWS = 60
 _STABLE_ROWS = 20
 """Tests that passed every time are only listed one by one if there are not more of them."""
 _NAME = 200
+_NAMED = 10
 _SIGHTINGS = 10
 _EXAMPLE = 600
 _EXPLAINED = 4_000
@@ -56,12 +57,12 @@ def _head(summary: Summary) -> Iterator[str]:
     yield report.closing(summary)
     if report.cut_short(summary):
         planned = f" of {number(summary.planned)}" if summary.planned is not None else ""
-        yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} tests."
+        yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} {report.units(summary)}."
     yield ""
     yield from _table(summary)
-    for doubt in report_dependence.dependence(summary):
-        yield f"- {doubt}"
-    if summary.dependence is not None and summary.dependence.dependent:
+    doubts = [*report_dependence.repetition(summary), *report_dependence.dependence(summary)]
+    yield from (f"- {doubt}" for doubt in doubts)
+    if doubts:
         yield ""
 
 
@@ -76,7 +77,7 @@ def _table(summary: Summary) -> Iterator[str]:
         yield "|---|---|--:|--:|---|"
         for name, test in rows[:_ROWS]:
             decided = test.passed + test.failed
-            rate = "" if test.rate is None or test.interval is None else rate_with_interval(test.rate, test.interval)
+            rate = _rate(test, summary)
             verdict = test.verdict.value
             yield f"| {code(name)} | {verdict} | {number(test.failed)} | {number(decided)} | {rate} |"
         yield ""
@@ -84,9 +85,18 @@ def _table(summary: Summary) -> Iterator[str]:
         yield f"{number(len(rows) - _ROWS)} more tests are in the JSON report."
         yield ""
     if len(stable) > _STABLE_ROWS:
-        bound = highest(test.interval for test in stable)
-        yield f"{number(len(stable))} tests passed every time (a rate of {bound})."
+        bound = "" if report_items.is_below(summary) else f" (a rate of {highest(test.interval for test in stable)})"
+        yield f"{number(len(stable))} tests passed every time{bound}."
         yield ""
+
+
+def _rate(test: Summary | ItemSummary, summary: Summary) -> str:
+    """The rate with what the run has shown of it: that it is below the one in question, else the interval."""
+    if test.rate is None or test.interval is None:
+        return ""
+    if report_items.is_below(summary) and summary.finding is not None:
+        return f"{share(test.rate, exact_zero=not test.failed)} (below {rate(summary.finding.rate)})"
+    return rate_with_interval(test.rate, test.interval)
 
 
 def _failure(found: SignatureSummary, summary: Summary) -> Iterator[str]:
@@ -99,7 +109,10 @@ def _failure(found: SignatureSummary, summary: Summary) -> Iterator[str]:
     at = ""
     if (at_place := place(example)) is not None:
         at = f", at {code(f'{shown_path(at_place[0])}:{at_place[1]}')}"
-    yield f"{where}{'f' if where else 'F'}irst on test {example.trial} (seed {example.seed}){at}."
+    yield f"{where}{'f' if where else 'F'}irst on {report.unit(summary)} {example.trial} (seed {example.seed}){at}."
+    if others := [item for item in found.items if item != example.item]:
+        yield ""
+        yield f"So failed {', '.join(code(item) for item in others[:_NAMED])}{' …' if len(others) > _NAMED else ''}."
     yield ""
     told = cut(fit("\n".join(explanation(example)) or example.output or example.message), _EXPLAINED)
     yield from _block(told, "text")
@@ -132,8 +145,12 @@ def _block(text: str, language: str) -> Iterator[str]:
 
 
 def _foot(summary: Summary) -> Iterator[str]:
-    rate = "" if summary.trials_per_second is None else f", {speed(summary.trials_per_second)} tests/second"
+    fast = (
+        ""
+        if summary.trials_per_second is None
+        else f", {speed(summary.trials_per_second)} {report.units(summary)}/second"
+    )
     yield (
-        f"<sub>Run {summary.run_id}, seed {summary.seed}, {number(summary.total)} tests in "
-        f"{duration(summary.elapsed)}{rate}; flakeproof {__version__}</sub>"
+        f"<sub>Run {summary.run_id}, seed {summary.seed}, {number(summary.total)} {report.units(summary)} in "
+        f"{duration(summary.elapsed)}{fast}; flakeproof {__version__}</sub>"
     )

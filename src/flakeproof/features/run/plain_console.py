@@ -1,8 +1,9 @@
 """Console without a terminal: lines that never change once they are written."""
 
-from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, RunEnded, TrialFailed
+from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, TrialFailed
 from flakeproof.features.run import report
-from flakeproof.features.run.failure_lines import Telling
+from flakeproof.features.run.failure_lines import FailureLines
+from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, Writer
 
 _SHARE = 0.1
@@ -16,11 +17,11 @@ _MOST_SECONDS = 15.0
 class PlainConsole:
     """Sink that prints the lines of the original kit."""
 
-    def __init__(self, writer: Writer, *, tells_failures: bool = True) -> None:
-        """`tells_failures` is False where somebody else shows them at the end."""
+    def __init__(self, writer: Writer, shown: Shown | None = Shown.FIRST) -> None:
+        """`shown` is which failures are told when they happen; None where somebody else shows them at the end."""
         self._writer = writer
-        self._tells_failures = tells_failures
-        self._telling = Telling()
+        self._shown = shown
+        self._failures = FailureLines(shown or Shown.FIRST)
         self._last_seconds = 0.0
         self._last_completed = 0
 
@@ -30,19 +31,14 @@ class PlainConsole:
             case Progressed():
                 if self._is_due(event):
                     self._last_seconds, self._last_completed = event.elapsed, event.completed
-                    self._writer.note(report.progress(event))
-            case TrialFailed() if self._tells_failures:
-                for line, rows in self._telling.told(event):
+                    self._writer.note(report.progress(event, several=self._failures.several))
+            case TrialFailed() if self._shown is not None:
+                for line, _ in self._failures.chosen(event):
                     self._writer.result(line, Style.BAD)
-                    for row in rows:
-                        self._writer.result(row, Style.DIM)
             case ItemsCollected():
-                self._writer.note(self._telling.collected(event))
+                self._writer.note(self._failures.collected(event))
             case Noted():
                 self._writer.note(event.message, Style.WARNING)
-            case RunEnded():
-                if self._telling.hidden:
-                    self._writer.note(report.hidden(self._telling.hidden), Style.DIM)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -1,15 +1,17 @@
 """Run one trial of a recorded run again."""
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from flakeproof.errors import UsageError
-from flakeproof.events import TrialFailed
+from flakeproof.events import ItemsCollected, TrialFailed
 from flakeproof.features.run.session import Session
-from flakeproof.model import Failure, RunSpec
+from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
@@ -17,6 +19,7 @@ from flakeproof.results.summary import Summary
 from flakeproof.settings.from_options import settings
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import PAIRS_NAME, SPEC_NAME, read_events
+from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 
 
@@ -26,11 +29,14 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
     # The reports that a project has of each run are not to be overwritten by those of one trial.
     files = report_files(config, only_asked=True)
     folder = store_of(config).find(run)
-    spec = _spec_of(folder)
-    number = _number(trial, spec)
-    recorded = _recorded(folder, number)
+    spec = spec_of(folder, "replay")
+    number = number_of(trial, spec)
+    unit = "Pass" if _has_several(folder) else "Test"
+    told = recorded_failure(folder, number)
+    recorded = told.failure if told is not None else None
     again = msgspec.structs.replace(
         spec,
+        target=_with_python(spec.target, given.get("python")),
         first=number,
         count=1,
         chosen=[],
@@ -43,14 +49,26 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
     )
     session = Session(again, config, files)
     # A replay is recorded, but `latest` goes on to mean the run that it belongs to.
-    summary = session.run(heading=f"Test {number} of run {folder.name} again:", becomes_latest=False)
+    summary = session.run(heading=f"{unit} {number} of run {folder.name} again:", becomes_latest=False)
     session.print("")
     for found in summary.signatures:
         for line in failure_details(found.example):
             session.print(line)
         session.print("")
-    session.print(_conclusion(summary, number, spec, recorded), Style.BAD if summary.failed else Style.WARNING)
+    session.print(
+        _conclusion(summary, f"{unit} {number}", spec, recorded), Style.BAD if summary.failed else Style.WARNING
+    )
     return session.finish(summary)
+
+
+def _with_python(target: Target, python: str | None) -> Target:
+    """`target` with the interpreter `python`, if one was asked for. Raises UsageError."""
+    if python is None:
+        return target
+    if isinstance(target, CommandTarget):
+        raise UsageError("--python is for Python functions and tests, and this run is of a command", "leave it out")
+    found = interpreter.choose(python, Path.cwd(), os.environ)
+    return msgspec.structs.replace(target, python=found.path, python_from=found.why)
 
 
 class _Arm(msgspec.Struct):
@@ -68,21 +86,23 @@ class _Comparison(msgspec.Struct):
     runs: list[str]
 
 
-def _spec_of(folder: Path) -> RunSpec:
+def spec_of(folder: Path, command: str) -> RunSpec:
+    """The specification of the run recorded in `folder`; `command` is what is asked for. Raises UsageError."""
     with suppress(OSError, msgspec.DecodeError), (folder / PAIRS_NAME).open("rb") as file:
         started = msgspec.json.decode(file.readline(), type=_Comparison)
         arms = zip(started.spec.arms, started.runs, strict=True)
         raise UsageError(
             f"{folder.name} is a comparison, whose arms are runs of their own",
-            "; ".join(f"{arm.name}: flakeproof replay {run} TEST" for arm, run in arms),
+            "; ".join(f"{arm.name}: flakeproof {command} {run} TEST" for arm, run in arms),
         )
     try:
         return msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
     except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"the run in {folder} cannot be replayed: {error}", "its record is not complete") from None
+        raise UsageError(f"the run in {folder} cannot be read: {error}", "its record is not complete") from None
 
 
-def _number(text: str, spec: RunSpec) -> int:
+def number_of(text: str, spec: RunSpec) -> int:
+    """The number of a trial of the run, as it is typed. Raises UsageError."""
     last = None if spec.count is None else spec.first + spec.count - 1
     known = f"its tests are {spec.first:,} to {last:,}" if last is not None else f"its tests start at {spec.first:,}"
     try:
@@ -91,29 +111,36 @@ def _number(text: str, spec: RunSpec) -> int:
         raise UsageError(f"the run has no such test: {error}", known) from None
 
 
-def _recorded(folder: Path, trial: int) -> Failure | None:
-    """The failure of `trial` in the log; None if it passed, or the log does not tell."""
-    try:
+def recorded_failure(folder: Path, trial: int) -> TrialFailed | None:
+    """What the log tells of the failure of `trial`; None if it passed, or the log does not tell."""
+    with suppress(OSError, msgspec.DecodeError):
         for event in read_events(folder):
             if isinstance(event, TrialFailed) and event.failure.trial == trial:
-                return event.failure
-    except (OSError, msgspec.DecodeError):
-        pass
+                return event
     return None
 
 
-def _conclusion(summary: Summary, number: int, spec: RunSpec, recorded: Failure | None) -> str:
+def _has_several(folder: Path) -> bool:
+    """Whether a trial of the recorded run is a pass over several tests."""
+    with suppress(OSError, msgspec.DecodeError):
+        return any(
+            isinstance(event, ItemsCollected) and len(event.items) > 1 for event in islice(read_events(folder), 50)
+        )
+    return False
+
+
+def _conclusion(summary: Summary, which: str, spec: RunSpec, recorded: Failure | None) -> str:
     if summary.failed:
         if recorded is None:
-            return f"Test {number} failed (the record does not say that it failed before)"
+            return f"{which} failed (the record does not say that it failed before)"
         if recorded.signature == summary.signatures[0].signature:
-            return f"Test {number} failed again, in the same way"
-        return f"Test {number} failed again, but not in the same way; before: {recorded.message}"
+            return f"{which} failed again, in the same way"
+        return f"{which} failed again, but not in the same way; before: {recorded.message}"
     if not summary.passed:
-        return f"Test {number} has no result"
+        return f"{which} has no result"
     if recorded is None:
-        return f"Test {number} passed"
+        return f"{which} passed"
     company = ""
     if spec.workers > 1:
         company = f": it may need the company of the {spec.workers} tests at once that it failed among"
-    return f"Test {number} passed this time{company}"
+    return f"{which} passed this time{company}"

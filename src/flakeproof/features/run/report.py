@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeproof.events import Progressed
-from flakeproof.failures.signature import own_frames
 from flakeproof.features.run import report_dependence, report_items, report_sanitizers
 from flakeproof.model import Answer, Failure, Finding, Outcome
+from flakeproof.reports.details import failure_details, summary_lines
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import SignatureSummary, Summary
 from flakeproof.results.verdict import Verdict
 from flakeproof.stop import Stop
 from flakeproof.store.folder import NAME
-from flakeproof.store.log import LOG_NAME
 from flakeproof.text import (
     duration,
     expected,
@@ -21,8 +20,8 @@ from flakeproof.text import (
     odds,
     one_line,
     percent,
+    plural,
     short_duration,
-    shown_path,
     speed,
     whole_duration,
 )
@@ -31,9 +30,10 @@ from flakeproof.text import (
 )
 
 _KINDS_SHOWN = 5
+_ITEMS_SHOWN = 10
 
 
-def progress(event: Progressed) -> str:
+def progress(event: Progressed, *, several: bool = False) -> str:
     """`Progress: 1000/10000 completed (10.0%), 2 failures, 125 tests/sec, ~1m12s remaining`."""
     per_second = event.completed / event.elapsed if event.elapsed > 0 else 0.0
     if event.planned is None:
@@ -43,7 +43,7 @@ def progress(event: Progressed) -> str:
     left = remaining(event)
     failures = f"{event.failed} failure" + ("" if event.failed == 1 else "s")
     eta = f", ~{whole_duration(left)} remaining" if left is not None else ""
-    return f"Progress: {done}, {failures}, {speed(per_second)} tests/sec{eta}"
+    return f"Progress: {done}, {failures}, {speed(per_second)} {'passes' if several else 'tests'}/sec{eta}"
 
 
 def remaining(event: Progressed) -> float | None:
@@ -58,55 +58,71 @@ def remaining(event: Progressed) -> float | None:
     return max(0.0, min(ends)) if ends else None
 
 
-def failure(number: int, failure: Failure, *, names_item: bool = False) -> str:
-    """`FAILURE #1 on test 342: write failed (…): [Errno 9] Bad file descriptor`, with its item if wanted."""
-    item = f"{failure.item}: " if names_item and failure.item else ""
-    return f"FAILURE #{number} on test {failure.trial}: {item}{failure.message}"
+def failure(number: int, failure: Failure, *, several: bool = False) -> str:
+    """`FAILURE #1 on test 342: write failed (…): [Errno 9] Bad file descriptor`.
+
+    A trial of `several` tests is a pass, and the line says which of them failed.
+    """
+    item = f"{failure.item}: " if several and failure.item else ""
+    return f"FAILURE #{number} on {'pass' if several else 'test'} {failure.trial}: {item}{failure.message}"
 
 
-def hidden(count: int) -> str:
-    """Said at the end of a run in which not every failure was printed."""
-    return f"({number(count)} more failure{'s' if count != 1 else ''} of the same kinds)"
+def is_pass(summary: Summary) -> bool:
+    """Whether a trial of the run is a pass over several tests of pytest."""
+    return report_items.several(summary) and summary.has_collected
 
 
-def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
+def unit(summary: Summary) -> str:
+    """What a trial of the run is called."""
+    return "pass" if is_pass(summary) else "test"
+
+
+def units(summary: Summary) -> str:
+    """The same of several."""
+    return "passes" if is_pass(summary) else "tests"
+
+
+def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = False) -> Iterator[str]:
     """The results block without the closing line; `command` is how this program is called."""
     yield "=== Stress Test Results ==="
     many = report_items.several(summary)
-    yield f"Total tests: {summary.total}" + (f" (passes over {number(len(summary.items))} tests)" if many else "")
+    over = f" (of {number(len(summary.items))} tests)" if is_pass(summary) else ""
+    yield f"Total {units(summary)}: {summary.total}{over}"
     yield f"Passed: {summary.passed} ({percent(summary.passed, summary.total)})"
     yield f"Failed: {summary.failed} ({percent(summary.failed, summary.total)})"
     yield from _other_outcomes(summary)
     yield f"Duration: {duration(summary.elapsed)}"
-    yield f"Rate: {speed(summary.trials_per_second or 0)} tests/second"
-    if summary.interval is not None:
-        yield f"Failure rate: {rate_with_interval(summary.rate or 0.0, summary.interval)}"
-        yield from _if_watched(summary)
+    yield f"Rate: {speed(summary.trials_per_second or 0)} {units(summary)}/second"
+    if summary.interval is not None and (verbose or not (is_pass(summary) or _is_answered(summary))):
+        yield f"Failure rate: {rate_with_interval(summary.rate or 0.0, summary.interval, method=verbose)}"
+    if verbose and summary.anytime is not None and summary.anytime != summary.interval:
+        watched = rate_with_interval(summary.rate or 0.0, summary.anytime, method=True)
+        yield f"Failure rate, if watched: {watched}"
+    yield from report_dependence.repetition(summary)
     yield from report_dependence.dependence(summary)
-    if summary.durations is not None:
+    if verbose and summary.durations is not None:
         yield (
-            f"A test takes: {short_duration(summary.durations.median)} (median), "
+            f"A {unit(summary)} takes: {short_duration(summary.durations.median)} (median), "
             f"{short_duration(summary.durations.p95)} (95th percentile), "
             f"{short_duration(summary.durations.longest)} (longest)"
         )
     if cut_short(summary):
         planned = f" of {summary.planned}" if summary.planned is not None else ""
-        yield f"Not complete: {summary.stopped}, after {summary.total}{planned} tests"
+        yield f"Not complete: {summary.stopped}, after {summary.total}{planned} {units(summary)}"
     if many:
         yield ""
         yield from report_items.table(summary)
     if summary.signatures:
         yield ""
-        yield from _signatures(summary, command)
+        yield from _signatures(summary, command, verbose=verbose)
     if summary.sanitizers is not None:
         yield ""
         yield from report_sanitizers.told(summary)
 
 
-def _if_watched(summary: Summary) -> Iterator[str]:
-    """The interval that was valid while the run went on, where another one is shown because it is over."""
-    if summary.anytime is not None and summary.anytime != summary.interval:
-        yield f"Failure rate, if watched: {rate_with_interval(summary.rate or 0.0, summary.anytime)}"
+def _is_answered(summary: Summary) -> bool:
+    """Whether the closing line says on which side of the rate in question the target is."""
+    return summary.finding is not None and summary.finding.answer is not Answer.UNDECIDED
 
 
 def cut_short(summary: Summary) -> bool:
@@ -116,17 +132,20 @@ def cut_short(summary: Summary) -> bool:
     return summary.stopped is not None and (summary.planned is not None or summary.stopped != Stop.DURATION)
 
 
-def answered(finding: Finding) -> str:
-    """The answer to the run's question, with the evidence for it."""
+def answered(finding: Finding, *, verbose: bool = False) -> str:
+    """The answer to the run's question, with how sure it is, and the evidence for it if wanted."""
     rate, error = shown_rate(finding.rate), shown_rate(finding.error)
     wanted = f"{odds(finding.wanted)} is wanted for an error of {error}"
+    sure = f"{shown_rate(1 - finding.error)} confidence"
     which = f" of {finding.item}" if finding.item else ""
     match finding.answer:
         case Answer.BELOW:
             every = " of every test" if finding.item else ""
-            return f"The failure rate{every} is below {rate} (evidence {odds(finding.below)}; {wanted})"
+            why = f"evidence {odds(finding.below)}; {wanted}" if verbose else sure
+            return f"The failure rate{every} is below {rate} ({why})"
         case Answer.ABOVE:
-            return f"The failure rate{which} is above {rate} (evidence {odds(finding.above)}; {wanted})"
+            why = f"evidence {odds(finding.above)}; {wanted}" if verbose else sure
+            return f"The failure rate{which} is above {rate} ({why})"
     if finding.taken_back:
         return (
             f"Not decided whether the failure rate{which} is below {rate}: the tests depend on each other, and the "
@@ -137,16 +156,14 @@ def answered(finding: Finding) -> str:
         if finding.further is not None
         else "the rate seen so far is so close to it that no number of tests would tell"
     )
-    return (
-        f"Not decided whether the failure rate{which} is below {rate} "
-        f"(evidence for below {odds(finding.below)}, for above {odds(finding.above)}; {wanted}): {needs}"
-    )
+    evidence = f" (evidence for below {odds(finding.below)}, for above {odds(finding.above)}; {wanted})"
+    return f"Not decided whether the failure rate{which} is below {rate}{evidence if verbose else ''}: {needs}"
 
 
-def closing(summary: Summary) -> str:
+def closing(summary: Summary, *, verbose: bool = False) -> str:
     """The last line: what it means."""
     if summary.finding is not None and summary.passed + summary.failed:
-        return answered(summary.finding)
+        return answered(summary.finding, verbose=verbose)
     if summary.total == 0:
         return "No test has run: this run proves nothing"
     if summary.failed and report_items.several(summary):
@@ -160,20 +177,20 @@ def closing(summary: Summary) -> str:
         )
     lost = summary.outcomes.get(Outcome.LOST, 0)
     if lost:
-        return f"{lost} of {summary.total} tests have no result: this run proves nothing"
+        return f"{lost} of {summary.total} {units(summary)} have no result: this run proves nothing"
     if not summary.passed:
-        return f"All {summary.total} tests were skipped: this run proves nothing"
+        return f"All {summary.total} {units(summary)} were skipped: this run proves nothing"
     hint = ""
     if summary.ci_rate is not None:
         hint = f" (Expected ~{expected(summary.ci_rate * summary.passed)} failures based on CI rate)"
     if cut_short(summary):
         planned = f", of {summary.planned} planned" if summary.planned is not None else ""
-        return f"All {summary.passed} tests that ran passed{planned}{hint}"
+        return f"All {summary.passed} {units(summary)} that ran passed{planned}{hint}"
     if leaked := summary.outcomes.get(Outcome.LEAKED, 0):
-        return f"{summary.passed} tests passed, {leaked} of them left something behind{hint}"
+        return f"{summary.passed} {units(summary)} passed, {leaked} of them left something behind{hint}"
     if skipped := summary.outcomes.get(Outcome.SKIPPED, 0):
-        return f"{summary.passed} tests passed, {skipped} were skipped{hint}"
-    return f"All {summary.passed} tests passed!{hint}"
+        return f"{summary.passed} {units(summary)} passed, {skipped} were skipped{hint}"
+    return f"All {summary.passed} {units(summary)} passed!{hint}"
 
 
 def _closing_of_several(summary: Summary) -> str:
@@ -181,6 +198,11 @@ def _closing_of_several(summary: Summary) -> str:
     always = sum(item.verdict is Verdict.BROKEN for item in failed)
     kinds = [f"{count} {how}" for count, how in ((len(failed) - always, "sometimes"), (always, "always")) if count]
     decided = summary.passed + summary.failed
+    if not summary.has_collected:
+        return (
+            f"Stress test detected failures of {len(failed)} tests ({', '.join(kinds)}) "
+            f"in {summary.failed} out of {decided} run{'s' if decided != 1 else ''}"
+        )
     return (
         f"Stress test detected failures of {len(failed)} of {len(summary.items)} tests ({', '.join(kinds)}) "
         f"in {summary.failed} out of {decided} pass{'es' if decided != 1 else ''}"
@@ -200,16 +222,16 @@ def _other_outcomes(summary: Summary) -> Iterator[str]:
             yield f"{label}: {count} ({percent(count, summary.total)})"
 
 
-def _signatures(summary: Summary, command: str) -> Iterator[str]:
-    """The distinct failures: how often, an example, and how to see it again."""
+def _signatures(summary: Summary, command: str, *, verbose: bool) -> Iterator[str]:
+    """The distinct failures: how often, an example with its traceback, and how to see it again."""
     kinds = len(summary.signatures)
     yield f"{kinds} distinct failure{'s' if kinds != 1 else ''}:"
-    for found in summary.signatures[:_KINDS_SHOWN]:
-        yield from _signature(found, alone=kinds == 1)
+    for found in summary.signatures if verbose else summary.signatures[:_KINDS_SHOWN]:
+        yield from _signature(found, unit(summary), alone=kinds == 1, verbose=verbose)
         yield f"      again: {command} replay {run_name(summary)} {found.example.trial}"
-    if kinds > _KINDS_SHOWN:
+    if kinds > _KINDS_SHOWN and not verbose:
         more = kinds - _KINDS_SHOWN
-        yield f"  and {number(more)} more kind{'s' if more != 1 else ''}: see {Path(summary.folder) / LOG_NAME}"
+        yield f"  and {number(more)} more kind{'s' if more != 1 else ''}: {command} show {run_name(summary)}"
     if summary.unseen is not None:
         yield report_dependence.unseen(summary.unseen)
 
@@ -224,18 +246,19 @@ def name_of(folder: Path) -> str:
     return folder.name if folder.parent.parent.name == NAME else shlex.quote(str(folder))
 
 
-def _signature(found: SignatureSummary, *, alone: bool) -> Iterator[str]:
+def _signature(found: SignatureSummary, unit: str, *, alone: bool, verbose: bool) -> Iterator[str]:
     """`alone` is whether it is the only one, whose rate is that of the run."""
     example = found.example
     yield f"  {found.count} × {one_line(example.message, 200)}"
     if not alone and found.rate is not None and found.interval is not None:
-        yield f"      {rate_with_interval(found.rate, found.interval)}"
-    if example.item:
+        yield f"      {rate_with_interval(found.rate, found.interval, method=verbose)}"
+    if len(found.items) > 1:
+        shown = list(found.items.items()) if verbose else list(found.items.items())[:_ITEMS_SHOWN]
+        for item, count in shown:
+            yield f"      {number(count)} in {item}"
+        if len(found.items) > len(shown):
+            yield f"      and in {plural(len(found.items) - len(shown), 'more test')}"
+    elif example.item and example.item not in example.message:
         yield f"      in {example.item}"
-    frames = example.details.get("exception", {}).get("frames", [])
-    if frames:
-        file, line, function = own_frames(frames)[-1]
-        yield f"      at {shown_path(file)}:{line} in {function}"
-    elif place := example.details.get("place"):
-        yield f"      at {place}"
-    yield f"      first on test {example.trial} (seed {example.seed})"
+    yield from (f"      {row}" for row in (failure_details(example) if verbose else summary_lines(example)))
+    yield f"      first on {unit} {example.trial} (seed {example.seed})"

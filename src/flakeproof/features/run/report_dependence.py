@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from flakeproof.model import Isolation
 from flakeproof.results.dependence import Aspect, Dependence
 from flakeproof.results.summary import Summary, UnseenSummary
-from flakeproof.text import expected, number, percent, probability, share
+from flakeproof.text import expected, number, percent, plural, probability, share
 
 _MORE_PROCESSES = 4
+_REPETITIONS = 5
 
 
 def dependence(summary: Summary) -> Iterator[str]:
@@ -20,6 +21,27 @@ def dependence(summary: Summary) -> Iterator[str]:
         yield f"{what}: {worth + '; ' if worth else ''}{evidence}"
         worth = ""
     yield _remedy(found)
+
+
+def repetition(summary: Summary) -> Iterator[str]:
+    """A line for each test that cannot run twice in one process, and one for what to do about it."""
+    for found in summary.repetition[:_REPETITIONS]:
+        every = f"{number(found.later_failed)} of {number(found.later)} later ones"
+        where = f"in each of {number(found.processes)} processes" if found.processes > 1 else "in its process"
+        cause = (
+            (
+                "it cannot run twice in one process"
+                if found.later_failed == found.later
+                else "it leaves something behind"
+            )
+            if found.alone
+            else "what an earlier pass leaves behind makes it fail, its own or that of another test"
+        )
+        yield f"{found.item} passed the first time {where}, and failed in {every} ({probability(found.p)}): {cause}"
+    if (more := len(summary.repetition) - _REPETITIONS) > 0:
+        yield f"So did {plural(more, 'more test')}"
+    if summary.repetition:
+        yield "With --isolation fork each pass has a process of its own"
 
 
 def unseen(found: UnseenSummary) -> str:

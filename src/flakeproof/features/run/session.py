@@ -5,47 +5,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flakeproof.errors import ExitCode
-from flakeproof.events import AnyEvent, TrialFailed
 from flakeproof.features.run import github_annotations, report
 from flakeproof.features.run.documents import renderers
 from flakeproof.features.run.plain_console import PlainConsole
 from flakeproof.features.run.recorded_run import conduct
-from flakeproof.model import RunSpec, TargetSpec
+from flakeproof.model import PytestTarget, RunSpec, TargetSpec
 from flakeproof.reports.files import ReportFiles
 from flakeproof.reports.presentation import Presentation, ignore_signals
+from flakeproof.reports.selection import Shown
 from flakeproof.reports.terminal import wants_live
-from flakeproof.reports.writer import Style, Writer
+from flakeproof.reports.writer import Detail, Style, Writer
 from flakeproof.results.summary import Summary
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
+from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.stop import is_signal
 from flakeproof.store.folder import store_of
-from flakeproof.text import number, rate, short_duration, shown_path
+from flakeproof.text import number, plural, rate, short_duration, shown_path
 
 if TYPE_CHECKING:
     from flakeproof.features.run.live_console import LiveConsole
-
-_REPEATED = 20
 
 
 class Session:
     """One run in front of the user."""
 
-    def __init__(self, spec: RunSpec, config: Config, files: ReportFiles) -> None:
-        """`files` are the reports to leave."""
+    def __init__(
+        self,
+        spec: RunSpec,
+        config: Config,
+        files: ReportFiles,
+        *,
+        detail: Detail = Detail.USUAL,
+        shown: Shown = Shown.FIRST,
+    ) -> None:
+        """`files` are the reports to leave, `shown` is which failures are told when they happen."""
+        self._detail = detail
+        self._shown = Shown.ALL if detail is Detail.VERBOSE else shown
         self._spec = spec
         self._config = config
-        self._presentation = Presentation(files)
+        self._presentation = Presentation(files, quiet=detail is Detail.QUIET)
         self._console: PlainConsole | LiveConsole | None = None
-        self._repeated: list[str] | None = None
 
-    def run(self, *, heading: str = "", becomes_latest: bool = True, repeats_failures: bool = False) -> Summary:
+    def run(self, *, heading: str = "", becomes_latest: bool = True) -> Summary:
         """Run it with everything printed that comes along; `heading` comes first.
 
-        With `repeats_failures` their lines are kept for `print_results`. Raises UsageError or CannotRunError.
+        Raises UsageError or CannotRunError.
         """
-        if repeats_failures:
-            self._repeated = []
         with self._presentation.running():
             try:
                 summary = conduct(
@@ -65,16 +71,9 @@ class Session:
 
     def print_results(self, summary: Summary) -> None:
         """The results block, the closing line, and where the record is."""
-        lines = [*report.results(summary, command_name())]
-        self._presentation.block(lines)
-        if self._repeated:
-            more = f"the first {len(self._repeated)} of " if summary.failed > len(self._repeated) else ""
-            self.print("")
-            self.print(f"Failures ({more}{number(summary.failed)}):")
-            for line in self._repeated:
-                self.print(f"  {line}", Style.BAD)
-        self.print("")
-        self.print(report.closing(summary), _style_of(summary))
+        verbose = self._detail is Detail.VERBOSE
+        rows = report.results(summary, command_name(), verbose=verbose)
+        self._presentation.block(rows, report.closing(summary, verbose=verbose), _style_of(summary))
         self._presentation.note(f"Output and events of this run are in {shown_path(summary.folder)}", Style.DIM)
 
     def print(self, line: str, style: Style = Style.PLAIN) -> None:
@@ -91,12 +90,10 @@ class Session:
         if heading:
             self._presentation.note(heading, Style.TITLE)
         self._presentation.note(announcement(self._spec))
-        self._console = _console(self._presentation.writer)
-        return [self._console, self._repeat]
-
-    def _repeat(self, event: AnyEvent) -> None:
-        if self._repeated is not None and isinstance(event, TrialFailed) and len(self._repeated) < _REPEATED:
-            self._repeated.append(report.failure(event.number, event.failure))
+        if doubt := too_short(self._spec):
+            self._presentation.note(doubt, Style.WARNING)
+        self._console = _console(self._presentation.writer, self._shown, live=self._detail is not Detail.QUIET)
+        return [self._console]
 
 
 def _style_of(summary: Summary) -> Style:
@@ -116,7 +113,9 @@ def described(target: TargetSpec) -> str:
 
 def announcement(spec: RunSpec) -> str:
     """One line that says what is run, and how."""
-    plan = "tests" if spec.count is None else f"{spec.count:,} test{'s' if spec.count != 1 else ''}"
+    # Before pytest has collected, nobody knows whether it is one test or a pass over several.
+    what = "time" if isinstance(spec.target, PytestTarget) else "test"
+    plan = f"{what}s" if spec.count is None else plural(spec.count, what)
     if spec.duration is not None:
         plan += f" for {spec.duration:g}s" if spec.count is None else f" or {spec.duration:g}s"
     if spec.question is not None:
@@ -124,15 +123,34 @@ def announcement(spec: RunSpec) -> str:
     return (
         f"{described(spec.target)}: {plan}, {spec.workers} at once "
         f"in {spec.processes} process{'es' if spec.processes != 1 else ''}, "
-        f"isolation {spec.isolation.value}, seed {spec.seed}"
+        f"isolation {spec.isolation.value}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
 
 
-def _console(writer: Writer) -> "PlainConsole | LiveConsole":
-    if not wants_live(writer.notes):
-        return PlainConsole(writer)
+def interpreter_of(target: TargetSpec) -> str:
+    """`, Python /x/bin/python (the active virtual environment)`, where one had to be found."""
+    return f", Python {shown_path(target.python)} ({target.python_from})" if target.python_from else ""
+
+
+def too_short(spec: RunSpec) -> str:
+    """Said before a run whose tests are too few to find that the rate is below the one in question; "" if they do."""
+    question = spec.question
+    if question is None or spec.count is None:
+        return ""
+    needed = trials_without_failure(question.rate, question.error)
+    if spec.count >= needed:
+        return ""
+    return (
+        f"{plural(spec.count, 'test')} cannot show a failure rate below {rate(question.rate)}, even if all pass: "
+        f"{number(needed)} passing tests are needed; -c {needed}"
+    )
+
+
+def _console(writer: Writer, shown: Shown, *, live: bool) -> "PlainConsole | LiveConsole":
+    if not live or not wants_live(writer.notes):
+        return PlainConsole(writer, shown)
     from rich.console import Console
 
     from flakeproof.features.run.live_console import LiveConsole
 
-    return LiveConsole(writer, Console(file=writer.notes))
+    return LiveConsole(writer, Console(file=writer.notes), shown)

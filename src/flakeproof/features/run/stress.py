@@ -10,6 +10,8 @@ from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.run.session import Session
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import NAMES, ReportFiles, report_files
+from flakeproof.reports.selection import Shown
+from flakeproof.reports.writer import Detail
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.settings.load import Config
@@ -42,6 +44,7 @@ def stress_mode(mode: str, given: Mapping[str, Any]) -> int:
     """Run `mode` and return its exit code, for `all` the worst one. Raises UsageError."""
     targets = _targets(mode)
     own = options_in(given)
+    detail = Detail.of(quiet=given["quiet"], verbose=given["verbose"])
     runs: list[tuple[str | None, RunSpec, Config, ReportFiles]] = []
     for target, preset in targets:  # all of them first: a wrong option is found before anything runs
         config = settings({**own, "preset": preset} if preset else own, [target])
@@ -52,13 +55,13 @@ def stress_mode(mode: str, given: Mapping[str, Any]) -> int:
     ended: list[tuple[str, int]] = []
     for preset, spec, config, files in runs:
         title = f"--- {preset}: {PRESETS[preset].title} ---\n" if preset and len(runs) > 1 else ""
-        session = Session(spec, config, files)
-        summary = session.run(heading=title + server_in_place(spec), repeats_failures=True)
+        session = Session(spec, config, files, detail=detail, shown=Shown.SEVERAL)
+        summary = session.run(heading=title + server_in_place(spec))
         session.print_results(summary)
         ended.append((preset or spec.target.name, session.finish(summary)))
         if summary.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
             break
-        if len(ended) < len(runs):
+        if len(ended) < len(runs) and detail is not Detail.QUIET:
             print(file=sys.stderr)
     if len(runs) > 1:
         words = [f"{name} {'passed' if code == ExitCode.GOOD else f'ended with {code}'}" for name, code in ended]

@@ -7,7 +7,6 @@ opens or closes is not seen; a number that turns up again without having been cl
 """
 
 import errno
-import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from flakeproof_worker.sanitize.descriptors import messages
 from flakeproof_worker.sanitize.descriptors.owners import NOBODY, Ended, Owner, Who
 from flakeproof_worker.sanitize.sighting import Sighting, Stack
+from flakeproof_worker.shared.private import os
 
 _REMEMBERED = 4
 """Ended ownerships that are kept of each number."""

@@ -1,11 +1,10 @@
 """The leak sanitizer: what a trial has left behind at its end."""
 
-import os
-
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.leaks import children, tasks, temporaries, threads
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Leftover
+from flakeproof_worker.shared.private import os
 
 
 class Leaks:

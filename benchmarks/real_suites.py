@@ -1,7 +1,7 @@
 """Run parts of real suites, unmodified, with plain pytest and with flakeproof in every isolation, and compare.
 
-For .venv/bin/python; needs the network. `real_projects.py [NAME…] [--keep FOLDER]`: all of real_projects.toml, or some.
-Exit status 1 if a test ends otherwise than with plain pytest. See docs/pytest.md.
+For .venv/bin/python; needs the network. `real_suites.py [NAME…] [--keep FOLDER]`: all of real_suites.toml, or some,
+once and several times in each isolation. Exit status 1 if a test ends otherwise than with plain pytest.
 """
 
 import argparse
@@ -19,9 +19,12 @@ from textwrap import dedent
 from time import perf_counter
 
 HERE = Path(__file__).parent
-FLAKEPROOF = HERE.parent / ".venv" / "bin" / "flakeproof"
-PASSES = 2
+FLAKEPROOF = Path(sys.executable).with_name("flakeproof")
 ISOLATIONS = ("shared", "fork", "fresh")
+PASSES = {"shared": (1, 10), "fork": (1, 10), "fresh": (1, 3)}
+"""How many passes over a suite each isolation is compared with: once, and several times."""
+_SHOWN = 10
+_LINES_SHOWN = 40
 WORSE = ("failed", "xpassed", "xfailed", "skipped", "passed")
 """What a test counts as if its phases end differently: the first of these."""
 
@@ -68,9 +71,11 @@ class Outcomes:
 
     of: dict[str, set[str]]
     seconds: float
-    """From start to end: for pytest one pass, for flakeproof two."""
+    """From start to end of all passes."""
     left: list[str]
     """Files left in the temporary folder."""
+    told: str = ""
+    """What was printed beside the result."""
 
 
 class Bench:
@@ -114,19 +119,20 @@ class Bench:
         of = {name: {next(one for one in WORSE if one in outcomes)} for name, outcomes in ended.items()}
         return Outcomes(of, seconds, left)
 
-    def flakeproof(self, isolation: str) -> Outcomes:
-        """Two passes in `isolation`."""
-        project = self.project
-        words = ["run", *project.paths, f"--count={PASSES}", f"--workers={project.workers}", f"--isolation={isolation}"]
+    def flakeproof(self, isolation: str, passes: int) -> Outcomes:
+        """So many passes in `isolation`."""
+        project, name = self.project, f"{isolation}-{passes}"
+        words = ["run", *project.paths, f"--count={passes}", f"--workers={project.workers}", f"--isolation={isolation}"]
         words += [f"--python={self.python}", f"--store={self.folder / 'store'}", "--json=-"]
         if project.options:
             words += ["--pytest-args", shlex.join(project.options)]
-        _, left, text = self._run([str(FLAKEPROOF), *words], isolation, {})
+        _, left, text = self._run([str(FLAKEPROOF), *words], name, {})
+        told = (self.folder / f"{name}.log").read_text()
         if not text:
-            return Outcomes({}, float("nan"), [*left, (self.folder / f"{isolation}.log").read_text()])
+            return Outcomes({}, float("nan"), left, told)
         summary = json.loads(text)
-        of = {item["item"]: _seen(item["outcomes"]) for item in summary["items"]}
-        return Outcomes(of, summary["elapsed"], left)
+        of = {item["item"]: _seen(item["outcomes"], passes) for item in summary["items"]}
+        return Outcomes(of, summary["elapsed"], left, told)
 
     def _run(self, words: list[str], name: str, more: dict[str, str]) -> tuple[float, list[str], str]:
         """Run a program in the project; how long it took, what it has left behind, and its stdout."""
@@ -144,10 +150,10 @@ class Bench:
         return seconds, left, done.stdout
 
 
-def _seen(counts: dict[str, int]) -> set[str]:
-    """The outcomes of a test in the two passes, one of which may be missing."""
+def _seen(counts: dict[str, int], passes: int) -> set[str]:
+    """The outcomes of a test in the passes, some of which may be missing."""
     return {name for name, count in counts.items() if count} | (
-        {"no result"} if sum(counts.values()) < PASSES else set()
+        {"no result"} if sum(counts.values()) < passes else set()
     )
 
 
@@ -166,20 +172,24 @@ def compare(bench: Bench) -> bool:
     failing = sum("failed" in outcomes for outcomes in known.values())
     cells, good = [], True
     for isolation in ISOLATIONS:
-        found = bench.flakeproof(isolation)
-        differing = {
-            name: (known.get(name, {"absent"}), found.of.get(name, {"absent"}))
-            for name in known.keys() | found.of.keys()
-            if not found.of.get(name, {"absent"}) <= known.get(name, {"absent"})
-        }
-        good = good and not differing
-        agreeing = len(known) - len(differing.keys() & known.keys())
-        cells.append(f"{agreeing} ({found.seconds:.1f} s)")
-        remarks += [
-            f"{isolation}: {name}: {'+'.join(sorted(is_))}, with pytest {'+'.join(sorted(plain))}"
-            for name, (plain, is_) in sorted(differing.items())
-        ]
-        remarks += [f"{isolation}: left behind: {name}" for name in found.left]
+        for passes in PASSES[isolation]:
+            found = bench.flakeproof(isolation, passes)
+            where = f"{isolation}, {passes} passes" if passes > 1 else f"{isolation}, once"
+            differing = {
+                name: (known.get(name, {"absent"}), found.of.get(name, {"absent"}))
+                for name in known.keys() | found.of.keys()
+                if not found.of.get(name, {"absent"}) <= known.get(name, {"absent"})
+            }
+            good = good and not differing
+            agreeing = len(known) - len(differing.keys() & known.keys())
+            cells.append(f"{agreeing} ({found.seconds:.1f} s)")
+            remarks += [
+                f"{where}: {name}: {'+'.join(sorted(is_))}, with pytest {'+'.join(sorted(plain))}"
+                for name, (plain, is_) in sorted(differing.items())[:_SHOWN]
+            ]
+            if differing:
+                remarks += [f"  {line}" for line in found.told.splitlines()[-_LINES_SHOWN:]]
+            remarks += [f"{where}: left behind: {name}" for name in found.left]
     version = subprocess.check_output(
         [bench.python, "-c", "import pytest; print(pytest.__version__)"], text=True, cwd=bench.folder
     ).strip()
@@ -198,23 +208,24 @@ def compare(bench: Bench) -> bool:
     return good
 
 
+def projects() -> list[Project]:
+    """All that are known."""
+    return [Project(**entry) for entry in tomllib.loads((HERE / "real_suites.toml").read_text())["project"]]
+
+
 def main() -> int:
     """Compare all projects, or those named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--keep", type=Path, help="folder for what is downloaded, installed and printed; it stays")
     arguments = parser.parse_args()
-    entries = tomllib.loads((HERE / "real_projects.toml").read_text())["project"]
-    projects = [
-        project for entry in entries if (project := Project(**entry)).name in arguments.names or not arguments.names
-    ]
+    chosen = [project for project in projects() if project.name in arguments.names or not arguments.names]
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.keep or Path(temporary)).absolute()
-        print(
-            f"| project | pytest | tests | failing | plain | {' | '.join(ISOLATIONS)} | habit |\n|{'---|' * 9}",
-            flush=True,
-        )
-        results = [compare(Bench(project, folder / project.name)) for project in projects]
+        columns = [f"{isolation} × {passes}" for isolation in ISOLATIONS for passes in PASSES[isolation]]
+        print(f"| project | pytest | tests | failing | plain | {' | '.join(columns)} | habit |", flush=True)
+        print(f"|{'---|' * (6 + len(columns))}", flush=True)
+        results = [compare(Bench(project, folder / project.name)) for project in chosen]
     return 0 if all(results) else 1
 
 

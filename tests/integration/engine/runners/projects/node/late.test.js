@@ -1,0 +1,7 @@
+const { test } = require("node:test");
+
+test("forgets to wait", () => {
+  setImmediate(() => {
+    throw new Error("too late for anybody");
+  });
+});

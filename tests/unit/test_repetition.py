@@ -1,0 +1,92 @@
+"""Tests that cannot run twice in one process."""
+
+import random
+
+import pytest
+
+from flakeproof.events import AnyRecord, ItemsCollected, RunEnded, RunStarted, TrialFailed, TrialSkipped, TrialsPassed
+from flakeproof.features.run import report
+from flakeproof.model import Failure, Isolation, ItemOutcome, Outcome, PytestTarget, RunSpec
+from flakeproof.results.history import History
+from flakeproof.results.repetition import of_run
+from flakeproof.results.summary import summarize
+
+
+def history_of(*outcomes: tuple[int, str], items: tuple[str, ...] = ("t.py::a",), fork: bool = False) -> History:
+    """A run in which trials ended so, each with its process and `passed` or the item that failed."""
+    target = PytestTarget(name="t.py", python="p", folder="f", arguments=[])
+    isolation = Isolation.FORK if fork else Isolation.SHARED
+    spec = RunSpec(target=target, count=len(outcomes), workers=1, processes=1, seed=1, isolation=isolation)
+    events: list[AnyRecord] = [RunStarted(run_id="r", at="", version="", spec=spec), ItemsCollected(items=list(items))]
+    for trial, (process, outcome) in enumerate(outcomes, 1):
+        if outcome == "passed":
+            events.append(TrialsPassed(process=process, count=1, durations=[]))
+            continue
+        failure = Failure(
+            trial=trial,
+            seed=1,
+            outcome=Outcome.FAILED,
+            message="m",
+            item=outcome,
+            signature="s",
+            duration=0.1,
+            process=process,
+        )
+        events.append(TrialFailed(number=trial, failure=failure, items={outcome: ItemOutcome.FAILED}))
+    history = History()
+    for event in (*events, RunEnded(elapsed=1.0, stopped=None)):
+        history.add(event)
+    return history
+
+
+ONCE = [(0, "passed"), (1, "passed"), *[(place, "t.py::a") for place in (0, 1) for _ in range(9)]]
+
+
+def test_what_fails_ever_after_is_told_with_its_counts() -> None:
+    """Of 20 trials, two are the first of their process: 1 of 190 ways to choose two has both of them passing."""
+    (found,) = of_run(history_of(*ONCE))
+    assert (found.processes, found.later, found.later_failed, found.alone) == (2, 18, 18, True)
+    assert found.p == pytest.approx(1 / 190)
+    assert (
+        "t.py::a passed the first time in each of 2 processes, and failed in 18 of 18 later ones (p = 0.0053): "
+        "it cannot run twice in one process"
+    ) in list(report.results(summarize(history_of(*ONCE), "f")))
+
+
+def test_beside_other_tests_it_may_be_their_doing() -> None:
+    """Then what an earlier pass has left behind is all that is known."""
+    history = history_of(*ONCE, items=("t.py::a", "t.py::b"))
+    (found,) = of_run(history)
+    assert not found.alone
+    assert any("what an earlier pass leaves behind" in row for row in report.results(summarize(history, "f")))
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        [(0, "t.py::a"), *ONCE[1:]],  # failed the first time in one of the processes
+        ONCE[:5],  # too few to tell: 1 of 10
+        [(place, "t.py::a" if trial % 2 else "passed") for trial in range(10) for place in (0, 1)],
+    ],
+)
+def test_what_may_be_chance_is_not_told(outcomes: list[tuple[int, str]]) -> None:
+    """Nor what fails in first trials, too."""
+    assert of_run(history_of(*outcomes)) == []
+
+
+def test_nothing_is_told_where_first_trials_are_not_known() -> None:
+    """In forks there is no later trial, and a trial that was skipped is told without its process."""
+    assert of_run(history_of(*ONCE, fork=True)) == []
+    history = history_of(*ONCE)
+    history.add(TrialSkipped(trial=99, reason=""))
+    assert of_run(history) == []
+
+
+def test_independent_trials_are_accused_as_rarely_as_it_says() -> None:
+    """At most 5 of 100, by Fisher's exact test, which is conservative."""
+    chance, accused = random.Random(1), 0
+    for _ in range(400):
+        rate = chance.random()
+        outcomes = [(place, "t.py::a" if chance.random() < rate else "passed") for place in range(4) for _ in range(6)]
+        accused += bool(of_run(history_of(*outcomes)))
+    assert accused <= 0.05 * 400
