@@ -16,6 +16,7 @@ from flakeproof.features.run.junit import render
 from flakeproof.model import CallableTarget, Failure, ItemOutcome, Outcome, RunSpec
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
+from flakeproof.reports.foreign import in_github_actions, line_shown, no_command
 
 _RERUN = (["type"], ["message"], ["stackTrace", "system-out", "system-err"])
 _RESULT: tuple[list[str], list[str], list[str]] = ([], ["type", "message"], [])
@@ -352,7 +353,7 @@ def test_github_gets_no_more_annotations_than_it_shows() -> None:
 )
 def test_github_is_told_by_its_own_steps_only(environment: dict[str, str], wanted: bool) -> None:
     """Not by a run inside of a trial, whose failures may be meant."""
-    assert wanted == github_annotations.is_wanted(environment)
+    assert wanted == in_github_actions(environment)
 
 
 def test_the_job_summary_is_appended_to_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -374,3 +375,19 @@ def test_the_job_summary_is_appended_to_as_far_as_it_goes(tmp_path: Path) -> Non
 
 def _fields(failure: Failure) -> dict[str, Any]:
     return {name: getattr(failure, name) for name in failure.__struct_fields__}
+
+
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@given(st.text(st.characters(), max_size=40), st.text(st.sampled_from("\0\x1b[1m;2J\r\n\ud800\x9b\u202e:#")))
+def test_a_line_shown_is_one_harmless_line(text: str, nasty: str) -> None:
+    """Whatever is in it; colours alone are kept where they are asked for, and end with the line."""
+    for line in (text + nasty, nasty + text):
+        assert not _OBEYED.search(line_shown(line).replace("\t", ""))
+        coloured = line_shown(line, keeps_colours=True)
+        assert not _OBEYED.search(re.sub(r"\x1b\[[0-9;:]*m", "", coloured).replace("\t", ""))
+        assert "\x1b" not in coloured or coloured.endswith("\x1b[0m")
+        told = no_command(line_shown(line))
+        assert not told.lstrip().startswith("::")
+        assert "##[" not in told

@@ -122,11 +122,16 @@ def _check_folder() -> None:
 
 
 def _explain(error: FlakeproofError) -> None:
-    if error.details:
-        print(error.details.rstrip(), file=sys.stderr)
-    print(f"flakeproof: {error.message}", file=sys.stderr)
-    if error.remedy:
-        print(f"  {error.remedy}", file=sys.stderr)
+    from flakeproof.reports.writer import standard
+
+    writer = standard()  # what a target has said as it was loaded is in it
+    for line in error.details.rstrip().splitlines():
+        writer.note(line)
+    for number, line in enumerate(error.message.splitlines()):
+        writer.note(line if number else f"flakeproof: {line}")
+    for line in error.remedy.splitlines():
+        writer.note(f"  {line}")
+    writer.close()
 
 
 def _mend_streams() -> None:

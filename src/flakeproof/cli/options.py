@@ -255,6 +255,12 @@ Markdown = Annotated[
     str | None,
     text_option("--markdown", help="Write Markdown for a pull request; - is stdout.", panel=_REPORTS, metavar="FILE"),
 ]
+ColorOutput = Annotated[
+    bool,
+    typer.Option(
+        "--color-output", help="Keep the colours of what tests print, on a terminal.", rich_help_panel=_REPORTS
+    ),
+]
 StoreFolder = Annotated[
     str | None, text_option("--store", help="Where runs are recorded. [.flakeproof]", panel=_REPORTS, metavar="DIR")
 ]

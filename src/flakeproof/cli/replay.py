@@ -22,6 +22,7 @@ def replay(
     junit_xml: options.JUnitXml = None,
     json: options.Json = None,
     markdown: options.Markdown = None,
+    color_output: options.ColorOutput = False,
     store: options.StoreFolder = None,
 ) -> None:
     """Run one test of an earlier run again, under the same seed and settings, and show all of it.
@@ -33,5 +34,8 @@ def replay(
     """
     from flakeproof.features.run.replay import replay_trial
 
-    given = {"python": python, "junit-xml": junit_xml, "json": json, "markdown": markdown, "store": store}
+    given = {
+        **{"python": python, "junit-xml": junit_xml, "json": json, "markdown": markdown},
+        **{"store": store, "color-output": color_output},
+    }
     raise typer.Exit(replay_trial(run, trial, given))

@@ -119,6 +119,7 @@ _PARSERS: Mapping[str, Parser] = {
     "junit-xml": _text,
     "json": _text,
     "markdown": _text,
+    "color-output": parse_flag,
     "until-confident": parse_flag,
     "rate": parse_share,
     "error": parse_share,

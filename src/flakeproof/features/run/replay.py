@@ -23,7 +23,7 @@ from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 
 
-def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
+def replay_trial(run: str, trial: str, given: Mapping[str, str | bool | None]) -> int:
     """Run it; `given` are the options. Return the exit code. Raises UsageError or NothingToRunError."""
     config = settings(given)
     # The reports that a project has of each run are not to be overwritten by those of one trial.

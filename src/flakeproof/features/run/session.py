@@ -16,6 +16,7 @@ from flakeproof.features.run.plain_console import PlainConsole
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.model import RunSpec, TargetSpec
 from flakeproof.reports.files import ReportFiles, of_run
+from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.terminal import wants_live
 from flakeproof.reports.writer import Style, Writer, standard
 from flakeproof.results.summary import Summary
@@ -127,6 +128,7 @@ class Session:
             return summary
         except BaseException:
             self._files.withdraw()
+            self._writer.close()
             raise
         finally:
             if self._console is not None:
@@ -166,10 +168,10 @@ class Session:
     def _tell_github(self, summary: Summary) -> None:
         from flakeproof.features.run import github_annotations, markdown
 
-        if not github_annotations.is_wanted(os.environ):
+        if not in_github_actions(os.environ):
             return
         for line in github_annotations.annotations(summary, os.environ):
-            self.print(line)
+            self._writer.command(line)
         if (problem := github_annotations.append_summary(markdown.render(summary), os.environ)) is not None:
             self._warn(f"the job summary was not written: {problem}")
 
@@ -177,7 +179,12 @@ class Session:
         self._writer.note(f"warning: {text}", Style.WARNING)
 
     def _sinks(self, folder: Path, heading: str) -> list[Any]:
-        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout)
+        self._writer.close()
+        self._writer = standard(
+            folder / OUTPUT_NAME,
+            results_to_stderr=self._files.on_stdout,
+            keeps_colours=bool(self._config.get("color-output")),
+        )
         if heading:
             self._writer.note(heading, Style.TITLE)
         self._writer.note(announcement(self._spec))
