@@ -66,6 +66,7 @@ def isolate(
     python: options.Python = None,
     json: options.Json = None,
     store: options.StoreFolder = None,
+    trust: options.Trust = False,
     **provoking: Any,
 ) -> None:
     """Find the tests that make another one fail, or that it needs to pass, and what they leave behind.
@@ -90,4 +91,4 @@ def isolate(
         "store": store,
     }
     expressions = [word for pair in (("-k", keyword), ("-m", marker)) if pair[1] is not None for word in pair if word]
-    raise typer.Exit(isolate_victim(victim, among or [], expressions, order, recorded, given))
+    raise typer.Exit(isolate_victim(victim, among or [], expressions, order, recorded, given, trusted=trust))

@@ -217,7 +217,12 @@ WorkingFolder = Annotated[
 ]
 Environment = Annotated[
     list[str] | None,
-    text_option("--env", help="Variable for the command; may be repeated.", panel=_COMMAND, metavar="NAME=VALUE"),
+    text_option(
+        "--env",
+        help="Variable for the command, `NAME` with its present value; may be repeated.",
+        panel=_COMMAND,
+        metavar="NAME=VALUE",
+    ),
 ]
 Shell = Annotated[
     bool,
@@ -260,6 +265,10 @@ ColorOutput = Annotated[
     typer.Option(
         "--color-output", help="Keep the colours of what tests print, on a terminal.", rich_help_panel=_REPORTS
     ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Run what a record says that was not made by you on this machine."),
 ]
 StoreFolder = Annotated[
     str | None, text_option("--store", help="Where runs are recorded. [.flakeproof]", panel=_REPORTS, metavar="DIR")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from flakeproof.cli.perturbation_options import PROVOKING
+from flakeproof.cli.trust import ask_for_trust
 from flakeproof.errors import UsageError
 from flakeproof.features.isolate import report as words
 from flakeproof.features.isolate.driver import isolate
@@ -39,6 +40,8 @@ def isolate_victim(
     order: str | None,
     recorded: tuple[str, str] | None,
     given: Mapping[str, Any],
+    *,
+    trusted: bool = False,
 ) -> int:
     """Search and print; return the exit code. Raises FlakeproofError."""
     if order is not None and recorded is not None:
@@ -49,6 +52,7 @@ def isolate_victim(
     if recorded is not None:
         folder = store_of(whole).find(recorded[0])
         spec, trial, items = recorded_order(folder, recorded[1])
+        ask_for_trust(folder, spec, trusted=trusted)
     if spec is None or among or expressions:
         fresh = _spec(_places(victim, among), expressions, given)
         spec = fresh if spec is None else msgspec.structs.replace(spec, target=fresh.target)

@@ -1,12 +1,14 @@
 """Run one trial of a recorded run again."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from flakeproof.cli.session import Session, pairs, settings
+from flakeproof.cli.trust import ask_for_trust
 from flakeproof.errors import UsageError
 from flakeproof.events import TrialFailed
 from flakeproof.features.compare.events import ComparisonStarted
@@ -19,17 +21,27 @@ from flakeproof.reports.writer import Style
 from flakeproof.results.summary import Summary
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import SPEC_NAME, read_events
+from flakeproof.store.log import read_events
+from flakeproof.store.spec_file import read_spec
+from flakeproof.store.withheld import with_values
 from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 
 
-def replay_trial(run: str, trial: str, given: Mapping[str, str | bool | None]) -> int:
-    """Run it; `given` are the options. Return the exit code. Raises UsageError or NothingToRunError."""
+def replay_trial(
+    run: str, trial: str, given: Mapping[str, str | bool | None], env: Sequence[str] = (), *, trusted: bool = False
+) -> int:
+    """Run it; `given` are the options, `env` has values of variables that the record does not have.
+
+    A record that is not ours has to be `trusted`. Return the exit code. Raises UsageError or NothingToRunError.
+    """
     config = settings(given)
     # The reports that a project has of each run are not to be overwritten by those of one trial.
     files = report_files(config, only_asked=True)
     folder = store_of(config).find(run)
     spec = _spec_of(folder)
+    ask_for_trust(folder, spec, trusted=trusted)
+    spec, differing = with_values(spec, pairs("--env", list(env), empty=True), os.environ)
     number = _number(trial, spec)
     recorded = _recorded(folder, number)
     again = msgspec.structs.replace(
@@ -46,6 +58,8 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | bool | None]) -
         ci_rate=None,
     )
     session = Session(again, config, files)
+    for name in differing:
+        session.warn(f"{name} has another value than in the run that is replayed")
     # A replay is recorded, but `latest` goes on to mean the run that it belongs to.
     summary = session.run(heading=f"Test {number} of run {folder.name} again:", becomes_latest=False)
     session.print("")
@@ -75,10 +89,7 @@ def _spec_of(folder: Path) -> RunSpec:
                 f"{folder.name} is a comparison, whose arms are runs of their own",
                 "; ".join(f"{arm.name}: flakeproof replay {run} TEST" for arm, run in arms),
             )
-    try:
-        return msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"the run in {folder} cannot be replayed: {error}", "its record is not complete") from None
+    return read_spec(folder)
 
 
 def _number(text: str, spec: RunSpec) -> int:

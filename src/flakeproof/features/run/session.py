@@ -84,6 +84,8 @@ def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[
     found: dict[str, str] = {}
     for text in given or []:
         name, equals, value = text.partition("=")
+        if option == "--env" and not equals:
+            name, equals, value = text, "=", _of_environment(text)
         if not (name and equals and (value or empty)):
             raise UsageError(f"{option} {text!r} is not NAME=VALUE", f"write it like {option} {_EXAMPLES[option]}")
         if found.get(name, value) != value:
@@ -92,6 +94,16 @@ def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[
             )
         found[name] = value
     return found
+
+
+def _of_environment(name: str) -> str:
+    """The value that `--env NAME` means."""
+    value = os.environ.get(name)
+    if value is None:
+        raise UsageError(
+            f"--env {name}: the environment has no such variable", f"write it like --env {_EXAMPLES['--env']}"
+        )
+    return value
 
 
 class Session:
@@ -119,7 +131,7 @@ class Session:
                 self._spec,
                 store_of(self._config),
                 lambda folder: self._sinks(folder, heading),
-                self._warn,
+                self.warn,
                 self._config.get("keep-runs") or KEPT_RUNS,
                 becomes_latest=becomes_latest,
             )
@@ -159,7 +171,7 @@ class Session:
         if "GITHUB_ACTIONS" in os.environ:
             self._tell_github(summary)
         for problem in self._files.write(of_run(summary)):
-            self._warn(problem)
+            self.warn(problem)
             # What was asked for is not there; that must not look like success.
             code = code or ExitCode.BROKEN
         self._writer.close()
@@ -173,9 +185,10 @@ class Session:
         for line in github_annotations.annotations(summary, os.environ):
             self._writer.command(line)
         if (problem := github_annotations.append_summary(markdown.render(summary), os.environ)) is not None:
-            self._warn(f"the job summary was not written: {problem}")
+            self.warn(f"the job summary was not written: {problem}")
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """A remark that the user had better read."""
         self._writer.note(f"warning: {text}", Style.WARNING)
 
     def _sinks(self, folder: Path, heading: str) -> list[Any]:
