@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from flakeproof_worker.failure import message_of, qualified_name
 from flakeproof_worker.loader import UnloadableError
 
 _OLDEST = 7
@@ -47,7 +48,8 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
     except BaseException as error:
         if plugin.began:
             raise
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        kind, said = qualified_name(type(error)).rpartition(".")[2], message_of(error)
+        what = f"{kind}: {said}" if said else kind
         raise UnloadableError("broken", f"pytest ended before it ran anything: {what}", _shortened(written())) from None
     finally:
         watch.stop()

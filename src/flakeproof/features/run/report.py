@@ -28,6 +28,7 @@ from flakeproof.text import (
 from flakeproof.text import (
     rate as shown_rate,
 )
+from flakeproof.verdict import INTERFERED, TIME_OVER, Verdict
 
 _KINDS_SHOWN = 5
 
@@ -159,6 +160,8 @@ def closing(summary: Summary) -> str:
             f"({percent(summary.failed, decided)} failure rate)"
         )
     lost = summary.outcomes.get(Outcome.LOST, 0)
+    if summary.stopped == INTERFERED:
+        return f"A test has interfered with flakeproof: this run of {summary.total} tests proves nothing"
     if lost:
         return f"{lost} of {summary.total} tests have no result: this run proves nothing"
     if not summary.passed:
