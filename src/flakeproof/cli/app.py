@@ -24,6 +24,7 @@ from flakeproof.cli.run import run
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
+from flakeproof.text import shortened
 
 # Plain help: importing what draws the boxes takes as long as everything else together.
 app = typer.Typer(
@@ -95,6 +96,10 @@ def _run() -> int:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             print(f"flakeproof: {error}", file=sys.stderr)
             return ExitCode.BROKEN
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            name = max(Path(str(error.filename)).parts, key=len, default="")
+            _explain(UsageError(f"this name is longer than that of a file can be: {shortened(name)}"))
+            return ExitCode.USAGE
         if (show := getattr(error, "show", None)) is not None:  # what Typer has to say about the command line
             show()
             if told := hint(sys.argv[1:]):

@@ -153,18 +153,24 @@ class Store:
     def remove_runs(self, keep: int) -> list[Path]:
         """Remove the oldest runs beyond `keep`; return what was left because it is not ours.
 
-        Raises OSError.
+        Raises OSError when one of them cannot be removed; the others are.
         """
         left: list[Path] = []
+        problem: OSError | None = None
         if _is_folder(self.runs):
             with self._alone():
                 for folder in self.removable(keep):
-                    left += self._remove(folder)
+                    try:
+                        left += self._remove(folder)
+                    except OSError as error:
+                        problem = problem or error
                 target = self._latest_target()
                 runs = self.all_runs()
                 if target is not None and target not in {path.name for path in runs}:
                     self._point_at(runs[-1].name if runs else None)
             self._tidy()
+        if problem is not None:
+            raise problem
         return left
 
     def foreign(self) -> list[Path]:
