@@ -125,10 +125,11 @@ def report(place: Path, status: int, trials: Mapping[str, set[int]], planned: in
         wrong.append(f"report does not add up: {outcomes} and {document['total']}")
     if document["stopped"] is None and document["total"] != planned:
         wrong.append(f"trials lost: {document['total']} of {planned}")
-    if document["stopped"] is None and not outcomes["lost"] and len(trials["begun"]) != planned:
-        wrong.append(f"trials never begun: {planned - len(trials['begun'])}")
+    ended_early = outcomes["crashed"] + outcomes["timed out"] + outcomes["lost"]  # maybe before they wrote anything
+    if document["stopped"] is None and len(trials["begun"]) + ended_early < planned:
+        wrong.append(f"trials never begun: {planned - ended_early - len(trials['begun'])}")
     unlucky = planned // FAILING
-    missed = unlucky - outcomes["failed"] - outcomes["crashed"] - outcomes["timed out"] - outcomes["lost"]
+    missed = unlucky - outcomes["failed"] - ended_early
     if document["stopped"] is None and missed > 0:
         wrong.append(f"failures lost: {missed} of {unlucky}")
     return wrong

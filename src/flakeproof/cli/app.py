@@ -100,6 +100,9 @@ def _run() -> int:
             name = max(Path(str(error.filename)).parts, key=len, default="")
             _explain(UsageError(f"this name is longer than that of a file can be: {shortened(name)}"))
             return ExitCode.USAGE
+        if isinstance(error, PermissionError) and error.filename:
+            _explain(UsageError(f"{error.strerror}: {error.filename}", "run from another folder, or as its owner"))
+            return ExitCode.USAGE
         if (show := getattr(error, "show", None)) is not None:  # what Typer has to say about the command line
             show()
             if told := hint(sys.argv[1:]):
