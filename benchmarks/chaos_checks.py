@@ -16,9 +16,9 @@ import msgspec
 
 from benchmarks.chaos_targets import FAILING
 from flakeproof.errors import FlakeproofError
-from flakeproof.history import History
+from flakeproof.features.compare.pair_log import read_pairs
+from flakeproof.results.history import History
 from flakeproof.store.log import LOG_NAME, PAIRS_NAME, read_events
-from flakeproof.store.pairs import read_pairs
 from flakeproof.store.spec_file import SPEC_NAME, read_spec
 
 _PATIENCE = 5.0

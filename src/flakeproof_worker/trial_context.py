@@ -7,7 +7,6 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from flakeproof_worker.channel import Channel
-from flakeproof_worker.failure import describe, is_skip, leaked, message_of
 from flakeproof_worker.failure import describe, is_instance, is_skip, leaked, message_of
 from flakeproof_worker.leases import Leases
 from flakeproof_worker.loaded_target import Loaded

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.conftest import Flakeproof
 
-from flakeproof.defaults import DEFAULTS
+from flakeproof.settings.defaults import DEFAULTS
 
 _LONG = "a" * 300
 
@@ -58,8 +58,8 @@ def test_a_file_of_settings_that_makes_no_sense_is_named(
 @pytest.mark.parametrize("value", [f"0x{'f' * 5000}", "1e300", "-inf", "nan", '"\\u0000"', "[[[[]]]]", "{ a = 1 }"])
 def test_no_value_of_a_setting_is_a_fault(project: Path, value: str) -> None:
     """Each is taken, or refused by name."""
-    from flakeproof.config import load
     from flakeproof.errors import UsageError
+    from flakeproof.settings.load import load
 
     for name in DEFAULTS:
         (project / "pyproject.toml").write_text(f"[tool.flakeproof]\n{name} = {value}\n")

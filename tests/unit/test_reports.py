@@ -14,9 +14,9 @@ from flakeproof.events import TrialSkipped as Skipped
 from flakeproof.features.run import github_annotations, markdown
 from flakeproof.features.run.junit import render
 from flakeproof.model import CallableTarget, Failure, ItemOutcome, Outcome, RunSpec
+from flakeproof.reports.foreign import in_github_actions, line_shown, no_command
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.reports.foreign import in_github_actions, line_shown, no_command
 
 _RERUN = (["type"], ["message"], ["stackTrace", "system-out", "system-err"])
 _RESULT: tuple[list[str], list[str], list[str]] = ([], ["type", "message"], [])

@@ -6,8 +6,7 @@ import pytest
 
 from flakeproof.engine.stop import Stop
 from flakeproof.errors import ExitCode
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED, TIME_OVER, Verdict, exit_code, of_run
-from flakeproof.verdict import INTERFERED, INTERRUPTED, TERMINATED, TIME_OVER, Verdict, exit_code, of_run
+from flakeproof.results.verdict import INTERFERED, INTERRUPTED, TERMINATED, TIME_OVER, Verdict, exit_code, of_run
 
 # Whether any failed, passed, were lost: as the table in the documentation has it, one row each.
 _TABLE = {

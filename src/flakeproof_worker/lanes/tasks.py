@@ -11,10 +11,9 @@ from typing import Any, ParamSpec
 
 from flakeproof_worker import environment
 from flakeproof_worker.current import RUNNING
-from flakeproof_worker.ending import end_at_once, print_if_possible
 from flakeproof_worker.randomness import randomness_for
 from flakeproof_worker.shared import board
-from flakeproof_worker.shared.process_exit import end_at_once
+from flakeproof_worker.shared.process_exit import end_at_once, print_if_possible
 from flakeproof_worker.shared.stacks import stack_of
 from flakeproof_worker.trial_context import Duty
 

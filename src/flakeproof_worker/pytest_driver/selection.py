@@ -10,7 +10,6 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from flakeproof_worker.failure import describe
 from flakeproof_worker.failure import describe, message_of, qualified_name
 from flakeproof_worker.pytest_driver.blame import owner_of
 from flakeproof_worker.pytest_driver.plugin import Plugin

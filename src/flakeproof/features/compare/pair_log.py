@@ -5,9 +5,14 @@ from pathlib import Path
 
 import msgspec
 
-from flakeproof.features.compare.events import AnyComparisonEvent, ComparisonProgressed, PairEnded, PairsClean
+from flakeproof.features.compare.events import (
+    AnyComparisonEvent,
+    ComparisonProgressed,
     ComparisonStarted,
-from flakeproof.comparison.model import ComparisonSpec
+    PairEnded,
+    PairsClean,
+)
+from flakeproof.features.compare.records import ComparisonSpec
 from flakeproof.store.file import GrowingFile
 from flakeproof.store.log import PAIRS_NAME
 from flakeproof.store.odd_bytes import as_json

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from flakeproof.cli.perturbation_options import PROVOKING
-from flakeproof.cli.trust import ask_for_trust
 from flakeproof.errors import UsageError
 from flakeproof.features.isolate import report as words
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.recorded_order import recorded_order
 from flakeproof.features.isolate.records import IsolationRequest
 from flakeproof.features.run.session import ignore_signals, interpreter_of, settings
+from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files

@@ -7,20 +7,18 @@ from pathlib import Path
 
 import msgspec
 
-from flakeproof.cli.session import Session, pairs, settings
-from flakeproof.cli.trust import ask_for_trust
 from flakeproof.errors import UsageError
 from flakeproof.events import TrialFailed
 from flakeproof.features.compare.events import ComparisonStarted
 from flakeproof.features.compare.pair_log import read_pairs
-from flakeproof.features.run.session import Session, settings
+from flakeproof.features.run.session import Session, pairs, settings
+from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
 from flakeproof.results.summary import Summary
 from flakeproof.store.folder import store_of
-from flakeproof.store.log import SPEC_NAME, read_events
 from flakeproof.store.log import read_events
 from flakeproof.store.spec_file import read_spec
 from flakeproof.store.withheld import with_values

@@ -10,7 +10,7 @@ from flakeproof.features.run import report_dependence, report_items, report_sani
 from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import SignatureSummary, Summary
-from flakeproof.results.verdict import TIME_OVER, Verdict
+from flakeproof.results.verdict import INTERFERED, TIME_OVER, Verdict
 from flakeproof.store.folder import NAME
 from flakeproof.store.log import LOG_NAME
 from flakeproof.text import (
@@ -28,7 +28,6 @@ from flakeproof.text import (
 from flakeproof.text import (
     rate as shown_rate,
 )
-from flakeproof.verdict import INTERFERED, TIME_OVER, Verdict
 
 _KINDS_SHOWN = 5
 
