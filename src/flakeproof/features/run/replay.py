@@ -41,10 +41,11 @@ def replay_trial(
     ask_for_trust(folder, spec, trusted=trusted)
     spec, differing = with_values(spec, pairs("--env", list(env), empty=True), os.environ)
     number = _number(trial, spec)
+    python = given.get("python")
     recorded = _recorded(folder, number)
     again = msgspec.structs.replace(
         spec,
-        target=_with_python(spec.target, given.get("python")),
+        target=_with_python(spec.target, python if isinstance(python, str) else None),
         first=number,
         count=1,
         chosen=[],
