@@ -116,6 +116,8 @@ class CommandTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag
     """Path of what is executed."""
     argv: list[str]
     """Its arguments, its own name first; `{trial}` and `{seed}` stand for those of the trial."""
+    private: list[str] = []
+    """Variables of the environment that the user gave; their values are kept out of records and reports."""
     skip_code: int | None = None
     """Exit status that means "skipped"."""
     failure: str | None = None

@@ -6,7 +6,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from flakeproof_worker.channel import Channel
-from flakeproof_worker.failure import describe, is_skip, leaked, message_of
+from flakeproof_worker.failure import describe, is_instance, is_skip, leaked, message_of
 from flakeproof_worker.leases import Leases
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.reporter import Reporter
@@ -113,7 +113,8 @@ def ending_of(error: BaseException) -> dict[str, Any]:
     """What is reported of a trial that raised `error`."""
     if is_skip(error):
         return {"outcome": "skipped", "reason": message_of(error)}
-    if isinstance(error, LeakedError):
+    if is_instance(error, LeakedError):
+        assert isinstance(error, LeakedError)
         return leaked(error)
     return {"outcome": "failed", "failure": describe(error)}
 
@@ -122,17 +123,18 @@ class NotRunError(TypeError):
     """Calling the target gave something that has yet to be run: the trial proves nothing."""
 
 
-_NOT_RUN = {
-    CoroutineType: "a coroutine that nobody awaits",
-    GeneratorType: "a generator that nobody iterates over",
-    AsyncGeneratorType: "an asynchronous generator that nobody iterates over",
-}
+_NOT_RUN: tuple[tuple[type, str], ...] = (
+    (CoroutineType, "a coroutine that nobody awaits"),
+    (GeneratorType, "a generator that nobody iterates over"),
+    (AsyncGeneratorType, "an asynchronous generator that nobody iterates over"),
+)
 
 
 def check_result(result: Any) -> None:
     """Raise NotRunError if `result` of a plain function shows that nothing of it has run."""
-    what = _NOT_RUN.get(type(result))
-    if what is not None:
-        if isinstance(result, CoroutineType):
-            result.close()
-        raise NotRunError(f"the target is called as a plain function, but it returned {what}")
+    kind = type(result)
+    for one, what in _NOT_RUN:  # not looked up: the class of the result may refuse to be hashed
+        if kind is one:
+            if kind is CoroutineType:
+                result.close()
+            raise NotRunError(f"the target is called as a plain function, but it returned {what}")

@@ -6,7 +6,7 @@ import pytest
 
 from flakeproof.engine.stop import Stop
 from flakeproof.errors import ExitCode
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED, TIME_OVER, Verdict, exit_code, of_run
+from flakeproof.results.verdict import INTERFERED, INTERRUPTED, TERMINATED, TIME_OVER, Verdict, exit_code, of_run
 
 # Whether any failed, passed, were lost: as the table in the documentation has it, one row each.
 _TABLE = {
@@ -34,6 +34,7 @@ def test_every_case_of_the_table(failed: int, passed: int, lost: int, stopped: s
 
 def test_the_reasons_are_those_of_the_engine() -> None:
     """The words that decide are the words that the engine says."""
+    assert Stop.INTERFERED.value == INTERFERED
     assert (Stop.INTERRUPTED.value, Stop.TERMINATED.value, Stop.DURATION.value) == (INTERRUPTED, TERMINATED, TIME_OVER)
 
 

@@ -26,6 +26,7 @@ from flakeproof.cli.show import show
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
+from flakeproof.text import shortened
 
 app = typer.Typer(
     name="flakeproof",
@@ -106,6 +107,13 @@ def _run() -> int:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             print(f"flakeproof: {error}", file=sys.stderr)
             return ExitCode.BROKEN
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            name = max(Path(str(error.filename)).parts, key=len, default="")
+            _explain(UsageError(f"this name is longer than that of a file can be: {shortened(name)}"))
+            return ExitCode.USAGE
+        if isinstance(error, PermissionError) and error.filename:
+            _explain(UsageError(f"{error.strerror}: {error.filename}", "run from another folder, or as its owner"))
+            return ExitCode.USAGE
         if (show := getattr(error, "show", None)) is not None:  # what Typer has to say about the command line
             show()
             if told := hint(sys.argv[1:]):
@@ -133,11 +141,16 @@ def _check_folder() -> None:
 
 
 def _explain(error: FlakeproofError) -> None:
-    if error.details:
-        print(error.details.rstrip(), file=sys.stderr)
-    print(f"flakeproof: {error.message}", file=sys.stderr)
-    if error.remedy:
-        print(f"  {error.remedy}", file=sys.stderr)
+    from flakeproof.reports.writer import standard
+
+    writer = standard()  # what a target has said as it was loaded is in it
+    for line in error.details.rstrip().splitlines():
+        writer.note(line)
+    for number, line in enumerate(error.message.splitlines()):
+        writer.note(line if number else f"flakeproof: {line}")
+    for line in error.remedy.splitlines():
+        writer.note(f"  {line}")
+    writer.close()
 
 
 def _mend_streams() -> None:

@@ -44,6 +44,7 @@ def config(
     shuffle: options.Shuffle = False,
     private_home: options.PrivateHome = False,
     drop_failed: options.DropFailed = False,
+    color_output: options.ColorOutput = False,
     skip_code: options.SkipCode = None,
     failure: options.Failure = None,
     ignore: options.Ignore = None,

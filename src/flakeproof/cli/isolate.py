@@ -66,6 +66,7 @@ def isolate(
     json: options.Json = None,
     store: options.StoreFolder = None,
     verbose: options.Verbose = False,
+    trust: options.Trust = False,
     **provoking: Any,
 ) -> None:
     """Find the tests that make another one fail, or that it needs to pass, and what they leave behind.
@@ -90,4 +91,6 @@ def isolate(
         "store": store,
     }
     expressions = [word for pair in (("-k", keyword), ("-m", marker)) if pair[1] is not None for word in pair if word]
-    raise typer.Exit(isolate_victim(victim, among or [], expressions, order, recorded, given, verbose=verbose))
+    raise typer.Exit(
+        isolate_victim(victim, among or [], expressions, order, recorded, given, verbose=verbose, trusted=trust)
+    )

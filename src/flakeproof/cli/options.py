@@ -226,7 +226,12 @@ WorkingFolder = Annotated[
 ]
 Environment = Annotated[
     list[str] | None,
-    text_option("--env", help="Variable for the command; may be repeated.", panel=WHAT, metavar="NAME=VALUE"),
+    text_option(
+        "--env",
+        help="Variable for the command, `NAME` with its present value; may be repeated.",
+        panel=WHAT,
+        metavar="NAME=VALUE",
+    ),
 ]
 Shell = Annotated[
     bool,
@@ -263,6 +268,16 @@ Json = Annotated[
 Markdown = Annotated[
     str | None,
     text_option("--markdown", help="Write Markdown for a pull request; - is stdout.", panel=REPORTS, metavar="FILE"),
+]
+ColorOutput = Annotated[
+    bool,
+    typer.Option(
+        "--color-output", help="Keep the colours of what tests print, on a terminal.", rich_help_panel=REPORTS
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Run what a record says that was not made by you on this machine."),
 ]
 StoreFolder = Annotated[
     str | None, text_option("--store", help="Where runs are recorded. [.flakeproof]", panel=REPORTS, metavar="DIR")

@@ -58,6 +58,7 @@ def run(
     junit_xml: options.JUnitXml = None,
     json: options.Json = None,
     markdown: options.Markdown = None,
+    color_output: options.ColorOutput = False,
     store: options.StoreFolder = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

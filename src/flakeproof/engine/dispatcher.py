@@ -16,6 +16,7 @@ from flakeproof.engine.leftovers import marker_of, reap_orphans
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
 from flakeproof.engine.perturbation_notes import with_drawn
+from flakeproof.engine.plausible import is_possible
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.process_endings import event_of, status_text
 from flakeproof.engine.question import Inquiry, Settlement
@@ -52,6 +53,10 @@ _FRUITLESS_STARTS = 3
 _FAREWELL_SECONDS = 10.0
 _REAP_NS = 1_000_000_000
 _OUTPUT_LIMIT = 64 * 1024 * 1024
+SPOILT = (
+    "a test has written into what flakeproof uses in its process (the socket, or the memory that shows what runs): "
+    "which of the tests in it passed is not known"
+)
 
 
 class Dispatcher:
@@ -98,6 +103,7 @@ class Dispatcher:
         self._stop: Stop | None = None
         self._stop_ns = 0
         self._insist = False
+        self._has_lost = False
         self._overdue = Overdue(spec.timeout)
         # Fixtures of a pytest session may have something larger to take down.
         farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
@@ -234,8 +240,13 @@ class Dispatcher:
             # Looked at before reading: what a dead process has sent is all there then.
             exited = process.has_exited()
             for message in process.messages(to_the_end=exited):
-                self._hear(process, message)
-            if exited:
+                if is_possible(message, process):
+                    self._hear(process, message)
+                else:
+                    process.says_what_cannot_be = True
+            if process.is_spoilt:
+                self._lose(process)
+            elif exited:
                 self._bury(process)
             elif process.ready and self._stop is None:
                 self._top_up(process)
@@ -337,6 +348,28 @@ class Dispatcher:
         self._work.put_back(process.place, put_back)
         if self._stop is None and self._work.left != 0:
             self._replace(process, status, output)
+
+    def _lose(self, process: WorkerProcess) -> None:
+        """Give up a process of which nothing can be believed any more; what it had and has not told has no result."""
+        process.kill(signal.SIGKILL)
+        if not self._has_lost:
+            self._has_lost = True
+            self._emit(Noted(message=f"{self._spec.target.name}: {SPOILT}"))
+        lost = process.account.without_outcome()
+        for trial in lost:
+            self._ended += 1
+            self._tell(process, TrialLost(trial=trial, reason=SPOILT))
+        if (
+            not lost and process.says_what_cannot_be and self._stop is None
+        ):  # what it has told of too much took the place of what it told truly
+            self._stop = Stop.INTERFERED
+        self._last_end_ns = monotonic_ns()
+        self._watches.pop(process.number)
+        self._settle(process)
+        self._fruitless = 0
+        status = self._remove(process)
+        if self._stop is None and self._work.left != 0:
+            self._replace(process, status, "")
 
     def _count_fruitless(self, process: WorkerProcess) -> None:
         """Count the processes that ended one after the other without a trial, while no other got any further."""
@@ -490,6 +523,8 @@ class Dispatcher:
 
     def _tick(self, now: int) -> None:
         """Look at every board and at the clock."""
+        for process in [process for process in self._processes.values() if process.is_spoilt]:
+            self._lose(process)
         for process in self._processes.values():
             self._watches[process.number].look(process, now)
             item = process.running_item if process.lane_kind == "pytest_passes" else ""

@@ -1,7 +1,7 @@
 """Which trials have not been started yet, and what became of the ones that a process was given."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -103,6 +103,11 @@ class Account:
     def __init__(self, lanes: int) -> None:
         self._given: deque[Block] = deque()
         self._settled = 0
+        self._ended: deque[Block] = deque(maxlen=2 * lanes)
+        """The latest leases that were taken to their end."""
+        self.given = 0
+        """Trials that were leased to it in all."""
+        self._lowest, self._highest = 1 << 63, -1
         self.reported = 0
         """Trials whose outcome has arrived, passed ones included."""
         # A trial stays on the board for a moment after its report. Only the latest of each lane can.
@@ -111,6 +116,27 @@ class Account:
     def give(self, block: Block) -> None:
         """Note a lease."""
         self._given.append(block)
+        first, count = block
+        self.given += count
+        self._lowest, self._highest = min(self._lowest, first), max(self._highest, first + count - 1)
+
+    def can_have(self, trials: Iterable[int]) -> bool:
+        """Whether trials with these numbers can be among those that were leased."""
+        return all(self._lowest <= trial <= self._highest for trial in trials)
+
+    def without_outcome(self) -> list[int]:
+        """Numbers for the trials whose outcome has not arrived, as many as there are.
+
+        Which of those that a batch told of are meant is not known: the latest stand for them.
+        """
+        missing = max(0, self.given - self.reported)
+        numbers: list[int] = []
+        # Of the leases that are taken to their end some trials may still run, as many as there are lanes at most.
+        for first, count in (*reversed(self._given), *reversed(self._ended)):
+            for trial in reversed(range(first, first + count)):
+                if len(numbers) < missing and not self.has_ended(trial):
+                    numbers.append(trial)
+        return numbers
 
     @property
     def leases(self) -> int:
@@ -120,7 +146,9 @@ class Account:
     def exhausted(self, leases: int) -> None:
         """Note that the oldest `leases` blocks have been taken to their end."""
         for _ in range(leases):
-            self._settled += self._given.popleft()[1]
+            block = self._given.popleft()
+            self._settled += block[1]
+            self._ended.append(block)
 
     def passed(self, count: int) -> None:
         """Note that `count` trials have passed."""

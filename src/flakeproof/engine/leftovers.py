@@ -59,8 +59,13 @@ def temporary_root() -> Iterator[str]:
     """A folder in which trials get theirs; its name is short, because sockets may be put there (108 bytes, unix(7)).
 
     It goes at the end; should this process be killed before, the next run removes it. Raises CannotRunError if it
-    cannot be made.
+    cannot be made, and where there is no /proc.
     """
+    if not Path("/proc/self/environ").exists():
+        raise CannotRunError(
+            "there is no /proc here, in which the processes that tests leave running are found",
+            "mount it (mount -t proc proc /proc), or run flakeproof outside of this container",
+        )
     _remove_deserted()
     try:
         path = tempfile.mkdtemp(prefix=_PREFIX)

@@ -15,6 +15,7 @@ class Stop(Enum):
     ANSWERED = "the question is answered"
     ALL_FAILED = "every test has failed once"
     SPENT = "the tests that may be spent have been"
+    INTERFERED = "a test has interfered with flakeproof"
     GIVEN_UP = "no worker process could be started any more"
 
 

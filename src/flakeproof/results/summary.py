@@ -138,7 +138,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     if spec is None:
         raise ValueError("the history has no start of a run")
     passed, failed = history.passed, history.failed
-    lost = history.outcomes[Outcome.LOST]
+    lost = history.outcomes[Outcome.LOST] + (history.stopped == verdicts.INTERFERED)
     decided = passed + failed
     complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
     dependence = examine(history)

@@ -17,6 +17,8 @@ from flakeproof.model import Answer
 
 INTERRUPTED, TERMINATED = "interrupted", "terminated"
 """Reasons for the end of a run that come from outside."""
+INTERFERED = "a test has interfered with flakeproof"
+"""Then more was told than can be: as good as a lost trial."""
 TIME_OVER = "the time given is over"
 """The one that is no early end where nothing but a time was asked for."""
 

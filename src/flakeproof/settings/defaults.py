@@ -39,6 +39,7 @@ DEFAULTS: Mapping[str, str] = {
     "junit-xml": "not written",
     "json": "not written",
     "markdown": "not written",
+    "color-output": "no",
     "pytest-args": "none",
     "shuffle": "no",
     "private-home": "no",

@@ -119,6 +119,7 @@ _PARSERS: Mapping[str, Parser] = {
     "junit-xml": _text,
     "json": _text,
     "markdown": _text,
+    "color-output": parse_flag,
     "until-confident": parse_flag,
     "rate": parse_share,
     "error": parse_share,
@@ -154,6 +155,7 @@ _NOT_IN_TRIALS = ("seed", "junit-xml", "json", "markdown")
 """Inside of a trial FLAKEPROOF_SEED is that of the trial, and the reports are those of the run around it."""
 _PROJECT, _PRESET, _OVERRIDE, _ENVIRONMENT, _ASKED = range(5)
 _DEFAULT = -1
+_LARGEST = 2**127
 
 
 @dataclass(frozen=True)
@@ -275,9 +277,19 @@ def _parse(name: str, value: Any, layer: _Layer, parsers: Mapping[str, Parser]) 
         hint = f"did you mean {layer.wording(close[0])}?" if close else f"known settings: {', '.join(parsers)}"
         raise UsageError(f"{layer.wording(name)} is not a setting of flakeproof", hint)
     try:
+        _refuse_what_is_no_setting(value)
         return parser(value)
     except ValueError as error:
         raise UsageError(f"{layer.wording(name)}: {error}") from None
+
+
+def _refuse_what_is_no_setting(value: Any) -> None:
+    """Raise ValueError for what no parser has to expect: such numbers cannot even be shown, nor such names be used."""
+    for one in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(one, int) and abs(one) > _LARGEST:
+            raise ValueError(f"a number of {one.bit_length():,} bits is more than anything here can be")
+        if isinstance(one, str) and "\0" in one:
+            raise ValueError(f"{shortened(one)!r} has a null character")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:

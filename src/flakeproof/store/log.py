@@ -26,9 +26,11 @@ from flakeproof.events import (
 )
 from flakeproof.model import Failure, ItemOutcome, Outcome, Seen
 from flakeproof.store.file import GrowingFile
+from flakeproof.store.odd_bytes import as_json
+from flakeproof.store.spec_file import write_spec
+from flakeproof.store.withheld import without_values
 
 LOG_NAME = "events.jsonl"
-SPEC_NAME = "spec.json"
 PAIRS_NAME = "pairs.jsonl"
 """In the folder of a comparison, which has no log of its own; its arms have."""
 SIZE_LIMIT = 32 * 1024 * 1024
@@ -80,7 +82,7 @@ class LogWriter:
         self._skips = 0
         self._seen: dict[int, dict[str, Seen]] = {}
         """What sanitizers have seen again, by process."""
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = as_json
 
         self._warn: Callable[[str], None] | None = warn
         self._file = GrowingFile(folder / LOG_NAME, self._failed, buffer=_BUFFER)
@@ -95,6 +97,7 @@ class LogWriter:
                 return
             case RunStarted():
                 self._write_spec(event)
+                event = msgspec.structs.replace(event, spec=without_values(event.spec))
             case TrialFailed():
                 is_example = self._is_example(event)
                 if self._file.size > self._size_limit and not is_example:
@@ -152,7 +155,7 @@ class LogWriter:
 
     def _write_spec(self, event: RunStarted) -> None:
         try:
-            (self._folder / SPEC_NAME).write_bytes(msgspec.json.format(self._encode(event.spec)) + b"\n")
+            write_spec(self._folder, event.spec)
         except OSError as error:
             self._failed(error)
 

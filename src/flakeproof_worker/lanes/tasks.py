@@ -1,7 +1,6 @@
 """Several trials at once in one event loop, each a task of its own; for targets that are coroutine functions."""
 
 import asyncio
-import traceback
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
@@ -14,7 +13,7 @@ from flakeproof_worker.current import RUNNING
 from flakeproof_worker.randomness import randomness_for
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.private import time
-from flakeproof_worker.shared.process_exit import end_at_once
+from flakeproof_worker.shared.process_exit import end_at_once, print_if_possible
 from flakeproof_worker.shared.stacks import stack_of
 from flakeproof_worker.trial_context import Duty
 
@@ -67,7 +66,7 @@ class _Lanes:
             except (SystemExit, KeyboardInterrupt) as error:
                 # A task that a trial has left behind raised it. asyncio lets these two out of the loop; the trials in
                 # flight have nothing to do with it.
-                traceback.print_exception(error)
+                print_if_possible(error)
         self._loop.remove_reader(channel)
         self.duty.reporter.flush()
 

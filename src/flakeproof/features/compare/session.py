@@ -21,6 +21,7 @@ from flakeproof.features.run.session import Session, command_name, described, ig
 from flakeproof.model import RunSpec
 from flakeproof.reports.details import excerpt
 from flakeproof.reports.files import Renderers, ReportFiles
+from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.json import to_json
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, standard
@@ -99,7 +100,12 @@ class ComparisonSession:
         return summary
 
     def _listeners(self, folder: Path, referee: Referee) -> list["_Progress"]:
-        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout)
+        self._writer.close()
+        self._writer = standard(
+            folder / OUTPUT_NAME,
+            results_to_stderr=self._files.on_stdout,
+            keeps_colours=bool(self._config.get("color-output")),
+        )
         for line in announcement(self._spec):
             self._writer.note(line)
         for remark in self._remarks:
@@ -148,7 +154,7 @@ class ComparisonSession:
         from flakeproof.features.compare import markdown
         from flakeproof.features.run import github_annotations
 
-        if not github_annotations.is_wanted(os.environ):
+        if not in_github_actions(os.environ):
             return
         problem = github_annotations.append_summary(markdown.render(summary), os.environ)
         if problem is not None:

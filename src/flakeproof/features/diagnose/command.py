@@ -20,6 +20,7 @@ from flakeproof.features.run.recorded_run import conduct
 from flakeproof.features.run.session import command_name, ignore_signals, interpreter_of, pairs, settings
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
+from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.json import to_json
 from flakeproof.reports.writer import Style, Writer, standard
 from flakeproof.scenarios.catalogue import SCENARIOS
@@ -141,7 +142,7 @@ def _tell_github(writer: Writer, found: Diagnosis) -> None:
     from flakeproof.features.diagnose import markdown
     from flakeproof.features.run import github_annotations
 
-    if not github_annotations.is_wanted(os.environ):
+    if not in_github_actions(os.environ):
         return
     if (problem := github_annotations.append_summary(markdown.render(found), os.environ)) is not None:
         writer.note(f"warning: the job summary was not written: {problem}", Style.WARNING)

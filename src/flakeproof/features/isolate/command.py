@@ -13,6 +13,7 @@ from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.recorded_order import recorded_order
 from flakeproof.features.isolate.records import IsolationRequest
 from flakeproof.features.run.session import ignore_signals, interpreter_of, settings
+from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
@@ -38,6 +39,7 @@ def isolate_victim(
     given: Mapping[str, Any],
     *,
     verbose: bool = False,
+    trusted: bool = False,
 ) -> int:
     """Search and print; return the exit code. Raises FlakeproofError."""
     if order is not None and recorded is not None:
@@ -48,6 +50,7 @@ def isolate_victim(
     if recorded is not None:
         folder = store_of(whole).find(recorded[0])
         spec, trial, items = recorded_order(folder, recorded[1])
+        ask_for_trust(folder, spec, trusted=trusted)
     if spec is None or among or expressions:
         fresh = _spec(_places(victim, among), expressions, given)
         spec = fresh if spec is None else msgspec.structs.replace(spec, target=fresh.target)

@@ -19,11 +19,6 @@ _SUMMARY_LIMIT = 1024 * 1024
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
-def is_wanted(environment: Mapping[str, str]) -> bool:
-    """Whether this is a step of GitHub Actions, and not a run inside of a trial there."""
-    return environment.get("GITHUB_ACTIONS") == "true" and "FLAKEPROOF_TRIAL" not in environment
-
-
 def annotations(summary: Summary, environment: Mapping[str, str]) -> Iterator[str]:
     """Workflow commands, one for each distinct failure."""
     items: dict[str, Summary | ItemSummary] = {item.item: item for item in summary.items}

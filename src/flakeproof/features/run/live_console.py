@@ -9,6 +9,7 @@ from rich.text import Text
 from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, RunEnded, TrialFailed
 from flakeproof.features.run import report
 from flakeproof.features.run.failure_lines import FailureLines
+from flakeproof.reports.foreign import line_shown
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, Writer
 from flakeproof.stats.sequential import robbins
@@ -64,7 +65,10 @@ class LiveConsole:
 
     def _print(self, line: str, style: Style) -> None:
         self._writer.keep(line)
-        self._console.print(Text(line, style=_COLOURS[style]), soft_wrap=True)
+        shown = line_shown(line, keeps_colours=self._writer.keeps_colours)
+        text = Text.from_ansi(shown) if self._writer.keeps_colours else Text(shown)
+        text.style = _COLOURS[style]
+        self._console.print(text, soft_wrap=True)
 
     def _refresh(self, event: Progressed) -> None:
         if event.elapsed - self._shown_at < _REFRESH_SECONDS and event.completed != event.planned:

@@ -65,7 +65,10 @@ def code(text: str, limit: int = _NAME) -> str:
 def _head(summary: Summary) -> Iterator[str]:
     yield f"### flakeproof: {code(summary.target)} is {summary.verdict.value}"
     yield ""
-    yield report.closing(summary)
+    closing = report.closing(summary)
+    if summary.finding is not None and summary.finding.item:
+        closing = closing.replace(summary.finding.item, code(summary.finding.item))
+    yield closing
     if report.cut_short(summary):
         planned = f" of {number(summary.planned)}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} {report.units(summary)}."

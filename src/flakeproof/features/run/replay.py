@@ -1,7 +1,7 @@
 """Run one trial of a recorded run again."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -12,32 +12,43 @@ from flakeproof.errors import UsageError
 from flakeproof.events import ItemsCollected, TrialFailed
 from flakeproof.features.compare.events import ComparisonStarted
 from flakeproof.features.compare.pair_log import read_pairs
-from flakeproof.features.run.session import Session, settings
+from flakeproof.features.run.session import Session, pairs, settings
+from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
 from flakeproof.results.summary import Summary
 from flakeproof.store.folder import store_of
-from flakeproof.store.log import SPEC_NAME, read_events
+from flakeproof.store.log import read_events
+from flakeproof.store.spec_file import read_spec
+from flakeproof.store.withheld import with_values
 from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 
 
-def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
-    """Run it; `given` are the options. Return the exit code. Raises UsageError or NothingToRunError."""
+def replay_trial(
+    run: str, trial: str, given: Mapping[str, str | bool | None], env: Sequence[str] = (), *, trusted: bool = False
+) -> int:
+    """Run it; `given` are the options, `env` has values of variables that the record does not have.
+
+    A record that is not ours has to be `trusted`. Return the exit code. Raises UsageError or NothingToRunError.
+    """
     config = settings(given)
     # The reports that a project has of each run are not to be overwritten by those of one trial.
     files = report_files(config, only_asked=True)
     folder = store_of(config).find(run)
     spec = spec_of(folder, "replay")
+    ask_for_trust(folder, spec, trusted=trusted)
+    spec, differing = with_values(spec, pairs("--env", list(env), empty=True), os.environ)
     number = number_of(trial, spec)
+    python = given.get("python")
     unit = "Pass" if _has_several(folder) else "Test"
     told = recorded_failure(folder, number)
     recorded = told.failure if told is not None else None
     again = msgspec.structs.replace(
         spec,
-        target=_with_python(spec.target, given.get("python")),
+        target=_with_python(spec.target, python if isinstance(python, str) else None),
         first=number,
         count=1,
         chosen=[],
@@ -49,6 +60,8 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
         ci_rate=None,
     )
     session = Session(again, config, files)
+    for name in differing:
+        session.warn(f"{name} has another value than in the run that is replayed")
     # A replay is recorded, but `latest` goes on to mean the run that it belongs to.
     summary = session.run(heading=f"{unit} {number} of run {folder.name} again:", becomes_latest=False)
     session.print("")
@@ -81,10 +94,7 @@ def spec_of(folder: Path, command: str) -> RunSpec:
                 f"{folder.name} is a comparison, whose arms are runs of their own",
                 "; ".join(f"{arm.name}: flakeproof {command} {run} TEST" for arm, run in arms),
             )
-    try:
-        return msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"the run in {folder} cannot be read: {error}", "its record is not complete") from None
+    return read_spec(folder)
 
 
 def number_of(text: str, spec: RunSpec) -> int:

@@ -10,7 +10,7 @@ from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.details import failure_details, summary_lines
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import SignatureSummary, Summary
-from flakeproof.results.verdict import TIME_OVER, Verdict
+from flakeproof.results.verdict import INTERFERED, TIME_OVER, Verdict
 from flakeproof.store.folder import NAME
 from flakeproof.text import (
     duration,
@@ -175,6 +175,8 @@ def closing(summary: Summary, *, verbose: bool = False) -> str:
             f"({percent(summary.failed, decided)} failure rate)"
         )
     lost = summary.outcomes.get(Outcome.LOST, 0)
+    if summary.stopped == INTERFERED:
+        return f"A test has interfered with flakeproof: this run of {summary.total} tests proves nothing"
     if lost:
         return f"{lost} of {summary.total} {units(summary)} have no result: this run proves nothing"
     if not summary.passed:

@@ -15,6 +15,7 @@ from flakeproof.features.run.plain_console import PlainConsole
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.model import PytestTarget, RunSpec, TargetSpec
 from flakeproof.reports.files import ReportFiles, of_run
+from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.terminal import wants_live
 from flakeproof.reports.writer import Detail, Style, Writer, standard
@@ -83,6 +84,8 @@ def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[
     found: dict[str, str] = {}
     for text in given or []:
         name, equals, value = text.partition("=")
+        if option == "--env" and not equals:
+            name, equals, value = text, "=", _of_environment(text)
         if not (name and equals and (value or empty)):
             raise UsageError(f"{option} {text!r} is not NAME=VALUE", f"write it like {option} {_EXAMPLES[option]}")
         if found.get(name, value) != value:
@@ -91,6 +94,16 @@ def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[
             )
         found[name] = value
     return found
+
+
+def _of_environment(name: str) -> str:
+    """The value that `--env NAME` means."""
+    value = os.environ.get(name)
+    if value is None:
+        raise UsageError(
+            f"--env {name}: the environment has no such variable", f"write it like --env {_EXAMPLES['--env']}"
+        )
+    return value
 
 
 class Session:
@@ -125,7 +138,7 @@ class Session:
                 self._spec,
                 store_of(self._config),
                 lambda folder: self._sinks(folder, heading),
-                self._warn,
+                self.warn,
                 self._config.get("keep-runs") or KEPT_RUNS,
                 becomes_latest=becomes_latest,
             )
@@ -134,6 +147,7 @@ class Session:
             return summary
         except BaseException:
             self._files.withdraw()
+            self._writer.close()
             raise
         finally:
             if self._console is not None:
@@ -159,7 +173,7 @@ class Session:
         if "GITHUB_ACTIONS" in os.environ:
             self._tell_github(summary)
         for problem in self._files.write(of_run(summary)):
-            self._warn(problem)
+            self.warn(problem)
             # What was asked for is not there; that must not look like success.
             code = code or ExitCode.BROKEN
         self._writer.close()
@@ -168,25 +182,31 @@ class Session:
     def _tell_github(self, summary: Summary) -> None:
         from flakeproof.features.run import github_annotations, markdown
 
-        if not github_annotations.is_wanted(os.environ):
+        if not in_github_actions(os.environ):
             return
         for line in github_annotations.annotations(summary, os.environ):
-            self._writer.verdict(line, Style.PLAIN)  # with --quiet, too: they are for GitHub, which hides them
+            self._writer.command(line)  # with --quiet, too: GitHub hides them
         if (problem := github_annotations.append_summary(markdown.render(summary), os.environ)) is not None:
-            self._warn(f"the job summary was not written: {problem}")
+            self.warn(f"the job summary was not written: {problem}")
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """A remark that the user had better read."""
         self._writer.warn(text)
 
     def _sinks(self, folder: Path, heading: str) -> list[Any]:
-        quiet = self._detail is Detail.QUIET
-        self._writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout, quiet=quiet)
+        self._writer.close()
+        self._writer = standard(
+            folder / OUTPUT_NAME,
+            results_to_stderr=self._files.on_stdout,
+            quiet=self._detail is Detail.QUIET,
+            keeps_colours=bool(self._config.get("color-output")),
+        )
         if heading:
             self._writer.note(heading, Style.TITLE)
         self._writer.note(announcement(self._spec))
         if doubt := too_short(self._spec):
             self._writer.note(doubt, Style.WARNING)
-        self._console = _console(self._writer, self._shown, live=not quiet)
+        self._console = _console(self._writer, self._shown, live=self._detail is not Detail.QUIET)
         return [self._console]
 
 
