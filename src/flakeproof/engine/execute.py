@@ -13,11 +13,11 @@ from flakeproof.clock import now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.leases import Pool
-from flakeproof.engine.leftovers import temporary_root
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.question import Inquiry
 from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.without_effect import without_effect
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
@@ -38,14 +38,24 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
         for sink in sinks:
             sink(event)
 
-    with temporary_root() as temporary:
+    early: list[str] = []
+    has_started = False
+
+    def warn(text: str) -> None:
+        if has_started:
+            emit(Noted(message=text))
+        else:
+            early.append(text)
+
+    with temporary_root(warn) as temporary:
         work = Pool(spec.first, spec.count, spec.chosen)
         dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
         emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
-        for note in spec.left_out:
+        has_started = True
+        for note in (*spec.left_out, *early):
             emit(Noted(message=note))
         before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
-        around = surroundings([spec.perturbations], temporary, run_id, lambda text: emit(Noted(message=text)))
+        around = surroundings([spec.perturbations], temporary, run_id, warn)
         with signals_stop(dispatcher.stop), around:
             dispatcher.run()
     if before is not None and (changes := difference(before, snapshot(spec.target.folder))):

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 VARIABLE = "TMPDIR"
@@ -22,17 +22,13 @@ def make(parent: str, trial: int) -> str:
 
 
 def remove(path: str) -> None:
-    """Remove a folder with all that is in it, also where a trial has taken the permission away."""
+    """Remove a folder with all that is in it; what cannot be removed stays, and is told at the end of the run."""
     try:
         os.rmdir(path)  # noqa: PTH106
     except OSError:
-        from shutil import rmtree
+        from flakeproof_worker.system import removal
 
-        with suppress(OSError):
-            if sys.version_info >= (3, 12):
-                rmtree(path, onexc=_permit_and_retry)
-            else:
-                rmtree(path, onerror=_permit_and_retry)
+        removal.remove(path)
 
 
 def is_empty(path: str) -> bool:
@@ -41,16 +37,6 @@ def is_empty(path: str) -> bool:
         return not os.listdir(path)  # noqa: PTH208
     except OSError:
         return False
-
-
-def _permit_and_retry(function: Any, path: str, error: Any) -> None:
-    with suppress(OSError):
-        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
-        os.chmod(path, 0o700)  # noqa: PTH101
-        if function in (os.unlink, os.rmdir):
-            function(path)
-        else:
-            remove(path)
 
 
 def use(path: str) -> None:

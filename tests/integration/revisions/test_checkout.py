@@ -13,7 +13,7 @@ import psutil
 import pytest
 from tests.integration.revisions.conftest import commit, git, new, state, write
 
-from flakeproof.engine.leftovers import temporary_root
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import CannotRunError, UsageError
 from flakeproof.features.compare.revisions.checkout import checked_out
 from flakeproof.features.compare.revisions.repository import find
@@ -247,7 +247,7 @@ def test_a_commit_of_a_submodule_is_missing(nested: Path, parent: Path) -> None:
 HOLDING = """
 import sys, time
 from pathlib import Path
-from flakeproof.engine.leftovers import temporary_root
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.features.compare.revisions.checkout import checked_out
 from flakeproof.features.compare.revisions.repository import find
 with temporary_root() as root, checked_out(find(Path.cwd()), "HEAD", Path(root)) as folder:
