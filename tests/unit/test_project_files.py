@@ -1,6 +1,8 @@
 """The watch for files that tests leave in the project."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,14 @@ import pytest
 from flakeproof.engine import project_files
 
 
-def test_depth_is_no_limit(tmp_path: Path) -> None:
+@pytest.fixture
+def deep_folder(tmp_path: Path) -> Iterator[None]:
+    """Removes what pytest could not."""
+    yield
+    subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)
+
+
+def test_depth_is_no_limit(tmp_path: Path, deep_folder: None) -> None:
     """A folder a thousand levels deep, and deeper than a path can be long, ends nothing; what can be seen is seen."""
     (tmp_path / "kept").write_text("")
     before = project_files.snapshot(str(tmp_path))

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import flakeproof
+from flakeproof import signals
 from flakeproof.cli.amplify import amplify
 from flakeproof.cli.clean import clean
 from flakeproof.cli.command_words import TAKING_COMMANDS, hint, split_command
@@ -80,6 +81,8 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    signals.put_right()
+    signals.protect()
     _mend_streams()
     code = _finish(_run())
     os._exit(code)  # all is written; taking modules apart one by one would only take time
@@ -97,7 +100,10 @@ def _run() -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except SystemExit:  # Typer's answer to a reader that has gone, as in `| head`: it has what it wanted
+    except SystemExit as leaving:
+        if leaving.code == ExitCode.TERMINATED:  # by a signal, before there was anything to tell
+            return ExitCode.TERMINATED
+        # Typer's answer to a reader that has gone, as in `| head`: it has what it wanted
         from flakeproof.reports.writer import silence
 
         silence(sys.__stdout__ or sys.stdout)

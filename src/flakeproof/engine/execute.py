@@ -1,14 +1,13 @@
 """A run from its specification to its end: checks, folder, log, signals, dispatcher, clean-up."""
 
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import flakeproof
+from flakeproof import signals
 from flakeproof.clock import now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
@@ -66,19 +65,22 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
 
 
 @contextmanager
-def signals_stop(end: Callable[[Stop], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM call `end` with the reason; outside of the main thread signals are not ours."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    reasons = {signal.SIGINT: Stop.INTERRUPTED, signal.SIGTERM: Stop.TERMINATED}
+def signals_stop(end: Callable[[Stop], None], *, once: bool = False) -> Iterator[None]:
+    """Let signals that end things call `end` with the reason, at once where one came before; `once` if it raises.
+
+    Outside of the main thread signals are not ours.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
-        end(reasons[signal.Signals(number)])
+        if not once or signals.first() is None:
+            signals.note(number)
+            end(_reason(number))
 
-    before: dict[int, Any] = {number: signal.signal(number, stop) for number in reasons}
-    try:
+    with signals.handled(stop):
+        if signals.are_ours() and (before := signals.first()) is not None:
+            end(_reason(before))
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def _reason(number: int) -> Stop:
+    return Stop.INTERRUPTED if number == signal.SIGINT else Stop.TERMINATED

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
+from flakeproof import worktrees
 from flakeproof.errors import CannotRunError
 from flakeproof.text import number
 from flakeproof_worker.system import removal
@@ -97,7 +98,10 @@ def _remove_if_deserted(parent: int, name: str, temporary: str) -> list[Left]:
             if not S_ISREG(os.fstat(claim).st_mode):
                 return []
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return removal.remove_in(parent, name, temporary, _CLAIM)
+            known = worktrees.recorded(folder, f"{temporary}/{name}")
+            left = removal.remove_in(parent, name, temporary, _CLAIM)
+            worktrees.forget(known)
+            return left
         finally:
             os.close(claim)
     finally:

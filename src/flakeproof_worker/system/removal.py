@@ -92,9 +92,9 @@ def mount_of(descriptor: int) -> int | None:
     if _statx is not None:
         buffer = ctypes.create_string_buffer(_STATX_BYTES)
         if _statx(descriptor, b"", _AT_EMPTY_PATH, _STATX_MNT_ID, buffer) == 0:
-            mask = int.from_bytes(buffer[_MASK_AT : _MASK_AT + 4], sys.byteorder)
+            mask = int.from_bytes(buffer.raw[_MASK_AT : _MASK_AT + 4], sys.byteorder)
             if mask & _STATX_MNT_ID:
-                return int.from_bytes(buffer[_MOUNT_AT : _MOUNT_AT + 8], sys.byteorder)
+                return int.from_bytes(buffer.raw[_MOUNT_AT : _MOUNT_AT + 8], sys.byteorder)
     with suppress(OSError), open(f"/proc/self/fdinfo/{descriptor}", "rb") as file:  # noqa: PTH123 - pathlib costs
         for line in file:
             if line.startswith(b"mnt_id:"):

@@ -17,14 +17,13 @@ from flakeproof.features.compare.referee import Referee
 from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
 from flakeproof.features.compare.verdict import FixVerdict
 from flakeproof.features.run.failure_lines import FailureLines
-from flakeproof.features.run.session import Session, command_name, described, ignore_signals, interpreter_of
+from flakeproof.features.run.session import Session, command_name, described, interpreter_of
 from flakeproof.model import RunSpec
 from flakeproof.reports.details import excerpt
 from flakeproof.reports.files import Renderers, ReportFiles
 from flakeproof.reports.json import to_json
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, standard
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.load import Config
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.text import number, plural, rate, shown_path, whole_duration
@@ -73,8 +72,6 @@ class ComparisonSession:
                 self._config.get("keep-runs") or KEPT_RUNS,
                 self._carried,
             )
-            if summary.stopped in (INTERRUPTED, TERMINATED):
-                ignore_signals()
             self._print_results(summary)
             if self._plain is not None and summary.verdict is FixVerdict.FIXED:
                 summary = self._confirmed(summary, self._plain)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,6 @@ from flakeproof.reports.selection import Shown
 from flakeproof.reports.terminal import wants_live
 from flakeproof.reports.writer import Detail, Style, Writer, standard
 from flakeproof.results.summary import Summary
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings import load as configuration
 from flakeproof.settings.load import Config
 from flakeproof.stats.threshold import trials_without_failure
@@ -121,7 +119,7 @@ class Session:
         """
         self._files.prepare()
         try:
-            summary = conduct(
+            return conduct(
                 self._spec,
                 store_of(self._config),
                 lambda folder: self._sinks(folder, heading),
@@ -129,9 +127,6 @@ class Session:
                 self._config.get("keep-runs") or KEPT_RUNS,
                 becomes_latest=becomes_latest,
             )
-            if summary.stopped in (INTERRUPTED, TERMINATED):
-                ignore_signals()
-            return summary
         except BaseException:
             self._files.withdraw()
             raise
@@ -188,12 +183,6 @@ class Session:
             self._writer.note(doubt, Style.WARNING)
         self._console = _console(self._writer, self._shown, live=not quiet)
         return [self._console]
-
-
-def ignore_signals() -> None:
-    """The run was ended by a signal: a second one, from an impatient hand or CI, must not cost the reports."""
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.SIG_IGN)
 
 
 def _style_of(summary: Summary) -> Style:
