@@ -8,16 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_RECORD = ".worktrees"
+_SUFFIX = ".worktrees"
 _PATIENCE = 20.0
 
 
-def record(parent: Path, common: Path, folder: Path) -> None:
-    """Write down in `parent`, a temporary folder of ours, that the repository `common` will know of `folder`.
+def record_of(checkout: Path) -> Path:
+    """The file beside `checkout`, in a temporary folder of ours, that names its worktrees."""
+    return checkout.with_name(checkout.name + _SUFFIX)
+
+
+def record(checkout: Path, common: Path, folder: Path) -> None:
+    """Write down that the repository `common` will know of `folder`, which belongs to `checkout`.
 
     Should we be killed, the next run reads it. Raises OSError.
     """
-    with (parent / _RECORD).open("a") as file:
+    with record_of(checkout).open("a") as file:
         file.write(json.dumps([str(common), str(folder)]) + "\n")
 
 
@@ -25,12 +30,15 @@ def recorded(parent: int, path: str) -> list[tuple[Path, str]]:
     """What was written down in the folder open as `parent`: repositories, and worktrees below its `path`."""
     found: list[tuple[Path, str]] = []
     with suppress(OSError, ValueError, TypeError):
-        descriptor = os.open(_RECORD, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
-            for line in file:
-                common, folder = json.loads(line)
-                if str(folder).startswith(path + "/"):
-                    found.append((Path(common), folder))
+        for name in os.listdir(parent):
+            if not name.endswith(_SUFFIX):
+                continue
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+            with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
+                for line in file:
+                    common, folder = json.loads(line)
+                    if str(folder).startswith(path + "/"):
+                        found.append((Path(common), folder))
     return found
 
 

@@ -11,7 +11,7 @@ from flakeproof.errors import CannotRunError, FlakeproofError, UsageError
 from flakeproof.features.compare.revisions.git import Git
 from flakeproof.features.compare.revisions.repository import LINK, Repository
 from flakeproof.features.compare.revisions.signals import held_back, termination_unwinds
-from flakeproof.worktrees import alone_in, record, remove_empty
+from flakeproof.worktrees import alone_in, record, record_of, remove_empty
 from flakeproof_worker.system import folders
 
 _PREFIX = "flakeproof-base-"
@@ -60,7 +60,7 @@ class _Checkout:
         with alone_in(common):
             _forget_deserted(git)
             self.registered.append((git, common, folder))
-            record(self.folder.parent, common, folder)
+            record(self.folder, common, folder)
             git.do(f"check {commit[:12]} out", "worktree", "add", "--detach", str(folder), commit)
         for path, linked in _links(git, commit).items():
             clones = self._clones(git, work_tree / path, _name(git, commit, path))
@@ -80,6 +80,7 @@ class _Checkout:
             with suppress(OSError, FlakeproofError), alone_in(common):  # the repository itself may have gone
                 _forget(git, str(folder))
                 remove_empty(common)
+        record_of(self.folder).unlink(missing_ok=True)
 
     def _clones(self, git: Git, work_tree: Path, name: str) -> list[Git]:
         """Where objects of a submodule can be: what the user works in, and what is kept of one that is gone there."""
