@@ -107,6 +107,20 @@ class TrialsCounted(Event, frozen=True, kw_only=True, tag="trials-counted"):
     """How many of them did not come to their end."""
 
 
+class ProcessLoaded(Event, frozen=True, kw_only=True, tag="process-loaded"):
+    """A process has loaded the target, and runs trials from now on."""
+
+    process: int
+    seconds: float
+
+
+class LoadFailed(Event, frozen=True, kw_only=True, tag="load-failed"):
+    """A process could not load the target, which another one could: no trial is lost by it, and none tells of it."""
+
+    failure: Failure
+    """Of trial 0: there is none."""
+
+
 class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
     """A regular look at the run; never logged."""
 
@@ -149,6 +163,8 @@ AnyEvent = (
     | TrialLeaked
     | TrialLost
     | Sighted
+    | ProcessLoaded
+    | LoadFailed
     | Progressed
     | Noted
     | Answered

@@ -44,6 +44,7 @@ def config(
     shuffle: options.Shuffle = False,
     private_home: options.PrivateHome = False,
     drop_failed: options.DropFailed = False,
+    tolerate_load_failures: options.TolerateLoadFailures = False,
     skip_code: options.SkipCode = None,
     failure: options.Failure = None,
     ignore: options.Ignore = None,

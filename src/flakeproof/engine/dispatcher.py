@@ -14,6 +14,7 @@ from flakeproof.engine.collected_items import Collected
 from flakeproof.engine.leases import Orders, Work
 from flakeproof.engine.leftovers import marker_of, reap_orphans
 from flakeproof.engine.limits import lanes_per_process
+from flakeproof.engine.loading import Loading
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
 from flakeproof.engine.perturbation_notes import with_drawn
 from flakeproof.engine.process import WorkerProcess
@@ -98,6 +99,7 @@ class Dispatcher:
         self._stop: Stop | None = None
         self._stop_ns = 0
         self._insist = False
+        self._loading = Loading(emit)
         self._overdue = Overdue(spec.timeout)
         # Fixtures of a pytest session may have something larger to take down.
         farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
@@ -217,7 +219,9 @@ class Dispatcher:
             ) from error
         self._processes[number] = process
         self._limit_failures()
-        self._watches[number] = Watch(spec.timeout, spec.grace, monotonic_ns())
+        now = monotonic_ns()
+        self._watches[number] = Watch(spec.timeout, spec.grace, now)
+        self._loading.begins(number, now)
         self._selector.register(process.fileno(), selectors.EVENT_READ, process)
         self._selector.register(process.pidfd, selectors.EVENT_READ, process)
 
@@ -246,14 +250,16 @@ class Dispatcher:
                 process.ready = True
                 process.lane_kind = message.lanes
                 self._collected(process, message.items)
+                now = monotonic_ns()
                 if self._started_ns is None:
-                    self._started_ns = monotonic_ns()
+                    self._started_ns = now
+                self._loaded(process, now)
                 if self._stop is not None:
                     process.stop()
             case Unloadable():
-                if self._started_ns is None:
+                if self._started_ns is None and message.kind != "broken":
                     raise unloadable(message, self._spec.target)
-                process.unloadable = message.message
+                process.unloadable = message
             case Passed():
                 process.account.exhausted(message.leases)
                 process.account.passed(message.count)
@@ -309,6 +315,8 @@ class Dispatcher:
         if remains.passed:
             self._passed(process, remains.passed, [])
         now = monotonic_ns()
+        if not process.ready and (watch.hung_loading or not watch.ending):
+            self._not_loaded(process, status, output, now, hung=watch.hung_loading)
         put_back = list(remains.unstarted)
         for trial in remains.in_flight:
             seed = trial_seed(self._spec.seed, trial)
@@ -341,17 +349,47 @@ class Dispatcher:
         self._completed_before = completed
         self._fruitless += not process.taken
 
+    def _loaded(self, process: WorkerProcess, now: int) -> None:
+        """Go on with `process`, which has loaded the target, and try again where that has failed before."""
+        self._loading.loaded(process.number, process.place, now)
+        vacant, self._loading.vacant = self._loading.vacant, []
+        for place, lanes in vacant:
+            if self._stop is None and self._work.left != 0:
+                self._start_another(place, lanes)
+
+    def _not_loaded(self, process: WorkerProcess, status: int, output: str, now: int, *, hung: bool) -> None:
+        """Account for a process that could not load the target. Raises CannotRunError if none can."""
+        if isinstance(self._spec.target, CommandTarget):
+            return  # there is nothing of the user's in it
+        said = process.unloadable
+        self._loading.failed(process.number, process.place, said, status, output, now, hung=hung)
+        if self._started_ns is None and not self._processes and self._loading.is_hopeless():
+            if said is not None:
+                raise unloadable(said, self._spec.target)
+            why = "did not load the target in time" if hung else f"ended ({status_text(status)}) before it ran anything"
+            raise CannotRunError(f"a worker process {why}", details=output.strip())
+
     def _replace(self, process: WorkerProcess, status: int, output: str) -> None:
         """Start another process for one that has ended, unless that has proven to be useless."""
-        if self._started_ns is None and (status >= 0 or self._fruitless >= _FRUITLESS_STARTS):
+        if not process.ready and not isinstance(self._spec.target, CommandTarget):
+            if self._started_ns is None and self._processes:
+                self._loading.vacant.append((process.place, process.lanes))
+                return  # first see whether the others can
+            if self._loading.is_given_up(process.place) and any(other.ready for other in self._processes.values()):
+                return  # the others have to do
+        elif self._started_ns is None and (status >= 0 or self._fruitless >= _FRUITLESS_STARTS):
             raise CannotRunError(
                 f"a worker process ended ({status_text(status)}) before it ran anything", details=output.strip()
             )
         if self._fruitless >= _FRUITLESS_STARTS:
-            self._give_up(process.unloadable or f"a worker process ended ({status_text(status)})")
+            said = process.unloadable
+            self._give_up(said.message if said is not None else f"a worker process ended ({status_text(status)})")
             return
+        self._start_another(process.place, process.lanes)
+
+    def _start_another(self, place: int, lanes: int) -> None:
         try:
-            self._start(process.place, process.lanes)
+            self._start(place, lanes)
         except CannotRunError as error:
             if self._processes:
                 return  # the others have to do
@@ -485,6 +523,11 @@ class Dispatcher:
 
     def _tick(self, now: int) -> None:
         """Look at every board and at the clock."""
+        is_all_given = self._loading.any_loaded and self._work.is_over and self._work.left == 0
+        if is_all_given and not any(process.ready for process in self._processes.values()):
+            limit = self._loading.limit_at_the_end(now)
+            for watch in self._watches.values():
+                watch.limit_loading(limit)
         for process in self._processes.values():
             self._watches[process.number].look(process, now)
             item = process.running_item if process.lane_kind == "pytest_passes" else ""

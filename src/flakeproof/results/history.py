@@ -10,6 +10,8 @@ from flakeproof.events import (
     Answered,
     AnyRecord,
     ItemsCollected,
+    LoadFailed,
+    ProcessLoaded,
     RunEnded,
     RunStarted,
     Sighted,
@@ -93,6 +95,10 @@ class History:
     """In which processes and at which trials the failures were."""
     seen: dict[str, Seen] = field(default_factory=dict)
     """What sanitizers have seen, by what tells it apart."""
+    loaded: int = 0
+    """Processes that have loaded the target …"""
+    not_loaded: dict[str, Group] = field(default_factory=dict)
+    """… and those that could not, by the kind of their failure."""
     finding: Finding | None = None
     """The answer to the run's question, once there is one."""
     elapsed: float = 0.0
@@ -145,6 +151,10 @@ class History:
             case TrialLost():
                 self.outcomes[Outcome.LOST] += 1
                 self.knows_first_trials = False
+            case ProcessLoaded():
+                self.loaded += 1
+            case LoadFailed():
+                _add(self.not_loaded, event.failure)
             case Sighted():
                 for seen in event.seen:
                     self._see(seen)
@@ -238,6 +248,6 @@ def _add(groups: dict[str, Group], failure: Failure) -> Group:
     return group
 
 
-def _rank(failure: Failure) -> tuple[bool, int]:
+def _rank(failure: Failure) -> tuple[bool, int, int]:
     """What shows nothing but its message, because the log has grown large, comes last."""
-    return not (failure.details or failure.output), failure.trial
+    return not (failure.details or failure.output), failure.trial, failure.process

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from flakeproof.errors import ExitCode
-from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, Record
+from flakeproof.model import CommandTarget, Failure, Finding, ItemOutcome, Outcome, Record
 from flakeproof.results import repetition, sanitizer_findings
 from flakeproof.results import verdict as verdicts
 from flakeproof.results.dependence import Dependence, examine
@@ -68,6 +68,19 @@ class UnseenSummary(Record, frozen=True, kw_only=True):
     """How many kinds there are in all, at least, by Chao."""
 
 
+class LoadSummary(Record, frozen=True, kw_only=True):
+    """How many processes could load the target; that is no matter of trials, and tells of flaky imports."""
+
+    loaded: int
+    failed: int
+    rate: float
+    """Share of failures."""
+    interval: RateInterval
+    tolerated: bool
+    """Whether failures count for nothing."""
+    signatures: list[SignatureSummary]
+
+
 class DurationSummary(Record, frozen=True, kw_only=True):
     """How long trials that passed took, in seconds; known to 2 %."""
 
@@ -123,6 +136,8 @@ class Summary(Record, frozen=True, kw_only=True):
     """What the sanitizers have seen, the worst first."""
     repetition: list[Repetition] = []  # noqa: RUF012 - a record copies it
     """Tests that passed in the first trial of each process and failed in later ones."""
+    loads: LoadSummary | None = None
+    """None for a target of which nothing is loaded, such as a command."""
     unseen: UnseenSummary | None = None
     """None where every kind of failure was seen twice, or there are too few failures."""
 
@@ -154,12 +169,16 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         if worth is not None:
             finding = reconsider(spec.question, finding, history, worth)
         code = verdicts.exit_code_of_answer(finding.answer, code, tolerates=spec.question.tolerates)
+    loads = _loads(history, confidence, tolerated=spec.tolerates_load_failures)
+    not_loaded = loads.failed if loads is not None and not loads.tolerated else 0
+    if not_loaded and code in (ExitCode.GOOD, ExitCode.INCONCLUSIVE):
+        code = ExitCode.FAILURES
     return Summary(
         run_id=history.run_id,
         folder=folder,
         target=spec.target.name,
         seed=spec.seed,
-        verdict=verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed, passed, lost)),
+        verdict=verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed + not_loaded, passed, lost)),
         exit_code=int(code),
         planned=spec.count,
         total=history.total,
@@ -182,7 +201,24 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
         sightings=sanitizer_findings.of_run(history),
         repetition=repetition.of_run(history),
+        loads=loads,
         unseen=_unseen(history.groups),
+    )
+
+
+def _loads(history: History, confidence: float, *, tolerated: bool) -> LoadSummary | None:
+    failed = sum(group.count for group in history.not_loaded.values())
+    total = history.loaded + failed
+    if not total or history.spec is None or isinstance(history.spec.target, CommandTarget):
+        return None
+    return LoadSummary(
+        loaded=history.loaded,
+        failed=failed,
+        rate=failed / total,
+        # Whether another process is started depends on what the others do: the number is not fixed.
+        interval=_interval(failed, total, confidence, None, complete=False),
+        tolerated=tolerated,
+        signatures=_signatures(history.not_loaded, total, confidence, None, complete=False),
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from flakeproof.engine.execute import Sink
 from flakeproof.errors import ExitCode
-from flakeproof.events import AnyEvent, Noted, TrialFailed
+from flakeproof.events import AnyEvent, LoadFailed, Noted, TrialFailed
 from flakeproof.features.compare import report as lines
 from flakeproof.features.compare.events import AnyComparisonEvent, ComparisonProgressed
 from flakeproof.features.compare.recorded_comparison import conduct_comparison
@@ -16,6 +16,7 @@ from flakeproof.features.compare.records import Arm, ComparisonSpec
 from flakeproof.features.compare.referee import Referee
 from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
 from flakeproof.features.compare.verdict import FixVerdict
+from flakeproof.features.run import report_loading
 from flakeproof.features.run.failure_lines import FailureLines
 from flakeproof.features.run.session import Session, command_name, described, interpreter_of
 from flakeproof.model import RunSpec
@@ -118,6 +119,11 @@ class ComparisonSession:
                         self._writer.result(f"{name}: {line}", Style.BAD)
                         for row in excerpt(failure):
                             self._writer.result(row, Style.DIM)
+                case LoadFailed():
+                    line, rows = report_loading.as_it_happens(event)
+                    self._writer.result(f"{name}: {line}", Style.BAD)
+                    for row in rows:
+                        self._writer.result(row, Style.DIM)
                 case Noted():
                     self._writer.note(f"{name}: {event.message}", Style.WARNING)
 

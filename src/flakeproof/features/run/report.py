@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeproof.events import Progressed
-from flakeproof.features.run import report_dependence, report_items, report_sanitizers
+from flakeproof.features.run import report_dependence, report_items, report_loading, report_sanitizers
 from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.details import failure_details, summary_lines
 from flakeproof.reports.rates import rate_with_interval
@@ -90,6 +90,7 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     yield f"Passed: {summary.passed} ({percent(summary.passed, summary.total)})"
     yield f"Failed: {summary.failed} ({percent(summary.failed, summary.total)})"
     yield from _other_outcomes(summary)
+    yield from report_loading.results(summary)
     yield f"Duration: {duration(summary.elapsed)}"
     yield f"Rate: {speed(summary.trials_per_second or 0)} {units(summary)}/second"
     if summary.interval is not None and (verbose or not (is_pass(summary) or _is_answered(summary))):
@@ -161,6 +162,12 @@ def answered(finding: Finding, *, verbose: bool = False) -> str:
 
 def closing(summary: Summary, *, verbose: bool = False) -> str:
     """The last line: what it means."""
+    said = _closing(summary, verbose=verbose)
+    remark = report_loading.remark(summary)
+    return f"{said.removesuffix('!')}, but {remark}" if remark else said
+
+
+def _closing(summary: Summary, *, verbose: bool) -> str:
     if summary.finding is not None and summary.passed + summary.failed:
         return answered(summary.finding, verbose=verbose)
     if summary.total == 0:
