@@ -48,6 +48,8 @@ class TrialFailed(Event, frozen=True, kw_only=True, tag="trial-failed"):
     """Items that did not simply pass."""
     cut_short: bool = False
     """Whether the trial did not come to its end: then nothing is known of items that are not listed."""
+    suspects: list[int] = []
+    """Trials that were in flight together when their process ended, and of which any may have ended it; this is one."""
 
 
 class TrialPassed(Event, frozen=True, kw_only=True, tag="trial-passed"):

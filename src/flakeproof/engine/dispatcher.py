@@ -3,15 +3,15 @@
 import os
 import selectors
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from flakeproof.clock import monotonic_ns
-from flakeproof.engine import failure_records, messages
+from flakeproof.engine import failure_records, messages, suspects
 from flakeproof.engine.collected_items import Collected
-from flakeproof.engine.leases import Orders, Work
+from flakeproof.engine.leases import Block, Orders, Work
 from flakeproof.engine.leftovers import marker_of, reap_orphans
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.engine.loading import Loading
@@ -22,6 +22,7 @@ from flakeproof.engine.process_endings import event_of, status_text
 from flakeproof.engine.question import Inquiry, Settlement
 from flakeproof.engine.slow_trials import Overdue
 from flakeproof.engine.stop import Stop, Surplus
+from flakeproof.engine.suspects import Suspects
 from flakeproof.engine.time_limits import Watch
 from flakeproof.engine.unloadable import unloadable
 from flakeproof.errors import CannotRunError
@@ -86,6 +87,10 @@ class Dispatcher:
         self._selector = selectors.DefaultSelector()
         self._processes: dict[int, WorkerProcess] = {}
         self._watches: dict[int, Watch] = {}
+        self._suspects: dict[int, list[Suspects]] = {}
+        """By place: trials of which one has ended a process, and is still to be found."""
+        self._alone: dict[int, Suspects] = {}
+        """By process: of whom it has one to itself."""
         self._next_number = spec.first_process
         self._fruitless = 0
         self._completed_before = 0
@@ -162,6 +167,7 @@ class Dispatcher:
         for process in list(self._processes.values()):
             self._remove(process)
         self._selector.close()
+        self._give_up_suspicions()
 
     def wake(self, place: int) -> None:
         """Look for work for the process at `place`: there is some that was not there before."""
@@ -311,35 +317,81 @@ class Dispatcher:
         output = process.output()
         item = process.running_item if process.lane_kind == "pytest_passes" else ""
         self._count_fruitless(process)
-        status = self._remove(process)
         if remains.passed:
             self._passed(process, remains.passed, [])
         now = monotonic_ns()
+        group = self._alone.pop(process.number, None)
+        put_back = [block for block in remains.unstarted if group is None or block != (group.running, 1)]
+        guilty = suspects.culprit(process, remains.in_flight, output) if remains.in_flight else 0
+        status = self._remove(process)
         if not process.ready and (watch.hung_loading or not watch.ending):
             self._not_loaded(process, status, output, now, hung=watch.hung_loading)
-        put_back = list(remains.unstarted)
-        for trial in remains.in_flight:
+        unclear: list[int] = []
+
+        def crash(trial: int) -> Failure:
+            number, code = (-status, None) if status < 0 else (None, status)
+            seconds = (now - flying[trial]) / 1e9
             seed = trial_seed(self._spec.seed, trial)
+            return failure_records.crashed(trial, seed, process.number, seconds, number, code, output, item=item)
+
+        for trial in remains.in_flight:
             if trial in watch.blamed:
-                self._died(
-                    process,
-                    failure_records.timed_out(trial, seed, process.number, watch.blamed[trial], output, item=item),
-                )
-            elif watch.ending:
-                # It ran beside a trial that hung; it has no result and gets another chance, as does an unstarted one.
-                put_back.append((trial, 1))
+                seed, seconds = trial_seed(self._spec.seed, trial), watch.blamed[trial]
+                self._died(process, failure_records.timed_out(trial, seed, process.number, seconds, output, item=item))
+            elif not watch.ending and trial == guilty:
+                self._died(process, crash(trial))
+                if group is not None:
+                    group.is_solved = True
+            elif watch.ending or guilty:
+                # It ran beside one that hung, or that ended the process. It has no result and gets another chance.
+                if group is None:
+                    put_back.append((trial, 1))
             else:
-                number = -status if status < 0 else None
-                code = status if status >= 0 else None
-                seconds = (now - flying[trial]) / 1e9
-                self._died(
-                    process,
-                    failure_records.crashed(trial, seed, process.number, seconds, number, code, output, item=item),
-                )
+                unclear.append(trial)
+        if group is not None:
+            self._examined(group, has_run=group.running in {*watch.blamed, guilty})
+        if unclear:
+            put_back += self._suspect(Suspects(crash, unclear, process))
         self._settle(process)
         self._work.put_back(process.place, put_back)
-        if self._stop is None and self._work.left != 0:
+        if self._stop is None and (self._work.left != 0 or self._suspects.get(process.place)):
             self._replace(process, status, output)
+
+    def _suspect(self, group: Suspects) -> list[Block]:
+        """Find out who of `group` has ended their process; return those that are to run again like any other."""
+        if group.is_over:  # too many to try
+            self._solve(group)
+            return [(trial, 1) for trial in group.without_result]
+        self._suspects.setdefault(group.process.place, []).append(group)
+        return []
+
+    def _examined(self, group: Suspects, *, has_run: bool) -> None:
+        """The suspect that ran alone has ended, or has to be tried again."""
+        group.ran(has_run=has_run)
+        if group.is_over:
+            place = group.process.place
+            self._suspects[place].remove(group)
+            self._solve(group)
+
+    def _solve(self, group: Suspects) -> None:
+        """Tell what was held back until it was known who has to be charged."""
+        if not group.is_solved and (failure := group.charged()) is not None:
+            group.passed.pop(failure.trial, None)
+            items = {failure.item: ItemOutcome.FAILED} if failure.item else {}
+            cut_short = bool(self._collection.items)
+            self._failure(group.process, failure, [], items, cut_short=cut_short, suspects=group.trials)
+        for event in group.passed.values():
+            self._ended += event.count
+            self._tell(group.process, event)
+
+    def _give_up_suspicions(self) -> None:
+        """The run ends before all suspects have run alone."""
+        self._alone.clear()
+        for place, groups in self._suspects.items():
+            for group in groups:
+                self._solve(group)
+                self._work.put_back(place, [(trial, 1) for trial in group.without_result])
+        self._suspects.clear()
 
     def _count_fruitless(self, process: WorkerProcess) -> None:
         """Count the processes that ended one after the other without a trial, while no other got any further."""
@@ -408,6 +460,11 @@ class Dispatcher:
     def _top_up(self, process: WorkerProcess) -> None:
         if process.is_finishing:
             return
+        if groups := self._suspects.get(process.place):
+            if not process.account.leases and process.number not in self._alone:
+                self._alone[process.number] = groups[0]
+                self._give(process, (groups[0].next(), 1))
+            return
         wanted = self._trials_per_lease(process)
         # What is given ahead waits behind what is slow, or hangs. Only short trials are worth it.
         most = _LEASES_AHEAD if wanted > process.lanes else 1
@@ -417,8 +474,11 @@ class Dispatcher:
                 if self._work.is_over:
                     process.finish()  # should another process die, a replacement takes what it gives back
                 return
-            orders = self._orders
-            process.give(block, [orders.order_of(block[0] + n) for n in range(block[1])] if orders is not None else ())
+            self._give(process, block)
+
+    def _give(self, process: WorkerProcess, block: Block) -> None:
+        orders = self._orders
+        process.give(block, [orders.order_of(block[0] + n) for n in range(block[1])] if orders is not None else ())
 
     def _trials_per_lease(self, process: WorkerProcess) -> int:
         """Trials that the process has been getting through in the time that a lease should take."""
@@ -434,13 +494,22 @@ class Dispatcher:
         count = self._surplus.passed(process.number, count)
         if count:
             self._overdue.ended(durations)
-            self._ended += count
             self._last_end_ns = monotonic_ns()
             items = process.latest_items
             event = TrialsPassed(process=process.number, count=count, durations=durations, items=items)
+            if (group := self._alone.pop(process.number, None)) is not None:
+                group.passed[group.running] = event
+                self._examined(group, has_run=True)
+                return
+            self._ended += count
             self._tell(process, event)
 
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
+        self._told_alone(process, message)
+        if (group := self._alone.pop(process.number, None)) is not None:
+            self._examined(group, has_run=True)
+
+    def _told_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
             trial = failure_records.from_report(message, seed, process.number, process.lane_kind)
@@ -465,6 +534,7 @@ class Dispatcher:
         items: dict[str, ItemOutcome],
         *,
         cut_short: bool,
+        suspects: Sequence[int] = (),
     ) -> None:
         process.failures_heard += 1
         if self._surplus.failed(process.number):
@@ -485,7 +555,14 @@ class Dispatcher:
         self._failed += 1
         failure = with_drawn(failure, self._spec)
         self._last_end_ns = monotonic_ns()
-        event = TrialFailed(number=self._failed, failure=failure, further=further, items=items, cut_short=cut_short)
+        event = TrialFailed(
+            number=self._failed,
+            failure=failure,
+            further=further,
+            items=items,
+            cut_short=cut_short,
+            suspects=list(suspects),
+        )
         self._tell(process, event)
         if self._spec.drop_failed:
             self._drop(items)
@@ -524,6 +601,7 @@ class Dispatcher:
     def _tick(self, now: int) -> None:
         """Look at every board and at the clock."""
         is_all_given = self._loading.any_loaded and self._work.is_over and self._work.left == 0
+        is_all_given = is_all_given and not any(self._suspects.values())
         if is_all_given and not any(process.ready for process in self._processes.values()):
             limit = self._loading.limit_at_the_end(now)
             for watch in self._watches.values():

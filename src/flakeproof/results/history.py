@@ -95,6 +95,10 @@ class History:
     """In which processes and at which trials the failures were."""
     seen: dict[str, Seen] = field(default_factory=dict)
     """What sanitizers have seen, by what tells it apart."""
+    unattributed: int = 0
+    """Failures that are charged to one of several trials, of which any may be guilty …"""
+    suspects: int = 0
+    """… and those that would fail with them if all were."""
     loaded: int = 0
     """Processes that have loaded the target …"""
     not_loaded: dict[str, Group] = field(default_factory=dict)
@@ -133,6 +137,9 @@ class History:
                 self.outcomes[event.failure.outcome] += 1
                 self.places.failed(event.failure)
                 self._note_first(event.failure.process, event.items, cut_short=event.cut_short)
+                if event.suspects:
+                    self.unattributed += 1
+                    self.suspects += len(event.suspects) - 1
                 self._count_items(_once(event.items), int(not event.cut_short))
                 failures = (event.failure, *event.further)
                 touched = {id(group): group for group in map(self._group, failures)}

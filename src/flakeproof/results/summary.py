@@ -68,6 +68,19 @@ class UnseenSummary(Record, frozen=True, kw_only=True):
     """How many kinds there are in all, at least, by Chao."""
 
 
+class UnattributedSummary(Record, frozen=True, kw_only=True):
+    """Failures that may be those of several trials: processes that ended, and nobody knows in which of their tests."""
+
+    failures: int
+    """Each is counted once."""
+    suspects: int
+    """Trials that may be guilty, beside those that are charged."""
+    low: float
+    """Rate of failures if none of these had been a test's fault."""
+    high: float
+    """Rate of failures if all suspects had failed."""
+
+
 class LoadSummary(Record, frozen=True, kw_only=True):
     """How many processes could load the target; that is no matter of trials, and tells of flaky imports."""
 
@@ -136,6 +149,8 @@ class Summary(Record, frozen=True, kw_only=True):
     """What the sanitizers have seen, the worst first."""
     repetition: list[Repetition] = []  # noqa: RUF012 - a record copies it
     """Tests that passed in the first trial of each process and failed in later ones."""
+    unattributed: UnattributedSummary | None = None
+    """None where each failure is known to be that of its test."""
     loads: LoadSummary | None = None
     """None for a target of which nothing is loaded, such as a command."""
     unseen: UnseenSummary | None = None
@@ -201,8 +216,20 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
         sightings=sanitizer_findings.of_run(history),
         repetition=repetition.of_run(history),
+        unattributed=_unattributed(history, decided),
         loads=loads,
         unseen=_unseen(history.groups),
+    )
+
+
+def _unattributed(history: History, decided: int) -> UnattributedSummary | None:
+    if not history.unattributed or not decided:
+        return None
+    return UnattributedSummary(
+        failures=history.unattributed,
+        suspects=history.suspects,
+        low=(history.failed - history.unattributed) / decided,
+        high=min(decided, history.failed + history.suspects) / decided,
     )
 
 

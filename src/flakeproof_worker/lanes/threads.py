@@ -3,7 +3,7 @@
 import threading
 from time import perf_counter_ns
 
-from flakeproof_worker import environment
+from flakeproof_worker import culprit, environment
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.process_exit import end_at_once
@@ -14,6 +14,7 @@ def run(duty: Duty) -> None:
     """Run trials until there are no more."""
     environment.clear()
     duty.watch_forks()
+    culprit.show_on(duty.words)
     _Lanes(duty).run()
 
 
@@ -46,6 +47,7 @@ class _Lanes:
         self._duty.reporter.flush()
 
     def _lane(self, lane: int) -> None:
+        board.show_thread(self._duty.words, lane, threading.get_ident())
         try:
             while (trial := self._next(lane)) is not None:
                 self._run(lane, *trial)

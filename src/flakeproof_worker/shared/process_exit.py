@@ -4,6 +4,8 @@ import os
 import traceback
 from typing import NoReturn
 
+_exit = os._exit
+"""The real one, should somebody have put another in its place: what ends here is no trial's doing."""
 DISCONNECTED = 199
 """Exit status of a process that can no longer speak to the coordinator."""
 
@@ -11,9 +13,9 @@ DISCONNECTED = 199
 def end_at_once(error: BaseException) -> NoReturn:
     """End this process because of `error`, whatever else runs in it."""
     if isinstance(error, OSError):
-        os._exit(DISCONNECTED)  # the coordinator is gone, or a trial has closed descriptors that are not its own
+        _exit(DISCONNECTED)  # the coordinator is gone, or a trial has closed descriptors that are not its own
     traceback.print_exception(error)
-    os._exit(1)
+    _exit(1)
 
 
 def end_copy(error: BaseException | None) -> NoReturn:
@@ -24,4 +26,4 @@ def end_copy(error: BaseException | None) -> NoReturn:
     elif error is not None:
         traceback.print_exception(error)
         status = 1
-    os._exit(status & 0xFF)
+    _exit(status & 0xFF)

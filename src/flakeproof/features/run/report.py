@@ -20,6 +20,7 @@ from flakeproof.text import (
     one_line,
     percent,
     plural,
+    share,
     short_duration,
     speed,
     whole_duration,
@@ -98,6 +99,14 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     if verbose and summary.anytime is not None and summary.anytime != summary.interval:
         watched = rate_with_interval(summary.rate or 0.0, summary.anytime, method=True)
         yield f"Failure rate, if watched: {watched}"
+    if (unclear := summary.unattributed) is not None:
+        crashes = "1 crash is" if unclear.failures == 1 else f"{number(unclear.failures)} crashes are each"
+        low = share(unclear.low, exact_zero=not unclear.low)
+        high = share(unclear.high, exact_one=unclear.high == 1)
+        yield (
+            f"Not charged for certain: {crashes} that of one of several tests in flight; whichever they were, "
+            f"the rate seen is {low} to {high}"
+        )
     yield from report_dependence.repetition(summary)
     yield from report_dependence.dependence(summary)
     if verbose and summary.durations is not None:
