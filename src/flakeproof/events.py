@@ -34,6 +34,8 @@ class TrialsPassed(Event, frozen=True, kw_only=True, tag="trials-passed"):
     """Counts per duration bucket (`flakeproof_worker.shared.durations`)."""
     items: dict[str, ItemOutcome] = {}
     """Items that did not simply pass, the same in each of these trials."""
+    trials: list[tuple[int, int]] = []
+    """Which ones, as runs of consecutive numbers; in a log that is in `Settled`."""
 
 
 class TrialFailed(Event, frozen=True, kw_only=True, tag="trial-failed"):
@@ -123,6 +125,22 @@ class LoadFailed(Event, frozen=True, kw_only=True, tag="load-failed"):
     """Of trial 0: there is none."""
 
 
+class Settled(Event, frozen=True, kw_only=True, tag="settled"):
+    """Which trials those records of a log are about, since the last one of these, that have no number of their own."""
+
+    trials: list[tuple[int, int]]
+    """As runs of consecutive numbers."""
+    elapsed: float
+    """Seconds that the run had taken."""
+
+
+class RunResumed(Event, frozen=True, kw_only=True, tag="run-resumed"):
+    """The run goes on where it had ended, by itself or not."""
+
+    at: str
+    version: str
+
+
 class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
     """A regular look at the run; never logged."""
 
@@ -157,6 +175,7 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
 
 AnyEvent = (
     RunStarted
+    | RunResumed
     | ItemsCollected
     | TrialsPassed
     | TrialPassed
@@ -173,5 +192,5 @@ AnyEvent = (
     | RunEnded
 )
 
-AnyRecord = AnyEvent | TrialsCounted
+AnyRecord = AnyEvent | TrialsCounted | Settled
 """What a log consists of."""

@@ -22,7 +22,9 @@ from flakeproof.cli.help import Command, Group
 from flakeproof.cli.isolate import isolate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
+from flakeproof.cli.report import report
 from flakeproof.cli.run import run
+from flakeproof.cli.runs import runs
 from flakeproof.cli.show import show
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
@@ -56,6 +58,8 @@ for panel, commands in {
         (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
     ),
     "Settings and records": (
+        (runs, "List the runs that there are, newest first."),
+        (report, "Write the reports of an earlier run from its record."),
         (config, "Print every setting and where its value comes from."),
         (clean, "Remove the records of runs."),
     ),

@@ -217,6 +217,15 @@ TolerateLoadFailures = Annotated[
         rich_help_panel=COUNTS,
     ),
 ]
+ResumeRun = Annotated[
+    str | None,
+    text_option(
+        "--resume",
+        help="Run what is missing of this run (`latest`, an id), with its settings, as part of it.",
+        panel=HOW_MUCH,
+        metavar="RUN",
+    ),
+]
 SkipCode = Annotated[
     str | None,
     text_option("--skip-code", help="Exit status that means skipped, e.g. 125.", panel=COUNTS, metavar="N"),

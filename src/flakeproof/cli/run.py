@@ -62,6 +62,7 @@ def run(
     store: options.StoreFolder = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    resume: options.ResumeRun = None,
     **provoking: Any,
 ) -> None:
     """Run a target many times and tell how often it fails.
@@ -71,6 +72,11 @@ def run(
     """
     given = dict(locals())
     given |= given.pop("provoking")
+    if (earlier := given.pop("resume")) is not None:
+        from flakeproof.features.run.report_command import resume_run
+
+        command = given.pop("context").obj
+        raise typer.Exit(resume_run(earlier, given | {"command": command}))
     from flakeproof.features.run.command import run_target
 
     raise typer.Exit(run_target(given))

@@ -4,6 +4,7 @@ import os
 import selectors
 import signal
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -56,6 +57,21 @@ _REAP_NS = 1_000_000_000
 _OUTPUT_LIMIT = 64 * 1024 * 1024
 
 
+@dataclass(frozen=True)
+class Before:
+    """What a run that is resumed has done already."""
+
+    trials: int = 0
+    failed: int = 0
+    elapsed: float = 0.0
+    """Seconds."""
+    next_process: int = 0
+    """Number of the first process now."""
+
+
+_NOTHING_BEFORE = Before()
+
+
 class Dispatcher:
     """Runs `spec` and tells `emit` what happens."""
 
@@ -69,6 +85,7 @@ class Dispatcher:
         work: Work,
         inquiry: Inquiry | None = None,
         orders: Orders | None = None,
+        before: Before = _NOTHING_BEFORE,
     ) -> None:
         """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
 
@@ -91,11 +108,12 @@ class Dispatcher:
         """By place: trials of which one has ended a process, and is still to be found."""
         self._alone: dict[int, Suspects] = {}
         """By process: of whom it has one to itself."""
-        self._next_number = spec.first_process
+        self._next_number = max(spec.first_process, before.next_process)
         self._fruitless = 0
         self._completed_before = 0
-        self._ended = 0
-        self._failed = 0
+        self._ended = before.trials
+        self._failed = before.failed
+        self._elapsed_before = before.elapsed
         self._surplus = Surplus()
         self._started_ns: int | None = None
         self._last_end_ns = 0
@@ -188,7 +206,9 @@ class Dispatcher:
     def end(self) -> RunEnded:
         """How long it took, and why it ended; to be told when all is done."""
         elapsed = (self._last_end_ns - self._started_ns) / 1e9 if self._started_ns and self._last_end_ns else 0.0
-        return RunEnded(elapsed=max(0.0, elapsed), stopped=self._stop.value if self._stop else None)
+        return RunEnded(
+            elapsed=self._elapsed_before + max(0.0, elapsed), stopped=self._stop.value if self._stop else None
+        )
 
     # -- processes
 
@@ -268,9 +288,9 @@ class Dispatcher:
                 process.unloadable = message
             case Passed():
                 process.account.exhausted(message.leases)
-                process.account.passed(message.count)
+                trials = process.account.passed(message.count, message.trials)
                 process.latest_items = message.items
-                self._passed(process, message.count, message.durations)
+                self._passed(process, message.count, message.durations, trials)
                 self._settle(process)
             case Ended():
                 process.account.ended(message.trial)
@@ -318,7 +338,7 @@ class Dispatcher:
         item = process.running_item if process.lane_kind == "pytest_passes" else ""
         self._count_fruitless(process)
         if remains.passed:
-            self._passed(process, remains.passed, [])
+            self._passed(process, remains.passed, [], process.account.passed(remains.passed, in_flight=set(flying)))
         now = monotonic_ns()
         group = self._alone.pop(process.number, None)
         put_back = [block for block in remains.unstarted if group is None or block != (group.running, 1)]
@@ -482,7 +502,7 @@ class Dispatcher:
 
     def _trials_per_lease(self, process: WorkerProcess) -> int:
         """Trials that the process has been getting through in the time that a lease should take."""
-        elapsed = self._elapsed(monotonic_ns())
+        elapsed = self._elapsed(monotonic_ns()) - self._elapsed_before
         completed = process.taken - len(process.in_flight())  # what has only been started tells nothing of its length
         return min(_LARGEST_LEASE, int(completed / elapsed * _LEASE_SECONDS)) if elapsed > 0 else 0
 
@@ -490,13 +510,16 @@ class Dispatcher:
         left = self._work.left
         return wanted if left is None else min(wanted, max(1, left // (2 * len(self._processes))))
 
-    def _passed(self, process: WorkerProcess, count: int, durations: list[tuple[int, int]]) -> None:
-        count = self._surplus.passed(process.number, count)
+    def _passed(
+        self, process: WorkerProcess, count: int, durations: list[tuple[int, int]], trials: list[Block]
+    ) -> None:
+        if (kept := self._surplus.passed(process.number, count)) != count:
+            count, trials = kept, []  # which of them have ended in time is not known
         if count:
             self._overdue.ended(durations)
             self._last_end_ns = monotonic_ns()
             items = process.latest_items
-            event = TrialsPassed(process=process.number, count=count, durations=durations, items=items)
+            event = TrialsPassed(process=process.number, count=count, durations=durations, items=items, trials=trials)
             if (group := self._alone.pop(process.number, None)) is not None:
                 group.passed[group.running] = event
                 self._examined(group, has_run=True)
@@ -576,7 +599,7 @@ class Dispatcher:
 
     def _elapsed(self, now: int) -> float:
         """Seconds since the first process was ready."""
-        return (now - self._started_ns) / 1e9 if self._started_ns else 0.0
+        return self._elapsed_before + (now - self._started_ns) / 1e9 if self._started_ns else 0.0
 
     def _settle(self, process: WorkerProcess) -> None:
         """All that has ended in `process` is known."""

@@ -10,7 +10,7 @@ import flakeproof
 from flakeproof import signals
 from flakeproof.clock import now
 from flakeproof.engine import limits
-from flakeproof.engine.dispatcher import Dispatcher
+from flakeproof.engine.dispatcher import Before, Dispatcher
 from flakeproof.engine.leases import Pool
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.question import Inquiry
@@ -18,16 +18,24 @@ from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.without_effect import without_effect
-from flakeproof.events import AnyEvent, Noted, RunStarted
+from flakeproof.events import AnyEvent, Noted, RunResumed, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
 
 Sink = Callable[[AnyEvent], None]
 
 
-def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inquiry: Inquiry | None) -> None:
+def execute(
+    spec: RunSpec,
+    run_id: str,
+    folder: Path,
+    sinks: Sequence[Sink],
+    inquiry: Inquiry | None,
+    resumed: tuple[Pool, Before] | None = None,
+) -> None:
     """Run `spec`; its files without a name live in `folder`; every event goes to every sink.
 
-    `inquiry` is asked whether the run's question is answered.
+    `inquiry` is asked whether the run's question is answered. A run that is `resumed` has trials that are missing, and
+    has done something before.
 
     Raises UsageError or CannotRunError when nothing could be run.
     """
@@ -47,17 +55,21 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
             early.append(text)
 
     with temporary_root(warn) as temporary:
-        work = Pool(spec.first, spec.count, spec.chosen)
-        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
-        emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
+        work, before = resumed or (Pool(spec.first, spec.count, spec.chosen), Before())
+        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry, before=before)
+        at, version = now().isoformat(), flakeproof.__version__
+        if resumed is None:
+            emit(RunStarted(run_id=run_id, at=at, version=version, spec=spec))
+        else:
+            emit(RunResumed(at=at, version=version))
         has_started = True
         for note in (*spec.left_out, *early):
             emit(Noted(message=note))
-        before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
+        files = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
         around = surroundings([spec.perturbations], temporary, run_id, warn)
         with signals_stop(dispatcher.stop), around:
             dispatcher.run()
-    if before is not None and (changes := difference(before, snapshot(spec.target.folder))):
+    if files is not None and (changes := difference(files, snapshot(spec.target.folder))):
         emit(Noted(message=changes))
     for note in without_effect(spec.perturbations, folder):
         emit(Noted(message=note))

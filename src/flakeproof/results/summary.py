@@ -162,15 +162,16 @@ class Summary(Record, frozen=True, kw_only=True):
         return self.exit_code == ExitCode.GOOD
 
 
-def summarize(history: History, folder: str, confidence: float = 0.95) -> Summary:
-    """Summary of a run whose events are all in `history`."""
+def summarize(history: History, folder: str, confidence: float = 0.95, *, unfinished: str = "") -> Summary:
+    """Summary of a run whose events are all in `history`; `unfinished` is why there are not all, "" if there are."""
     spec = history.spec
     if spec is None:
         raise ValueError("the history has no start of a run")
     passed, failed = history.passed, history.failed
     lost = history.outcomes[Outcome.LOST]
     decided = passed + failed
-    complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
+    stopped = unfinished or history.stopped
+    complete = spec.is_fixed_count and stopped is None and history.total == spec.count
     dependence = examine(history)
     worth = dependence.effective / dependence.trials if dependence is not None and dependence.dependent else None
     items = [
@@ -186,6 +187,8 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         code = verdicts.exit_code_of_answer(finding.answer, code, tolerates=spec.question.tolerates)
     loads = _loads(history, confidence, tolerated=spec.tolerates_load_failures)
     not_loaded = loads.failed if loads is not None and not loads.tolerated else 0
+    if unfinished:
+        code = ExitCode.FAILURES if failed else ExitCode.INCONCLUSIVE
     if not_loaded and code in (ExitCode.GOOD, ExitCode.INCONCLUSIVE):
         code = ExitCode.FAILURES
     return Summary(
@@ -193,7 +196,9 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         folder=folder,
         target=spec.target.name,
         seed=spec.seed,
-        verdict=verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed + not_loaded, passed, lost)),
+        verdict=verdicts.Verdict.INCOMPLETE
+        if unfinished
+        else verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed + not_loaded, passed, lost)),
         exit_code=int(code),
         planned=spec.count,
         total=history.total,
@@ -208,7 +213,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         durations=_durations(history.durations),
         elapsed=history.elapsed,
         trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,
-        stopped=history.stopped,
+        stopped=stopped,
         ci_rate=spec.ci_rate,
         finding=finding,
         anytime=_interval(failed, decided, confidence, worth, complete=False) if decided else None,

@@ -109,6 +109,8 @@ class _Lanes:
                 duty.report_exception(trial.number, error, nanoseconds, duty.output.take() if self.alone else "")
             else:
                 duty.reporter.passed.append(nanoseconds)
+                if not self.alone:
+                    duty.reporter.numbers.append(trial.number)
                 if self.alone:
                     duty.output.discard()
             trial.task = None  # which has the trial for its coroutine: a cycle less for the collector

@@ -93,4 +93,5 @@ class _Lanes:
             with self._changed:
                 self._busy -= 1
                 duty.reporter.passed.append(end - start)
+                duty.reporter.numbers.append(trial)
                 board.clear(duty.words, lane)

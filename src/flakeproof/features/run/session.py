@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.run import report
+from flakeproof.features.run.earlier import Rest
 from flakeproof.features.run.forgotten_dashes import is_command, with_dashes
 from flakeproof.features.run.plain_console import PlainConsole
 from flakeproof.features.run.recorded_run import conduct
@@ -102,20 +103,28 @@ class Session:
         *,
         detail: Detail = Detail.USUAL,
         shown: Shown = Shown.FIRST,
+        copies: bool = True,
     ) -> None:
-        """`files` are the reports to leave, `shown` is which failures are told when they happen."""
+        """Without `copies` there is no run to keep what is printed in. `files` are the reports to leave, `shown` is which failures are told when they happen."""
         self._detail = detail
         self._shown = Shown.ALL if detail is Detail.VERBOSE else shown
         self._spec = spec
         self._config = config
         self._files = files
-        self._writer = standard()
+        self._writer = standard() if copies else standard(results_to_stderr=files.on_stdout)
         self._console: PlainConsole | LiveConsole | None = None
 
-    def run(self, *, heading: str = "", becomes_latest: bool = True) -> Summary:
+    def run(
+        self,
+        *,
+        heading: str = "",
+        becomes_latest: bool = True,
+        rest: Rest | None = None,
+        folder: Path | None = None,
+    ) -> Summary:
         """Run it with everything printed that comes along; `heading` comes first.
 
-        Raises UsageError or CannotRunError.
+        With `rest`, what is missing of the run in `folder` is run. Raises UsageError or CannotRunError.
         """
         self._files.prepare()
         try:
@@ -126,6 +135,8 @@ class Session:
                 self._warn,
                 self._config.get("keep-runs") or KEPT_RUNS,
                 becomes_latest=becomes_latest,
+                rest=rest,
+                of=folder,
             )
         except BaseException:
             self._files.withdraw()
