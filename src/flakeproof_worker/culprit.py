@@ -36,4 +36,5 @@ def show_on(words: memoryview) -> None:
         if number:
             words[board.CULPRIT] = 0  # we are still there
 
+    exit_at_once.__module__ = kill.__module__ = "os"  # where `pickle` finds them
     os._exit, os.kill = exit_at_once, kill

@@ -667,5 +667,7 @@ class Dispatcher:
         overdue = patience is not None and now - self._stop_ns > patience * 1e9
         for process in self._processes.values():
             if overdue or not process.ready:
+                if not process.ready:
+                    self._loading.abandoned(process.number, now)
                 process.kill(signal.SIGKILL)
                 self._watches[process.number].abandon()

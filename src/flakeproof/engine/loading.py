@@ -99,6 +99,17 @@ class Loading:
         """Whether so many in a row have failed at `place` that the others have to do."""
         return self._failed_at[place] >= _TRIES
 
+    def abandoned(self, process: int, now: int) -> None:
+        """The run ends while a process is still loading; say so if that has taken longer than is usual."""
+        took = now - self._began.pop(process, now)
+        if self.any_loaded and took > max(_SHORTEST_NS, _TIMES_THE_LONGEST * self._longest_ns):
+            self._emit(
+                Noted(
+                    message=f"a process had still not loaded the target when the run ended, after "
+                    f"{short_duration(took / 1e9)} (others took at most {short_duration(self._longest_ns / 1e9)})"
+                )
+            )
+
     def limit_at_the_end(self, now: int) -> int:
         """How long a process may load (ns) when there is nothing else left to wait for; says that there is."""
         limit = max(_SHORTEST_NS, _TIMES_THE_LONGEST * self._longest_ns)

@@ -105,7 +105,10 @@ class Session:
         shown: Shown = Shown.FIRST,
         copies: bool = True,
     ) -> None:
-        """Without `copies` there is no run to keep what is printed in. `files` are the reports to leave, `shown` is which failures are told when they happen."""
+        """`files` are the reports to leave, `shown` is which failures are told when they happen.
+
+        Without `copies` there is no run to keep what is printed in.
+        """
         self._detail = detail
         self._shown = Shown.ALL if detail is Detail.VERBOSE else shown
         self._spec = spec
