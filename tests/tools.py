@@ -80,11 +80,12 @@ NEIGHBOURS = (
 """Plugins of pytest's that change where, how often and in which order tests run."""
 
 
-def as_nobody(work: Callable[[], None]) -> None:
-    """Call `work` in a fork of this process that has no rights of root; fails where `work` raises."""
+def as_nobody(work: Callable[[], None], folder: Path) -> None:
+    """Call `work` in `folder` in a fork of this process that has no rights of root; fails where `work` raises."""
     child = os.fork()
     if not child:
         try:
+            os.chdir(folder)  # now: nobody may not get there
             if os.geteuid() == 0:
                 os.setgroups([])
                 os.setresgid(_NOBODY, _NOBODY, _NOBODY)

@@ -4,7 +4,6 @@ import os
 import resource
 import stat
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -61,25 +60,25 @@ def test_what_links_lead_to_stays(tmp_path: Path) -> None:
     assert stat.S_IMODE(target.stat().st_mode) == 0o755
 
 
-def test_nothing_above_the_folder_is_changed() -> None:
+def test_nothing_above_the_folder_is_changed(tmp_path: Path) -> None:
     """Permissions that are in the way are changed within the folder only: TMPDIR stays everybody's."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # where nobody gets to
-        above = Path(name)
-        above.chmod(0o1777)
+    above = tmp_path / "tmp"
+    above.mkdir()
+    above.chmod(0o1777)
 
-        def remove_without_permission() -> None:
-            top = above / "top"
-            (top / "a" / "b").mkdir(parents=True)
-            (top / "a" / "b" / "file").write_text("x")
-            (top / "shut").mkdir()
-            (top / "shut" / "file").write_text("x")
-            for folder in ("a/b", "a", "shut", ""):
-                (top / folder).chmod(0)
-            assert removal.remove(str(top)) == []
-            assert not top.exists()
+    def remove_without_permission() -> None:
+        top = Path("top")
+        (top / "a" / "b").mkdir(parents=True)
+        (top / "a" / "b" / "file").write_text("x")
+        (top / "shut").mkdir()
+        (top / "shut" / "file").write_text("x")
+        for folder in ("a/b", "a", "shut", ""):
+            (top / folder).chmod(0)
+        assert removal.remove("top") == []
+        assert not top.exists()
 
-        as_nobody(remove_without_permission)
-        assert stat.S_IMODE(above.stat().st_mode) == 0o1777
+    as_nobody(remove_without_permission, above)
+    assert stat.S_IMODE(above.stat().st_mode) == 0o1777
 
 
 def test_other_file_systems_stay(tmp_path: Path) -> None:

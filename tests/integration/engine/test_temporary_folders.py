@@ -127,6 +127,7 @@ def test_what_may_not_be_removed_is_named(temporary: Path, run: Runner) -> None:
     assert stays.is_file()
     assert len(noted) == 1
     assert f"chattr -R -i -a {stays.parent} " in noted[0]
+    assert stat.S_IMODE(temporary.stat().st_mode) == 0o1777
     assert os.system(f"chattr -i {stays}") == 0
     remove_deserted(pytest.fail)
     assert list(temporary.iterdir()) == []
