@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import flakeproof
+from flakeproof import signals
 from flakeproof.cli.amplify import amplify
 from flakeproof.cli.clean import clean
 from flakeproof.cli.command_words import TAKING_COMMANDS, hint, split_command
@@ -21,7 +22,9 @@ from flakeproof.cli.help import Command, Group
 from flakeproof.cli.isolate import isolate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
+from flakeproof.cli.report import report
 from flakeproof.cli.run import run
+from flakeproof.cli.runs import runs
 from flakeproof.cli.show import show
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
@@ -56,6 +59,8 @@ for panel, commands in {
         (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
     ),
     "Settings and records": (
+        (runs, "List the runs that there are, newest first."),
+        (report, "Write the reports of an earlier run from its record."),
         (config, "Print every setting and where its value comes from."),
         (clean, "Remove the records of runs."),
     ),
@@ -81,6 +86,8 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    signals.put_right()
+    signals.protect()
     _mend_streams()
     code = _finish(_run())
     os._exit(code)  # all is written; taking modules apart one by one would only take time
@@ -98,7 +105,10 @@ def _run() -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except SystemExit:  # Typer's answer to a reader that has gone, as in `| head`: it has what it wanted
+    except SystemExit as leaving:
+        if leaving.code == ExitCode.TERMINATED:  # by a signal, before there was anything to tell
+            return ExitCode.TERMINATED
+        # Typer's answer to a reader that has gone, as in `| head`: it has what it wanted
         from flakeproof.reports.writer import silence
 
         silence(sys.__stdout__ or sys.stdout)

@@ -45,6 +45,7 @@ def config(
     private_home: options.PrivateHome = False,
     drop_failed: options.DropFailed = False,
     color_output: options.ColorOutput = False,
+    tolerate_load_failures: options.TolerateLoadFailures = False,
     skip_code: options.SkipCode = None,
     failure: options.Failure = None,
     ignore: options.Ignore = None,

@@ -8,7 +8,7 @@ import typer
 from flakeproof.cli import options
 from flakeproof.cli.run import run
 
-_NOT_HERE = ("until_confident", "rate", "error")
+_NOT_HERE = ("until_confident", "rate", "error", "resume")
 _FIRST = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 

@@ -209,6 +209,23 @@ DropFailed = Annotated[
     bool,
     typer.Option("--drop-failed", help="Do not repeat a test that has failed once.", rich_help_panel=HOW_MUCH),
 ]
+TolerateLoadFailures = Annotated[
+    bool,
+    typer.Option(
+        "--tolerate-load-failures",
+        help="Processes that cannot load the target count for nothing, as long as others can.",
+        rich_help_panel=COUNTS,
+    ),
+]
+ResumeRun = Annotated[
+    str | None,
+    text_option(
+        "--resume",
+        help="Run what is missing of this run (`latest`, an id), with its settings, as part of it.",
+        panel=HOW_MUCH,
+        metavar="RUN",
+    ),
+]
 SkipCode = Annotated[
     str | None,
     text_option("--skip-code", help="Exit status that means skipped, e.g. 125.", panel=COUNTS, metavar="N"),

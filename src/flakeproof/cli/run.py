@@ -45,6 +45,7 @@ def run(
     shuffle: options.Shuffle = False,
     private_home: options.PrivateHome = False,
     drop_failed: options.DropFailed = False,
+    tolerate_load_failures: options.TolerateLoadFailures = False,
     skip_code: options.SkipCode = None,
     failure: options.Failure = None,
     ignore: options.Ignore = None,
@@ -62,6 +63,8 @@ def run(
     store: options.StoreFolder = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    resume: options.ResumeRun = None,
+    trust: options.Trust = False,
     **provoking: Any,
 ) -> None:
     """Run a target many times and tell how often it fails.
@@ -71,6 +74,12 @@ def run(
     """
     given = dict(locals())
     given |= given.pop("provoking")
+    if (earlier := given.pop("resume")) is not None:
+        from flakeproof.features.run.report_command import resume_run
+
+        command = given.pop("context").obj
+        raise typer.Exit(resume_run(earlier, given | {"command": command}))
+    del given["trust"]
     from flakeproof.features.run.command import run_target
 
     raise typer.Exit(run_target(given))

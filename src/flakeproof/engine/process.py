@@ -15,7 +15,7 @@ import msgspec
 
 import flakeproof_worker
 from flakeproof.engine.leases import Account, Block, Order
-from flakeproof.engine.messages import WorkerMessage, decode
+from flakeproof.engine.messages import Unloadable, WorkerMessage, decode
 from flakeproof.model import ItemOutcome
 from flakeproof_worker.perturb import faketime
 from flakeproof_worker.shared import board, stacks
@@ -51,7 +51,7 @@ class WorkerProcess:
         self._index_of: dict[str, int] = {}
         self.latest_items: dict[str, ItemOutcome] = {}
         """Items that did not simply pass, in the latest trial that passed."""
-        self.unloadable = ""
+        self.unloadable: Unloadable | None = None
         """Why it could not load the target, if it said so."""
         self.failures_heard = 0
         """Failures that it has reported, counted or not."""

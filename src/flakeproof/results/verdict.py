@@ -19,6 +19,8 @@ INTERRUPTED, TERMINATED = "interrupted", "terminated"
 """Reasons for the end of a run that come from outside."""
 INTERFERED = "a test has interfered with flakeproof"
 """Then more was told than can be: as good as a lost trial."""
+KILLED, RUNNING = "killed", "still running"
+"""Why a record has no end."""
 TIME_OVER = "the time given is over"
 """The one that is no early end where nothing but a time was asked for."""
 
@@ -34,6 +36,8 @@ class Verdict(StrEnum):
     """It failed every time."""
     INCONCLUSIVE = "inconclusive"
     """No trial has told anything."""
+    INCOMPLETE = "incomplete"
+    """Its record has no end: it was killed, or still goes on."""
 
 
 def of_run(failed: int, passed: int, lost: int) -> Verdict:

@@ -76,6 +76,7 @@ def build(
         grace=config.get("grace") or _DEFAULT_GRACE,
         max_failures=_max_failures(config),
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
+        tolerates_load_failures=bool(config.get("tolerate-load-failures")),
         seed=seed_of(config),
         ci_rate=ci_rate,
         sanitize=_sanitize(target, config),
@@ -146,7 +147,7 @@ def _target(
         )
     _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")
     if isinstance(wanted, CommandLine):
-        for_python = [name for name, kind in KINDS.items() if kind.only_python]
+        for_python = ["tolerate-load-failures", *(name for name, kind in KINDS.items() if kind.only_python)]
         _refuse(config, for_python, "is for Python functions and tests, and this is a command", "leave it out")
         _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
         _refuse(

@@ -44,6 +44,7 @@ DEFAULTS: Mapping[str, str] = {
     "shuffle": "no",
     "private-home": "no",
     "drop-failed": "no",
+    "tolerate-load-failures": "no",
     "server": "fixed",
     "settle": "5ms",
     "io": "asyncio",

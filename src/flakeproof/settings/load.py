@@ -143,6 +143,7 @@ _PARSERS: Mapping[str, Parser] = {
     "shuffle": parse_flag,
     "private-home": parse_flag,
     "drop-failed": parse_flag,
+    "tolerate-load-failures": parse_flag,
     "server": _text,
     "settle": lambda value: _text(str(value)),
     "io": _text,

@@ -35,12 +35,16 @@ _ATTEMPTS = 100
 class RunFolder:
     """The folder of a run that is being written; nobody removes it until it is closed."""
 
-    def __init__(self, path: Path) -> None:
-        """Make the folder and lay claim to it. Raises OSError."""
+    def __init__(self, path: Path, *, is_new: bool = True) -> None:
+        """Make the folder, if it is new, and lay claim to it. Raises OSError, BlockingIOError if it is claimed."""
         self.path = path
-        path.mkdir(mode=0o700)  # what tests print, and what they are given, is nobody else's business
+        if is_new:
+            path.mkdir(mode=0o700)  # what tests print, and what they are given, is nobody else's business
         self._claim: int | None = os.open(path / _RUNNING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        _lock(self._claim, fcntl.LOCK_EX)
+        if is_new:
+            _lock(self._claim, fcntl.LOCK_EX)
+        else:
+            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def close(self) -> None:
         """The run is written; may be called twice."""
@@ -88,6 +92,15 @@ class Store:
                 "make room, or name another folder with --store DIR (or FLAKEPROOF_STORE=DIR)",
             ) from error
         return folder
+
+    def reopen(self, path: Path) -> RunFolder:
+        """The folder of a run that is to go on. Raises UsageError if somebody else writes it, or nobody can."""
+        try:
+            return RunFolder(path, is_new=False)
+        except BlockingIOError:
+            raise UsageError(f"the run {path.name} is still going on", "wait for its end") from None
+        except OSError as error:
+            raise UsageError(f"the record in {path} cannot be written: {error.strerror}") from None
 
     def discard(self, folder: RunFolder) -> None:
         """Remove the record of a run that never came to run, and all that was made for it."""

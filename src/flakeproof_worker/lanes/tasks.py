@@ -1,6 +1,7 @@
 """Several trials at once in one event loop, each a task of its own; for targets that are coroutine functions."""
 
 import asyncio
+import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
@@ -8,7 +9,7 @@ from functools import wraps
 from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec
 
-from flakeproof_worker import environment
+from flakeproof_worker import culprit, environment
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.randomness import randomness_for
 from flakeproof_worker.shared import board
@@ -21,6 +22,10 @@ from flakeproof_worker.trial_context import Duty
 def run(duty: Duty) -> None:
     """Run trials until there are no more."""
     duty.watch_forks()
+    if duty.lanes > 1:
+        culprit.show_on(duty.words)
+        for lane in range(duty.lanes):
+            board.show_thread(duty.words, lane, threading.get_ident())
     loop: asyncio.AbstractEventLoop = duty.loaded.new_loop() if duty.loaded.new_loop else asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     _Lanes(duty, loop).run()
@@ -103,6 +108,8 @@ class _Lanes:
                 duty.report_exception(trial.number, error, nanoseconds, duty.output.take() if self.alone else "")
             else:
                 duty.reporter.passed.append(nanoseconds)
+                if not self.alone:
+                    duty.reporter.numbers.append(trial.number)
                 if self.alone:
                     duty.output.discard()
             trial.task = None  # which has the trial for its coroutine: a cycle less for the collector

@@ -1,6 +1,5 @@
 """Runs the target for a while under one setting after the other; of these runs no record is kept."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import msgspec
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
 from flakeproof.engine.stop import Stop
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.trial_outcomes import Ended
 from flakeproof.errors import FlakeproofError
 from flakeproof.failures.signature_patterns import Alike
@@ -94,7 +94,7 @@ class Runner:
             timeout=spec.timeout if self._longest is None else self._longest,
         )
         ended = Ended()
-        with tempfile.TemporaryDirectory(prefix="flakeproof-amplify-") as folder:
+        with temporary_root() as folder:
             execute(spec, f"amplify-{len(self.batches)}", Path(folder), [ended.add], None)
         self._next += ended.trials + len(ended.without_result)
         self._processes += spec.processes

@@ -12,7 +12,7 @@ from flakeproof.features.amplify.amplification import Amplification, Tried, exit
 from flakeproof.features.amplify.driver import Amplified, Request, amplify
 from flakeproof.features.amplify.levels import Level, values_of, words_of
 from flakeproof.features.run.command import options_in, wanted_by
-from flakeproof.features.run.session import command_name, ignore_signals, interpreter_of, pairs, settings
+from flakeproof.features.run.session import command_name, interpreter_of, pairs, settings
 from flakeproof.model import CallableTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
@@ -72,8 +72,6 @@ def amplify_target(given: Mapping[str, Any]) -> int:
     files.prepare()
     try:
         amplified = amplify(request, writer.note)
-        if amplified.stopped:
-            ignore_signals()
         found = _result(amplified, plain, wanted, given, config)
     except BaseException:
         files.withdraw()

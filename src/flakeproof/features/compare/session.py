@@ -8,7 +8,7 @@ import msgspec
 
 from flakeproof.engine.execute import Sink
 from flakeproof.errors import ExitCode
-from flakeproof.events import AnyEvent, Noted, TrialFailed
+from flakeproof.events import AnyEvent, LoadFailed, Noted, TrialFailed
 from flakeproof.features.compare import report as lines
 from flakeproof.features.compare.events import AnyComparisonEvent, ComparisonProgressed
 from flakeproof.features.compare.recorded_comparison import conduct_comparison
@@ -16,8 +16,9 @@ from flakeproof.features.compare.records import Arm, ComparisonSpec
 from flakeproof.features.compare.referee import Referee
 from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
 from flakeproof.features.compare.verdict import FixVerdict
+from flakeproof.features.run import report_loading
 from flakeproof.features.run.failure_lines import FailureLines
-from flakeproof.features.run.session import Session, command_name, described, ignore_signals, interpreter_of
+from flakeproof.features.run.session import Session, command_name, described, interpreter_of
 from flakeproof.model import RunSpec
 from flakeproof.reports.details import excerpt
 from flakeproof.reports.files import Renderers, ReportFiles
@@ -25,7 +26,6 @@ from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.json import to_json
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, standard
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.load import Config
 from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
 from flakeproof.text import number, plural, rate, shown_path, whole_duration
@@ -74,8 +74,6 @@ class ComparisonSession:
                 self._config.get("keep-runs") or KEPT_RUNS,
                 self._carried,
             )
-            if summary.stopped in (INTERRUPTED, TERMINATED):
-                ignore_signals()
             self._print_results(summary)
             if self._plain is not None and summary.verdict is FixVerdict.FIXED:
                 summary = self._confirmed(summary, self._plain)
@@ -127,6 +125,11 @@ class ComparisonSession:
                         self._writer.result(f"{name}: {line}", Style.BAD)
                         for row in excerpt(failure):
                             self._writer.result(row, Style.DIM)
+                case LoadFailed():
+                    line, rows = report_loading.as_it_happens(event)
+                    self._writer.result(f"{name}: {line}", Style.BAD)
+                    for row in rows:
+                        self._writer.result(row, Style.DIM)
                 case Noted():
                     self._writer.note(f"{name}: {event.message}", Style.WARNING)
 

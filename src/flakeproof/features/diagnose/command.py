@@ -17,7 +17,7 @@ from flakeproof.features.diagnose.records import Diagnosis
 from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.features.run.command import options_in, wanted_by
 from flakeproof.features.run.recorded_run import conduct
-from flakeproof.features.run.session import command_name, ignore_signals, interpreter_of, pairs, settings
+from flakeproof.features.run.session import command_name, interpreter_of, pairs, settings
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.foreign import in_github_actions
@@ -75,8 +75,6 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
             uses_given=_differs(config, wanted),
             keeps_timeout="timeout" in config.values,
         )
-        if study.stopped:
-            ignore_signals()
     except BaseException:
         files.withdraw()
         raise

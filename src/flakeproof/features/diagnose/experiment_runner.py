@@ -11,9 +11,10 @@ import msgspec
 from flakeproof.engine.execute import Sink
 from flakeproof.engine.stop import StoppedError
 from flakeproof.engine.time_budget import Budget
+from flakeproof.events import AnyEvent, LoadFailed
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.outcomes import Tally
-from flakeproof.model import Failure, RunSpec, TraceOrder
+from flakeproof.model import CommandTarget, Failure, Isolation, RunSpec, TraceOrder
 from flakeproof.results.summary import Summary
 from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 
@@ -50,6 +51,8 @@ class Laboratory:
         self.notes: list[str] = []
         self.start_up = 0.0
         """Seconds that a run takes beside its trials, as far as is known."""
+        self._loads_anew = False
+        """Whether each trial loads the target, because that has failed before."""
         self._conduct = conduct
         self._tell = tell
         self._next = spec.first
@@ -75,13 +78,15 @@ class Laboratory:
             self._next += max(count, _APART)
         else:
             spec = msgspec.structs.replace(spec, chosen=list(chosen), count=len(chosen))
+        if self._loads_anew and not isinstance(spec.target, CommandTarget):
+            spec = msgspec.structs.replace(spec, isolation=Isolation.FRESH)
         spec = msgspec.structs.replace(
             spec, duration=seconds, max_failures=None, preset=None, question=None, ci_rate=None, drop_failed=False
         )
 
         def sinks(folder: Path) -> Sequence[Sink]:
             tally.begin(folder.name, spec)
-            return [tally.add]
+            return [tally.add, self._hear]
 
         summary = self._conduct(spec, sinks)
         tally.elapsed += summary.elapsed
@@ -89,6 +94,15 @@ class Laboratory:
             self._meet(tally)
             raise StoppedError(summary.stopped)
         return summary
+
+    def _hear(self, event: AnyEvent) -> None:
+        """A target that can be loaded only sometimes is flaky: from then on loading is part of each trial."""
+        if isinstance(event, LoadFailed) and not self._loads_anew:
+            self._loads_anew = True
+            self.notes.append(
+                f"a process could not load the target ({event.failure.message}): from then on each test has loaded it "
+                "anew, in an interpreter of its own"
+            )
 
     def processes(self, part: float, most: int) -> int:
         """How many runs, one after the other, an experiment with `part` of the time can start; at least 4, or `most`.

@@ -12,7 +12,7 @@ from flakeproof.features.isolate import report as words
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.recorded_order import recorded_order
 from flakeproof.features.isolate.records import IsolationRequest
-from flakeproof.features.run.session import ignore_signals, interpreter_of, settings
+from flakeproof.features.run.session import interpreter_of, settings
 from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
@@ -20,7 +20,6 @@ from flakeproof.reports.files import report_files
 from flakeproof.reports.json import to_json
 from flakeproof.reports.progress_line import ProgressLine
 from flakeproof.reports.writer import Style, standard
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings.build_spec import build
 from flakeproof.store.folder import store_of
 from flakeproof.targets.tests import PytestLine
@@ -83,8 +82,6 @@ def isolate_victim(
         raise
     finally:
         progress.close()
-    if found.stopped in (INTERRUPTED, TERMINATED):
-        ignore_signals()
     writer.result("")
     for index, line in enumerate(words.block(found, verbose=verbose)):
         writer.result(line, Style.PLAIN if index else Style.TITLE)

@@ -6,8 +6,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, RunEnded, TrialFailed
-from flakeproof.features.run import report
+from flakeproof.events import AnyEvent, ItemsCollected, LoadFailed, Noted, Progressed, RunEnded, TrialFailed
+from flakeproof.features.run import report, report_loading
 from flakeproof.features.run.failure_lines import FailureLines
 from flakeproof.reports.foreign import line_shown
 from flakeproof.reports.selection import Shown
@@ -46,6 +46,11 @@ class LiveConsole:
                     self._result(line, Style.BAD)
             case ItemsCollected():
                 self._print(self._failures.collected(event), Style.PLAIN)
+            case LoadFailed():
+                line, rows = report_loading.as_it_happens(event)
+                self._result(line, Style.BAD)
+                for row in rows:
+                    self._result(row, Style.DIM)
             case Noted():
                 self._print(event.message, Style.WARNING)
             case RunEnded():

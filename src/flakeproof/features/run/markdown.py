@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 import flakeproof
-from flakeproof.features.run import report, report_dependence, report_items, report_sanitizers
+from flakeproof.features.run import report, report_dependence, report_items, report_loading, report_sanitizers
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
 from flakeproof.reports.rates import highest, rate_with_interval
@@ -72,6 +72,8 @@ def _head(summary: Summary) -> Iterator[str]:
     if report.cut_short(summary):
         planned = f" of {number(summary.planned)}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} {report.units(summary)}."
+    for line in report_loading.results(summary):
+        yield f"- {line.strip()}"
     yield ""
     yield from _table(summary)
     doubts = [*report_dependence.repetition(summary), *report_dependence.dependence(summary)]

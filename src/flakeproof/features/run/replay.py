@@ -10,8 +10,7 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.events import ItemsCollected, TrialFailed
-from flakeproof.features.compare.events import ComparisonStarted
-from flakeproof.features.compare.pair_log import read_pairs
+from flakeproof.features.run.earlier import spec_of
 from flakeproof.features.run.session import Session, pairs, settings
 from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import CommandTarget, Failure, RunSpec, Target
@@ -21,7 +20,6 @@ from flakeproof.reports.writer import Style
 from flakeproof.results.summary import Summary
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import read_events
-from flakeproof.store.spec_file import read_spec
 from flakeproof.store.withheld import with_values
 from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
@@ -38,7 +36,7 @@ def replay_trial(
     # The reports that a project has of each run are not to be overwritten by those of one trial.
     files = report_files(config, only_asked=True)
     folder = store_of(config).find(run)
-    spec = spec_of(folder, "replay")
+    spec = spec_of(folder, "replay {run} TEST")
     ask_for_trust(folder, spec, trusted=trusted)
     spec, differing = with_values(spec, pairs("--env", list(env), empty=True), os.environ)
     number = number_of(trial, spec)
@@ -83,18 +81,6 @@ def _with_python(target: Target, python: str | None) -> Target:
         raise UsageError("--python is for Python functions and tests, and this run is of a command", "leave it out")
     found = interpreter.choose(python, Path.cwd(), os.environ)
     return msgspec.structs.replace(target, python=found.path, python_from=found.why)
-
-
-def spec_of(folder: Path, command: str) -> RunSpec:
-    """The specification of the run recorded in `folder`; `command` is what is asked for. Raises UsageError."""
-    with suppress(OSError, msgspec.DecodeError):
-        if isinstance(started := next(read_pairs(folder), None), ComparisonStarted):
-            arms = zip(started.spec.arms, started.runs, strict=True)
-            raise UsageError(
-                f"{folder.name} is a comparison, whose arms are runs of their own",
-                "; ".join(f"{arm.name}: flakeproof {command} {run} TEST" for arm, run in arms),
-            )
-    return read_spec(folder)
 
 
 def number_of(text: str, spec: RunSpec) -> int:

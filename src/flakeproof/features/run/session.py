@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.run import report
+from flakeproof.features.run.earlier import Rest
 from flakeproof.features.run.forgotten_dashes import is_command, with_dashes
 from flakeproof.features.run.plain_console import PlainConsole
 from flakeproof.features.run.recorded_run import conduct
@@ -20,7 +20,6 @@ from flakeproof.reports.selection import Shown
 from flakeproof.reports.terminal import wants_live
 from flakeproof.reports.writer import Detail, Style, Writer, standard
 from flakeproof.results.summary import Summary
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.settings import load as configuration
 from flakeproof.settings.load import Config
 from flakeproof.stats.threshold import trials_without_failure
@@ -117,34 +116,44 @@ class Session:
         *,
         detail: Detail = Detail.USUAL,
         shown: Shown = Shown.FIRST,
+        copies: bool = True,
     ) -> None:
-        """`files` are the reports to leave, `shown` is which failures are told when they happen."""
+        """`files` are the reports to leave, `shown` is which failures are told when they happen.
+
+        Without `copies` there is no run to keep what is printed in.
+        """
         self._detail = detail
         self._shown = Shown.ALL if detail is Detail.VERBOSE else shown
         self._spec = spec
         self._config = config
         self._files = files
-        self._writer = standard()
+        self._writer = standard() if copies else standard(results_to_stderr=files.on_stdout)
         self._console: PlainConsole | LiveConsole | None = None
 
-    def run(self, *, heading: str = "", becomes_latest: bool = True) -> Summary:
+    def run(
+        self,
+        *,
+        heading: str = "",
+        becomes_latest: bool = True,
+        rest: Rest | None = None,
+        folder: Path | None = None,
+    ) -> Summary:
         """Run it with everything printed that comes along; `heading` comes first.
 
-        Raises UsageError or CannotRunError.
+        With `rest`, what is missing of the run in `folder` is run. Raises UsageError or CannotRunError.
         """
         self._files.prepare()
         try:
-            summary = conduct(
+            return conduct(
                 self._spec,
                 store_of(self._config),
                 lambda folder: self._sinks(folder, heading),
                 self.warn,
                 self._config.get("keep-runs") or KEPT_RUNS,
                 becomes_latest=becomes_latest,
+                rest=rest,
+                of=folder,
             )
-            if summary.stopped in (INTERRUPTED, TERMINATED):
-                ignore_signals()
-            return summary
         except BaseException:
             self._files.withdraw()
             self._writer.close()
@@ -208,12 +217,6 @@ class Session:
             self._writer.note(doubt, Style.WARNING)
         self._console = _console(self._writer, self._shown, live=self._detail is not Detail.QUIET)
         return [self._console]
-
-
-def ignore_signals() -> None:
-    """The run was ended by a signal: a second one, from an impatient hand or CI, must not cost the reports."""
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.SIG_IGN)
 
 
 def _style_of(summary: Summary) -> Style:
