@@ -216,9 +216,11 @@ class _Stress:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """One line for each test that ran more than once."""
         if self._lines:
+            from flakeproof.reports.foreign import line_shown
+
             terminalreporter.write_sep("=", "flakeproof")
             for line, outcome in self._lines:
-                terminalreporter.line(line, red=outcome == "failed", yellow=outcome == "stopped")
+                terminalreporter.line(line_shown(line), red=outcome == "failed", yellow=outcome == "stopped")
             if names := self._config.stash.get(_left_out, []):
                 terminalreporter.line(f"without {', '.join(names)}: flakeproof ran the tests, in processes of its own")
 
@@ -232,6 +234,7 @@ class _Stress:
         from flakeproof.events import ItemsCollected
         from flakeproof.features.run.plain_console import PlainConsole
         from flakeproof.features.run.recorded_run import conduct
+        from flakeproof.reports.foreign import line_shown
         from flakeproof.reports.writer import Writer
         from flakeproof.settings import load as configuration
         from flakeproof.settings.build_spec import build
@@ -242,7 +245,7 @@ class _Stress:
             """Writes where pytest does."""
 
             def _put(self, stream: object, line: str, style: object, *, shown: bool) -> None:
-                say(line)
+                say(line_shown(line))
 
         def told(event: "AnyEvent") -> None:
             if not isinstance(event, ItemsCollected):  # pytest has just told that
@@ -423,13 +426,15 @@ def _rate(result: "ItemSummary") -> str:
 def _text(result: "ItemSummary") -> str:
     """The distinct failures, each with an example."""
     from flakeproof.reports.details import failure_details
+    from flakeproof.reports.foreign import in_github_actions, line_shown, no_command
 
     rows: list[str] = []
     for found in result.signatures:
         number = found.example.trial
         how_often = f"{found.count} times, first in run {number}" if found.count > 1 else f"once, in run {number}"
         rows += ["", f"{how_often}:", *failure_details(found.example)]
-    return "\n".join(rows)
+    shown = [line_shown(row) for row in rows]
+    return "\n".join(no_command(row) for row in shown) if in_github_actions(os.environ) else "\n".join(shown)
 
 
 def _end_early(session: pytest.Session, summary: "Summary") -> None:

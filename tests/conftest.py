@@ -3,8 +3,10 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -20,6 +22,9 @@ collect_ignore = ["planted"]
 
 # Where nothing may be compiled ahead, all that is started here would start slowly.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# What flakeproof keeps for its user (a key) is not to be mixed with that of whoever runs the tests.
+os.environ["XDG_STATE_HOME"] = str(Path(tempfile.gettempdir(), f"flakeproof-tests-{os.getuid()}"))
 
 # A shell ignores SIGINT for what it starts in the background, and so would all that is tested here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

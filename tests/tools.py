@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -76,3 +78,44 @@ NEIGHBOURS = (
     "pytest-xdist==3.8.0",
 )
 """Plugins of pytest's that change where, how often and in which order tests run."""
+
+
+def as_nobody(work: Callable[[], None], folder: Path) -> None:
+    """Call `work` in `folder` in a fork of this process that has no rights of root; fails where `work` raises."""
+    child = os.fork()
+    if not child:
+        try:
+            os.chdir(folder)  # now: nobody may not get there
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+                os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+_NOBODY = 65534
+
+
+def in_own_mounts(script: str, folder: Path) -> str:
+    """Run the Python `script` in `folder` where what it mounts is seen by nobody else; what it prints.
+
+    Skips the test where we may not mount anything.
+    """
+    alone = [needed("unshare"), "--mount", "--propagation", "private"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        missing("nothing may be mounted here")
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", textwrap.dedent(script)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

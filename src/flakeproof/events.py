@@ -34,6 +34,8 @@ class TrialsPassed(Event, frozen=True, kw_only=True, tag="trials-passed"):
     """Counts per duration bucket (`flakeproof_worker.shared.durations`)."""
     items: dict[str, ItemOutcome] = {}
     """Items that did not simply pass, the same in each of these trials."""
+    trials: list[tuple[int, int]] = []
+    """Which ones, as runs of consecutive numbers; in a log that is in `Settled`."""
 
 
 class TrialFailed(Event, frozen=True, kw_only=True, tag="trial-failed"):
@@ -48,6 +50,8 @@ class TrialFailed(Event, frozen=True, kw_only=True, tag="trial-failed"):
     """Items that did not simply pass."""
     cut_short: bool = False
     """Whether the trial did not come to its end: then nothing is known of items that are not listed."""
+    suspects: list[int] = []
+    """Trials that were in flight together when their process ended, and of which any may have ended it; this is one."""
 
 
 class TrialPassed(Event, frozen=True, kw_only=True, tag="trial-passed"):
@@ -107,6 +111,36 @@ class TrialsCounted(Event, frozen=True, kw_only=True, tag="trials-counted"):
     """How many of them did not come to their end."""
 
 
+class ProcessLoaded(Event, frozen=True, kw_only=True, tag="process-loaded"):
+    """A process has loaded the target, and runs trials from now on."""
+
+    process: int
+    seconds: float
+
+
+class LoadFailed(Event, frozen=True, kw_only=True, tag="load-failed"):
+    """A process could not load the target, which another one could: no trial is lost by it, and none tells of it."""
+
+    failure: Failure
+    """Of trial 0: there is none."""
+
+
+class Settled(Event, frozen=True, kw_only=True, tag="settled"):
+    """Which trials those records of a log are about, since the last one of these, that have no number of their own."""
+
+    trials: list[tuple[int, int]]
+    """As runs of consecutive numbers."""
+    elapsed: float
+    """Seconds that the run had taken."""
+
+
+class RunResumed(Event, frozen=True, kw_only=True, tag="run-resumed"):
+    """The run goes on where it had ended, by itself or not."""
+
+    at: str
+    version: str
+
+
 class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
     """A regular look at the run; never logged."""
 
@@ -141,6 +175,7 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
 
 AnyEvent = (
     RunStarted
+    | RunResumed
     | ItemsCollected
     | TrialsPassed
     | TrialPassed
@@ -149,11 +184,13 @@ AnyEvent = (
     | TrialLeaked
     | TrialLost
     | Sighted
+    | ProcessLoaded
+    | LoadFailed
     | Progressed
     | Noted
     | Answered
     | RunEnded
 )
 
-AnyRecord = AnyEvent | TrialsCounted
+AnyRecord = AnyEvent | TrialsCounted | Settled
 """What a log consists of."""

@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     LEAKED = "leaked"
     SKIPPED = "skipped"
     LOST = "lost"
+    NOT_LOADED = "not loaded"
+    """Of a process, not of a trial: it could not load the target."""
 
     @property
     def is_failure(self) -> bool:
@@ -116,6 +118,8 @@ class CommandTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag
     """Path of what is executed."""
     argv: list[str]
     """Its arguments, its own name first; `{trial}` and `{seed}` stand for those of the trial."""
+    private: list[str] = []
+    """Variables of the environment that the user gave; their values are kept out of records and reports."""
     skip_code: int | None = None
     """Exit status that means "skipped"."""
     failure: str | None = None
@@ -363,6 +367,8 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Stop after so many failures."""
     drop_failed: bool = False
     """Do not repeat a pytest item that has failed, but go on with the others."""
+    tolerates_load_failures: bool = False
+    """Whether it counts for nothing that some processes could not load the target."""
     seed: int
     ci_rate: float | None = None
     """Failure rate seen elsewhere, for the number of failures to expect."""

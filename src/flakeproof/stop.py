@@ -17,9 +17,13 @@ class Stop(StrEnum):
     ANSWERED = "the question is answered"
     ALL_FAILED = "every test has failed once"
     SPENT = "the tests that may be spent have been"
+    INTERFERED = "a test has interfered with flakeproof"
+    """Then more was told than can be: as good as a lost trial."""
     GIVEN_UP = "no worker process could be started any more"
 
 
+KILLED, RUNNING = "killed", "still running"
+"""Why a record has no end."""
 _BY_SIGNAL = {Stop.INTERRUPTED: ExitCode.INTERRUPTED, Stop.TERMINATED: ExitCode.TERMINATED}
 
 

@@ -1,10 +1,12 @@
-"""What a trial's exception tells, as data: no source is read here, because the trial may have broken descriptors."""
+"""What a trial's exception tells, as data: no source is read here, because the trial may have broken descriptors.
+
+Its class is the user's: it may override any attribute, and so may its metaclass. What is read here is read past them,
+through the descriptors of the builtin types, and all text that comes of it is made exactly a `str`.
+"""
 
 import errno
 from types import TracebackType
 from typing import Any
-
-from flakeproof_worker.sanitize.leaked import LeakedError
 
 _MESSAGE_LIMIT = 4000
 _FRAME_LIMIT = 40
@@ -17,24 +19,43 @@ _SKIPS = frozenset({"unittest.case.SkipTest", "Skipped"})
 """The second is pytest's, which says that it is a builtin."""
 
 
+_name_of, _module_of, _bases_of = (type.__dict__[name].__get__ for name in ("__qualname__", "__module__", "__mro__"))
+_ATTRIBUTES: dict[str, Any] = {
+    **{name: getattr(BaseException, name) for name in ("__cause__", "__context__", "__suppress_context__")},
+    "__traceback__": BaseException.__dict__["__traceback__"],
+    "errno": OSError.__dict__["errno"],
+    "exceptions": BaseExceptionGroup.__dict__["exceptions"],
+}
+
+
+def attribute(error: BaseException, name: str) -> Any:
+    """An attribute that the interpreter has put there, whatever the class says."""
+    return _ATTRIBUTES[name].__get__(error)
+
+
+def _plain(text: Any, otherwise: str = "?") -> str:
+    """`text` without whatever a subclass of `str` has added to it."""
+    return str.__str__(text) if issubclass(type(text), str) else otherwise
+
+
 def qualified_name(kind: type[BaseException]) -> str:
     """`module.Class`, or only `Class` for builtins."""
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        module = _plain(_module_of(kind))
+    except AttributeError:  # taken out of the class
+        module = "?"
+    name = _plain(_name_of(kind))
+    return name if module == "builtins" else f"{module}.{name}"
 
 
 def is_skip(error: BaseException) -> bool:
     """Whether `error` says that the test does not want to run here."""
-    return any(qualified_name(kind) in _SKIPS for kind in type(error).__mro__)
+    return any(qualified_name(kind) in _SKIPS for kind in _bases_of(type(error)))
 
 
-def leaked(error: LeakedError) -> dict[str, Any]:
-    """What is reported of a trial that has passed and has left something behind."""
-    if not error.fails:
-        return {"outcome": "leaked", "reason": message_of(error)}
-    first = error.sightings[0]
-    frames = [tuple(place) for place in reversed(first.parts[0].stack)] if first.parts else []
-    failure = {"type": "Leaked", "message": message_of(error), "frames": frames}
-    return {"outcome": "failed", "failure": failure}
+def is_instance(error: BaseException, kind: type[BaseException]) -> bool:
+    """As `isinstance`, which would ask an exception of the user's what it is."""
+    return issubclass(type(error), kind)
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -47,16 +68,19 @@ def _describe(error: BaseException, described: set[int]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": qualified_name(type(error)),
         "message": message_of(error),
-        "frames": frames_of(error.__traceback__),
+        "frames": frames_of(attribute(error, "__traceback__")),
     }
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(number, int) and number in errno.errorcode:
+    number = attribute(error, "errno") if is_instance(error, OSError) else None
+    if type(number) is int and number in errno.errorcode:
         found["errno"] = errno.errorcode[number]
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    cause = attribute(error, "__cause__")
+    if cause is None and not attribute(error, "__suppress_context__"):
+        cause = attribute(error, "__context__")
     if cause is not None and _may_add(cause, described):
         found["cause"] = _describe(cause, described)
-    if isinstance(error, BaseExceptionGroup):
-        found["inner"] = [_describe(inner, described) for inner in error.exceptions if _may_add(inner, described)]
+    if is_instance(error, BaseExceptionGroup):
+        members = attribute(error, "exceptions")
+        found["inner"] = [_describe(inner, described) for inner in members if _may_add(inner, described)]
     return found
 
 
@@ -67,9 +91,9 @@ def _may_add(error: BaseException, described: set[int]) -> bool:
 def message_of(error: BaseException) -> str:
     """`str(error)`, capped, without lone surrogates; an exception whose own text fails is still described."""
     try:
-        text = str(error)
+        text = _plain(str(error))
     except BaseException as broken:
-        text = f"<its message could not be made: {type(broken).__name__}>"
+        text = f"<its message could not be made: {qualified_name(type(broken))}>"
     shown = text[:_MESSAGE_LIMIT].encode(errors="backslashreplace").decode()
     return shown if len(text) <= _MESSAGE_LIMIT else f"{shown}… ({len(text)} characters)"
 
@@ -79,9 +103,9 @@ def frames_of(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
     frames: list[tuple[str, int, str]] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        module = traceback.tb_frame.f_globals.get("__name__", "")
-        if not (isinstance(module, str) and module.partition(".")[0] in _RUNNERS):
-            frames.append((code.co_filename, traceback.tb_lineno or 0, code.co_name))
+        module = _plain(dict.get(traceback.tb_frame.f_globals, "__name__"), "")
+        if module.partition(".")[0] not in _RUNNERS:
+            frames.append((_plain(code.co_filename), traceback.tb_lineno or 0, _plain(code.co_name)))
         traceback = traceback.tb_next
     if len(frames) > _FRAME_LIMIT:
         half = _FRAME_LIMIT // 2

@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from flakeproof_worker.failure import attribute, message_of, qualified_name
+
 
 class UnloadableError(Exception):
     """The target cannot be run.
@@ -52,7 +54,8 @@ def _import(name: str) -> Any:
             raise UnloadableError("unknown", f"there is no module {name!r} ({error})") from None
         raise UnloadableError("broken", f"importing {name} failed: {error}", _import_traceback(error)) from None
     except BaseException as error:
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        kind, said = qualified_name(type(error)).rpartition(".")[2], message_of(error)
+        what = f"{kind}: {said}" if said else kind
         raise UnloadableError("broken", f"importing {name} failed: {what}", _import_traceback(error)) from None
 
 
@@ -60,11 +63,15 @@ def _import_traceback(error: BaseException) -> str:
     """The traceback from the user's first frame on: importlib's and our own frames explain nothing."""
     frames = [
         frame
-        for frame in traceback.extract_tb(error.__traceback__)
+        for frame in traceback.extract_tb(attribute(error, "__traceback__"))
         if "importlib" not in frame.filename and frame.filename != __file__
     ]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
-    return "".join(lines + traceback.format_exception_only(error))
+    try:
+        lines += traceback.format_exception_only(error)
+    except BaseException:  # its class is the user's
+        lines.append(f"{qualified_name(type(error))}: {message_of(error)}\n")
+    return "".join(lines)
 
 
 def _check_signature(name: str, target: Any, arguments: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import atexit
 import gc
 import importlib
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -30,6 +31,9 @@ def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, st
     """Be a worker process that talks over the socket `control` and shows itself on the board."""
     os.set_inheritable(control, False)
     os.set_inheritable(board_descriptor, False)
+    # The program that calls flakeproof may ignore or block what we, and what trials start, depend on.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     channel = Channel(socket.socket(fileno=control))
     try:
         order = channel.receive()

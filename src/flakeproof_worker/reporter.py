@@ -29,6 +29,8 @@ class Reporter:
         self._last = time.perf_counter_ns()
         self.passed: list[int] = []
         """Durations (nanoseconds) of the trials that passed since the last batch."""
+        self.numbers: list[int] = []
+        """Their numbers, in a process that has several trials in flight; otherwise they follow from their order."""
         self._items: dict[str, str] = {}
 
     def due(self, now: int) -> bool:
@@ -64,7 +66,10 @@ class Reporter:
             }
             if self._items:
                 message["items"] = self._items
+            if self.numbers:
+                message["trials"] = _blocks(self.numbers)
             self.passed = []
+            self.numbers = []
             self._leases_done = 0
             self._channel.send(message)
 
@@ -83,3 +88,14 @@ class Reporter:
             if self._failed >= most:
                 self._words[board.STOP] = self._words[board.STOP] or 1
         self._channel.send({"type": "ended", "trial": trial, "outcome": outcome, "ns": nanoseconds, **details})
+
+
+def _blocks(numbers: list[int]) -> list[tuple[int, int]]:
+    """`numbers` as runs of consecutive ones: the first, and how many."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][0] + found[-1][1]:
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            found.append((number, 1))
+    return found

@@ -6,6 +6,7 @@ from typing import Any
 
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.loader import load
+from flakeproof_worker.own_package import make_importable
 
 ImportByPath = Callable[[str, str], None]
 
@@ -21,6 +22,8 @@ def with_target(
 
     Raises UnloadableError.
     """
+    if target["kind"] != "command":
+        make_importable()
     match target["kind"]:
         case "command":
             begin(Loaded())

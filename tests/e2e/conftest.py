@@ -84,7 +84,7 @@ _MODULES = {
     "unwritten": "def f(:\n",
     "dies": "import os\nos._exit(7)\n",
 }
-_KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START"}
+_KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_STATE_HOME", "COVERAGE_PROCESS_START"}
 
 
 @pytest.fixture

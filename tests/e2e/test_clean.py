@@ -73,6 +73,29 @@ def test_a_run_that_is_being_written_stays(flakeproof: Flakeproof, project: Path
     assert (project / ".flakeproof" / "latest" / "events.jsonl").exists()
 
 
+def test_what_cannot_be_removed_is_not_said_to_be(
+    flakeproof: Flakeproof, project: Path, environment: dict[str, str]
+) -> None:
+    """The others are counted, this one is named, and the exit status tells."""
+    for _ in range(3):
+        flakeproof("run", "targets:passes", "-c", "2")
+    oldest = min((project / ".flakeproof" / "runs").iterdir())
+    held = f"mount --bind {oldest} {oldest} && mount -o remount,ro,bind {oldest}"
+    own_mounts = ["unshare", "--mount", "sh", "-c"]
+    if subprocess.run([*own_mounts, held], capture_output=True, check=False).returncode:
+        pytest.skip("a mount of our own is not permitted here")
+    words = f"{held} && {sys.executable} -m flakeproof clean"
+    ended = subprocess.run(
+        [*own_mounts, words], cwd=project, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.returncode == 3, ended.stderr
+    assert "cannot all be removed: Read-only file system" in ended.stderr
+    assert "2 runs removed" in ended.stdout
+    assert oldest.name not in ended.stdout
+    assert [oldest] == list((project / ".flakeproof" / "runs").iterdir())
+
+
 @pytest.mark.long
 def test_runs_beyond_the_retention_are_pruned(flakeproof: Flakeproof, project: Path) -> None:
     """The newest stay; the setting comes from the project."""

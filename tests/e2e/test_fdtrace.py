@@ -308,7 +308,7 @@ def test_python_s_own_functions_are_hidden(trace: Trace, project: Path) -> None:
         ((), 2, "there is no command"),
         (("--",), 2, "there is no command"),
         (("--timeout", "soon", "--", "true"), 2, "'soon' is not a duration"),
-        (("--env", "X", "--", "true"), 2, "--env 'X' is not NAME=VALUE"),
+        (("--env", "X", "--", "true"), 2, "--env X: the environment has no such variable"),
         (("--cwd", "nowhere", "--", "true"), 2, "no such folder"),
         (("--keep-trace", "-", "--", "true"), 2, "name one"),
         (("--json", "/proc/x/y.json", "--", "true"), 2, "--json /proc/x/y.json"),

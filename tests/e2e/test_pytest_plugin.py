@@ -44,7 +44,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def run_pytest(project: Path) -> Pytest:
     """Run pytest in it."""
-    kept = {"PATH", "HOME", "LANG", "TMPDIR"}
+    kept = {"PATH", "HOME", "LANG", "TMPDIR", "XDG_STATE_HOME"}
 
     def run(*arguments: str, python: str = sys.executable, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

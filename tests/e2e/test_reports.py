@@ -198,7 +198,7 @@ def test_github_is_told(flakeproof: Flakeproof, project: Path, tmp_path: Path) -
     flakeproof("run", "targets:passes", "-c", "3", env=environment)
     ended = flakeproof("run", "targets:fails_at_17", "-c", "40", "--markdown", "run.md", env=environment)
 
-    (line,) = [line for line in ended.stdout.splitlines() if line.startswith("::")]
+    (line,) = [line for line in ended.stdout.splitlines() if line.startswith("::error")]
     assert line.startswith("::error file=targets.py,line=")
     assert ",title=targets%3Afails_at_17 is flaky::ValueError: seventeen%0A1 of 40 times it failed like this; " in line
     assert job.read_text().startswith("### flakeproof: `targets:passes` is stable\n")

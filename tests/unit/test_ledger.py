@@ -97,3 +97,27 @@ def test_chosen_trials_go_out_one_by_one_in_their_order() -> None:
     pool = Pool(1, 3, [7, 3, 9])
     assert pool.left == 3
     assert [pool.take(0, 10) for _ in range(4)] == [(7, 1), (3, 1), (9, 1), None]
+
+
+@given(data=st.data())
+def test_which_trials_have_passed_is_known(data: st.DataObject) -> None:
+    """Told by number, or by their order; whatever was told of others before, and of the rest when the process dies."""
+    account = Account(3)
+    numbers: list[int] = []
+    for size in data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=4)):
+        first = 1 + len(numbers) + 50 * (len(numbers) % 2)
+        account.give((first, size))
+        numbers += range(first, first + size)
+    taken = numbers[: data.draw(st.integers(0, len(numbers)))]
+    failed = [number for number in taken if data.draw(st.booleans())]
+    passed = [number for number in taken if number not in failed]
+    in_flight = set(passed[-data.draw(st.integers(0, 3)) :]) if passed else set()
+    passed = [number for number in passed if number not in in_flight]
+    for number in failed:
+        account.ended(number)
+    by_number = data.draw(st.booleans())
+    told = passed[: data.draw(st.integers(0, len(passed)))]
+    found = account.passed(len(told), [(number, 1) for number in told] if by_number else (), in_flight)
+    assert [number for first, count in found for number in range(first, first + count)] == told
+    rest = account.passed(len(passed) - len(told), (), in_flight)
+    assert [number for first, count in rest for number in range(first, first + count)] == passed[len(told) :]

@@ -16,6 +16,7 @@ from flakeproof.features.run import github_annotations, markdown, report
 from flakeproof.features.run.junit import render
 from flakeproof.model import CallableTarget, Failure, ItemOutcome, Outcome, RunSpec
 from flakeproof.reports import job_summary
+from flakeproof.reports.foreign import in_github_actions, line_shown, no_command
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
 
@@ -354,7 +355,7 @@ def test_github_gets_no_more_annotations_than_it_shows() -> None:
 )
 def test_github_is_told_by_its_own_steps_only(environment: dict[str, str], wanted: bool) -> None:
     """Not by a run inside of a trial, whose failures may be meant."""
-    assert wanted == job_summary.is_wanted(environment)
+    assert wanted == in_github_actions(environment)
 
 
 def test_the_job_summary_is_appended_to_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -397,3 +398,19 @@ def test_tests_that_share_a_failure_are_counted_by_themselves(tmp_path: Path) ->
     rows = list(report.results(summary))
     assert [row for row in rows if "4 in" in row] == ["      4 in a.py::test_one", "      4 in a.py::test_two"]
     assert "test_two" in markdown.render(summary).decode().partition("<details>")[2]
+
+
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@given(st.text(st.characters(), max_size=40), st.text(st.sampled_from("\0\x1b[1m;2J\r\n\ud800\x9b\u202e:#")))
+def test_a_line_shown_is_one_harmless_line(text: str, nasty: str) -> None:
+    """Whatever is in it; colours alone are kept where they are asked for, and end with the line."""
+    for line in (text + nasty, nasty + text):
+        assert not _OBEYED.search(line_shown(line).replace("\t", ""))
+        coloured = line_shown(line, keeps_colours=True)
+        assert not _OBEYED.search(re.sub(r"\x1b\[[0-9;:]*m", "", coloured).replace("\t", ""))
+        assert "\x1b" not in coloured or coloured.endswith("\x1b[0m")
+        told = no_command(line_shown(line))
+        assert not told.lstrip().startswith("::")
+        assert "##[" not in told

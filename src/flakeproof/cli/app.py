@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from flakeproof import signals
 from flakeproof.cli.amplify import amplify
 from flakeproof.cli.clean import clean
 from flakeproof.cli.command_words import hint, split_command
@@ -21,13 +22,16 @@ from flakeproof.cli.help import Command, Group
 from flakeproof.cli.isolate import isolate
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
+from flakeproof.cli.report import report
 from flakeproof.cli.run import run
+from flakeproof.cli.runs import runs
 from flakeproof.cli.show import show
 from flakeproof.cli.signature import signed
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
 from flakeproof.targets.forgotten_dashes import TAKING_COMMANDS
+from flakeproof.text import shortened
 from flakeproof.version import __version__
 
 _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
@@ -50,6 +54,8 @@ _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
         (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
     ),
     "Settings and records": (
+        (runs, "List the runs that there are, newest first."),
+        (report, "Write the reports of an earlier run from its record."),
         (config, "Print every setting and where its value comes from."),
         (clean, "Remove the records of runs."),
     ),
@@ -93,6 +99,8 @@ app = make_app()
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    signals.put_right()
+    signals.protect()
     _mend_streams()
     code = _finish(_run())
     os._exit(code)  # all is written; taking modules apart one by one would only take time
@@ -110,7 +118,10 @@ def _run() -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except SystemExit:  # Typer's answer to a reader that has gone, as in `| head`: it has what it wanted
+    except SystemExit as leaving:
+        if leaving.code == ExitCode.TERMINATED:  # by a signal, before there was anything to tell
+            return ExitCode.TERMINATED
+        # Typer's answer to a reader that has gone, as in `| head`: it has what it wanted
         from flakeproof.reports.writer import silence
 
         silence(sys.__stdout__ or sys.stdout)
@@ -119,6 +130,13 @@ def _run() -> int:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             print(f"flakeproof: {error}", file=sys.stderr)
             return ExitCode.BROKEN
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            name = max(Path(str(error.filename)).parts, key=len, default="")
+            _explain(UsageError(f"this name is longer than that of a file can be: {shortened(name)}"))
+            return ExitCode.USAGE
+        if isinstance(error, PermissionError) and error.filename:
+            _explain(UsageError(f"{error.strerror}: {error.filename}", "run from another folder, or as its owner"))
+            return ExitCode.USAGE
         if (show := getattr(error, "show", None)) is not None:  # what Typer has to say about the command line
             show()
             if told := hint(sys.argv[1:]):
@@ -146,11 +164,16 @@ def _check_folder() -> None:
 
 
 def _explain(error: FlakeproofError) -> None:
-    if error.details:
-        print(error.details.rstrip(), file=sys.stderr)
-    print(f"flakeproof: {error.message}", file=sys.stderr)
-    if error.remedy:
-        print(f"  {error.remedy}", file=sys.stderr)
+    from flakeproof.reports.writer import standard
+
+    writer = standard()  # what a target has said as it was loaded is in it
+    for line in error.details.rstrip().splitlines():
+        writer.note(line)
+    for number, line in enumerate(error.message.splitlines()):
+        writer.note(line if number else f"flakeproof: {line}")
+    for line in error.remedy.splitlines():
+        writer.note(f"  {line}")
+    writer.close()
 
 
 def _mend_streams() -> None:

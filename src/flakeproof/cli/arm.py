@@ -32,5 +32,6 @@ def parse_arm(text: str) -> tuple[str, dict[str, Any], list[str] | None]:
     of_arms = options_of("arm")
     for row in options_of("run"):
         if row not in of_arms and given.pop(row.argument_name):
-            raise UsageError(f"--arm {name}: --{row.name} is not a matter of an arm", "give it to the comparison")
+            flag = row.flags[-1] if row.flags else f"--{row.name}"
+            raise UsageError(f"--arm {name}: {flag} is not a matter of an arm", "give it to the comparison")
     return name, given, command

@@ -6,7 +6,7 @@ from typing import Any
 from flakeproof.errors import CannotRunError, ExitCode, UsageError
 from flakeproof.settings.from_options import settings
 from flakeproof.store.folder import is_being_written, size_of, store_of
-from flakeproof.text import parse_whole, shown_path
+from flakeproof.text import parse_whole, plural, shown_path
 
 
 def clean_store(keep: str, *, dry_run: bool, given: Mapping[str, Any]) -> int:
@@ -17,20 +17,19 @@ def clean_store(keep: str, *, dry_run: bool, given: Mapping[str, Any]) -> int:
         raise UsageError(f"--keep: {error}") from None
     place = store_of(settings(given))
     running = [folder for folder in place.all_runs() if is_being_written(folder)]
-    folders = place.removable(kept)
-    total = 0
-    for folder in folders:
-        size = size_of(folder)
-        total += size
-        print(f"{'would remove' if dry_run else 'removing'} {shown_path(str(folder))} ({_bytes(size)})")
+    folders = {folder: size_of(folder) for folder in place.removable(kept)}
     left = place.foreign()
+    problem: OSError | None = None
     if not dry_run:
         try:
             left += place.remove_runs(kept)
         except OSError as error:
-            raise CannotRunError(
-                f"the runs in {place.runs} cannot be removed: {error.strerror}", "remove them by hand"
-            ) from None
+            problem = error
+    gone = [folder for folder in folders if dry_run or not folder.exists()]
+    for folder in gone:
+        print(f"{'would remove' if dry_run else 'removed'} {shown_path(str(folder))} ({_bytes(folders[folder])})")
+    for folder in [] if problem is not None else [one for one in folders if one not in gone]:
+        print(f"removed the record in {shown_path(str(folder))}, not the folder: it has files of others")
     for folder in running:
         print(f"left alone, still being written: {shown_path(str(folder))}")
     for path in left:
@@ -39,7 +38,12 @@ def clean_store(keep: str, *, dry_run: bool, given: Mapping[str, Any]) -> int:
         print(f"nothing to remove in {shown_path(str(place.root))}")
     else:
         done = "would be removed" if dry_run else "removed"
-        print(f"{len(folders)} run{'s' if len(folders) != 1 else ''} {done}, {_bytes(total)}")
+        print(f"{plural(len(gone), 'run')} {done}, {_bytes(sum(folders[folder] for folder in gone))}")
+    if problem is not None:
+        raise CannotRunError(
+            f"the runs in {place.runs} cannot all be removed: {problem.strerror} ({problem.filename})",
+            "remove them by hand",
+        )
     return ExitCode.GOOD
 
 

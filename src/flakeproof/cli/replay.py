@@ -24,7 +24,9 @@ def replay(run: str, trial: str, **given: Any) -> None:
     """Run one test of an earlier run again, under the same seed and settings, and show all of it.
 
     A failure that needs company (a race among tests that share a process) may not show alone. `latest` means the
-    newest run that is not itself a replay.
+    newest run that is not itself a replay. --python runs it with another interpreter than the run had. The record has
+    no values of `--env`: they are taken from the environment, or given again. What a record has run that was not made
+    here is run only if you say so.
 
     Exit status: 0 it passed, 1 it failed, 2 usage, 3 could not run, 5 there is no run.
     """

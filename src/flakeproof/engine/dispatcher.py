@@ -3,24 +3,28 @@
 import os
 import selectors
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from flakeproof.clock import monotonic_ns
-from flakeproof.engine import failure_records, messages
+from flakeproof.engine import failure_records, messages, suspects
 from flakeproof.engine.collected_items import Collected
-from flakeproof.engine.leases import Orders, Work
+from flakeproof.engine.leases import Block, Orders, Work
 from flakeproof.engine.leftovers import marker_of, reap_orphans
 from flakeproof.engine.limits import lanes_per_process
+from flakeproof.engine.loading import Loading
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
 from flakeproof.engine.perturbation_notes import with_drawn
+from flakeproof.engine.plausible import is_possible
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.process_endings import event_of, status_text
 from flakeproof.engine.question import Inquiry, Settlement
 from flakeproof.engine.slow_trials import Overdue
 from flakeproof.engine.surplus import Surplus
+from flakeproof.engine.suspects import Suspects
 from flakeproof.engine.time_limits import Watch
 from flakeproof.engine.unloadable import unloadable
 from flakeproof.errors import CannotRunError
@@ -53,6 +57,25 @@ _FRUITLESS_STARTS = 3
 _FAREWELL_SECONDS = 10.0
 _REAP_NS = 1_000_000_000
 _OUTPUT_LIMIT = 64 * 1024 * 1024
+SPOILT = (
+    "a test has written into what flakeproof uses in its process (the socket, or the memory that shows what runs): "
+    "which of the tests in it passed is not known"
+)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a run that is resumed has done already."""
+
+    trials: int = 0
+    failed: int = 0
+    elapsed: float = 0.0
+    """Seconds."""
+    next_process: int = 0
+    """Number of the first process now."""
+
+
+_NOTHING_BEFORE = Before()
 
 
 class Dispatcher:
@@ -68,6 +91,7 @@ class Dispatcher:
         work: Work,
         inquiry: Inquiry | None = None,
         orders: Orders | None = None,
+        before: Before = _NOTHING_BEFORE,
     ) -> None:
         """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
 
@@ -86,11 +110,16 @@ class Dispatcher:
         self._selector = selectors.DefaultSelector()
         self._processes: dict[int, WorkerProcess] = {}
         self._watches: dict[int, Watch] = {}
-        self._next_number = spec.first_process
+        self._suspects: dict[int, list[Suspects]] = {}
+        """By place: trials of which one has ended a process, and is still to be found."""
+        self._alone: dict[int, Suspects] = {}
+        """By process: of whom it has one to itself."""
+        self._next_number = max(spec.first_process, before.next_process)
         self._fruitless = 0
         self._completed_before = 0
-        self._ended = 0
-        self._failed = 0
+        self._ended = before.trials
+        self._failed = before.failed
+        self._elapsed_before = before.elapsed
         self._surplus = Surplus()
         self._started_ns: int | None = None
         self._last_end_ns = 0
@@ -99,6 +128,8 @@ class Dispatcher:
         self._stop: Stop | None = None
         self._stop_ns = 0
         self._insist = False
+        self._has_lost = False
+        self._loading = Loading(emit)
         self._overdue = Overdue(spec.timeout)
         # Fixtures of a pytest session may have something larger to take down.
         farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
@@ -161,6 +192,7 @@ class Dispatcher:
         for process in list(self._processes.values()):
             self._remove(process)
         self._selector.close()
+        self._give_up_suspicions()
 
     def wake(self, place: int) -> None:
         """Look for work for the process at `place`: there is some that was not there before."""
@@ -181,7 +213,9 @@ class Dispatcher:
     def end(self) -> RunEnded:
         """How long it took, and why it ended; to be told when all is done."""
         elapsed = (self._last_end_ns - self._started_ns) / 1e9 if self._started_ns and self._last_end_ns else 0.0
-        return RunEnded(elapsed=max(0.0, elapsed), stopped=self._stop.value if self._stop else None)
+        return RunEnded(
+            elapsed=self._elapsed_before + max(0.0, elapsed), stopped=self._stop.value if self._stop else None
+        )
 
     # -- processes
 
@@ -218,7 +252,9 @@ class Dispatcher:
             ) from error
         self._processes[number] = process
         self._limit_failures()
-        self._watches[number] = Watch(spec.timeout, spec.grace, monotonic_ns())
+        now = monotonic_ns()
+        self._watches[number] = Watch(spec.timeout, spec.grace, now)
+        self._loading.begins(number, now)
         self._selector.register(process.fileno(), selectors.EVENT_READ, process)
         self._selector.register(process.pidfd, selectors.EVENT_READ, process)
 
@@ -235,8 +271,13 @@ class Dispatcher:
             # Looked at before reading: what a dead process has sent is all there then.
             exited = process.has_exited()
             for message in process.messages(to_the_end=exited):
-                self._hear(process, message)
-            if exited:
+                if is_possible(message, process):
+                    self._hear(process, message)
+                else:
+                    process.says_what_cannot_be = True
+            if process.is_spoilt:
+                self._lose(process)
+            elif exited:
                 self._bury(process)
             elif process.ready and self._stop is None:
                 self._top_up(process)
@@ -247,19 +288,21 @@ class Dispatcher:
                 process.ready = True
                 process.lane_kind = message.lanes
                 self._collected(process, message.items, message.remarks)
+                now = monotonic_ns()
                 if self._started_ns is None:
-                    self._started_ns = monotonic_ns()
+                    self._started_ns = now
+                self._loaded(process, now)
                 if self._stop is not None:
                     process.stop()
             case Unloadable():
-                if self._started_ns is None:
+                if self._started_ns is None and message.kind != "broken":
                     raise unloadable(message, self._spec.target)
-                process.unloadable = message.message
+                process.unloadable = message
             case Passed():
                 process.account.exhausted(message.leases)
-                process.account.passed(message.count)
+                trials = process.account.passed(message.count, message.trials)
                 process.latest_items = message.items
-                self._passed(process, message.count, message.durations)
+                self._passed(process, message.count, message.durations, trials)
                 self._settle(process)
             case Ended():
                 process.account.ended(message.trial)
@@ -311,33 +354,103 @@ class Dispatcher:
         output = process.output()
         item = process.running_item if process.lane_kind == "pytest_passes" else ""
         self._count_fruitless(process)
-        status = self._remove(process)
         if remains.passed:
-            self._passed(process, remains.passed, [])
+            self._passed(process, remains.passed, [], process.account.passed(remains.passed, in_flight=set(flying)))
         now = monotonic_ns()
-        put_back = list(remains.unstarted)
-        for trial in remains.in_flight:
+        group = self._alone.pop(process.number, None)
+        put_back = [block for block in remains.unstarted if group is None or block != (group.running, 1)]
+        guilty = suspects.culprit(process, remains.in_flight, output) if remains.in_flight else 0
+        status = self._remove(process)
+        if not process.ready and (watch.hung_loading or not watch.ending):
+            self._not_loaded(process, status, output, now, hung=watch.hung_loading)
+        unclear: list[int] = []
+
+        def crash(trial: int) -> Failure:
+            number, code = (-status, None) if status < 0 else (None, status)
+            seconds = (now - flying[trial]) / 1e9
             seed = trial_seed(self._spec.seed, trial)
+            return failure_records.crashed(trial, seed, process.number, seconds, number, code, output, item=item)
+
+        for trial in remains.in_flight:
             if trial in watch.blamed:
-                self._died(
-                    process,
-                    failure_records.timed_out(trial, seed, process.number, watch.blamed[trial], output, item=item),
-                )
-            elif watch.ending:
-                # It ran beside a trial that hung; it has no result and gets another chance, as does an unstarted one.
-                put_back.append((trial, 1))
+                seed, seconds = trial_seed(self._spec.seed, trial), watch.blamed[trial]
+                self._died(process, failure_records.timed_out(trial, seed, process.number, seconds, output, item=item))
+            elif not watch.ending and trial == guilty:
+                self._died(process, crash(trial))
+                if group is not None:
+                    group.is_solved = True
+            elif watch.ending or guilty:
+                # It ran beside one that hung, or that ended the process. It has no result and gets another chance.
+                if group is None:
+                    put_back.append((trial, 1))
             else:
-                number = -status if status < 0 else None
-                code = status if status >= 0 else None
-                seconds = (now - flying[trial]) / 1e9
-                self._died(
-                    process,
-                    failure_records.crashed(trial, seed, process.number, seconds, number, code, output, item=item),
-                )
+                unclear.append(trial)
+        if group is not None:
+            self._examined(group, has_run=group.running in {*watch.blamed, guilty})
+        if unclear:
+            put_back += self._suspect(Suspects(crash, unclear, process))
         self._settle(process)
         self._work.put_back(process.place, put_back)
-        if self._stop is None and self._work.left != 0:
+        if self._stop is None and (self._work.left != 0 or self._suspects.get(process.place)):
             self._replace(process, status, output)
+
+    def _lose(self, process: WorkerProcess) -> None:
+        """Give up a process of which nothing can be believed any more; what it had and has not told has no result."""
+        process.kill(signal.SIGKILL)
+        if not self._has_lost:
+            self._has_lost = True
+            self._emit(Noted(message=f"{self._spec.target.name}: {SPOILT}"))
+        lost = process.account.without_outcome()
+        for trial in lost:
+            self._ended += 1
+            self._tell(process, TrialLost(trial=trial, reason=SPOILT))
+        if (
+            not lost and process.says_what_cannot_be and self._stop is None
+        ):  # what it has told of too much took the place of what it told truly
+            self._stop = Stop.INTERFERED
+        self._last_end_ns = monotonic_ns()
+        self._watches.pop(process.number)
+        self._settle(process)
+        self._fruitless = 0
+        status = self._remove(process)
+        if self._stop is None and self._work.left != 0:
+            self._replace(process, status, "")
+
+    def _suspect(self, group: Suspects) -> list[Block]:
+        """Find out who of `group` has ended their process; return those that are to run again like any other."""
+        if group.is_over:  # too many to try
+            self._solve(group)
+            return [(trial, 1) for trial in group.without_result]
+        self._suspects.setdefault(group.process.place, []).append(group)
+        return []
+
+    def _examined(self, group: Suspects, *, has_run: bool) -> None:
+        """The suspect that ran alone has ended, or has to be tried again."""
+        group.ran(has_run=has_run)
+        if group.is_over:
+            place = group.process.place
+            self._suspects[place].remove(group)
+            self._solve(group)
+
+    def _solve(self, group: Suspects) -> None:
+        """Tell what was held back until it was known who has to be charged."""
+        if not group.is_solved and (failure := group.charged()) is not None:
+            group.passed.pop(failure.trial, None)
+            items = {failure.item: ItemOutcome.FAILED} if failure.item else {}
+            cut_short = bool(self._collection.items)
+            self._failure(group.process, failure, [], items, cut_short=cut_short, suspects=group.trials)
+        for event in group.passed.values():
+            self._ended += event.count
+            self._tell(group.process, event)
+
+    def _give_up_suspicions(self) -> None:
+        """The run ends before all suspects have run alone."""
+        self._alone.clear()
+        for place, groups in self._suspects.items():
+            for group in groups:
+                self._solve(group)
+                self._work.put_back(place, [(trial, 1) for trial in group.without_result])
+        self._suspects.clear()
 
     def _count_fruitless(self, process: WorkerProcess) -> None:
         """Count the processes that ended one after the other without a trial, while no other got any further."""
@@ -347,17 +460,47 @@ class Dispatcher:
         self._completed_before = completed
         self._fruitless += not process.taken
 
+    def _loaded(self, process: WorkerProcess, now: int) -> None:
+        """Go on with `process`, which has loaded the target, and try again where that has failed before."""
+        self._loading.loaded(process.number, process.place, now)
+        vacant, self._loading.vacant = self._loading.vacant, []
+        for place, lanes in vacant:
+            if self._stop is None and self._work.left != 0:
+                self._start_another(place, lanes)
+
+    def _not_loaded(self, process: WorkerProcess, status: int, output: str, now: int, *, hung: bool) -> None:
+        """Account for a process that could not load the target. Raises CannotRunError if none can."""
+        if isinstance(self._spec.target, CommandTarget):
+            return  # there is nothing of the user's in it
+        said = process.unloadable
+        self._loading.failed(process.number, process.place, said, status, output, now, hung=hung)
+        if self._started_ns is None and not self._processes and self._loading.is_hopeless():
+            if said is not None:
+                raise unloadable(said, self._spec.target)
+            why = "did not load the target in time" if hung else f"ended ({status_text(status)}) before it ran anything"
+            raise CannotRunError(f"a worker process {why}", details=output.strip())
+
     def _replace(self, process: WorkerProcess, status: int, output: str) -> None:
         """Start another process for one that has ended, unless that has proven to be useless."""
-        if self._started_ns is None and (status >= 0 or self._fruitless >= _FRUITLESS_STARTS):
+        if not process.ready and not isinstance(self._spec.target, CommandTarget):
+            if self._started_ns is None and self._processes:
+                self._loading.vacant.append((process.place, process.lanes))
+                return  # first see whether the others can
+            if self._loading.is_given_up(process.place) and any(other.ready for other in self._processes.values()):
+                return  # the others have to do
+        elif self._started_ns is None and (status >= 0 or self._fruitless >= _FRUITLESS_STARTS):
             raise CannotRunError(
                 f"a worker process ended ({status_text(status)}) before it ran anything", details=output.strip()
             )
         if self._fruitless >= _FRUITLESS_STARTS:
-            self._give_up(process.unloadable or f"a worker process ended ({status_text(status)})")
+            said = process.unloadable
+            self._give_up(said.message if said is not None else f"a worker process ended ({status_text(status)})")
             return
+        self._start_another(process.place, process.lanes)
+
+    def _start_another(self, place: int, lanes: int) -> None:
         try:
-            self._start(process.place, process.lanes)
+            self._start(place, lanes)
         except CannotRunError as error:
             if self._processes:
                 return  # the others have to do
@@ -376,6 +519,11 @@ class Dispatcher:
     def _top_up(self, process: WorkerProcess) -> None:
         if process.is_finishing:
             return
+        if groups := self._suspects.get(process.place):
+            if not process.account.leases and process.number not in self._alone:
+                self._alone[process.number] = groups[0]
+                self._give(process, (groups[0].next(), 1))
+            return
         wanted = self._trials_per_lease(process)
         # What is given ahead waits behind what is slow, or hangs. Only short trials are worth it.
         most = _LEASES_AHEAD if wanted > process.lanes else 1
@@ -385,12 +533,15 @@ class Dispatcher:
                 if self._work.is_over:
                     process.finish()  # should another process die, a replacement takes what it gives back
                 return
-            orders = self._orders
-            process.give(block, [orders.order_of(block[0] + n) for n in range(block[1])] if orders is not None else ())
+            self._give(process, block)
+
+    def _give(self, process: WorkerProcess, block: Block) -> None:
+        orders = self._orders
+        process.give(block, [orders.order_of(block[0] + n) for n in range(block[1])] if orders is not None else ())
 
     def _trials_per_lease(self, process: WorkerProcess) -> int:
         """Trials that the process has been getting through in the time that a lease should take."""
-        elapsed = self._elapsed(monotonic_ns())
+        elapsed = self._elapsed(monotonic_ns()) - self._elapsed_before
         completed = process.taken - len(process.in_flight())  # what has only been started tells nothing of its length
         return min(_LARGEST_LEASE, int(completed / elapsed * _LEASE_SECONDS)) if elapsed > 0 else 0
 
@@ -398,17 +549,29 @@ class Dispatcher:
         left = self._work.left
         return wanted if left is None else min(wanted, max(1, left // (2 * len(self._processes))))
 
-    def _passed(self, process: WorkerProcess, count: int, durations: list[tuple[int, int]]) -> None:
-        count = self._surplus.passed(process.number, count)
+    def _passed(
+        self, process: WorkerProcess, count: int, durations: list[tuple[int, int]], trials: list[Block]
+    ) -> None:
+        if (kept := self._surplus.passed(process.number, count)) != count:
+            count, trials = kept, []  # which of them have ended in time is not known
         if count:
             self._overdue.ended(durations)
-            self._ended += count
             self._last_end_ns = monotonic_ns()
             items = process.latest_items
-            event = TrialsPassed(process=process.number, count=count, durations=durations, items=items)
+            event = TrialsPassed(process=process.number, count=count, durations=durations, items=items, trials=trials)
+            if (group := self._alone.pop(process.number, None)) is not None:
+                group.passed[group.running] = event
+                self._examined(group, has_run=True)
+                return
+            self._ended += count
             self._tell(process, event)
 
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
+        self._told_alone(process, message)
+        if (group := self._alone.pop(process.number, None)) is not None:
+            self._examined(group, has_run=True)
+
+    def _told_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
             trial = failure_records.from_report(message, seed, process.number, process.lane_kind)
@@ -433,6 +596,7 @@ class Dispatcher:
         items: dict[str, ItemOutcome],
         *,
         cut_short: bool,
+        suspects: Sequence[int] = (),
     ) -> None:
         process.failures_heard += 1
         if self._surplus.failed(process.number):
@@ -453,7 +617,14 @@ class Dispatcher:
         self._failed += 1
         failure = with_drawn(failure, self._spec)
         self._last_end_ns = monotonic_ns()
-        event = TrialFailed(number=self._failed, failure=failure, further=further, items=items, cut_short=cut_short)
+        event = TrialFailed(
+            number=self._failed,
+            failure=failure,
+            further=further,
+            items=items,
+            cut_short=cut_short,
+            suspects=list(suspects),
+        )
         self._tell(process, event)
         if self._spec.drop_failed:
             self._drop(items)
@@ -467,7 +638,7 @@ class Dispatcher:
 
     def _elapsed(self, now: int) -> float:
         """Seconds since the first process was ready."""
-        return (now - self._started_ns) / 1e9 if self._started_ns else 0.0
+        return self._elapsed_before + (now - self._started_ns) / 1e9 if self._started_ns else 0.0
 
     def _settle(self, process: WorkerProcess) -> None:
         """All that has ended in `process` is known."""
@@ -491,6 +662,14 @@ class Dispatcher:
 
     def _tick(self, now: int) -> None:
         """Look at every board and at the clock."""
+        for process in [process for process in self._processes.values() if process.is_spoilt]:
+            self._lose(process)
+        is_all_given = self._loading.any_loaded and self._work.is_over and self._work.left == 0
+        is_all_given = is_all_given and not any(self._suspects.values())
+        if is_all_given and not any(process.ready for process in self._processes.values()):
+            limit = self._loading.limit_at_the_end(now)
+            for watch in self._watches.values():
+                watch.limit_loading(limit)
         for process in self._processes.values():
             self._watches[process.number].look(process, now)
             item = process.running_item if process.lane_kind == "pytest_passes" else ""
@@ -529,5 +708,7 @@ class Dispatcher:
         overdue = patience is not None and now - self._stop_ns > patience * 1e9
         for process in self._processes.values():
             if overdue or not process.ready:
+                if not process.ready:
+                    self._loading.abandoned(process.number, now)
                 process.kill(signal.SIGKILL)
                 self._watches[process.number].abandon()

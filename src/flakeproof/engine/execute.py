@@ -1,23 +1,22 @@
 """A run from its specification to its end: checks, folder, log, signals, dispatcher, clean-up."""
 
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
+from flakeproof import signals
 from flakeproof.clock import now
 from flakeproof.engine import limits
-from flakeproof.engine.dispatcher import Dispatcher
+from flakeproof.engine.dispatcher import Before, Dispatcher
 from flakeproof.engine.leases import Pool
-from flakeproof.engine.leftovers import temporary_root
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.question import Inquiry
 from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.without_effect import without_effect
-from flakeproof.events import AnyEvent, Noted, RunStarted
+from flakeproof.events import AnyEvent, Noted, RunResumed, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.stop import Stop
 from flakeproof.version import __version__
@@ -25,10 +24,18 @@ from flakeproof.version import __version__
 Sink = Callable[[AnyEvent], None]
 
 
-def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inquiry: Inquiry | None) -> None:
+def execute(
+    spec: RunSpec,
+    run_id: str,
+    folder: Path,
+    sinks: Sequence[Sink],
+    inquiry: Inquiry | None,
+    resumed: tuple[Pool, Before] | None = None,
+) -> None:
     """Run `spec`; its files without a name live in `folder`; every event goes to every sink.
 
-    `inquiry` is asked whether the run's question is answered.
+    `inquiry` is asked whether the run's question is answered. A run that is `resumed` has trials that are missing, and
+    has done something before.
 
     Raises UsageError or CannotRunError when nothing could be run.
     """
@@ -38,17 +45,31 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
         for sink in sinks:
             sink(event)
 
-    with temporary_root() as temporary:
-        work = Pool(spec.first, spec.count, spec.chosen)
-        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
-        emit(RunStarted(run_id=run_id, at=now().isoformat(), version=__version__, spec=spec))
-        for note in spec.left_out:
+    early: list[str] = []
+    has_started = False
+
+    def warn(text: str) -> None:
+        if has_started:
+            emit(Noted(message=text))
+        else:
+            early.append(text)
+
+    with temporary_root(warn) as temporary:
+        work, before = resumed or (Pool(spec.first, spec.count, spec.chosen), Before())
+        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry, before=before)
+        at, version = now().isoformat(), __version__
+        if resumed is None:
+            emit(RunStarted(run_id=run_id, at=at, version=version, spec=spec))
+        else:
+            emit(RunResumed(at=at, version=version))
+        has_started = True
+        for note in (*spec.left_out, *early):
             emit(Noted(message=note))
-        before = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
-        around = surroundings([spec.perturbations], temporary, run_id, lambda text: emit(Noted(message=text)))
+        files = snapshot(spec.target.folder) if isinstance(spec.target, PytestTarget) else None
+        around = surroundings([spec.perturbations], temporary, run_id, warn)
         with signals_stop(dispatcher.stop), around:
             dispatcher.run()
-    if before is not None and (changes := difference(before, snapshot(spec.target.folder))):
+    if files is not None and (changes := difference(files, snapshot(spec.target.folder))):
         emit(Noted(message=changes))
     for note in without_effect(spec.perturbations, folder):
         emit(Noted(message=note))
@@ -56,19 +77,22 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
 
 
 @contextmanager
-def signals_stop(end: Callable[[Stop], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM call `end` with the reason; outside of the main thread signals are not ours."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    reasons = {signal.SIGINT: Stop.INTERRUPTED, signal.SIGTERM: Stop.TERMINATED}
+def signals_stop(end: Callable[[Stop], None], *, once: bool = False) -> Iterator[None]:
+    """Let signals that end things call `end` with the reason, at once where one came before; `once` if it raises.
+
+    Outside of the main thread signals are not ours.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
-        end(reasons[signal.Signals(number)])
+        if not once or signals.first() is None:
+            signals.note(number)
+            end(_reason(number))
 
-    before: dict[int, Any] = {number: signal.signal(number, stop) for number in reasons}
-    try:
+    with signals.handled(stop):
+        if signals.are_ours() and (before := signals.first()) is not None:
+            end(_reason(before))
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def _reason(number: int) -> Stop:
+    return Stop.INTERRUPTED if number == signal.SIGINT else Stop.TERMINATED

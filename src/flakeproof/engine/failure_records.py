@@ -160,8 +160,8 @@ def crashed(
 ) -> Failure:
     """A trial whose process died under it, while the pytest item `item` was running."""
     name = _signal_name(signal_number)
-    stacks = _stacks_in(output)
-    where = _innermost(stacks)
+    stacks = stacks_in(output)
+    where = innermost(stacks)
     if exit_code == DISCONNECTED:
         ending = "lost its connection to flakeproof (a test has closed descriptors that are not its own)"
     else:
@@ -184,7 +184,7 @@ def timed_out(
     trial: int, seed: int, process: int, seconds: float, output: str, stacks: str = "", *, item: str = ""
 ) -> Failure:
     """A trial that did not end in time; `stacks` if they are not in its output."""
-    stacks = stacks or _stacks_in(output)
+    stacks = stacks or stacks_in(output)
     return Failure(
         trial=trial,
         seed=seed,
@@ -209,14 +209,14 @@ _SIGNALS = {int(number) for number in signal.valid_signals()}
 
 
 def _timeout_text(seconds: float, stacks: str) -> str:
-    where = _innermost(stacks)
+    where = innermost(stacks)
     return f"timed out after {seconds:.3g}s" + (f", standing at {where}" if where else "")
 
 
 _STACKS = re.compile(r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(most recent|Task )", re.MULTILINE)
 
 
-def _stacks_in(output: str) -> str:
+def stacks_in(output: str) -> str:
     """The stacks that were written into `output`, without flakeproof's own frames."""
     start = _STACKS.search(output)
     if start is None:
@@ -228,7 +228,7 @@ def _stacks_in(output: str) -> str:
 _PLACE = re.compile(r'File "([^"]+)", line (\d+) in (\S+)')
 
 
-def _innermost(stacks: str) -> str:
+def innermost(stacks: str) -> str:
     """`file:line (function)` where the user's code stands, as far as can be told; the most recent call comes first.
 
     The thread that was running comes first, unless it is an event loop that waits for its tasks.

@@ -1,7 +1,7 @@
 """Which trials have not been started yet, and what became of the ones that a process was given."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -59,11 +59,16 @@ class Orders(Protocol):
 class Pool:
     """Trials that no process has. Numbers that come back go out again before new ones."""
 
-    def __init__(self, first: int, count: int | None, chosen: Sequence[int] = ()) -> None:
-        """`count` trials from the number `first` on, or those that are `chosen`, where there are any."""
+    def __init__(
+        self, first: int, count: int | None, chosen: Sequence[int] = (), missing: Iterable[Block] | None = None
+    ) -> None:
+        """`count` trials from the number `first` on, or those that are `chosen`, where there are any.
+
+        `missing` are those that come first; where there is no end to their number, more come from `first` on.
+        """
         self._next = first
-        self._left = 0 if chosen else count
-        self._returned: deque[Block] = deque((trial, 1) for trial in chosen)
+        self._left = 0 if chosen or (missing is not None and count is not None) else count
+        self._returned: deque[Block] = deque(((trial, 1) for trial in chosen) if missing is None else missing)
 
     @property
     def left(self) -> int | None:
@@ -102,7 +107,14 @@ class Account:
 
     def __init__(self, lanes: int) -> None:
         self._given: deque[Block] = deque()
+        self._open: list[Block] = []
+        """What was given and has no outcome, as far as has been told."""
         self._settled = 0
+        self._ended: deque[Block] = deque(maxlen=2 * lanes)
+        """The latest leases that were taken to their end."""
+        self.given = 0
+        """Trials that were leased to it in all."""
+        self._lowest, self._highest = 1 << 63, -1
         self.reported = 0
         """Trials whose outcome has arrived, passed ones included."""
         # A trial stays on the board for a moment after its report. Only the latest of each lane can.
@@ -111,6 +123,28 @@ class Account:
     def give(self, block: Block) -> None:
         """Note a lease."""
         self._given.append(block)
+        self._open.append(block)
+        first, count = block
+        self.given += count
+        self._lowest, self._highest = min(self._lowest, first), max(self._highest, first + count - 1)
+
+    def can_have(self, trials: Iterable[int]) -> bool:
+        """Whether trials with these numbers can be among those that were leased."""
+        return all(self._lowest <= trial <= self._highest for trial in trials)
+
+    def without_outcome(self) -> list[int]:
+        """Numbers for the trials whose outcome has not arrived, as many as there are.
+
+        Which of those that a batch told of are meant is not known: the latest stand for them.
+        """
+        missing = max(0, self.given - self.reported)
+        numbers: list[int] = []
+        # Of the leases that are taken to their end some trials may still run, as many as there are lanes at most.
+        for first, count in (*reversed(self._given), *reversed(self._ended)):
+            for trial in reversed(range(first, first + count)):
+                if len(numbers) < missing and not self.has_ended(trial):
+                    numbers.append(trial)
+        return numbers
 
     @property
     def leases(self) -> int:
@@ -120,15 +154,42 @@ class Account:
     def exhausted(self, leases: int) -> None:
         """Note that the oldest `leases` blocks have been taken to their end."""
         for _ in range(leases):
-            self._settled += self._given.popleft()[1]
+            block = self._given.popleft()
+            self._settled += block[1]
+            self._ended.append(block)
 
-    def passed(self, count: int) -> None:
-        """Note that `count` trials have passed."""
+    def passed(self, count: int, trials: Sequence[Block] = (), in_flight: Collection[int] = ()) -> list[Block]:
+        """Note that `count` trials have passed, and tell which.
+
+        They are `trials`, or the first ones that were given, have no outcome so far, and are not `in_flight`.
+        """
         self.reported += count
+        found = list(trials)
+        left = 0 if found else count
+        for first, size in self._open:
+            for start, length in _without(first, size, set(in_flight)) if left else ():
+                if left:
+                    found.append((start, min(length, left)))
+                    left -= found[-1][1]
+        for block in found:
+            self._close(*block)
+        return found
+
+    def _close(self, first: int, count: int) -> None:
+        """The outcome of these trials is known. The latest are looked at first: there the search is short."""
+        end = first + count
+        for index in range(len(self._open) - 1, -1, -1):
+            start, size = self._open[index]
+            if start < end and first < start + size:
+                parts = ((start, first - start), (end, start + size - end))
+                self._open[index : index + 1] = [part for part in parts if part[1] > 0]
+                if start <= first and end <= start + size:
+                    return
 
     def ended(self, trial: int) -> None:
         """Note that the outcome of `trial` has been reported by itself."""
         self.reported += 1
+        self._close(trial, 1)
         self._latest.append(trial)
 
     def has_ended(self, trial: int) -> bool:

@@ -1,16 +1,12 @@
-"""Nothing is left after a run: no process, also of those that trials have started and cut loose, and no file."""
+"""No process is left after a run, also of those that trials have started and cut loose."""
 
-import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flakeproof.errors import CannotRunError
 from flakeproof_worker.environment import RUN
-from flakeproof_worker.system import folders
 from flakeproof_worker.system.prctl import adopt_orphans
 
 if TYPE_CHECKING:
@@ -18,8 +14,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0
 """Seconds for killed processes to disappear."""
-_PREFIX = "flakeproof-"
-_CLAIM = ".running"
 _ROUNDS = 50
 """A process that is being killed may still fork, so the rest is looked for again; but not for ever."""
 
@@ -52,41 +46,6 @@ def nothing_left_running(run_id: str) -> Iterator[None]:
 
             wait_procs(killed, timeout=_PATIENCE)
         adopt_orphans(False)
-
-
-@contextmanager
-def temporary_root() -> Iterator[str]:
-    """A folder in which trials get theirs; its name is short, because sockets may be put there (108 bytes, unix(7)).
-
-    It goes at the end; should this process be killed before, the next run removes it. Raises CannotRunError if it
-    cannot be made.
-    """
-    _remove_deserted()
-    try:
-        path = tempfile.mkdtemp(prefix=_PREFIX)
-        claim = os.open(f"{path}/{_CLAIM}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(claim, fcntl.LOCK_EX)  # held as long as we live, whatever becomes of us
-    except OSError as error:
-        raise CannotRunError(
-            f"cannot make a temporary folder in {tempfile.gettempdir()}: {error.strerror}", "make room, or set TMPDIR"
-        ) from None
-    try:
-        yield path
-    finally:
-        folders.remove(path)
-        os.close(claim)
-
-
-def _remove_deserted() -> None:
-    """Remove the folders of runs that were killed before they could do so."""
-    for claim in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_CLAIM}"):
-        with suppress(OSError):  # somebody else's, or gone already
-            descriptor = os.open(claim, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                folders.remove(str(claim.parent))
-            finally:
-                os.close(descriptor)
 
 
 def reap_orphans() -> None:

@@ -36,6 +36,8 @@ class Passed(msgspec.Struct, tag_field="type", tag="passed"):
     leases: int
     items: dict[str, ItemOutcome] = {}
     """Items that did not simply pass, the same in all of them."""
+    trials: list[tuple[int, int]] = []
+    """Which ones, as runs of consecutive numbers; none where they follow from the order in which they were given."""
 
 
 class ItemFailure(msgspec.Struct):

@@ -15,7 +15,7 @@ import msgspec
 
 import flakeproof_worker
 from flakeproof.engine.leases import Account, Block, Order
-from flakeproof.engine.messages import WorkerMessage, decode
+from flakeproof.engine.messages import Unloadable, WorkerMessage, decode
 from flakeproof.model import ItemOutcome
 from flakeproof_worker.perturb import faketime
 from flakeproof_worker.shared import board, stacks
@@ -51,10 +51,11 @@ class WorkerProcess:
         self._index_of: dict[str, int] = {}
         self.latest_items: dict[str, ItemOutcome] = {}
         """Items that did not simply pass, in the latest trial that passed."""
-        self.unloadable = ""
+        self.unloadable: Unloadable | None = None
         """Why it could not load the target, if it said so."""
         self.failures_heard = 0
         """Failures that it has reported, counted or not."""
+        self.says_what_cannot_be = False
         self.is_finishing = False
         """Whether it has been told that no more leases will come."""
         self._has_clock = bool(order["perturbations"].get("clock"))
@@ -144,11 +145,22 @@ class WorkerProcess:
         """Have the process neither take nor report any trial from now on: it will be killed."""
         self.words[board.STOP] = board.CONDEMNED
 
+    @property
+    def is_spoilt(self) -> bool:
+        """Whether what it shows or says cannot be: a test has written into what is flakeproof's.
+
+        Each trial is put on the board before it is reported, and only what was leased can be.
+        """
+        taken, account = self.taken, self.account
+        running = board.in_flight(self.words, self.lanes)
+        possible = account.reported <= taken <= account.given and account.can_have(running)
+        return self.says_what_cannot_be or not possible
+
     def messages(self, *, to_the_end: bool = False) -> list[WorkerMessage]:
         """What has arrived and not been read: some of it, or all that a dead process has sent.
 
         What a dead process has not finished writing is dropped. A process in which a trial has written something of
-        its own into the conversation is killed.
+        its own into the conversation is killed, and nothing of what it has not told is believed.
         """
         data = bytearray(self._partial)
         chunks = 0
@@ -162,7 +174,9 @@ class WorkerProcess:
         for line in lines:
             try:
                 found.append(decode(line))
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
+                # What came behind it may be gone with it, and a failure among that would pass for a pass.
+                self.says_what_cannot_be = True
                 self.kill(signal.SIGKILL)
                 break
         return found

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from stat import S_ISDIR
 
 from flakeproof.text import number
@@ -16,16 +17,28 @@ Stamp = tuple[int, int]
 
 
 def snapshot(folder: str) -> dict[str, Stamp] | None:
-    """Every file below `folder` by its relative path, without hidden and generated ones; None if there are too many."""
+    """Every file below `folder` by its relative path, without hidden and generated ones; None if there are too many.
+
+    What lies deeper than a path can be long (4,096 bytes) is not seen.
+    """
     found: dict[str, Stamp] = {}
-    for path, stamp in _files(folder, ""):
-        found[path] = stamp
-        if len(found) > _MOST:
-            return None
+    looked_at = 0
+    waiting = [(folder, "")]
+    while waiting:
+        current, prefix = waiting.pop()
+        for name, path, status in _entries(current):
+            looked_at += 1
+            if looked_at > _MOST:
+                return None
+            if S_ISDIR(status.st_mode):
+                waiting.append((path, f"{prefix}{name}/"))
+            else:
+                found[prefix + name] = status.st_mtime_ns, status.st_size
     return found
 
 
-def _files(folder: str, prefix: str) -> Iterator[tuple[str, Stamp]]:
+def _entries(folder: str) -> Iterator[tuple[str, str, os.stat_result]]:
+    """Name, path and status of what is in `folder` and is looked at."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -33,14 +46,8 @@ def _files(folder: str, prefix: str) -> Iterator[tuple[str, Stamp]]:
     for entry in entries:
         if entry.name.startswith(".") or entry.name in _NOT_STATE or entry.name.endswith((".pyc", ".egg-info")):
             continue
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
-            continue
-        if S_ISDIR(status.st_mode):
-            yield from _files(entry.path, f"{prefix}{entry.name}/")
-        else:
-            yield prefix + entry.name, (status.st_mtime_ns, status.st_size)
+        with suppress(OSError):
+            yield entry.name, entry.path, entry.stat(follow_symlinks=False)
 
 
 def difference(before: dict[str, Stamp] | None, after: dict[str, Stamp] | None) -> str:

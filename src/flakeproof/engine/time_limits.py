@@ -33,6 +33,9 @@ class Watch:
         self._next_step = 0
         self.blamed: dict[int, float] = {}
         """Trials that the process is ended for, with the seconds that they had taken."""
+        self._loading_ns = None if timeout is None else max(int(timeout * 1e9), _SHORTEST_LOADING_NS)
+        self.hung_loading = False
+        """Whether the process is being ended because it has been loading for too long."""
         self.ending = False
         """Whether the process is being ended, so that other trials in flight cannot be blamed for its death."""
 
@@ -40,13 +43,18 @@ class Watch:
         """The process is killed because the run ends: nothing in flight has a result."""
         self.ending = True
 
+    def limit_loading(self, limit: int) -> None:
+        """Let loading take at most so many nanoseconds."""
+        self._loading_ns = limit if self._loading_ns is None else min(limit, self._loading_ns)
+
     def look(self, process: WorkerProcess, now: int) -> None:
         """Do what is due at `now`."""
         if self._step is not Step.RUNNING:
             if now >= self._next_step:
                 self._end_further(process, now)
         elif not process.ready:
-            if self._timeout_ns is not None and now - self._started > max(self._timeout_ns, _SHORTEST_LOADING_NS):
+            if self._loading_ns is not None and now - self._started > self._loading_ns:
+                self.hung_loading = True
                 self._end_further(process, now)
         else:
             flying = process.in_flight()

@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
 from flakeproof.errors import CannotRunError
@@ -75,7 +75,7 @@ class Probes:
 
     def places(self) -> list[Place]:
         """The lines of the project's own code that a few trials execute."""
-        with tempfile.TemporaryDirectory(prefix="flakeproof-search-") as folder:
+        with temporary_root() as folder:
             began = monotonic_ns()
             ended = self._run(
                 Perturbations(**_kept(self._spec.perturbations), records_places=True), _TRACED, Path(folder)
@@ -93,7 +93,7 @@ class Probes:
         delays = [*own.delays, *(_delay(pause) for pause in pauses)]
         each = math.fsum(one.share * one.place.hits * one.probability * one.seconds for one in pauses)
         began = self.seconds
-        with tempfile.TemporaryDirectory(prefix="flakeproof-search-") as folder:
+        with temporary_root() as folder:
             ended = self._run(Perturbations(**_kept(own), delays=delays), count, Path(folder))
         if pauses:
             self._slower = max(1.0, (self.seconds - began) / self._foreseen(count, each))

@@ -1,5 +1,8 @@
 """A file that a report is written to at the end, found to be writable before the run."""
 
+import errno
+import os
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -61,4 +64,38 @@ class Document:
                 silence(sys.stdout)  # what is left in the buffer must not fail again at exit
                 raise
         else:
-            self._path.write_bytes(data)
+            _write_whole(Path(os.path.realpath(self._path)), data)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write all of `data` to `path`, or leave what is there as it is. Raises OSError.
+
+    What is no regular file, or in a folder that nothing can be added to, is written to as it is.
+    """
+    is_there = path.exists()
+    if is_there and not path.is_file():
+        path.write_bytes(data)
+        return
+    temporary = path.parent / f".flakeproof-{os.getpid()}-{os.urandom(4).hex()}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if not is_there or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        path.write_bytes(data)
+        return
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if is_there:
+                os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        try:
+            temporary.replace(path)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            path.write_bytes(data)  # a single file that is mounted there, as containers have it
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,16 +1,54 @@
-"""Text that others have written, made fit for a document: no colours, no control characters, no half characters."""
+"""Text that others have written, made fit to be shown: no half characters, and nothing that a reader would obey.
+
+A terminal obeys escape sequences, an editor and a browser those characters that turn the direction of writing, GitHub's
+runner lines that begin with `::`. All text that comes from targets passes here before it reaches any of them.
+"""
 
 import re
+from collections.abc import Mapping
 
-_COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
-_UNFIT = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 does not allow, and the control characters from 0x7f to 0x9f, which it discourages."""
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+"""Select Graphic Rendition (ECMA-48, 8.3.117): it changes how text looks, and nothing else."""
+_UNFIT = re.compile(
+    "[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U000dffff\U000e0080-\U0010ffff]"
+    "|[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+"""Control characters, what XML 1.0 does not allow, and what is invisible or turns the direction of writing."""
+_RESET = "\x1b[0m"
+_OLD_COMMAND = "##["
 
 
 def fit(text: str) -> str:
     """`text` without the colours of a terminal; what cannot stand in a document is shown as an escape (`\\x00`)."""
-    plain = _COLOUR.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-    return _UNFIT.sub(lambda found: found[0].encode("unicode_escape").decode(), plain)
+    plain = _COLOUR.sub("", text)
+    return _UNFIT.sub(_escape, plain.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def line_shown(text: str, *, keeps_colours: bool = False) -> str:
+    """One line of `text` for a terminal or a log: as `fit`, and no line ends in it.
+
+    With `keeps_colours` those are left in it, and end with it.
+    """
+    if text.isprintable():  # nothing that is escaped here is printable in Python's sense
+        return text
+    if not keeps_colours:
+        return _line(_COLOUR.sub("", text))
+    parts = [_line(part) for part in _COLOUR.split(text)]
+    colours = _COLOUR.findall(text)
+    kept = "".join(part + colour for part, colour in zip(parts, [*colours, ""], strict=True))
+    return kept + _RESET if colours else kept
+
+
+def no_command(line: str) -> str:
+    """`line` such that GitHub's runner takes it for text: commands begin with `::`, or have `##[` anywhere."""
+    if line.lstrip().startswith("::"):
+        line = line.replace(":", "\\x3a", 1)
+    return line.replace(_OLD_COMMAND, "#\\x23[")
+
+
+def in_github_actions(environment: Mapping[str, str]) -> bool:
+    """Whether this is a step of GitHub Actions, and not a run inside of a trial there."""
+    return environment.get("GITHUB_ACTIONS") == "true" and "FLAKEPROOF_TRIAL" not in environment
 
 
 def cut(text: str, limit: int) -> str:
@@ -19,3 +57,11 @@ def cut(text: str, limit: int) -> str:
         return text
     half = limit // 2
     return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+
+
+def _line(text: str) -> str:
+    return _UNFIT.sub(_escape, text).replace("\n", "\\n")
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()

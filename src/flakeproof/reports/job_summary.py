@@ -7,11 +7,6 @@ _LIMIT = 1024 * 1024
 """Bytes that a step may write to its summary; with more nothing is shown at all."""
 
 
-def is_wanted(environment: Mapping[str, str]) -> bool:
-    """Whether this is a step of GitHub Actions, and not a run inside of a trial there."""
-    return environment.get("GITHUB_ACTIONS") == "true" and "FLAKEPROOF_TRIAL" not in environment
-
-
 def append_summary(markdown: bytes, environment: Mapping[str, str]) -> str | None:
     """Append to the summary of the job; return why not, if it was not possible."""
     name = environment.get("GITHUB_STEP_SUMMARY")

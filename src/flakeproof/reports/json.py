@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 
 from flakeproof.model import Record
+from flakeproof.store.odd_bytes import as_document
 
 
 def to_json(summary: Record) -> bytes:
     """One JSON document, indented, with `schema_version`."""
-    return msgspec.json.format(msgspec.json.encode(summary)) + b"\n"
+    return msgspec.json.format(as_document(summary)) + b"\n"
 
 
 def schema_of(kind: type[Record], what: str, version: int) -> bytes:

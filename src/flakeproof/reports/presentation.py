@@ -5,7 +5,6 @@ block; `finish` writes annotations, the job summary of GitHub Actions and the re
 """
 
 import os
-import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from flakeproof.errors import ExitCode
 from flakeproof.reports import job_summary
 from flakeproof.reports.files import Renderers, ReportFiles
+from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.writer import Style, Writer, standard
 from flakeproof.store.folder import OUTPUT_NAME
 
@@ -20,11 +20,18 @@ from flakeproof.store.folder import OUTPUT_NAME
 class Presentation:
     """One command in front of the user: lines to the console, documents to files."""
 
-    def __init__(self, files: ReportFiles, *, quiet: bool = False) -> None:
-        """`files` are the reports to leave; a `quiet` one prints the verdict and warnings alone."""
+    def __init__(
+        self, files: ReportFiles, *, quiet: bool = False, keeps_colours: bool = False, copies: bool = False
+    ) -> None:
+        """`files` are the reports to leave; a `quiet` one prints the verdict and warnings alone.
+
+        With `keeps_colours` a terminal gets the colours of what tests have written. One that `copies` later (`copy_to`)
+        has warnings alone to print before.
+        """
         self._files = files
         self._quiet = quiet
-        self.writer: Writer = standard(results_to_stderr=files.on_stdout, quiet=quiet)
+        self._keeps_colours = keeps_colours
+        self.writer: Writer = standard() if copies else standard(results_to_stderr=files.on_stdout, quiet=quiet)
 
     @property
     def on_stdout(self) -> bool:
@@ -33,7 +40,13 @@ class Presentation:
 
     def copy_to(self, folder: Path) -> None:
         """From now on keep every line in the folder of a run as well."""
-        self.writer = standard(folder / OUTPUT_NAME, results_to_stderr=self._files.on_stdout, quiet=self._quiet)
+        self.writer.close()
+        self.writer = standard(
+            folder / OUTPUT_NAME,
+            results_to_stderr=self._files.on_stdout,
+            quiet=self._quiet,
+            keeps_colours=self._keeps_colours,
+        )
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -43,6 +56,7 @@ class Presentation:
             yield
         except BaseException:
             self._files.withdraw()
+            self.writer.close()
             raise
 
     def note(self, line: str, style: Style = Style.PLAIN) -> None:
@@ -82,9 +96,9 @@ class Presentation:
 
         In a step of GitHub Actions the `annotations` are printed, and the Markdown document is the job summary.
         """
-        if job_summary.is_wanted(os.environ):
+        if in_github_actions(os.environ):
             for line in annotations:
-                self.writer.verdict(line, Style.PLAIN)  # with --quiet, too: they are for GitHub, which hides them
+                self.writer.command(line)  # with --quiet, too: GitHub hides them
             if (problem := job_summary.append_summary(renderers["markdown"](), os.environ)) is not None:
                 self.warn(f"the job summary was not written: {problem}")
         for problem in self._files.write(renderers):
@@ -92,12 +106,3 @@ class Presentation:
             code = code or ExitCode.BROKEN  # what was asked for is not there; that must not look like success
         self.writer.close()
         return int(code)
-
-
-def ignore_signals() -> None:
-    """Ignore SIGINT and SIGTERM from now on.
-
-    A signal has ended the run: a second one, from an impatient hand or CI, must not cost the reports.
-    """
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.SIG_IGN)

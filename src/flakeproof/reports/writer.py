@@ -1,12 +1,18 @@
-"""Where text for people goes: the terminal or a pipe, and `output.log` in the folder of the run."""
+"""Where text for people goes: the terminal or a pipe, and `output.log` in the folder of the run.
+
+Whatever a target has put into a line is made harmless here (`foreign`), the one place that all lines pass.
+"""
 
 import os
+import secrets
 import sys
+from collections.abc import Mapping
 from enum import Enum, IntEnum
 from pathlib import Path
 from typing import TextIO
 
 from flakeproof.errors import UsageError
+from flakeproof.reports.foreign import in_github_actions, line_shown, no_command
 from flakeproof.reports.terminal import wants_colour
 from flakeproof.store.file import GrowingFile
 
@@ -42,14 +48,28 @@ class Detail(IntEnum):
 class Writer:
     """Writes lines to streams and keeps a copy; a stream that is gone (closed pipe) does not end the run."""
 
-    def __init__(self, results: TextIO, notes: TextIO, copy: Path | None = None, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        results: TextIO,
+        notes: TextIO,
+        copy: Path | None = None,
+        *,
+        quiet: bool = False,
+        keeps_colours: bool = False,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         """`results` gets what the user asked for, `notes` progress and remarks, `copy` is appended with both.
 
-        A `quiet` one shows the verdict and warnings alone; the copy has everything.
+        A `quiet` one shows the verdict and warnings alone; the copy has everything. With `keeps_colours` a terminal
+        gets the colours of what tests have written.
         """
         self._quiet = quiet
         self.results = results
         self.notes = notes
+        self.keeps_colours = keeps_colours
+        self._is_read_by_runner = in_github_actions(environment)
+        self._fence = ""
+        """Token that ends the block in which GitHub's runner obeys no line; "" outside of one."""
         self._copy: GrowingFile | None = None
         if copy is not None:
             self._copy = GrowingFile(
@@ -72,13 +92,20 @@ class Writer:
         """A line about the way to the answer."""
         self._put(self.notes, line, style, shown=not self._quiet)
 
+    def command(self, line: str) -> None:
+        """A line of ours that GitHub's runner is to obey; nothing of what comes from a target may begin it."""
+        self._end_fence(self.results)
+        self.keep(line)
+        self._print(self.results, line)
+
     def keep(self, line: str) -> None:
         """Only into the copy."""
         if self._copy is not None:
-            self._copy.write(line.encode("utf-8", "backslashreplace") + b"\n")
+            self._copy.write(line_shown(line).encode("utf-8", "backslashreplace") + b"\n")
 
     def close(self) -> None:
-        """Close the copy."""
+        """Close the copy, and let the runner obey lines again."""
+        self._end_fence(self.results)
         if self._copy is not None:
             self._copy.close()
 
@@ -86,8 +113,27 @@ class Writer:
         self.keep(line)
         if not shown:
             return
-        if style.value and line and wants_colour(stream):
+        has_colours = wants_colour(stream)
+        line = line_shown(line, keeps_colours=self.keeps_colours and has_colours)
+        if self._is_read_by_runner:
+            # Also for each line by itself: the runner reads two streams, in an order of its own.
+            line = no_command(line)
+            self._begin_fence(stream)
+        if style.value and line and has_colours:
             line = f"\x1b[{style.value}m{line}\x1b[0m"
+        self._print(stream, line)
+
+    def _begin_fence(self, stream: TextIO) -> None:
+        if not self._fence:
+            self._fence = secrets.token_hex(16)
+            self._print(stream, f"::stop-commands::{self._fence}")
+
+    def _end_fence(self, stream: TextIO) -> None:
+        if self._fence:
+            self._print(stream, f"::{self._fence}::")
+            self._fence = ""
+
+    def _print(self, stream: TextIO, line: str) -> None:
         try:
             print(line, file=stream, flush=True)
         except UnicodeEncodeError:
@@ -106,6 +152,13 @@ def silence(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def standard(copy: Path | None = None, *, results_to_stderr: bool = False, quiet: bool = False) -> Writer:
+def standard(
+    copy: Path | None = None,
+    *,
+    results_to_stderr: bool = False,
+    quiet: bool = False,
+    keeps_colours: bool = False,
+) -> Writer:
     """Results to stdout, the rest to stderr; all to stderr where stdout carries data."""
-    return Writer(sys.stderr if results_to_stderr else sys.stdout, sys.stderr, copy, quiet=quiet)
+    results = sys.stderr if results_to_stderr else sys.stdout
+    return Writer(results, sys.stderr, copy, quiet=quiet, keeps_colours=keeps_colours)

@@ -1,7 +1,7 @@
 """What has happened in a run, counted: folded from its events, live or out of its log."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,8 +10,12 @@ from flakeproof.events import (
     Answered,
     AnyRecord,
     ItemsCollected,
+    LoadFailed,
+    ProcessLoaded,
     RunEnded,
+    RunResumed,
     RunStarted,
+    Settled,
     Sighted,
     TrialFailed,
     TrialLeaked,
@@ -22,6 +26,7 @@ from flakeproof.events import (
 )
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, Seen
 from flakeproof.results.failure_positions import Places
+from flakeproof.results.ranges import Block, Ranges
 from flakeproof_worker.shared.durations import bucket_of
 
 _SIGNATURES_KEPT = 200
@@ -93,8 +98,20 @@ class History:
     """In which processes and at which trials the failures were."""
     seen: dict[str, Seen] = field(default_factory=dict)
     """What sanitizers have seen, by what tells it apart."""
+    unattributed: int = 0
+    """Failures that are charged to one of several trials, of which any may be guilty …"""
+    suspects: int = 0
+    """… and those that would fail with them if all were."""
+    loaded: int = 0
+    """Processes that have loaded the target …"""
+    not_loaded: dict[str, Group] = field(default_factory=dict)
+    """… and those that could not, by the kind of their failure."""
     finding: Finding | None = None
     """The answer to the run's question, once there is one."""
+    done: Ranges = field(default_factory=Ranges)
+    """Numbers of the trials that have an outcome, as far as that is known."""
+    next_process: int = 0
+    """One more than the highest number that a process has had."""
     elapsed: float = 0.0
     stopped: str | None = None
     ended: bool = False
@@ -111,6 +128,11 @@ class History:
         match event:
             case RunStarted():
                 self.run_id, self.spec = event.run_id, event.spec
+            case RunResumed():
+                self.ended, self.stopped = False, None
+            case Settled():
+                self._settle(event.trials)
+                self.elapsed = max(self.elapsed, event.elapsed)
             case ItemsCollected():
                 self._collected = list(event.items)
                 self.has_collected = True
@@ -118,6 +140,7 @@ class History:
                     self.items.setdefault(item, ItemHistory())
             case TrialsPassed():
                 self.outcomes[Outcome.PASSED] += event.count
+                self._settle(event.trials)
                 self.places.passed(event.process, event.count)
                 self._note_first(event.process, event.items)
                 self._count_items({item: {outcome: event.count} for item, outcome in event.items.items()}, event.count)
@@ -125,8 +148,12 @@ class History:
                     self.durations[bucket] += count
             case TrialFailed():
                 self.outcomes[event.failure.outcome] += 1
+                self.done.add(event.failure.trial)
                 self.places.failed(event.failure)
                 self._note_first(event.failure.process, event.items, cut_short=event.cut_short)
+                if event.suspects:
+                    self.unattributed += 1
+                    self.suspects += len(event.suspects) - 1
                 self._count_items(_once(event.items), int(not event.cut_short))
                 failures = (event.failure, *event.further)
                 touched = {id(group): group for group in map(self._group, failures)}
@@ -134,17 +161,26 @@ class History:
                     group.trials += 1
             case TrialSkipped():
                 self.outcomes[Outcome.SKIPPED] += 1
+                self.done.add(event.trial)
                 self.knows_first_trials = False
                 self._count_items(_once(event.items), 1)
             case TrialLeaked():
                 self.outcomes[Outcome.LEAKED] += 1
+                self.done.add(event.trial)
                 self.places.passed(event.process, 1)
                 self._note_first(event.process, event.items)
                 self._count_items(_once(event.items), 1)
                 self.durations[bucket_of(int(event.duration * 1e9))] += 1
             case TrialLost():
                 self.outcomes[Outcome.LOST] += 1
+                self.done.add(event.trial)
                 self.knows_first_trials = False
+            case ProcessLoaded():
+                self.loaded += 1
+                self.next_process = max(self.next_process, event.process + 1)
+            case LoadFailed():
+                _add(self.not_loaded, event.failure)
+                self.next_process = max(self.next_process, event.failure.process + 1)
             case Sighted():
                 for seen in event.seen:
                     self._see(seen)
@@ -175,6 +211,10 @@ class History:
     def total(self) -> int:
         """Trials that have an outcome."""
         return sum(self.outcomes.values())
+
+    def _settle(self, trials: Iterable[Block]) -> None:
+        for first, count in trials:
+            self.done.add(first, count)
 
     def _see(self, seen: Seen) -> None:
         """Count what sanitizers have seen, and keep a few examples of each."""
@@ -238,6 +278,6 @@ def _add(groups: dict[str, Group], failure: Failure) -> Group:
     return group
 
 
-def _rank(failure: Failure) -> tuple[bool, int]:
+def _rank(failure: Failure) -> tuple[bool, int, int]:
     """What shows nothing but its message, because the log has grown large, comes last."""
-    return not (failure.details or failure.output), failure.trial
+    return not (failure.details or failure.output), failure.trial, failure.process

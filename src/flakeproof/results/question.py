@@ -12,6 +12,7 @@ its answer stands only if it would have been the same with as many trials as the
 All tests have to be below, so each may be wrong with the whole error; one above is enough, so each has a share of it.
 """
 
+import copy
 import math
 from collections.abc import Iterable
 
@@ -70,6 +71,10 @@ class Asking:
     def __init__(self, question: Question) -> None:
         self._question = question
         self._history = History()
+
+    def resume(self, history: History) -> None:
+        """Begin with what is known already."""
+        self._history = copy.deepcopy(history)
 
     def add(self, event: AnyEvent) -> None:
         """Take in how trials ended: all that have ended in a process, and not only those of one outcome."""

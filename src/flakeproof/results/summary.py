@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from flakeproof.errors import ExitCode
-from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, Record
+from flakeproof.model import CommandTarget, Failure, Finding, ItemOutcome, Outcome, Record
 from flakeproof.results import repetition, sanitizer_findings
 from flakeproof.results import verdict as verdicts
 from flakeproof.results.dependence import Dependence, examine
@@ -13,6 +13,7 @@ from flakeproof.results.repetition import Repetition
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.verdict import Verdict
 from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
+from flakeproof.stop import Stop
 from flakeproof_worker.shared.durations import quantile
 
 SCHEMA_VERSION = 1
@@ -66,6 +67,32 @@ class UnseenSummary(Record, frozen=True, kw_only=True):
     """Of the failures to come, by Good and Turing."""
     kinds: float
     """How many kinds there are in all, at least, by Chao."""
+
+
+class UnattributedSummary(Record, frozen=True, kw_only=True):
+    """Failures that may be those of several trials: processes that ended, and nobody knows in which of their tests."""
+
+    failures: int
+    """Each is counted once."""
+    suspects: int
+    """Trials that may be guilty, beside those that are charged."""
+    low: float
+    """Rate of failures if none of these had been a test's fault."""
+    high: float
+    """Rate of failures if all suspects had failed."""
+
+
+class LoadSummary(Record, frozen=True, kw_only=True):
+    """How many processes could load the target; that is no matter of trials, and tells of flaky imports."""
+
+    loaded: int
+    failed: int
+    rate: float
+    """Share of failures."""
+    interval: RateInterval
+    tolerated: bool
+    """Whether failures count for nothing."""
+    signatures: list[SignatureSummary]
 
 
 class DurationSummary(Record, frozen=True, kw_only=True):
@@ -123,6 +150,10 @@ class Summary(Record, frozen=True, kw_only=True):
     """What the sanitizers have seen, the worst first."""
     repetition: list[Repetition] = []  # noqa: RUF012 - a record copies it
     """Tests that passed in the first trial of each process and failed in later ones."""
+    unattributed: UnattributedSummary | None = None
+    """None where each failure is known to be that of its test."""
+    loads: LoadSummary | None = None
+    """None for a target of which nothing is loaded, such as a command."""
     unseen: UnseenSummary | None = None
     """None where every kind of failure was seen twice, or there are too few failures."""
 
@@ -132,15 +163,16 @@ class Summary(Record, frozen=True, kw_only=True):
         return self.exit_code == ExitCode.GOOD
 
 
-def summarize(history: History, folder: str, confidence: float = 0.95) -> Summary:
-    """Summary of a run whose events are all in `history`."""
+def summarize(history: History, folder: str, confidence: float = 0.95, *, unfinished: str = "") -> Summary:
+    """Summary of a run whose events are all in `history`; `unfinished` is why there are not all, "" if there are."""
     spec = history.spec
     if spec is None:
         raise ValueError("the history has no start of a run")
     passed, failed = history.passed, history.failed
-    lost = history.outcomes[Outcome.LOST]
+    lost = history.outcomes[Outcome.LOST] + (history.stopped == Stop.INTERFERED)
     decided = passed + failed
-    complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
+    stopped = unfinished or history.stopped
+    complete = spec.is_fixed_count and stopped is None and history.total == spec.count
     dependence = examine(history)
     worth = dependence.effective / dependence.trials if dependence is not None and dependence.dependent else None
     items = [
@@ -154,12 +186,20 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         if worth is not None:
             finding = reconsider(spec.question, finding, history, worth)
         code = verdicts.exit_code_of_answer(finding.answer, code, tolerates=spec.question.tolerates)
+    loads = _loads(history, confidence, tolerated=spec.tolerates_load_failures)
+    not_loaded = loads.failed if loads is not None and not loads.tolerated else 0
+    if unfinished:
+        code = ExitCode.FAILURES if failed else ExitCode.INCONCLUSIVE
+    if not_loaded and code in (ExitCode.GOOD, ExitCode.INCONCLUSIVE):
+        code = ExitCode.FAILURES
     return Summary(
         run_id=history.run_id,
         folder=folder,
         target=spec.target.name,
         seed=spec.seed,
-        verdict=verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed, passed, lost)),
+        verdict=verdicts.Verdict.INCOMPLETE
+        if unfinished
+        else verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed + not_loaded, passed, lost)),
         exit_code=int(code),
         planned=spec.count,
         total=history.total,
@@ -174,7 +214,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         durations=_durations(history.durations),
         elapsed=history.elapsed,
         trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,
-        stopped=history.stopped,
+        stopped=stopped,
         ci_rate=spec.ci_rate,
         finding=finding,
         anytime=_interval(failed, decided, confidence, worth, complete=False) if decided else None,
@@ -182,7 +222,36 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
         sightings=sanitizer_findings.of_run(history),
         repetition=repetition.of_run(history),
+        unattributed=_unattributed(history, decided),
+        loads=loads,
         unseen=_unseen(history.groups),
+    )
+
+
+def _unattributed(history: History, decided: int) -> UnattributedSummary | None:
+    if not history.unattributed or not decided:
+        return None
+    return UnattributedSummary(
+        failures=history.unattributed,
+        suspects=history.suspects,
+        low=(history.failed - history.unattributed) / decided,
+        high=min(decided, history.failed + history.suspects) / decided,
+    )
+
+
+def _loads(history: History, confidence: float, *, tolerated: bool) -> LoadSummary | None:
+    failed = sum(group.count for group in history.not_loaded.values())
+    total = history.loaded + failed
+    if not total or history.spec is None or isinstance(history.spec.target, CommandTarget):
+        return None
+    return LoadSummary(
+        loaded=history.loaded,
+        failed=failed,
+        rate=failed / total,
+        # Whether another process is started depends on what the others do: the number is not fixed.
+        interval=_interval(failed, total, confidence, None, complete=False),
+        tolerated=tolerated,
+        signatures=_signatures(history.not_loaded, total, confidence, None, complete=False),
     )
 
 

@@ -28,6 +28,8 @@ class Verdict(StrEnum):
     """It failed every time."""
     INCONCLUSIVE = "inconclusive"
     """No trial has told anything."""
+    INCOMPLETE = "incomplete"
+    """Its record has no end: it was killed, or still goes on."""
 
 
 def of_run(failed: int, passed: int, lost: int) -> Verdict:

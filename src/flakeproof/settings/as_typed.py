@@ -32,7 +32,7 @@ def options_typed(given: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 def target_typed(wanted: str | CommandLine | PytestLine, target: Target) -> list[str]:
     """The target, with what selects in it."""
     if isinstance(wanted, CommandLine):
-        variables = [word for name, value in wanted.environment.items() for word in ("--env", f"{name}={value}")]
+        variables = [word for name in wanted.environment for word in ("--env", name)]  # a value may be a password
         return [*variables, *(["--shell"] if wanted.shell else []), "--", *wanted.words]
     if isinstance(wanted, PytestLine):
         assert isinstance(target, PytestTarget)

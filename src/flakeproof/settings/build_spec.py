@@ -64,6 +64,7 @@ def build(
         grace=config.value("grace"),
         max_failures=_max_failures(config),
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
+        tolerates_load_failures=bool(config.get("tolerate-load-failures")),
         seed=seed_of(config),
         ci_rate=ci_rate,
         sanitize=_sanitize(target, config),

@@ -65,6 +65,8 @@ def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[
     found: dict[str, str] = {}
     for text in given or []:
         name, equals, value = text.partition("=")
+        if option == "--env" and not equals:
+            name, equals, value = text, "=", _of_environment(text)
         if not (name and equals and (value or empty)):
             raise UsageError(f"{option} {text!r} is not NAME=VALUE", f"write it like {option} {_EXAMPLES[option]}")
         if found.get(name, value) != value:
@@ -73,6 +75,16 @@ def pairs(option: str, given: list[str] | None, *, empty: bool = False) -> dict[
             )
         found[name] = value
     return found
+
+
+def _of_environment(name: str) -> str:
+    """The value that `--env NAME` means."""
+    value = os.environ.get(name)
+    if value is None:
+        raise UsageError(
+            f"--env {name}: the environment has no such variable", f"write it like --env {_EXAMPLES['--env']}"
+        )
+    return value
 
 
 def wanted_by(given: Mapping[str, Any], command: list[str] | None) -> str | CommandLine | PytestLine:

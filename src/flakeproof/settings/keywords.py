@@ -55,8 +55,10 @@ class RunKeywords(TypedDict, total=False):
     failure: str | None
     ignore: str | None
     cwd: str | os.PathLike[str] | None
+    tolerate_load_failures: bool | None
     ci_rate: float | str | None
     junit_xml: str | os.PathLike[str] | None
     json: str | os.PathLike[str] | None
     markdown: str | os.PathLike[str] | None
     store: str | os.PathLike[str] | None
+    color_output: bool | None

@@ -13,11 +13,13 @@ from flakeproof.settings.presets import PRESETS
 from flakeproof.settings.pyproject import TABLE
 from flakeproof.settings.table import Setting
 from flakeproof.settings.values import Value
+from flakeproof.text import shortened
 
 _NOT_SETTINGS = {"trial", "seed-of-trial", "run", "short", "require-all", "bootstrap-python"}
 """FLAKEPROOF_* names that mean something else than a setting."""
 _PROJECT, _PRESET, _OVERRIDE, _ENVIRONMENT, _ASKED = range(5)
 _DEFAULT = -1
+_LARGEST = 2**127
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,19 @@ def _parse(name: str, value: Any, layer: _Layer, known: Mapping[str, Value]) -> 
         hint = f"did you mean {layer.wording(close[0])}?" if close else f"known settings: {', '.join(known)}"
         raise UsageError(f"{layer.wording(name)} is not a setting of flakeproof", hint)
     try:
+        _refuse_what_is_no_setting(value)
         return kind.parse(value)
     except ValueError as error:
         raise UsageError(f"{layer.wording(name)}: {error}") from None
+
+
+def _refuse_what_is_no_setting(value: Any) -> None:
+    """Raise ValueError for what no parser has to expect: such numbers cannot even be shown, nor such names be used."""
+    for one in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(one, int) and abs(one) > _LARGEST:
+            raise ValueError(f"a number of {one.bit_length():,} bits is more than anything here can be")
+        if isinstance(one, str) and "\0" in one:
+            raise ValueError(f"{shortened(one)!r} has a null character")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:

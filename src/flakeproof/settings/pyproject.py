@@ -69,8 +69,9 @@ def read(root: Path) -> Project:
         tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except FileNotFoundError:
         return Project(root)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", "mend it, or run from another folder") from None
+    except (ValueError, RecursionError, OSError) as error:  # also a number with more digits than Python reads
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise UsageError(f"{path} cannot be read: {reason}", "mend it, or run from another folder") from None
     table = _table(tools.get("flakeproof", {}) if isinstance(tools, dict) else {}, TABLE)
     presets = {
         name: _settings(_table(value, f"{TABLE}.presets.{name}"), root)

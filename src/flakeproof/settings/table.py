@@ -124,7 +124,7 @@ _ARMS = _BOTH | _commands("arm")
 _SEARCHES = _commands("amplify", "diagnose")
 _TARGETED = _RUN | _ARMS | _SEARCHES
 _TYPED = _TARGETED - _commands("config")
-_FOUND = _commands("run", "gate", "stress", "replay", "isolate", "fdtrace") | _BOTH | _SEARCHES
+_FOUND = _commands("run", "gate", "stress", "replay", "report", "isolate", "fdtrace") | _BOTH | _SEARCHES
 """Commands that find something to report."""
 
 _OUTPUT_FILE = "Write the findings as JSON; - is stdout."
@@ -257,6 +257,24 @@ _ROWS = (
         HOW_MUCH,
         "RUN",
         commands=_BOTH,
+        only_typed=True,
+    ),
+    Setting(
+        "resume-run",
+        values.TEXT,
+        "Run what is missing of this run (`latest`, an id), with its settings, as part of it.",
+        HOW_MUCH,
+        "RUN",
+        commands=_commands("run"),
+        flags=("--resume",),
+        only_typed=True,
+    ),
+    Setting(
+        "trust",
+        values.FLAG,
+        "Run what a record says that was not made by you on this machine.",
+        HOW,
+        commands=_commands("run", "gate", "isolate", "replay"),
         only_typed=True,
     ),
     Setting(
@@ -565,10 +583,10 @@ _ROWS = (
     Setting(
         "env",
         values.TEXTS,
-        "Variable for the command; may be repeated.",
+        "Variable for the command, `NAME` with its present value; may be repeated.",
         WHAT,
         "NAME=VALUE",
-        commands=_TYPED | _commands("fdtrace"),
+        commands=_TYPED | _commands("fdtrace", "replay"),
         only_typed=True,
     ),
     Setting(
@@ -578,6 +596,15 @@ _ROWS = (
         WHAT,
         commands=_TYPED,
         only_typed=True,
+    ),
+    Setting(
+        "tolerate-load-failures",
+        values.FLAG,
+        "Processes that cannot load the target count for nothing, as long as others can.",
+        COUNTS,
+        otherwise="no",
+        commands=_RUN,
+        targets=Targets.PYTHON,
     ),
     # Settings of a scenario
     Setting(
@@ -638,7 +665,7 @@ _ROWS = (
         REPORTS,
         "FILE",
         otherwise="not written",
-        commands=_RUNS | _commands("replay"),
+        commands=_RUNS | _commands("replay", "report"),
         is_path=True,
         of_run=True,
     ),
@@ -672,9 +699,17 @@ _ROWS = (
         REPORTS,
         "DIR",
         otherwise=".flakeproof beside pyproject.toml",
-        commands=(_FOUND | _commands("config", "clean", "show")) - _commands("fdtrace"),
+        commands=(_FOUND | _commands("config", "clean", "show", "runs")) - _commands("fdtrace"),
         of_project=True,
         is_path=True,
+    ),
+    Setting(
+        "color-output",
+        values.FLAG,
+        "Keep the colours of what tests print, on a terminal.",
+        REPORTS,
+        otherwise="no",
+        commands=_commands("run", "gate", "config", "replay"),
     ),
     Setting(
         "quiet",

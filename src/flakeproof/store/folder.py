@@ -11,7 +11,8 @@ from pathlib import Path
 from flakeproof.clock import now
 from flakeproof.errors import NothingToRunError, UsageError
 from flakeproof.settings.load import Config
-from flakeproof.store.log import LOG_NAME, PAIRS_NAME, SPEC_NAME
+from flakeproof.store.log import LOG_NAME, PAIRS_NAME
+from flakeproof.store.spec_file import MARK_NAME, SPEC_NAME
 
 NAME = ".flakeproof"
 OUTPUT_NAME = "output.log"
@@ -21,7 +22,7 @@ _IGNORE = "# Made by flakeproof, which may remove this folder.\n*\n"
 """Written only into a folder that we have made: it is the mark by which we know that we may remove it."""
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]+")
 _OURS = re.compile(
-    rf"{re.escape(LOG_NAME)}|{re.escape(PAIRS_NAME)}|{re.escape(SPEC_NAME)}|{re.escape(OUTPUT_NAME)}|{_RUNNING}|\.room"
+    rf"{re.escape(LOG_NAME)}|{re.escape(PAIRS_NAME)}|{re.escape(SPEC_NAME)}|{re.escape(MARK_NAME)}|{re.escape(OUTPUT_NAME)}|{_RUNNING}|\.room"
     r"|process-\d+-\d+\.out|\d+-\d+\.(?:out|json)"
 )
 """Names of the files that a run has; whatever else somebody has put beside them is not ours to remove."""
@@ -32,12 +33,16 @@ _ATTEMPTS = 100
 class RunFolder:
     """The folder of a run that is being written; nobody removes it until it is closed."""
 
-    def __init__(self, path: Path) -> None:
-        """Make the folder and lay claim to it. Raises OSError."""
+    def __init__(self, path: Path, *, is_new: bool = True) -> None:
+        """Make the folder, if it is new, and lay claim to it. Raises OSError, BlockingIOError if it is claimed."""
         self.path = path
-        path.mkdir()
-        self._claim: int | None = os.open(path / _RUNNING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        _lock(self._claim, fcntl.LOCK_EX)
+        if is_new:
+            path.mkdir(mode=0o700)  # what tests print, and what they are given, is nobody else's business
+        self._claim: int | None = os.open(path / _RUNNING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if is_new:
+            _lock(self._claim, fcntl.LOCK_EX)
+        else:
+            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def close(self) -> None:
         """The run is written; may be called twice."""
@@ -85,6 +90,15 @@ class Store:
                 "make room, or name another folder with --store DIR (or FLAKEPROOF_STORE=DIR)",
             ) from error
         return folder
+
+    def reopen(self, path: Path) -> RunFolder:
+        """The folder of a run that is to go on. Raises UsageError if somebody else writes it, or nobody can."""
+        try:
+            return RunFolder(path, is_new=False)
+        except BlockingIOError:
+            raise UsageError(f"the run {path.name} is still going on", "wait for its end") from None
+        except OSError as error:
+            raise UsageError(f"the record in {path} cannot be written: {error.strerror}") from None
 
     def discard(self, folder: RunFolder) -> None:
         """Remove the record of a run that never came to run, and all that was made for it."""
@@ -152,18 +166,24 @@ class Store:
     def remove_runs(self, keep: int) -> list[Path]:
         """Remove the oldest runs beyond `keep`; return what was left because it is not ours.
 
-        Raises OSError.
+        Raises OSError when one of them cannot be removed; the others are.
         """
         left: list[Path] = []
+        problem: OSError | None = None
         if _is_folder(self.runs):
             with self._alone():
                 for folder in self.removable(keep):
-                    left += self._remove(folder)
+                    try:
+                        left += self._remove(folder)
+                    except OSError as error:
+                        problem = problem or error
                 target = self._latest_target()
                 runs = self.all_runs()
                 if target is not None and target not in {path.name for path in runs}:
                     self._point_at(runs[-1].name if runs else None)
             self._tidy()
+        if problem is not None:
+            raise problem
         return left
 
     def foreign(self) -> list[Path]:

@@ -15,7 +15,9 @@ from flakeproof.events import (
     AnyRecord,
     Progressed,
     RunEnded,
+    RunResumed,
     RunStarted,
+    Settled,
     Sighted,
     TrialFailed,
     TrialLeaked,
@@ -25,10 +27,13 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.model import Failure, ItemOutcome, Outcome, Seen
+from flakeproof.results.ranges import Ranges
 from flakeproof.store.file import GrowingFile
+from flakeproof.store.odd_bytes import as_json
+from flakeproof.store.spec_file import write_spec
+from flakeproof.store.withheld import without_values
 
 LOG_NAME = "events.jsonl"
-SPEC_NAME = "spec.json"
 PAIRS_NAME = "pairs.jsonl"
 """In the folder of a comparison, which has no log of its own; its arms have."""
 SIZE_LIMIT = 32 * 1024 * 1024
@@ -46,6 +51,9 @@ _OUTCOMES: Mapping[type, Outcome] = {
     TrialLost: Outcome.LOST,
 }
 _BUFFER = 1 << 16
+_FLUSH_SECONDS = 1.0
+_FLUSH_SHARE = 0.01
+"""Should flakeproof be killed, no more than the last second of a run is missing, or that share of a long one."""
 
 
 @dataclass
@@ -80,8 +88,14 @@ class LogWriter:
         self._skips = 0
         self._seen: dict[int, dict[str, Seen]] = {}
         """What sanitizers have seen again, by process."""
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = as_json
 
+        self._passed = Ranges()
+        """Trials in the batches that are held back."""
+        self._not_single = Ranges()
+        """Trials that are counted, and not written one by one."""
+        self._elapsed = 0.0
+        self._flush_at = _FLUSH_SECONDS
         self._warn: Callable[[str], None] | None = warn
         self._file = GrowingFile(folder / LOG_NAME, self._failed, buffer=_BUFFER)
 
@@ -89,16 +103,25 @@ class LogWriter:
         """Write `event`, merge it into a batch, or count it."""
         match event:
             case Progressed():
+                self._elapsed = event.elapsed
+                if event.elapsed >= self._flush_at:
+                    self._flush_at = event.elapsed + max(_FLUSH_SECONDS, _FLUSH_SHARE * event.elapsed)
+                    self._flush_batches()
+                    self._file.flush()
                 return
             case TrialsPassed():
                 self._merge(event)
                 return
             case RunStarted():
                 self._write_spec(event)
+                event = msgspec.structs.replace(event, spec=without_values(event.spec))
+            case RunResumed():
+                self._flush_at = 0.0
             case TrialFailed():
                 is_example = self._is_example(event)
                 if self._file.size > self._size_limit and not is_example:
                     self._count(event.failure.outcome, event.failure.signature, event.items, event.cut_short)
+                    self._not_single.add(event.failure.trial)
                     return
                 if event.number > _FULL_FAILURES and not is_example:
                     event = _trimmed(event)
@@ -107,6 +130,7 @@ class LogWriter:
                 if self._skips > _SINGLE_SKIPS or self._file.size > self._size_limit:
                     items = {} if isinstance(event, TrialLost) else event.items
                     self._count(_OUTCOMES[type(event)], "", items)
+                    self._not_single.add(event.trial)
                     return
             case Sighted():
                 new = [one for one in event.seen if one.examples]
@@ -119,7 +143,7 @@ class LogWriter:
                 self._flush_counts()
         self._flush_batches()
         self._write(event)
-        if isinstance(event, TrialFailed | RunStarted):
+        if isinstance(event, TrialFailed | RunStarted | RunResumed):
             self._file.flush()
         elif isinstance(event, RunEnded):
             self.close()
@@ -152,7 +176,7 @@ class LogWriter:
 
     def _write_spec(self, event: RunStarted) -> None:
         try:
-            (self._folder / SPEC_NAME).write_bytes(msgspec.json.format(self._encode(event.spec)) + b"\n")
+            write_spec(self._folder, event.spec)
         except OSError as error:
             self._failed(error)
 
@@ -163,6 +187,8 @@ class LogWriter:
             batch = None
         if batch is None:
             batch = self._batches[event.process] = _Batch(event.items)
+        for first, count in event.trials:
+            self._passed.add(first, count)
         batch.count += event.count
         batch.merged += 1
         for bucket, number in event.durations:
@@ -173,6 +199,13 @@ class LogWriter:
         for process, batch in batches.items():
             durations = sorted(batch.durations.items())
             self._write(TrialsPassed(process=process, count=batch.count, durations=durations, items=batch.items))
+        self._passed = self._settle(self._passed)
+
+    def _settle(self, trials: Ranges) -> Ranges:
+        """Write which trials the records before are about; return an empty set for the next ones."""
+        if trials:
+            self._write(Settled(trials=list(trials.blocks()), elapsed=self._elapsed))
+        return Ranges()
 
     def _merge_seen(self, process: int, seen: list[Seen]) -> None:
         known = self._seen.setdefault(process, {}) if seen else {}
@@ -194,6 +227,7 @@ class LogWriter:
                     cut_short=found.cut_short,
                 )
             )
+        self._not_single = self._settle(self._not_single)
 
     def _failed(self, error: OSError) -> None:
         warn, self._warn = self._warn, None
@@ -211,6 +245,24 @@ def _trimmed(event: TrialFailed) -> TrialFailed:
 
 def _bare(failure: Failure) -> Failure:
     return msgspec.structs.replace(failure, details={}, output="")
+
+
+def drop_uncertain(folder: Path) -> None:
+    """Cut off the end of a log of which it is not known what trials it is about, so that the run can go on.
+
+    These are batches that were written when the run was killed, without what belongs to them. Raises OSError.
+    """
+    kept = 0
+    with (folder / LOG_NAME).open("r+b") as file:
+        position = 0
+        for line in file:
+            position += len(line)
+            if not line.endswith(b"\n"):
+                break
+            is_certain = b'{"event":"trials-passed"' not in line[:32] and b'{"event":"trials-counted"' not in line[:32]
+            if is_certain:
+                kept = position
+        file.truncate(kept)
 
 
 def read_events(folder: Path) -> Iterator[AnyRecord]:

@@ -52,6 +52,7 @@ def resolve_command(
         program=_program(argv[0], folder, search),
         argv=argv,
         environment=dict(line.environment),
+        private=sorted(line.environment),
         skip_code=skip_code,
         failure=failure,
         ignore=ignore,

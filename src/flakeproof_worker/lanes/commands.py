@@ -75,6 +75,7 @@ class _Commands(Children):
         code = os.waitstatus_to_exitcode(status)
         if code == 0 and not self._has_race(self.outputs[lane]):
             reporter.passed.append(elapsed)
+            reporter.numbers.append(child.trial)
             output.discard()
         elif code == self._skip_code:
             output.discard()

@@ -42,6 +42,7 @@ class Judged(Children):
         elif verdict["outcome"] == "passed" and "found" not in verdict:
             reporter.passed_with(verdict.get("items", {}))
             reporter.passed.append(verdict["ns"])
+            reporter.numbers.append(child.trial)
             output.discard()
         else:
             nanoseconds = verdict.pop("ns")

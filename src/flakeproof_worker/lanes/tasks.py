@@ -1,7 +1,7 @@
 """Several trials at once in one event loop, each a task of its own; for targets that are coroutine functions."""
 
 import asyncio
-import traceback
+import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
@@ -9,12 +9,12 @@ from functools import wraps
 from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec
 
-from flakeproof_worker import environment
+from flakeproof_worker import culprit, environment
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.randomness import randomness_for
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.private import time
-from flakeproof_worker.shared.process_exit import end_at_once
+from flakeproof_worker.shared.process_exit import end_at_once, print_if_possible
 from flakeproof_worker.shared.stacks import stack_of
 from flakeproof_worker.trial_context import Duty
 
@@ -22,6 +22,10 @@ from flakeproof_worker.trial_context import Duty
 def run(duty: Duty) -> None:
     """Run trials until there are no more."""
     duty.watch_forks()
+    if duty.lanes > 1:
+        culprit.show_on(duty.words)
+        for lane in range(duty.lanes):
+            board.show_thread(duty.words, lane, threading.get_ident())
     loop: asyncio.AbstractEventLoop = duty.loaded.new_loop() if duty.loaded.new_loop else asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     _Lanes(duty, loop).run()
@@ -67,7 +71,7 @@ class _Lanes:
             except (SystemExit, KeyboardInterrupt) as error:
                 # A task that a trial has left behind raised it. asyncio lets these two out of the loop; the trials in
                 # flight have nothing to do with it.
-                traceback.print_exception(error)
+                print_if_possible(error)
         self._loop.remove_reader(channel)
         self.duty.reporter.flush()
 
@@ -104,6 +108,8 @@ class _Lanes:
                 duty.report_exception(trial.number, error, nanoseconds, duty.output.take() if self.alone else "")
             else:
                 duty.reporter.passed.append(nanoseconds)
+                if not self.alone:
+                    duty.reporter.numbers.append(trial.number)
                 if self.alone:
                     duty.output.discard()
             trial.task = None  # which has the trial for its coroutine: a cycle less for the collector

@@ -2,7 +2,7 @@
 
 import threading
 
-from flakeproof_worker import environment
+from flakeproof_worker import culprit, environment
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.outcome import check_result
 from flakeproof_worker.shared import board
@@ -15,6 +15,7 @@ def run(duty: Duty) -> None:
     """Run trials until there are no more."""
     environment.clear()
     duty.watch_forks()
+    culprit.show_on(duty.words)
     _Lanes(duty).run()
 
 
@@ -47,6 +48,7 @@ class _Lanes:
         self._duty.reporter.flush()
 
     def _lane(self, lane: int) -> None:
+        board.show_thread(self._duty.words, lane, threading.get_ident())
         try:
             while (trial := self._next(lane)) is not None:
                 self._run(lane, *trial)
@@ -92,4 +94,5 @@ class _Lanes:
             with self._changed:
                 self._busy -= 1
                 duty.reporter.passed.append(end - start)
+                duty.reporter.numbers.append(trial)
                 board.clear(duty.words, lane)

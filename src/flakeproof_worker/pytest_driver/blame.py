@@ -3,14 +3,17 @@
 from types import TracebackType
 from typing import Any
 
+from flakeproof_worker.failure import attribute, is_instance
+
 _SCOPES = {"class": "Class", "module": "Module", "package": "Package"}
 
 
 def owner_of(item: Any, error: BaseException) -> str:
     """Id of the class, module, package or session whose fixture failed at its teardown; "" for one of the test."""
-    fixture = _fixture_in(error.__traceback__)
-    if fixture is None and isinstance(error, BaseExceptionGroup):
-        fixture = next((found for one in error.exceptions if (found := _fixture_in(one.__traceback__))), None)
+    fixture = _fixture_in(attribute(error, "__traceback__"))
+    if fixture is None and is_instance(error, BaseExceptionGroup):
+        tracebacks = (attribute(one, "__traceback__") for one in attribute(error, "exceptions"))
+        fixture = next((found for traceback in tracebacks if (found := _fixture_in(traceback))), None)
     scope = getattr(fixture, "scope", "function")
     if scope == "function":
         return ""

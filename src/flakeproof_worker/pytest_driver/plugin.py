@@ -15,6 +15,7 @@ from flakeproof_worker.shared.process_exit import end_at_once
 
 _pytest: Any = importlib.import_module("pytest")  # the user's, which need not be there when this package is checked
 _runner: Any = importlib.import_module("_pytest.runner")
+_reports: Any = importlib.import_module("_pytest.reports")
 hookimpl = _pytest.hookimpl
 
 _NOT_WANTED: dict[str, Any] = {
@@ -100,6 +101,8 @@ class Plugin:
         self.ended: list[Any] = []
         """Reports of the present item that say more than that a phase passed."""
         self._described: dict[int, tuple[Any, BaseException, dict[str, Any]]] = {}
+        self.raised: BaseException | None = None
+        """The latest exception of the item that runs."""
         self._keeps_nothing = _KeepsNothing()
         self._is_plain = False
         """Whether nothing in the way an item runs is somebody's own."""
@@ -198,6 +201,17 @@ class Plugin:
             self.pytest_runtest_logreport(report)
         return True
 
+    @hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
+        """Make the report where pytest cannot, because the exception raises whenever it is asked anything."""
+        if call.excinfo is None:
+            yield
+            return
+        self.raised = call.excinfo.value
+        outcome: Any = yield
+        if outcome.excinfo is not None:
+            outcome.force_result(_bare_report(item, call))
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Keep what is not plain."""
         if report.outcome != "passed" or hasattr(report, "wasxfail"):
@@ -210,6 +224,7 @@ class Plugin:
 
     def start_item(self) -> None:
         """Forget the item before."""
+        self.raised = None
         if self.ended or self._described:
             self.ended.clear()
             self._described.clear()
@@ -281,3 +296,9 @@ def _surrounds(implementation: Any) -> bool:
 
 def _is_conftest(implementation: Any) -> bool:
     return re.search(r"(^|[/.])conftest(\.py)?$", implementation.plugin_name) is not None
+
+
+def _bare_report(item: Any, call: Any) -> Any:
+    """A report without a word of pytest's; the exception is described by us (`described`)."""
+    text = "pytest cannot show this exception"
+    return _reports.TestReport(item.nodeid, item.location, {}, "failed", text, call.when)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flakeproof_worker.failure import describe
+from flakeproof_worker.failure import describe, message_of, qualified_name
 from flakeproof_worker.outcome import ending_of
 from flakeproof_worker.pytest_driver.blame import owner_of
 from flakeproof_worker.pytest_driver.plugin import Plugin
@@ -222,7 +222,9 @@ class Selection:
             self._left = error
         except BaseException as error:
             leave()
-            self.spoiled = f"pytest itself failed: {type(error).__name__}: {error}"[:_REASON_LIMIT]
+            self.spoiled = f"pytest itself failed: {qualified_name(type(error))}: {message_of(error)}"[:_REASON_LIMIT]
+            if plugin.raised is not None and not plugin.ended:
+                self._left = plugin.raised  # the test has failed, with an exception that pytest cannot take
         else:
             leave()
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 from flakeproof_worker.current import ALONE, RUNNING
+from flakeproof_worker.failure import attribute, is_instance
 from flakeproof_worker.sanitize import attribution, trace
 from flakeproof_worker.sanitize.allowlist import Allowed
 from flakeproof_worker.sanitize.descriptors import files, numbers, sockets
@@ -195,7 +196,8 @@ def _tells_of_descriptors(error: BaseException | None) -> bool:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if isinstance(error, OSError) and error.errno in _TELLING:
+        if is_instance(error, OSError) and attribute(error, "errno") in _TELLING:
             return True
-        error = error.__cause__ or error.__context__
+        cause = attribute(error, "__cause__")
+        error = cause if cause is not None else attribute(error, "__context__")
     return False

@@ -7,8 +7,9 @@ Layout, in unsigned 64-bit words: STOP (written by the coordinator: 1 for take n
 more either, because the process is being ended for a trial that is over its time), TAKEN (how many trials the
 process has taken in all), HOLDER (the trial whose code holds the event loop right now, 0: none), ITEM (one more than
 the index of the item that a pass of pytest has come to, 0: none), FAILURES (written by the coordinator: after how many
-failures in all the process takes no further trial, 0: no limit), then from FIRST_LANE on two words for each lane: the
-number of the trial in flight (0: none) and the monotonic time at which it started, in nanoseconds.
+failures in all the process takes no further trial, 0: no limit), CULPRIT (the trial that is ending the process by a
+call, 0: none), then from FIRST_LANE on three words for each lane: the number of the trial in flight (0: none), the
+monotonic time at which it started, in nanoseconds, and the thread that the lane is (0: not known).
 
 A lane writes the time, then the number, then TAKEN: a reader never sees a trial with the start of an older one. It
 reports a trial that did not pass before it takes the next, and a batch of trials that passed only when none of them is
@@ -27,8 +28,9 @@ TAKEN = 1
 HOLDER = 2
 ITEM = 3
 FAILURES = 4
-FIRST_LANE = 5
-WORDS_PER_LANE = 2
+CULPRIT = 5
+FIRST_LANE = 6
+WORDS_PER_LANE = 3
 WORD_BYTES = 8
 _F_SEAL_FUTURE_WRITE = 0x10  # include/uapi/linux/fcntl.h
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | _F_SEAL_FUTURE_WRITE
@@ -73,6 +75,17 @@ def begin(words: memoryview, lane: int, trial: int, now: int) -> None:
 def clear(words: memoryview, lane: int) -> None:
     """Show that `lane` has nothing in hand."""
     words[lane_offset(lane)] = 0
+
+
+def show_thread(words: memoryview, lane: int, thread: int) -> None:
+    """Show which thread `lane` is, or runs in."""
+    words[lane_offset(lane) + 2] = thread
+
+
+def threads(words: memoryview, lanes: int) -> dict[int, int]:
+    """Trials in flight, with the thread that each is in."""
+    offsets = (lane_offset(lane) for lane in range(lanes))
+    return {words[offset]: words[offset + 2] for offset in offsets if words[offset]}
 
 
 def in_flight(words: memoryview, lanes: int) -> dict[int, int]:

@@ -6,29 +6,33 @@ from typing import NoReturn
 
 from flakeproof_worker.shared.private import os
 
+_exit = os._exit
+"""The real one, should somebody have put another in its place: what ends here is no trial's doing."""
 DISCONNECTED = 199
 """Exit status of a process that can no longer speak to the coordinator."""
 
 
 def end_at_once(error: BaseException) -> NoReturn:
     """End this process because of `error`, whatever else runs in it."""
-    if isinstance(error, OSError):
-        os._exit(DISCONNECTED)  # the coordinator is gone, or a trial has closed descriptors that are not its own
-    _tell(error)
-    os._exit(1)
+    if issubclass(type(error), OSError):  # `isinstance` would ask an exception of the user's what it is
+        _exit(DISCONNECTED)  # the coordinator is gone, or a trial has closed descriptors that are not its own
+    print_if_possible(error)
+    _exit(1)
 
 
 def end_copy(error: BaseException | None) -> NoReturn:
     """End a copy of a process that a trial has made with fork(2), as a program of its own would have ended."""
     status = 0
-    if isinstance(error, SystemExit):
-        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    if error is not None and issubclass(type(error), SystemExit):
+        code = SystemExit.code.__get__(error)  # type: ignore[union-attr]  # past what the class may override
+        status = int(code) if type(code) in (int, bool) else int(code is not None)
     elif error is not None:
-        _tell(error)
+        print_if_possible(error)
         status = 1
-    os._exit(status & 0xFF)
+    _exit(status & 0xFF)
 
 
-def _tell(error: BaseException) -> None:
-    with suppress(BaseException):  # whatever a test has made of what prints it, the process has to end
+def print_if_possible(error: BaseException) -> None:
+    """Print it, if it can be printed: its class may be the user's, and raise whenever it is asked anything."""
+    with suppress(BaseException):
         traceback.print_exception(error)

@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from flakeproof_worker.shared.private import os
 
 VARIABLE = "TMPDIR"
-_MOVED = ".flakeproof-removes-"
 _HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 
 
@@ -24,13 +23,13 @@ def make(parent: str, trial: int) -> str:
 
 
 def remove(path: str) -> None:
-    """Remove a folder with all that is in it, also where a trial has taken the permission away."""
+    """Remove a folder with all that is in it; what cannot be removed stays, and is told at the end of the run."""
     try:
         os.rmdir(path)
     except OSError:
-        _empty(path)
-        with suppress(OSError):
-            os.rmdir(path)
+        from flakeproof_worker.system import removal
+
+        removal.remove(path)
 
 
 def is_empty(path: str) -> bool:
@@ -39,42 +38,6 @@ def is_empty(path: str) -> bool:
         return not os.listdir(path)
     except OSError:
         return False
-
-
-def _empty(path: str) -> None:
-    """Remove what is in a folder. What lies deeper is moved up first: then no path is too long, however deep it lies.
-
-    Not with `shutil`, whose functions a test can replace.
-    """
-    moved, before = 0, [""]
-    while folders := _remove_files(path):
-        if folders == before:
-            return  # what is left cannot be removed
-        before = folders
-        for folder in folders:
-            for below in _remove_files(folder):
-                moved += 1
-                with suppress(OSError):
-                    os.rename(below, f"{path}/{_MOVED}{moved}")
-            with suppress(OSError):
-                os.rmdir(folder)
-
-
-def _remove_files(folder: str) -> list[str]:
-    """Remove what is no folder, and permit everything; the paths of the folders that are in `folder`."""
-    found: list[str] = []
-    with suppress(OSError):
-        os.chmod(folder, 0o700)
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                with suppress(OSError):
-                    os.chmod(entry.path, 0o700)
-                found.append(entry.path)
-            else:
-                with suppress(OSError):
-                    os.unlink(entry.path)
-    return found
 
 
 def use(path: str) -> None:

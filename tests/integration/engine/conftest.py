@@ -127,6 +127,6 @@ def check_books(seen: Seen) -> None:
 
 def check_folder(folder: Path) -> None:
     """A run leaves the documented files in its folder, and nothing else in the store."""
-    assert {path.name for path in folder.iterdir()} == {"events.jsonl", "spec.json"}
+    assert {path.name for path in folder.iterdir()} == {"events.jsonl", "spec.json", "spec.mark"}
     store = folder.parent.parent
     assert {path.name for path in store.iterdir()} <= {".gitignore", "latest", "runs"}

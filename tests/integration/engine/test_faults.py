@@ -85,7 +85,7 @@ def test_closing_all_descriptors_is_the_trials_fault(lane: Lane, run: Runner) ->
 
 @lanes(SYNC)
 def test_nonsense_in_the_conversation_does_no_harm(lane: Lane, run: Runner) -> None:
-    """A trial that writes to descriptors that are not its own costs at most the trials in flight."""
+    """A trial that writes to descriptors that are not its own costs what its process has not told, and no truth."""
     seen = run("babbling", lane, count=COUNT)
     assert seen.summary.total == COUNT
     assert len(seen.failures) <= lane.options["workers"]

@@ -57,3 +57,28 @@ def test_an_empty_environment_is_enough(run: Runner, tmp_path: Path) -> None:
     write_target(tmp_path)
     seen = run("plain:sync", folder=tmp_path, python=str(tmp_path / "venv/bin/python"), count=2, workers=1)
     assert seen.summary.outcomes == {"passed": 2}
+
+
+@pytest.mark.parametrize("isolation", ["shared", "fork", "fresh"])
+def test_flakeproof_can_be_imported_where_it_is_not_installed(run: Runner, tmp_path: Path, isolation: str) -> None:
+    """What the docs give to tests is there, with nothing but the standard library around it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    (tmp_path / "asks.py").write_text(
+        "from flakeproof import current_trial\n"
+        "import flakeproof.net\n"
+        "def trial(): raise ValueError(current_trial().number, flakeproof.net.TCPServer.__name__)\n"
+    )
+    python = str(tmp_path / "venv/bin/python")
+    seen = run("asks:trial", folder=tmp_path, python=python, count=2, workers=1, isolation=isolation)
+
+    assert sorted(failure.message for failure in seen.failures) == [f"ValueError: ({n}, 'TCPServer')" for n in (1, 2)]
+
+
+def test_a_package_of_the_users_with_our_name_is_not_hidden(run: Runner, tmp_path: Path) -> None:
+    """Nobody has to call it otherwise."""
+    (tmp_path / "flakeproof.py").write_text("mine = 7\n")
+    (tmp_path / "asks.py").write_text("import flakeproof\ndef trial(): assert flakeproof.mine == 7\n")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+
+    python = str(tmp_path / "venv/bin/python")
+    assert run("asks:trial", folder=tmp_path, python=python, count=2, workers=1).summary.passed == 2

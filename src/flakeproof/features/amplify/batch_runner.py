@@ -1,12 +1,12 @@
 """Runs the target for a while under one setting after the other; of these runs no record is kept."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
 from flakeproof.errors import FlakeproofError
@@ -82,7 +82,7 @@ class Runner:
             timeout=spec.timeout if self._longest is None else self._longest,
         )
         ended = Ended()
-        with tempfile.TemporaryDirectory(prefix="flakeproof-amplify-") as folder:
+        with temporary_root() as folder:
             execute(spec, f"amplify-{len(self.batches)}", Path(folder), [ended.add], None)
         self._next += ended.trials + len(ended.without_result)
         self._processes += spec.processes

@@ -15,7 +15,7 @@ from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import CallableTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
-from flakeproof.reports.presentation import Presentation, ignore_signals
+from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.scenarios.catalogue import SCENARIOS
 from flakeproof.settings import save_preset
@@ -70,8 +70,6 @@ def amplify_target(given: Mapping[str, Any]) -> int:
     )
     with presentation.running():
         amplified = amplify(request, presentation.note)
-        if amplified.stopped:
-            ignore_signals()
         found = _result(amplified, plain, wanted, given, config)
     style = Style.GOOD if found.exit_code == ExitCode.GOOD else Style.BAD
     presentation.block(lines.results(found), lines.closing(found), style)

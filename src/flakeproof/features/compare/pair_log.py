@@ -5,9 +5,18 @@ from pathlib import Path
 
 import msgspec
 
-from flakeproof.features.compare.events import AnyComparisonEvent, ComparisonProgressed, PairEnded, PairsClean
+from flakeproof.features.compare.events import (
+    AnyComparisonEvent,
+    ComparisonProgressed,
+    ComparisonStarted,
+    PairEnded,
+    PairsClean,
+)
+from flakeproof.features.compare.records import ComparisonSpec
 from flakeproof.store.file import GrowingFile
 from flakeproof.store.log import PAIRS_NAME
+from flakeproof.store.odd_bytes import as_json
+from flakeproof.store.withheld import without_values
 
 _MERGED = 100_000
 """Clean pairs that are written as one record at most."""
@@ -26,7 +35,7 @@ class PairWriter:
         self._file = GrowingFile(path, failed)
         self._clean = 0
         self._clean_trials = 0
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = as_json
 
     def __call__(self, event: AnyComparisonEvent) -> None:
         """Write `event`, or count it."""
@@ -39,6 +48,8 @@ class PairWriter:
                 if self._clean >= _MERGED:
                     self._flush()
                 return
+            case ComparisonStarted():
+                event = msgspec.structs.replace(event, spec=_without_values(event.spec))
         self._flush()
         self._write(event)
 
@@ -54,6 +65,11 @@ class PairWriter:
 
     def _write(self, event: AnyComparisonEvent) -> None:
         self._file.write(self._encode(event) + b"\n")
+
+
+def _without_values(spec: ComparisonSpec) -> ComparisonSpec:
+    base, fix = (msgspec.structs.replace(arm, spec=without_values(arm.spec)) for arm in spec.arms)
+    return msgspec.structs.replace(spec, arms=(base, fix))
 
 
 def read_pairs(folder: Path) -> Iterator[AnyComparisonEvent]:

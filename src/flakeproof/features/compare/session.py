@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from flakeproof.engine.execute import Sink
-from flakeproof.events import AnyEvent, Noted, TrialFailed
+from flakeproof.events import AnyEvent, LoadFailed, Noted, TrialFailed
 from flakeproof.features.compare import report as lines
 from flakeproof.features.compare.events import AnyComparisonEvent, ComparisonProgressed
 from flakeproof.features.compare.recorded_comparison import conduct_comparison
@@ -14,18 +14,18 @@ from flakeproof.features.compare.records import Arm, ComparisonSpec
 from flakeproof.features.compare.referee import Referee
 from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
 from flakeproof.features.compare.verdict import FixVerdict
+from flakeproof.features.run import report_loading
 from flakeproof.features.run.failure_lines import FailureLines
 from flakeproof.features.run.session import Session, described, interpreter_of
 from flakeproof.model import RunSpec
 from flakeproof.reports.details import excerpt
 from flakeproof.reports.files import Renderers, ReportFiles
 from flakeproof.reports.json import to_json
-from flakeproof.reports.presentation import Presentation, ignore_signals
+from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
-from flakeproof.stop import is_signal
 from flakeproof.store.folder import store_of
 from flakeproof.text import number, plural, rate, shown_path, whole_duration
 
@@ -58,7 +58,7 @@ class ComparisonSession:
         self._config = config
         self._files = files
         self._carried = carried
-        self._presentation = Presentation(files)
+        self._presentation = Presentation(files, keeps_colours=bool(config.get("color-output")))
 
     def run(self) -> int:
         """Compare; return the exit code. Raises UsageError or CannotRunError."""
@@ -72,8 +72,6 @@ class ComparisonSession:
                 self._config.value("keep-runs"),
                 self._carried,
             )
-            if is_signal(summary.stopped):
-                ignore_signals()
             self._print_results(summary)
             if self._plain is not None and summary.verdict is FixVerdict.FIXED:
                 summary = self._confirmed(summary, self._plain)
@@ -117,6 +115,11 @@ class ComparisonSession:
                         self._presentation.print(f"{name}: {line}", Style.BAD)
                         for row in excerpt(failure):
                             self._presentation.print(row, Style.DIM)
+                case LoadFailed():
+                    line, rows = report_loading.as_it_happens(event)
+                    self._presentation.print(f"{name}: {line}", Style.BAD)
+                    for row in rows:
+                        self._presentation.print(row, Style.DIM)
                 case Noted():
                     self._presentation.note(f"{name}: {event.message}", Style.WARNING)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flakeproof.engine.leftovers import temporary_root
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import UsageError, about
 from flakeproof.features.compare.command import arm_spec, plain_spec, run_comparison, unprovoked, whole_config
 from flakeproof.features.compare.records import Arm

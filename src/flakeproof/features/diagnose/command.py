@@ -18,7 +18,7 @@ from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
-from flakeproof.reports.presentation import Presentation, ignore_signals
+from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.scenarios.catalogue import SCENARIOS
 from flakeproof.settings.as_typed import command_name, typed
@@ -68,8 +68,6 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
             uses_given=_differs(config, wanted),
             keeps_timeout="timeout" in config.values,
         )
-        if study.stopped:
-            ignore_signals()
     found = diagnosis(study, decide(study.evidence, _following(study, spec, given, wanted)))
     answer = _STYLES.get(ExitCode(found.exit_code), Style.WARNING)
     presentation.block(lines.results(found, verbose=given["verbose"]), answer=answer)

@@ -108,7 +108,7 @@ def investigate(
     laboratory = Laboratory(spec, Budget(seconds), conduct, tell)
     study = Study(laboratory, list(within), uses_given=uses_given, keeps_timeout=keeps_timeout)
     try:
-        with signals_stop(_interrupt):
+        with signals_stop(_interrupt, once=True):
             _begin(study)
             _continue(study)
     except StoppedError as error:

@@ -10,9 +10,10 @@ import msgspec
 
 from flakeproof.engine.execute import Sink
 from flakeproof.engine.time_budget import Budget
+from flakeproof.events import AnyEvent, LoadFailed
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.outcomes import Tally
-from flakeproof.model import Failure, RunSpec, TraceOrder
+from flakeproof.model import CommandTarget, Failure, Isolation, RunSpec, TraceOrder
 from flakeproof.results.summary import Summary
 from flakeproof.stop import StoppedError, is_signal
 
@@ -49,6 +50,8 @@ class Laboratory:
         self.notes: list[str] = []
         self.start_up = 0.0
         """Seconds that a run takes beside its trials, as far as is known."""
+        self._loads_anew = False
+        """Whether each trial loads the target, because that has failed before."""
         self._conduct = conduct
         self._tell = tell
         self._next = spec.first
@@ -74,10 +77,12 @@ class Laboratory:
             self._next += max(count, _APART)
         else:
             spec = spec.bare(chosen=list(chosen), count=len(chosen), duration=seconds)
+        if self._loads_anew and not isinstance(spec.target, CommandTarget):
+            spec = msgspec.structs.replace(spec, isolation=Isolation.FRESH)
 
         def sinks(folder: Path) -> Sequence[Sink]:
             tally.begin(folder.name, spec)
-            return [tally.add]
+            return [tally.add, self._hear]
 
         summary = self._conduct(spec, sinks)
         tally.elapsed += summary.elapsed
@@ -85,6 +90,15 @@ class Laboratory:
             self._meet(tally)
             raise StoppedError(summary.stopped)
         return summary
+
+    def _hear(self, event: AnyEvent) -> None:
+        """A target that can be loaded only sometimes is flaky: from then on loading is part of each trial."""
+        if isinstance(event, LoadFailed) and not self._loads_anew:
+            self._loads_anew = True
+            self.notes.append(
+                f"a process could not load the target ({event.failure.message}): from then on each test has loaded it "
+                "anew, in an interpreter of its own"
+            )
 
     def processes(self, part: float, most: int) -> int:
         """How many runs, one after the other, an experiment with `part` of the time can start; at least 4, or `most`.

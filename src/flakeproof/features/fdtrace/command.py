@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flakeproof.engine.leftovers import marker_of, nothing_left_running, temporary_root
+from flakeproof.engine.leftovers import marker_of, nothing_left_running
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.fdtrace import report
 from flakeproof.features.fdtrace.findings import DescriptorTrace

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from flakeproof import signals
 from flakeproof.clock import monotonic_ns
 from flakeproof.errors import CannotRunError, ExitCode
 from flakeproof.features.fdtrace.calls import RECORDED, RECORDED_WITHOUT_USES
@@ -147,24 +147,18 @@ def _end(process: "subprocess.Popen[bytes]", grace: float) -> None:
 
 @contextmanager
 def _signals() -> Iterator[Callable[[], None]]:
-    """Let SIGINT and SIGTERM raise _Stopped, until what is given is called: from then on they wait for the end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    codes = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+    """Let a signal that ends things raise _Stopped, until what is given is called: then all wait for the end."""
     held = False
 
     def stop(number: int, frame: FrameType | None) -> None:
+        signals.note(number)
         if not held:
-            raise _Stopped(codes[signal.Signals(number)])
+            hold()
+            raise _Stopped(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED)
 
     def hold() -> None:
         nonlocal held
         held = True
 
-    before: dict[int, Any] = {number: signal.signal(number, stop) for number in codes}
-    try:
+    with signals.handled(stop):
         yield hold
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

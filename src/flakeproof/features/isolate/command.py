@@ -13,16 +13,16 @@ from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.recorded_order import recorded_order
 from flakeproof.features.isolate.records import Isolation, IsolationRequest
 from flakeproof.features.run.session import interpreter_of
+from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
-from flakeproof.reports.presentation import Presentation, ignore_signals
+from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.progress_line import ProgressLine
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.from_options import options_in, settings
 from flakeproof.settings.table import default_of
-from flakeproof.stop import is_signal
 from flakeproof.store.folder import store_of
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
@@ -47,6 +47,7 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
     if recorded is not None:
         folder = store_of(whole).find(recorded[0])
         spec, trial, items = recorded_order(folder, recorded[1])
+        ask_for_trust(folder, spec, trusted=given["trust"])
     if spec is None or among or expressions:
         fresh = _spec(_places(victim, among), expressions, given)
         spec = fresh if spec is None else msgspec.structs.replace(spec, target=fresh.target)
@@ -68,8 +69,6 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
     progress = ProgressLine(presentation.writer, every=given["verbose"])
     with presentation.running(), closing(progress):
         found = isolate(request, progress)
-        if is_signal(found.stopped):
-            ignore_signals()
     presentation.block(report.results(found, verbose=given["verbose"]), report.conclusion(found))
     return presentation.finish(found.exit_code, _renderers(found))
 

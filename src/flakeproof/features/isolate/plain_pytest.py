@@ -3,13 +3,13 @@
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
 from flakeproof.engine.leftovers import marker_of
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof_worker.environment import RUN
 
 _TICK = 0.02
@@ -28,7 +28,7 @@ def run_side_by_side(
 
     `limit` (seconds) is that of each; `check` is called again and again and may raise to end all.
     """
-    with tempfile.TemporaryDirectory(prefix="flakeproof-") as temporary:
+    with temporary_root() as temporary:
         reports = [Path(temporary, f"{number}.xml") for number in range(len(commands))]
         started = [_start(command, folder, run_id, report) for command, report in zip(commands, reports, strict=True)]
         try:

@@ -11,8 +11,8 @@ from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.leases import Block, Order
-from flakeproof.engine.leftovers import temporary_root
 from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import CannotRunError
 from flakeproof.events import AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialPassed, TrialSkipped
 from flakeproof.model import Failure, ItemOutcome, RunSpec

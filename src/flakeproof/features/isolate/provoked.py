@@ -1,13 +1,13 @@
 """The command that shows it where plain pytest would hardly: with what provokes it, in fresh interpreters."""
 
 import shlex
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from flakeproof.engine.execute import execute
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialsPassed
 from flakeproof.features.isolate.reproducer import Shell
 from flakeproof.features.isolate.victim_runs import Arrangement
@@ -64,6 +64,6 @@ class ProvokedShell:
 
         target = msgspec.structs.replace(self._target, arguments=tests, shuffle=False)
         spec = msgspec.structs.replace(self._spec, target=target, isolation=Isolation.FRESH, count=times, duration=None)
-        with tempfile.TemporaryDirectory(prefix="flakeproof-") as folder:
+        with temporary_root() as folder:
             execute(spec, new_run_id(), Path(folder), [hear], None)
         return (failed if failing else passed), failed + passed

@@ -7,7 +7,8 @@ import msgspec
 from flakeproof.errors import UsageError
 from flakeproof.events import ItemsCollected, TrialFailed
 from flakeproof.model import PytestTarget, RunSpec
-from flakeproof.store.log import SPEC_NAME, read_events
+from flakeproof.store.log import read_events
+from flakeproof.store.spec_file import read_spec
 from flakeproof.text import parse_whole
 
 
@@ -17,9 +18,9 @@ def recorded_order(folder: Path, trial: str) -> tuple[RunSpec, int, list[str]]:
     Raises UsageError.
     """
     try:
-        spec = msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"--from {folder.name}: its record is not complete: {error}") from None
+        spec = read_spec(folder)
+    except UsageError as error:
+        raise UsageError(f"--from {folder.name}: {error.message}", error.remedy) from None
     if not isinstance(spec.target, PytestTarget):
         raise UsageError(f"--from {folder.name}: it ran {spec.target.name}, which is no test of pytest")
     try:

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from flakeproof.features.run import report
+from flakeproof.features.run import report, report_loading
 from flakeproof.model import Failure, Outcome
 from flakeproof.reports.details import explanation
 from flakeproof.reports.foreign import cut, fit
 from flakeproof.reports.rates import rate_with_interval
-from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
+from flakeproof.results.summary import ItemSummary, LoadSummary, SignatureSummary, Summary
 from flakeproof.results.verdict import Verdict
 from flakeproof.text import one_line
 from flakeproof.version import __version__
@@ -49,13 +49,16 @@ def _properties(summary: Summary) -> Iterator[tuple[str, object]]:
     yield "flakeproof.version", __version__
     yield "flakeproof.run", summary.run_id
     yield "flakeproof.seed", summary.seed
-    yield "flakeproof.results.verdict", summary.verdict
+    yield "flakeproof.verdict", summary.verdict
     yield "flakeproof.exit-code", summary.exit_code
     if summary.stopped is not None:
         yield "flakeproof.stopped", summary.stopped
     if summary.planned is not None:
         yield "flakeproof.planned", summary.planned
     yield "flakeproof.trials", summary.total
+    if summary.loads is not None:
+        yield "flakeproof.loaded", summary.loads.loaded
+        yield "flakeproof.not-loaded", summary.loads.failed
     for outcome, count in summary.outcomes.items():
         yield f"flakeproof.{outcome.replace(' ', '-')}", count
     if summary.rate is not None and summary.interval is not None:
@@ -73,6 +76,8 @@ def _properties(summary: Summary) -> Iterator[tuple[str, object]]:
 
 
 def _cases(summary: Summary) -> Iterator[Element]:
+    if summary.loads is not None and summary.loads.failed:
+        yield _loading(summary.target, summary.loads)
     again = f"flakeproof replay {report.run_name(summary)}"
     for item in summary.items:
         case = _case(*_of_item(item.item))
@@ -98,6 +103,22 @@ def _cases(summary: Summary) -> Iterator[Element]:
         case = _case(*_of_target(summary.target))
         _lose(case, summary, lost)
         yield case
+
+
+def _loading(target: str, loads: LoadSummary) -> Element:
+    """A case of its own: what failed belongs to no test."""
+    case = _case(".".join(_of_target(target)), "(loading)")
+    fact = f"{report_loading.share(loads)} could not load the target"
+    if loads.tolerated:
+        SubElement(case, "system-out").text = f"{fact}, which is tolerated\n"
+        return case
+    first = loads.signatures[0].example
+    attributes = {"message": fit(f"{fact}: {one_line(first.message)}"), "type": first.outcome.value}
+    told: list[str] = []
+    for kind in loads.signatures:
+        told += [f"{kind.count} × {kind.example.message}", *explanation(kind.example), kind.example.output, ""]
+    SubElement(case, "failure", attributes).text = cut(fit("\n".join(told)), _LIMIT)
+    return case
 
 
 def _case(classname: str, name: str) -> Element:

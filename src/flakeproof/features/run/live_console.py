@@ -6,9 +6,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, RunEnded, TrialFailed
-from flakeproof.features.run import report
+from flakeproof.events import AnyEvent, ItemsCollected, LoadFailed, Noted, Progressed, RunEnded, TrialFailed
+from flakeproof.features.run import report, report_loading
 from flakeproof.features.run.failure_lines import FailureLines
+from flakeproof.reports.foreign import line_shown
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, Writer
 from flakeproof.stats.sequential import robbins
@@ -45,6 +46,11 @@ class LiveConsole:
                     self._result(line, Style.BAD)
             case ItemsCollected():
                 self._print(self._failures.collected(event), Style.PLAIN)
+            case LoadFailed():
+                line, rows = report_loading.as_it_happens(event)
+                self._result(line, Style.BAD)
+                for row in rows:
+                    self._result(row, Style.DIM)
             case Noted():
                 self._print(event.message, Style.WARNING)
             case RunEnded():
@@ -64,7 +70,10 @@ class LiveConsole:
 
     def _print(self, line: str, style: Style) -> None:
         self._writer.keep(line)
-        self._console.print(Text(line, style=_COLOURS[style]), soft_wrap=True)
+        shown = line_shown(line, keeps_colours=self._writer.keeps_colours)
+        text = Text.from_ansi(shown) if self._writer.keeps_colours else Text(shown)
+        text.style = _COLOURS[style]
+        self._console.print(text, soft_wrap=True)
 
     def _refresh(self, event: Progressed) -> None:
         if event.elapsed - self._shown_at < _REFRESH_SECONDS and event.completed != event.planned:

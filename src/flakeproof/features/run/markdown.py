@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from flakeproof.features.run import report, report_dependence, report_items, report_sanitizers
+from flakeproof.features.run import report, report_dependence, report_items, report_loading, report_sanitizers
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
 from flakeproof.reports.markdown import code
@@ -54,10 +54,15 @@ def render(summary: Summary) -> bytes:
 def _head(summary: Summary) -> Iterator[str]:
     yield f"### flakeproof: {code(summary.target)} is {summary.verdict.value}"
     yield ""
-    yield report.closing(summary)
+    closing = report.closing(summary)
+    if summary.finding is not None and summary.finding.item:
+        closing = closing.replace(summary.finding.item, code(summary.finding.item))
+    yield closing
     if report.cut_short(summary):
         planned = f" of {number(summary.planned)}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} {report.units(summary)}."
+    for line in report_loading.results(summary):
+        yield f"- {line.strip()}"
     yield ""
     yield from _table(summary)
     doubts = [*report_dependence.repetition(summary), *report_dependence.dependence(summary)]

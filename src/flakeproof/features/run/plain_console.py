@@ -1,7 +1,7 @@
 """Console without a terminal: lines that never change once they are written."""
 
-from flakeproof.events import AnyEvent, ItemsCollected, Noted, Progressed, TrialFailed
-from flakeproof.features.run import report
+from flakeproof.events import AnyEvent, ItemsCollected, LoadFailed, Noted, Progressed, TrialFailed
+from flakeproof.features.run import report, report_loading
 from flakeproof.features.run.failure_lines import FailureLines
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, Writer
@@ -37,6 +37,11 @@ class PlainConsole:
                     self._writer.result(line, Style.BAD)
             case ItemsCollected():
                 self._writer.note(self._failures.collected(event))
+            case LoadFailed():
+                line, rows = report_loading.as_it_happens(event)
+                self._writer.result(line, Style.BAD)
+                for row in rows:
+                    self._writer.result(row, Style.DIM)
             case Noted():
                 self._writer.note(event.message, Style.WARNING)
 

@@ -5,38 +5,47 @@ from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.events import ItemsCollected, TrialFailed
+from flakeproof.features.run.earlier import spec_of
 from flakeproof.features.run.session import Session
+from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
 from flakeproof.results.summary import Summary
-from flakeproof.settings.from_options import settings
+from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.store.folder import store_of
-from flakeproof.store.log import PAIRS_NAME, SPEC_NAME, read_events
+from flakeproof.store.log import read_events
+from flakeproof.store.withheld import with_values
 from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 
 
-def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
-    """Run it; `given` are the options. Return the exit code. Raises UsageError or NothingToRunError."""
-    config = settings(given)
+def replay_trial(run: str, trial: str, given: Mapping[str, Any]) -> int:
+    """Run it; `given` are the options: `env` has values of variables that the record does not have.
+
+    A record that is not ours has to be trusted. Return the exit code. Raises UsageError or NothingToRunError.
+    """
+    config = settings(options_in(given))
     # The reports that a project has of each run are not to be overwritten by those of one trial.
     files = report_files(config, only_asked=True)
     folder = store_of(config).find(run)
-    spec = spec_of(folder, "replay")
+    spec = spec_of(folder, "replay {run} TEST")
+    ask_for_trust(folder, spec, trusted=given["trust"])
+    spec, differing = with_values(spec, pairs("--env", given["env"], empty=True), os.environ)
     number = number_of(trial, spec)
     unit = "Pass" if _has_several(folder) else "Test"
     told = recorded_failure(folder, number)
     recorded = told.failure if told is not None else None
     again = msgspec.structs.replace(
         spec,
-        target=_with_python(spec.target, given.get("python")),
+        target=_with_python(spec.target, given["python"]),
         first=number,
         count=1,
         chosen=[],
@@ -48,6 +57,8 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
         ci_rate=None,
     )
     session = Session(again, config, files)
+    for name in differing:
+        session.warn(f"{name} has another value than in the run that is replayed")
     # A replay is recorded, but `latest` goes on to mean the run that it belongs to.
     summary = session.run(heading=f"{unit} {number} of run {folder.name} again:", becomes_latest=False)
     session.print("")
@@ -69,36 +80,6 @@ def _with_python(target: Target, python: str | None) -> Target:
         raise UsageError("--python is for Python functions and tests, and this run is of a command", "leave it out")
     found = interpreter.choose(python, Path.cwd(), os.environ)
     return msgspec.structs.replace(target, python=found.path, python_from=found.why)
-
-
-class _Arm(msgspec.Struct):
-    name: str
-
-
-class _Arms(msgspec.Struct):
-    arms: list[_Arm]
-
-
-class _Comparison(msgspec.Struct):
-    """What the first line of the record of a comparison says of its arms, which are runs of their own."""
-
-    spec: _Arms
-    runs: list[str]
-
-
-def spec_of(folder: Path, command: str) -> RunSpec:
-    """The specification of the run recorded in `folder`; `command` is what is asked for. Raises UsageError."""
-    with suppress(OSError, msgspec.DecodeError), (folder / PAIRS_NAME).open("rb") as file:
-        started = msgspec.json.decode(file.readline(), type=_Comparison)
-        arms = zip(started.spec.arms, started.runs, strict=True)
-        raise UsageError(
-            f"{folder.name} is a comparison, whose arms are runs of their own",
-            "; ".join(f"{arm.name}: flakeproof {command} {run} TEST" for arm, run in arms),
-        )
-    try:
-        return msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"the run in {folder} cannot be read: {error}", "its record is not complete") from None
 
 
 def number_of(text: str, spec: RunSpec) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeproof.events import Progressed
-from flakeproof.features.run import report_dependence, report_items, report_sanitizers
+from flakeproof.features.run import report_dependence, report_items, report_loading, report_sanitizers
 from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.details import failure_details, summary_lines
 from flakeproof.reports.rates import rate_with_interval
@@ -21,6 +21,7 @@ from flakeproof.text import (
     one_line,
     percent,
     plural,
+    share,
     short_duration,
     speed,
     whole_duration,
@@ -91,6 +92,7 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     yield f"Passed: {summary.passed} ({percent(summary.passed, summary.total)})"
     yield f"Failed: {summary.failed} ({percent(summary.failed, summary.total)})"
     yield from _other_outcomes(summary)
+    yield from report_loading.results(summary)
     yield f"Duration: {duration(summary.elapsed)}"
     yield f"Rate: {speed(summary.trials_per_second or 0)} {units(summary)}/second"
     if summary.interval is not None and (verbose or not (is_pass(summary) or _is_answered(summary))):
@@ -98,6 +100,14 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     if verbose and summary.anytime is not None and summary.anytime != summary.interval:
         watched = rate_with_interval(summary.rate or 0.0, summary.anytime, method=True)
         yield f"Failure rate, if watched: {watched}"
+    if (unclear := summary.unattributed) is not None:
+        crashes = "1 crash is" if unclear.failures == 1 else f"{number(unclear.failures)} crashes are each"
+        low = share(unclear.low, exact_zero=not unclear.low)
+        high = share(unclear.high, exact_one=unclear.high == 1)
+        yield (
+            f"Not charged for certain: {crashes} that of one of several tests in flight; whichever they were, "
+            f"the rate seen is {low} to {high}"
+        )
     yield from report_dependence.repetition(summary)
     yield from report_dependence.dependence(summary)
     if verbose and summary.durations is not None:
@@ -162,6 +172,12 @@ def answered(finding: Finding, *, verbose: bool = False) -> str:
 
 def closing(summary: Summary, *, verbose: bool = False) -> str:
     """The last line: what it means."""
+    said = _closing(summary, verbose=verbose)
+    remark = report_loading.remark(summary)
+    return f"{said.removesuffix('!')}, but {remark}" if remark else said
+
+
+def _closing(summary: Summary, *, verbose: bool) -> str:
     if summary.finding is not None and summary.passed + summary.failed:
         return answered(summary.finding, verbose=verbose)
     if summary.total == 0:
@@ -176,6 +192,8 @@ def closing(summary: Summary, *, verbose: bool = False) -> str:
             f"({percent(summary.failed, decided)} failure rate)"
         )
     lost = summary.outcomes.get(Outcome.LOST, 0)
+    if summary.stopped == Stop.INTERFERED:
+        return f"A test has interfered with flakeproof: this run of {summary.total} tests proves nothing"
     if lost:
         return f"{lost} of {summary.total} {units(summary)} have no result: this run proves nothing"
     if not summary.passed:

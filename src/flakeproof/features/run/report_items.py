@@ -77,5 +77,8 @@ def _others(items: list[ItemSummary], bound: float | None) -> Iterator[str]:
     for item in flipping[:_SHOWN]:
         skips = item.outcomes[ItemOutcome.SKIPPED]
         yield f"  skipped {number(skips)} times of {number(skips + item.passed)}: {_name(item)}"
-    if skipped := sum(not item.passed for item in items):
+    unseen = [item for item in items if not item.passed]
+    if not_run := sum(not item.outcomes for item in unseen):
+        yield f"  {plural(not_run, 'test')} did not come to run"
+    if skipped := len(unseen) - not_run:
         yield f"  {plural(skipped, 'test')} {'was' if skipped == 1 else 'were'} always skipped"

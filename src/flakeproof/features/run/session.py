@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from flakeproof.errors import ExitCode
 from flakeproof.features.run import github_annotations, report
 from flakeproof.features.run.documents import renderers
+from flakeproof.features.run.earlier import Rest
 from flakeproof.features.run.plain_console import PlainConsole
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.model import PytestTarget, RunSpec, TargetSpec
 from flakeproof.reports.files import ReportFiles
-from flakeproof.reports.presentation import Presentation, ignore_signals
+from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.terminal import wants_live
 from flakeproof.reports.writer import Detail, Style, Writer
@@ -19,7 +20,6 @@ from flakeproof.results.summary import Summary
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
 from flakeproof.stats.threshold import trials_without_failure
-from flakeproof.stop import is_signal
 from flakeproof.store.folder import store_of
 from flakeproof.text import number, plural, rate, short_duration, shown_path
 
@@ -38,33 +38,45 @@ class Session:
         *,
         detail: Detail = Detail.USUAL,
         shown: Shown = Shown.FIRST,
+        copies: bool = True,
     ) -> None:
-        """`files` are the reports to leave, `shown` is which failures are told when they happen."""
+        """`files` are the reports to leave, `shown` is which failures are told when they happen.
+
+        Without `copies` there is no run to keep what is printed in.
+        """
         self._detail = detail
         self._shown = Shown.ALL if detail is Detail.VERBOSE else shown
         self._spec = spec
         self._config = config
-        self._presentation = Presentation(files, quiet=detail is Detail.QUIET)
+        self._presentation = Presentation(
+            files, quiet=detail is Detail.QUIET, keeps_colours=bool(config.get("color-output")), copies=copies
+        )
         self._console: PlainConsole | LiveConsole | None = None
 
-    def run(self, *, heading: str = "", becomes_latest: bool = True) -> Summary:
+    def run(
+        self,
+        *,
+        heading: str = "",
+        becomes_latest: bool = True,
+        rest: Rest | None = None,
+        folder: Path | None = None,
+    ) -> Summary:
         """Run it with everything printed that comes along; `heading` comes first.
 
-        Raises UsageError or CannotRunError.
+        With `rest`, what is missing of the run in `folder` is run. Raises UsageError or CannotRunError.
         """
         with self._presentation.running():
             try:
-                summary = conduct(
+                return conduct(
                     self._spec,
                     store_of(self._config),
                     lambda folder: self._sinks(folder, heading),
-                    lambda text: self._presentation.warn(text),
+                    self.warn,
                     self._config.value("keep-runs"),
                     becomes_latest=becomes_latest,
+                    rest=rest,
+                    of=folder,
                 )
-                if is_signal(summary.stopped):
-                    ignore_signals()
-                return summary
             finally:
                 if self._console is not None:
                     self._console.close()
@@ -84,6 +96,10 @@ class Session:
         """Write the reports and return the exit code."""
         annotations = github_annotations.annotations(summary, os.environ)
         return self._presentation.finish(summary.exit_code, renderers(summary), annotations)
+
+    def warn(self, text: str) -> None:
+        """A remark that the user had better read."""
+        self._presentation.warn(text)
 
     def _sinks(self, folder: Path, heading: str) -> list[Any]:
         self._presentation.copy_to(folder)

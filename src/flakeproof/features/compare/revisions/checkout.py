@@ -1,7 +1,5 @@
 """The files of a revision beside the user's own, in a git worktree that goes when it is no longer needed."""
 
-import fcntl
-import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from flakeproof.errors import CannotRunError, FlakeproofError, UsageError
 from flakeproof.features.compare.revisions.git import Git
 from flakeproof.features.compare.revisions.repository import LINK, Repository
 from flakeproof.features.compare.revisions.signals import held_back, termination_unwinds
+from flakeproof.worktrees import alone_in, record, record_of, remove_empty
 from flakeproof_worker.system import folders
 
 _PREFIX = "flakeproof-base-"
@@ -26,7 +25,8 @@ def checked_out(repository: Repository, commit: str, parent: Path) -> Iterator[P
 
     Submodules that the user has are there, too, at the commits recorded in `commit`. Nothing of a submodule is
     fetched, no hook runs, and the user's own files, index and branches stay as they are. All goes at the end; should
-    this process be killed before, the next checkout clears the repository of it once `parent` is gone.
+    this process be killed before, who removes `parent` clears the repository of it (`flakeproof.worktrees`), or the
+    next checkout does.
 
     Raises UsageError if the user's folder is not in that revision, CannotRunError if git cannot make the checkout.
     """
@@ -57,9 +57,10 @@ class _Checkout:
     def add(self, git: Git, work_tree: Path, commit: str, folder: Path) -> None:
         """Check `commit` out into `folder`; the user has the files of that repository in `work_tree`."""
         common = _common_folder(git)
-        with _alone_in(common):
+        with alone_in(common):
             _forget_deserted(git)
             self.registered.append((git, common, folder))
+            record(self.folder, common, folder)
             git.do(f"check {commit[:12]} out", "worktree", "add", "--detach", str(folder), commit)
         for path, linked in _links(git, commit).items():
             clones = self._clones(git, work_tree / path, _name(git, commit, path))
@@ -76,10 +77,10 @@ class _Checkout:
         """Remove the files, and what the repositories know of them; nothing is left of a checkout that failed."""
         folders.remove(str(self.folder))  # git gives up at a folder without permissions, and at submodules
         for git, common, folder in reversed(self.registered):
-            with suppress(OSError, FlakeproofError), _alone_in(common):  # the repository itself may have gone
+            with suppress(OSError, FlakeproofError), alone_in(common):  # the repository itself may have gone
                 _forget(git, str(folder))
-                if not any((common / "worktrees").iterdir()):  # git leaves it behind after a failure
-                    (common / "worktrees").rmdir()
+                remove_empty(common)
+        record_of(self.folder).unlink(missing_ok=True)
 
     def _clones(self, git: Git, work_tree: Path, name: str) -> list[Git]:
         """Where objects of a submodule can be: what the user works in, and what is kept of one that is gone there."""
@@ -126,15 +127,3 @@ def _forget_deserted(git: Git) -> None:
 def _forget(git: Git, path: str) -> None:
     """Let git forget a worktree without files. What it will not forget now, the next run tries again."""
     git.ask("worktree", "remove", "--force", "--force", path)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait for others of us: git makes and removes the folder of all worktrees without regard to a second git."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with suppress(OSError):  # a file system without locks; two at once are rare
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

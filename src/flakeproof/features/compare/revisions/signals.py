@@ -1,42 +1,39 @@
-"""SIGTERM unwinds as Ctrl-C does, and neither interrupts a clean-up."""
+"""Every signal that ends things unwinds as Ctrl-C does, and none interrupts a clean-up."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from flakeproof.errors import ExitCode
-
-
-def _is_ours() -> bool:
-    """Outside of the main thread signals are not ours."""
-    return threading.current_thread() is threading.main_thread()
+from flakeproof.signals import ENDING, are_ours, leave
 
 
 @contextmanager
 def termination_unwinds() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, so that what was made is removed; a handler of the program around us stays."""
-    if not _is_ours() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    """Let signals that would end this process unwind it, so that what was made is removed; handlers around us stay."""
+    if not are_ours():
         yield
         return
 
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(int(ExitCode.TERMINATED))
+    def unwind(number: int, frame: FrameType | None) -> None:
+        leave(number)
 
-    signal.signal(signal.SIGTERM, leave)
+    handled = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, unwind)
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGTERM) is leave:  # else somebody has had enough of signals
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in handled:
+            if signal.getsignal(number) is unwind:  # else somebody has had enough of signals
+                signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the end."""
-    if not _is_ours():
+    """Let signals that end things wait until the end."""
+    if not are_ours():
         yield
         return
     came: list[int] = []
@@ -46,8 +43,9 @@ def held_back() -> Iterator[None]:
 
     before: dict[int, Any] = {}
     try:
-        for awaited in (signal.SIGINT, signal.SIGTERM):
-            before[awaited] = signal.signal(awaited, note)
+        for awaited in ENDING:
+            if signal.getsignal(awaited) is not signal.SIG_IGN:
+                before[awaited] = signal.signal(awaited, note)
         yield
     finally:
         for number, handler in before.items():

@@ -1,11 +1,11 @@
 """A trial or two that failed, once more, with an eye on what they call."""
 
 import linecache
-import tempfile
 from pathlib import Path
 
 import msgspec
 
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
 from flakeproof.features.diagnose.experiments.names import ALONE
@@ -27,7 +27,7 @@ def watch(laboratory: Laboratory) -> Witnessed:
     for one in seen:
         by_hash_seed.setdefault(one.hash_seed, []).append(one.failure.trial)
     calls: list[Call] = []
-    with tempfile.TemporaryDirectory(prefix="flakeproof-watch-") as folder:
+    with temporary_root() as folder:
         for hash_seed, trials in by_hash_seed.items():
             environment = {"PYTHONHASHSEED": hash_seed} if hash_seed else {}
             spec = changed(alone_spec(laboratory.given), environment=environment, watched=folder)

@@ -1,0 +1,108 @@
+"""A run of before, out of its record: what came out of it, and what is missing of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from flakeproof.errors import NothingToRunError, UsageError
+from flakeproof.model import RunSpec
+from flakeproof.results.history import History
+from flakeproof.results.ranges import Block
+from flakeproof.results.summary import Summary, summarize
+from flakeproof.stop import KILLED, RUNNING, Stop
+from flakeproof.store.comparison_arms import arms_of
+from flakeproof.store.folder import is_being_written
+from flakeproof.store.log import LOG_NAME, drop_uncertain, read_events
+from flakeproof.store.spec_file import read_spec
+from flakeproof.text import number
+
+_CAN_GO_ON = {Stop.INTERRUPTED, Stop.TERMINATED, Stop.GIVEN_UP, None}
+
+
+def spec_of(folder: Path, what: str) -> RunSpec:
+    """The specification of the run in `folder`, of which the user wants `what`. Raises UsageError."""
+    if (arms := arms_of(folder)) is not None:
+        raise UsageError(
+            f"{folder.name} is a comparison, whose arms are runs of their own",
+            "; ".join(f"{arm.name}: flakeproof {what.format(run=arm.run)}" for arm in arms),
+        )
+    return read_spec(folder)
+
+
+def history_of(folder: Path) -> History:
+    """What has happened in the run. Raises UsageError for a record that is none."""
+    history = History()
+    try:
+        for event in read_events(folder):
+            history.add(event)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"the record in {folder / LOG_NAME} cannot be read: {error}") from None
+    if history.spec is None:
+        raise UsageError(
+            f"the record in {folder / LOG_NAME} has no beginning", "the run was killed before its first test"
+        )
+    return history
+
+
+def summary_of(folder: Path) -> Summary:
+    """What came out of it; so far, if it has not ended. Raises UsageError."""
+    running = is_being_written(folder)
+    history = history_of(folder)
+    unfinished = "" if history.ended else RUNNING if running else KILLED
+    return summarize(history, str(folder), unfinished=unfinished)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What is missing of a run."""
+
+    history: History
+    """Of what there is."""
+    missing: list[Block] | None
+    """Trials, in order, if they are numbered beforehand; None where only a time ends the run …"""
+    gaps: list[Block]
+    """… then those that come first, and before `first`."""
+    first: int
+
+
+def rest_of(folder: Path) -> Rest:
+    """What is to be run to complete the run in `folder`.
+
+    Raises UsageError where that cannot be known, NothingToRunError where it is complete.
+    """
+    spec = spec_of(folder, "run --resume {run}")
+    if is_being_written(folder):
+        raise UsageError(f"the run {folder.name} is still going on", "wait for its end, or end it: Ctrl-C, or kill")
+    if spec.drop_failed:
+        raise UsageError(
+            f"the run {folder.name} has left out tests that had failed (--drop-failed), and cannot go on from there",
+            "start it anew",
+        )
+    try:
+        drop_uncertain(folder)
+    except OSError as error:
+        raise UsageError(f"the record in {folder} cannot be written: {error.strerror}") from None
+    history = history_of(folder)
+    if history.total != len(history.done):
+        raise UsageError(
+            f"the record of {folder.name} does not tell which of its tests have run: of {number(history.total)} it "
+            f"knows the numbers of {number(len(history.done))}",
+            "start it anew with the same --seed",
+        )
+    if history.finding is not None or history.stopped not in _CAN_GO_ON:
+        raise NothingToRunError(f"nothing is missing of {folder.name}: {history.stopped or 'its question is answered'}")
+    if spec.max_failures is not None and history.failed >= spec.max_failures:
+        raise NothingToRunError(f"nothing is missing of {folder.name}: it has failed as often as it may")
+    if spec.chosen:
+        missing: list[Block] | None = [(trial, 1) for trial in spec.chosen if trial not in history.done]
+    elif spec.count is not None:
+        missing = list(history.done.missing(spec.first, spec.first + spec.count))
+    else:
+        missing = None
+    if missing == []:
+        raise NothingToRunError(
+            f"nothing is missing of {folder.name}: all of its {number(history.total)} tests have run"
+        )
+    first = max(spec.first, history.done.end)
+    return Rest(history, missing, list(history.done.missing(spec.first, first)), first)

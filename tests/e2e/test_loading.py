@@ -1,0 +1,134 @@
+"""A target that can be loaded only sometimes is flaky: no run hides it behind processes that could load it."""
+
+import json
+from pathlib import Path
+from xml.etree.ElementTree import parse
+
+import pytest
+from tests.e2e.conftest import Flakeproof
+
+HALF = """
+import ctypes, os, time
+
+try:
+    os.close(os.open(os.environ["FLAG"], os.O_CREAT | os.O_EXCL))
+except FileExistsError:
+    pass
+else:
+    how = os.environ["HOW"]
+    if how == "raises":
+        raise RuntimeError("not today")
+    if how == "exits":
+        os._exit(9)
+    if how == "dies":
+        ctypes.string_at(0)
+    if how == "hangs":
+        time.sleep(1e6)
+
+def passes():
+    time.sleep(0.01)
+"""
+EVERY_SECOND = """
+import os, time
+
+def next_number():
+    number = 0
+    while True:
+        try:
+            os.close(os.open(f"{os.environ['FLAG']}.{number}", os.O_CREAT | os.O_EXCL))
+            return number
+        except FileExistsError:
+            number += 1
+
+if next_number() % 2 == 0:
+    raise RuntimeError("every second time")
+
+def passes():
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def half(project: Path, environment: dict[str, str], tmp_path: Path) -> Path:
+    """The project with modules whose import fails sometimes."""
+    (project / "half.py").write_text(HALF)
+    (project / "every_second.py").write_text(EVERY_SECOND)
+    environment["FLAG"] = str(tmp_path / "flag")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("raises", "importing half failed: RuntimeError: not today"),
+        ("exits", "the process ended (exit status 9) while it was loading"),
+        ("dies", "the process ended (SIGSEGV) while it was loading, at "),
+        pytest.param("hangs", "still loading after ", marks=pytest.mark.long),
+    ],
+)
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_one_that_cannot_load_is_told_of(
+    how: str, message: str, processes: str, flakeproof: Flakeproof, half: Path
+) -> None:
+    """In the counts, the text, JSON and JUnit, and by the exit code, whichever way it fails."""
+    if how == "hangs" and processes == "1":
+        pytest.skip("then all that there is hangs")
+    options = ["-c", "20", "-w", processes, "--processes", processes, "--json", "run.json", "--junit-xml", "run.xml"]
+    ended = flakeproof("run", "half:passes", *options, env={"HOW": how})
+    document = json.loads((half / "run.json").read_bytes())
+    loads = document["loads"]
+    assert (loads["failed"], [one["count"] for one in loads["signatures"]]) == (1, [1])
+    assert loads["signatures"][0]["example"]["message"].startswith(message)
+    assert loads["signatures"][0]["example"]["outcome"] == "not loaded"
+    assert (document["total"], document["outcomes"], document["verdict"]) == (20, {"passed": 20}, "flaky")
+    assert ended.returncode == document["exit_code"] == 1
+    assert f"LOAD FAILURE in process {loads['signatures'][0]['example']['process']}: {message}" in ended.stdout
+    assert f"Not loaded: 1 of {loads['loaded'] + 1} processes: " in ended.stdout
+    assert ended.stdout.splitlines()[-1].startswith("All 20 tests passed, but 1 of ")
+    case = parse(half / "run.xml").getroot()[0].find("testcase[@name='(loading)']/failure")
+    assert case is not None
+    assert case.get("type") == "not loaded"
+
+
+def test_many_processes_of_which_every_second_cannot_load(flakeproof: Flakeproof, half: Path) -> None:
+    """Those that fail first do not end the run while others may still load."""
+    options = ["-c", "40", "-w", "8", "--processes", "8", "--json", "-"]
+    document = json.loads(flakeproof("run", "every_second:passes", *options).stdout)
+    assert document["outcomes"] == {"passed": 40}
+    assert document["loads"]["failed"] >= 4
+    assert document["exit_code"] == 1
+
+
+def test_it_can_be_tolerated(flakeproof: Flakeproof, half: Path) -> None:
+    """Then it is still told, and counts for nothing."""
+    options = ["-c", "20", "-w", "2", "--processes", "2", "--tolerate-load-failures", "--junit-xml", "run.xml"]
+    ended = flakeproof("run", "half:passes", *options, env={"HOW": "raises"})
+    assert ended.returncode == 0
+    assert "could not load the target, which is tolerated: importing half failed" in ended.stdout.splitlines()[-1]
+    assert parse(half / "run.xml").getroot().get("failures") == "0"
+
+
+def test_a_gate_does_not_tolerate_it(flakeproof: Flakeproof, half: Path) -> None:
+    """The rate that it allows is one of tests."""
+    options = ["-w", "2", "--processes", "2", "--max-rate", "20%"]
+    ended = flakeproof("gate", "half:passes", *options, env={"HOW": "raises"})
+    assert ended.returncode == 1
+    assert "could not load the target" in ended.stdout.splitlines()[-1]
+
+
+def test_tests_of_pytest(flakeproof: Flakeproof, half: Path) -> None:
+    """A test file whose import fails is a load that fails as well."""
+    (half / "test_half.py").write_text("import half\ndef test_passes():\n    pass\n")
+    options = ["-c", "6", "-w", "2", "--processes", "2", "--json", "-"]
+    document = json.loads(flakeproof("run", "test_half.py", *options, env={"HOW": "raises"}).stdout)
+    assert document["loads"]["failed"] == 1
+    assert (document["outcomes"], document["exit_code"]) == ({"passed": 6}, 1)
+
+
+def test_diagnose_looks_into_it(flakeproof: Flakeproof, half: Path) -> None:
+    """From the first one on each test loads the target, so that its failure is one of tests."""
+    (half / "rare.py").write_text(EVERY_SECOND.replace("% 2 == 0", "% 3 == 1").replace("sleep(0.01)", "sleep(0)"))
+    ended = flakeproof("diagnose", "rare:passes", "--budget", "8s", "--json", "out.json")
+    document = json.loads((half / "out.json").read_bytes())
+    assert "importing rare failed" in ended.stdout
+    assert any("each test has loaded it anew" in note for note in document["notes"])
