@@ -10,8 +10,7 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.events import ItemsCollected, TrialFailed
-from flakeproof.features.compare.events import ComparisonStarted
-from flakeproof.features.compare.pair_log import read_pairs
+from flakeproof.features.run.earlier import spec_of
 from flakeproof.features.run.session import Session, settings
 from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
@@ -19,7 +18,7 @@ from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
 from flakeproof.results.summary import Summary
 from flakeproof.store.folder import store_of
-from flakeproof.store.log import SPEC_NAME, read_events
+from flakeproof.store.log import read_events
 from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 
@@ -30,7 +29,7 @@ def replay_trial(run: str, trial: str, given: Mapping[str, str | None]) -> int:
     # The reports that a project has of each run are not to be overwritten by those of one trial.
     files = report_files(config, only_asked=True)
     folder = store_of(config).find(run)
-    spec = spec_of(folder, "replay")
+    spec = spec_of(folder, "replay {run} TEST")
     number = number_of(trial, spec)
     unit = "Pass" if _has_several(folder) else "Test"
     told = recorded_failure(folder, number)
@@ -70,21 +69,6 @@ def _with_python(target: Target, python: str | None) -> Target:
         raise UsageError("--python is for Python functions and tests, and this run is of a command", "leave it out")
     found = interpreter.choose(python, Path.cwd(), os.environ)
     return msgspec.structs.replace(target, python=found.path, python_from=found.why)
-
-
-def spec_of(folder: Path, command: str) -> RunSpec:
-    """The specification of the run recorded in `folder`; `command` is what is asked for. Raises UsageError."""
-    with suppress(OSError, msgspec.DecodeError):
-        if isinstance(started := next(read_pairs(folder), None), ComparisonStarted):
-            arms = zip(started.spec.arms, started.runs, strict=True)
-            raise UsageError(
-                f"{folder.name} is a comparison, whose arms are runs of their own",
-                "; ".join(f"{arm.name}: flakeproof {command} {run} TEST" for arm, run in arms),
-            )
-    try:
-        return msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"the run in {folder} cannot be read: {error}", "its record is not complete") from None
 
 
 def number_of(text: str, spec: RunSpec) -> int:

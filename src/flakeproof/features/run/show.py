@@ -8,7 +8,8 @@ import msgspec
 from flakeproof.errors import UsageError
 from flakeproof.events import AnyRecord, TrialFailed, TrialLeaked, TrialLost, TrialSkipped
 from flakeproof.features.run import report
-from flakeproof.features.run.replay import number_of, spec_of
+from flakeproof.features.run.earlier import spec_of
+from flakeproof.features.run.replay import number_of
 from flakeproof.features.run.session import announcement, command_name, settings
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.writer import Style, standard
@@ -24,7 +25,7 @@ _FAILED_SHOWN = 20
 def show_run(run: str, trial: str | None, given: Mapping[str, str | None]) -> int:
     """Print it; `given` are the options. Return the exit code. Raises UsageError or NothingToRunError."""
     folder = store_of(settings(given)).find(run)
-    spec = spec_of(folder, "show")
+    spec = spec_of(folder, "show {run}")
     wanted = number_of(trial, spec) if trial is not None else None
     writer = standard()
     writer.result(f"Run {folder.name}: {announcement(spec)}", Style.TITLE)
