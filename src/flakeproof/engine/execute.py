@@ -16,6 +16,7 @@ from flakeproof.engine.leases import Pool
 from flakeproof.engine.leftovers import temporary_root
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.question import Inquiry
+from flakeproof.engine.renewal import Renewal
 from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.without_effect import without_effect
@@ -40,7 +41,7 @@ def execute(spec: RunSpec, run_id: str, folder: Path, sinks: Sequence[Sink], inq
 
     with temporary_root() as temporary:
         work = Pool(spec.first, spec.count, spec.chosen)
-        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry)
+        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry, renewal=Renewal(spec))
         emit(RunStarted(run_id=run_id, at=now().isoformat(), version=flakeproof.__version__, spec=spec))
         for note in spec.left_out:
             emit(Noted(message=note))

@@ -103,6 +103,8 @@ class Account:
     def __init__(self, lanes: int) -> None:
         self._given: deque[Block] = deque()
         self._settled = 0
+        self.given = 0
+        """Trials that it was given."""
         self.reported = 0
         """Trials whose outcome has arrived, passed ones included."""
         # A trial stays on the board for a moment after its report. Only the latest of each lane can.
@@ -111,6 +113,7 @@ class Account:
     def give(self, block: Block) -> None:
         """Note a lease."""
         self._given.append(block)
+        self.given += block[1]
 
     @property
     def leases(self) -> int:

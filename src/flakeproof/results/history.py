@@ -102,7 +102,8 @@ class History:
                     self.durations[bucket] += count
             case TrialFailed():
                 self.outcomes[event.failure.outcome] += 1
-                self.places.failed(event.failure)
+                failed = [item for item, outcome in event.items.items() if outcome is ItemOutcome.FAILED]
+                self.places.failed(event.failure, failed)
                 self._count_items(_once(event.items), int(not event.cut_short))
                 for failure in (event.failure, *event.further):
                     self._group(failure)

@@ -40,7 +40,14 @@ def names_tests(words: Sequence[str], folder: Path) -> bool:
 
 
 def resolve_tests(
-    line: PytestLine, folder: Path, *, options: str | None, python: str | None, shuffle: bool, private_home: bool
+    line: PytestLine,
+    folder: Path,
+    *,
+    options: str | None,
+    python: str | None,
+    shuffle: bool,
+    private_home: bool,
+    session_fixtures: str,
 ) -> PytestTarget:
     """The target for `line`, run from `folder`; `options` are further ones of pytest, as for a shell.
 
@@ -60,6 +67,7 @@ def resolve_tests(
         options=words,
         shuffle=shuffle,
         private_home=private_home,
+        session_fixtures=session_fixtures,
         python=interpreter.find(python, folder, os.environ),
         folder=str(folder),
         descriptors_per_trial=_DESCRIPTORS,

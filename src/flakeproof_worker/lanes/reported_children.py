@@ -1,28 +1,36 @@
 """What the lanes have in common in which a trial runs in a process of its own and writes its verdict into a file."""
 
 import os
+from typing import Any
 
 from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.shared.output import Output, nameless_file
 from flakeproof_worker.single_trial import read_verdict
 from flakeproof_worker.trial_context import Duty
 
+_PASSES_TO_TELL = 3
+"""The first ones are slower than those to come."""
+
 
 class Judged(Children):
     """Reports what stands in the file of the verdict; a child that has left none has crashed."""
 
     writes_stacks = True
+    repeats_session = False
+    """Whether each trial sets up the fixtures of the session, and need not."""
 
     def __init__(self, duty: Duty) -> None:
         super().__init__(duty)
         # A file, not a pipe: the child never waits for a reader, and a grandchild cannot hold it open.
         self.verdicts = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
         """For each lane, what is said of its trial."""
+        self._passes_with_session = 0
 
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
         verdict, _ = read_verdict(self.verdicts[lane])
         if verdict is not None:
+            self._see_session(verdict)
             reporter.sighted(verdict.pop("seen", []))
         if verdict is None:
             code = os.waitstatus_to_exitcode(status)
@@ -46,6 +54,15 @@ class Judged(Children):
             else:
                 output.discard()
             reporter.ended(child.trial, nanoseconds, **verdict)
+
+    def _see_session(self, verdict: dict[str, Any]) -> None:
+        """Tell once what a pass spends on fixtures of the session, when a few have spent it."""
+        spent = verdict.pop("session", None)
+        if spent is None or not self.repeats_session:
+            return
+        self._passes_with_session += 1
+        if self._passes_with_session == _PASSES_TO_TELL:
+            self.duty.channel.send({"type": "session", "spent": spent, "ns": verdict["ns"]})
 
     def running_in(self, lane: int) -> dict[str, object]:
         selection = self.duty.loaded.selection

@@ -35,7 +35,7 @@ def conduct(
                 folder.path.name,
                 folder.path,
                 [history.add, log, *sinks(folder.path)],
-                Asking(spec.question) if spec.question is not None else None,
+                Asking(spec.question, spec.processes) if spec.question is not None else None,
             )
         finally:
             log.close()

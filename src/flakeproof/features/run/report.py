@@ -14,12 +14,14 @@ from flakeproof.results.verdict import TIME_OVER, Verdict
 from flakeproof.store.folder import NAME
 from flakeproof.store.log import LOG_NAME
 from flakeproof.text import (
+    FIXED,
     duration,
     expected,
     number,
     odds,
     one_line,
     percent,
+    plural,
     short_duration,
     shown_path,
     speed,
@@ -81,6 +83,7 @@ def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
     if summary.interval is not None:
         yield f"Failure rate: {rate_with_interval(summary.rate or 0.0, summary.interval)}"
         yield from _if_watched(summary)
+        yield from report_dependence.fixed_once(summary)
     yield from report_dependence.dependence(summary)
     if summary.durations is not None:
         yield (
@@ -123,13 +126,20 @@ def answered(finding: Finding) -> str:
     match finding.answer:
         case Answer.BELOW:
             every = " of every test" if finding.item else ""
-            return f"The failure rate{every} is below {rate} (evidence {odds(finding.below)}; {wanted})"
+            return f"The failure rate{every} is below {_below(finding)}; {wanted})"
         case Answer.ABOVE:
             return f"The failure rate{which} is above {rate} (evidence {odds(finding.above)}; {wanted})"
     if finding.taken_back:
         return (
             f"Not decided whether the failure rate{which} is below {rate}: the tests depend on each other, and the "
             "evidence from them is not what it would be from independent ones (see above for the remedy)"
+        )
+    if finding.further_processes:
+        return (
+            f"Not decided whether the failure rate{which} is below {rate}: it is from test to test (evidence "
+            f"{odds(finding.below)}), but what a process fixes once ({FIXED}) differed in only "
+            f"{plural(finding.processes, 'process', 'processes')}, and about {number(finding.further_processes)} more "
+            f"would tell; --process-rate asks for less of it than {shown_rate(finding.process_rate or finding.rate)}"
         )
     needs = (
         f"at the rate seen so far about {number(finding.further)} more tests would tell"
@@ -139,6 +149,20 @@ def answered(finding: Finding) -> str:
     return (
         f"Not decided whether the failure rate{which} is below {rate} "
         f"(evidence for below {odds(finding.below)}, for above {odds(finding.above)}; {wanted}): {needs}"
+    )
+
+
+def _below(finding: Finding) -> str:
+    """The rate that it is below, for which of what differs, and the evidence; the bracket is left open."""
+    rate, evidence = shown_rate(finding.rate), f"evidence {odds(finding.below)}"
+    if finding.process_rate is None:
+        return f"{rate} ({evidence}"
+    of_processes = f"{odds(finding.process_below)} from {plural(finding.processes, 'process', 'processes')}"
+    if finding.process_rate <= finding.rate:
+        return f"{rate} ({evidence} from tests, {of_processes}"
+    return (
+        f"{rate} from test to test, and below {shown_rate(finding.process_rate)} for what a process fixes once "
+        f"({FIXED}) ({evidence} from tests, {of_processes}"
     )
 
 
