@@ -70,7 +70,7 @@ def _head(summary: Summary) -> Iterator[str]:
         yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} tests."
     yield ""
     yield from _table(summary)
-    for doubt in report_dependence.dependence(summary):
+    for doubt in (*report_dependence.fixed_once(summary), *report_dependence.dependence(summary)):
         yield f"- {doubt}"
     if summary.dependence is not None and summary.dependence.dependent:
         yield ""
