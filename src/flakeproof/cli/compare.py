@@ -11,8 +11,8 @@ from flakeproof.cli.run import run
 
 NOT_FOR_ARMS = (
     *("preset", "count", "duration", "failfast", "max_failures", "until_confident", "rate", "error", "seed"),
-    *("ci_rate", "drop_failed", "tolerate_load_failures", "color_output", "junit_xml", "json", "markdown", "store"),
-    *("quiet", "verbose", "resume", "trust"),
+    *("process_rate", "ci_rate", "drop_failed", "tolerate_load_failures", "color_output"),
+    *("junit_xml", "json", "markdown", "store", "quiet", "verbose", "resume", "trust"),
 )
 """Options of `run` that say how much, or where to: a matter of the comparison, if of anything."""
 ARM_SETTINGS = frozenset(inspect.signature(run).parameters) - {*NOT_FOR_ARMS}

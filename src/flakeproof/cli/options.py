@@ -111,6 +111,16 @@ MaxRate = Annotated[
         "--max-rate", help="Failure rate that is allowed: 0.1%, 0.001 or 1/1000.", panel=HOW_MUCH, metavar="RATE"
     ),
 ]
+ProcessRate = Annotated[
+    str | None,
+    text_option(
+        "--process-rate",
+        help="Rate that is allowed for what a process fixes once and its forks share: hash seed, imports, addresses. "
+        "[that of --max-rate or --rate, 1% at least]",
+        panel=HOW_MUCH,
+        metavar="RATE",
+    ),
+]
 Confidence = Annotated[
     str | None,
     text_option(
@@ -204,6 +214,15 @@ Shuffle = Annotated[
 ]
 PrivateHome = Annotated[
     bool, typer.Option("--private-home", help="A home folder of its own for each pass.", rich_help_panel=HOW)
+]
+SessionFixtures = Annotated[
+    str | None,
+    text_option(
+        "--session-fixtures",
+        help="With --isolation fork: once sets fixtures of the session up in a process, before its forks. [each]",
+        panel=HOW,
+        metavar="each|once",
+    ),
 ]
 DropFailed = Annotated[
     bool,
