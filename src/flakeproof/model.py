@@ -141,6 +141,8 @@ class PytestTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag=
     """Whether each trial has a home folder of its own."""
     imports_folder: bool = True
     """Whether modules in the working directory can be imported, as with `python -m pytest`."""
+    session_fixtures: str = "each"
+    """Where trials are forks: whether `each` sets up the fixtures of the session, or their process, `once`."""
 
 
 Target = CallableTarget | CommandTarget | PytestTarget
@@ -234,6 +236,8 @@ class Question(Record, frozen=True, kw_only=True):
     """Probability that the answer may be wrong with, whichever it is."""
     tolerates: bool = False
     """Whether failures are accepted as long as the rate is below: that of a gate."""
+    process_rate: float | None = None
+    """The rate that what a process fixes once has to be below; None where each trial has a process to itself."""
 
 
 class Answer(StrEnum):
@@ -262,6 +266,14 @@ class Finding(Record, frozen=True, kw_only=True):
     """Trials that would still be needed at the rates seen so far; None if they would never do."""
     taken_back: bool = False
     """Whether there was an answer, which the trials do not bear because they depend on each other."""
+    process_rate: float | None = None
+    """That of the question."""
+    processes: int = 0
+    """Processes that have had trials …"""
+    process_below: float = 1.0
+    """… and the evidence from them that the rate of what a process fixes once is below (of the test with the least)."""
+    further_processes: int = 0
+    """Processes that would still be needed, where trials have told and processes have not."""
 
 
 SANITIZERS = ("descriptors", "leaks")

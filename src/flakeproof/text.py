@@ -236,9 +236,13 @@ def probability(value: float) -> str:
     return f"p < 10^{math.floor(math.log10(value)) + 1 if value > 1e-300 else -300}"
 
 
-def plural(count: int, what: str) -> str:
-    """`1 test`, `2 tests`."""
-    return f"{number(count)} {what}{'' if count == 1 else 's'}"
+FIXED = "hash seed, imports, addresses"
+"""What a process fixes once, and its forks share, in short."""
+
+
+def plural(count: int, what: str, several: str = "") -> str:
+    """`1 test`, `2 tests`; `several` is the plural where it is not just an s more."""
+    return f"{number(count)} {what if count == 1 else several or what + 's'}"
 
 
 def one_line(message: str, limit: int = 300) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from flakeproof_worker.channel import Channel, Message
 from flakeproof_worker.leases import Leases
+from flakeproof_worker.live_generators import LiveGenerators
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.perturb.applied import prepare
@@ -71,6 +72,7 @@ def _work(
     stacks.prepare(stacks_descriptor)
     environment = dict(os.environ)
     watch = watch_for(order)  # before anything of the user's is imported
+    generators = LiveGenerators() if order["isolation"] == "fork" else None
     said_bye = False
     together = order["lanes"] if order["isolation"] == "shared" else 1
     perturbed = prepare(order["perturbations"], order["target"], order["scratch"], together)
@@ -101,6 +103,7 @@ def _work(
             listens=order["listens"],
             perturbations=order["perturbations"],
             loaded=perturbed(loaded).watched(watch),
+            reseed=generators.stop() if generators is not None else None,
         )
         lane_kind = lanes_for(order["target"]["kind"], order["isolation"], order["lanes"], is_async=loaded.is_async)
         run: Callable[[Duty], Any] = importlib.import_module(f"flakeproof_worker.lanes.{lane_kind}").run

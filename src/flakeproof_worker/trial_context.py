@@ -6,6 +6,7 @@ from typing import Any
 
 from flakeproof_worker.channel import Channel
 from flakeproof_worker.leases import Leases
+from flakeproof_worker.live_generators import Reseed
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.outcome import ending_of
 from flakeproof_worker.reporter import Reporter
@@ -48,6 +49,8 @@ class Duty:
     perturbations: Mapping[str, Any]
     """What the coordinator asked for."""
     loaded: Loaded
+    reseed: Reseed | None = None
+    """Has generators that the imports made start from the seed of a trial; None where trials are no forks."""
     owner: bool = True
     """False in a copy of this process that a trial made with fork(2): such a copy must never report."""
 

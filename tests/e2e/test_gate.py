@@ -1,6 +1,7 @@
 """`flakeproof gate` and `--until-confident`, as a user runs them."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Flakeproof
@@ -82,6 +83,22 @@ def project_with_tests(project: object) -> None:
     )
 
 
+def test_what_each_process_fixes_is_no_matter_of_forks(flakeproof: Flakeproof, project: Path) -> None:
+    """Every process fails, or none of its tests does: a gate that has seen hundreds pass still asks for processes."""
+    (project / "test_import.py").write_text(
+        "import secrets\nDRAWN = secrets.randbelow(4)\ndef test_it(): assert DRAWN\n"
+    )
+    done = flakeproof("gate", "test_import.py", "--max-rate", "10%", "--json", "-")
+    assert done.returncode in (1, 4), done.stderr
+    (project / "test_import.py").write_text("def test_it(): pass\n")
+    short = flakeproof("gate", "test_import.py", "--max-rate", "10%", "-c", "36", "-w", "2")
+    assert short.returncode == 4
+    assert "what a process fixes once (hash seed, imports, addresses) differed in only" in short.stdout
+    loose = flakeproof("gate", "test_import.py", "--max-rate", "10%", "--process-rate", "50%")
+    assert loose.returncode == 0, loose.stdout
+    assert "is below 10% from test to test, and below 50% for what a process fixes once (hash seed, " in loose.stdout
+
+
 def test_until_confident(flakeproof: Flakeproof) -> None:
     """An ordinary run ends as soon as it knows; failures stay failures."""
     done = flakeproof("run", "tcprtt", "--until-confident", "--rate", "2%", "--error", "1e-4")
@@ -97,6 +114,11 @@ def test_until_confident(flakeproof: Flakeproof) -> None:
     [
         (["gate", "targets:passes"], "a gate has to know the rate that is allowed"),
         (["gate", "targets:passes", "--max-rate", "2"], "if 2 percent is meant, write 2%"),
+        (
+            ["gate", "targets:passes", "--max-rate", "1%", "--process-rate", "5%"],
+            "--process-rate is for tests that are",
+        ),
+        (["run", "targets:passes", "--process-rate", "2%"], "--process-rate is for --until-confident"),
         (["gate", "targets:passes", "--max-rate", "0"], "--max-rate: '0' is not between 0 and 1"),
         (["gate", "targets:passes", "--max-rate", "1%", "--confidence", "1"], "--confidence: '1' is not between"),
         (["run", "targets:passes", "--until-confident"], "name the rate to be above or below: --rate 2%"),

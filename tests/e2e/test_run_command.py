@@ -110,5 +110,5 @@ def test_without_a_target_the_tests_of_the_project_run(flakeproof: Flakeproof, p
     (project / "checks" / "test_sum.py").write_text("def test_sum(): pass\n")
     done = flakeproof("run", "-c", "2")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("pytest: 2 tests, ")
+    assert done.stderr.startswith("pytest: 2 times, ")
     assert "Collected checks/test_sum.py::test_sum" in done.stderr

@@ -8,7 +8,7 @@ from flakeproof.errors import ExitCode
 from flakeproof.events import ItemsCollected, TrialFailed, TrialsPassed
 from flakeproof.model import Answer, Failure, ItemOutcome, Outcome, Question
 from flakeproof.results.history import History
-from flakeproof.results.question import find
+from flakeproof.results.question import Asking, find
 from flakeproof.results.verdict import exit_code_of_answer
 
 QUESTION = Question(rate=0.02, error=0.05)
@@ -70,6 +70,67 @@ def test_one_test_above_is_enough_but_has_to_be_it_beyond_doubt() -> None:
     assert find(QUESTION, history(42, 6, items=100)).answer is Answer.UNDECIDED
     found = find(QUESTION, history(42, 12, items=100))
     assert (found.answer, found.item) == (Answer.ABOVE, "item 0")
+
+
+OF_PROCESSES = Question(rate=0.02, error=0.05, process_rate=0.1)
+
+
+def in_processes(*counts: tuple[int, int], items: int = 1, failing: str = "item 0") -> History:
+    """Processes with so many failures and passes each, the latest of which still runs."""
+    found = History()
+    if items > 1:
+        found.add(ItemsCollected(items=[f"item {number}" for number in range(items)]))
+    for process, (failed, passed) in enumerate(counts):
+        if passed:
+            found.add(TrialsPassed(process=process, count=passed, durations=[]))
+        one = Failure(
+            trial=1, seed=1, outcome=Outcome.FAILED, message="no", signature="no", duration=0.1, process=process
+        )
+        unlike = {failing: ItemOutcome.FAILED} if items > 1 else {}
+        for number in range(failed):
+            found.add(TrialFailed(number=number + 1, failure=one, items=unlike))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("counts", "answer", "further"),
+    [
+        ([(0, 2000)], Answer.UNDECIDED, 29),
+        ([(0, 200)] * 29, Answer.UNDECIDED, 1),
+        ([(0, 200)] * 30, Answer.BELOW, 0),
+        ([(0, 1)] * 30, Answer.UNDECIDED, 0),  # of tests there are too few
+        ([(1, 199)] * 29 + [(0, 200)] * 4, Answer.BELOW, 0),  # rare in every process
+        ([(0, 200)] * 33 + [(1, 199)], Answer.UNDECIDED, 78),  # the one that still runs may yet fail each time
+    ],
+)
+def test_what_a_process_fixes_is_for_processes_to_tell(
+    counts: list[tuple[int, int]], answer: Answer, further: int
+) -> None:
+    """However many trials of one process have passed: they are alike in its hash seed."""
+    found = find(OF_PROCESSES, in_processes(*counts))
+    assert (found.answer, found.further_processes, found.processes) == (answer, further, len(counts))
+
+
+def test_each_test_has_its_own_processes() -> None:
+    """What fails in some of the processes only is one of many tests."""
+    counts = [(0, 200)] * 40 + [(1, 0)] * 3 + [(0, 200)]
+    found = find(OF_PROCESSES, in_processes(*counts, items=3, failing="item 1"))
+    assert (found.answer, found.item) == (Answer.UNDECIDED, "item 1")
+    assert found.further_processes > 0
+    assert find(OF_PROCESSES, in_processes(*[(0, 200)] * 31, items=3)).answer is Answer.BELOW
+
+
+def test_while_it_goes_on_it_says_how_many_processes_are_wanted() -> None:
+    """None before trials have told, and none after."""
+    asking = Asking(OF_PROCESSES)
+    wanted = []
+    for process in range(31):
+        asking.add(TrialsPassed(process=process, count=150, durations=[]))
+        found = asking.answer()
+        wanted.append(asking.further_processes)
+    assert (wanted[0], wanted[1], wanted[28], wanted[29]) == (0, 28, 1, 0)
+    assert found is not None
+    assert found.answer is Answer.BELOW
 
 
 _TABLE = {

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from flakeproof.stats.dispersion import clustering, design_effect, korn_graubard, tarone
+from flakeproof.stats.dispersion import clustering, design_effect, grouping, korn_graubard, tarone
 from flakeproof.stats.proportion import clopper_pearson
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
@@ -105,3 +105,15 @@ def test_the_interval_of_korn_and_graubard() -> None:
     assert korn_graubard(7, 7, 2.3).high == 1.0
     with pytest.raises(ValueError, match="effective number must be above 0 and at most the 7 trials, got 8"):
         korn_graubard(7, 7, 8.0)
+
+
+def test_members_of_a_group_that_are_alike() -> None:
+    """Two that agree in each of many groups are no chance; one in each tells nothing, and neither does a mixture."""
+    assert grouping([[1, 1, 1]] * 4 + [[0, 0, 0]] * 4) < 0.001
+    assert grouping([[1.0], [0.0], [1.0], [0.0]]) == 1
+    assert grouping([[1, 1], [1, 1]]) == 1
+    assert grouping([[1, 0, 0.5], [0, 1, 0.5], [0.5, 1, 0]]) > 0.5
+    # Of the 20 ways to choose the three that fail, two leave a group whole.
+    assert abs(grouping([[1, 1, 1], [0, 0, 0]]) - 0.1) < 0.07
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        grouping([[2, 1], [0, 0]])

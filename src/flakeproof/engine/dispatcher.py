@@ -22,6 +22,8 @@ from flakeproof.engine.plausible import is_possible
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.process_endings import event_of, status_text
 from flakeproof.engine.question import Inquiry, Settlement
+from flakeproof.engine.renewal import Renewal
+from flakeproof.engine.session_note import session_note
 from flakeproof.engine.slow_trials import Overdue
 from flakeproof.engine.surplus import Surplus
 from flakeproof.engine.suspects import Suspects
@@ -92,13 +94,16 @@ class Dispatcher:
         inquiry: Inquiry | None = None,
         orders: Orders | None = None,
         before: Before = _NOTHING_BEFORE,
+        renewal: Renewal | None = None,
     ) -> None:
         """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
 
         `work` has the trials to run; `inquiry` is whether the run's question is answered, None if it has none.
-        `orders` has what runs in each trial where that is not all that is collected.
+        `orders` has what runs in each trial where that is not all that is collected. `renewal` says when a process
+        gives way to a new one; None where somebody else does.
         """
         self._work = work
+        self._renewal = renewal
         self._orders = orders
         self._settlement = Settlement(inquiry)
         self._spec = spec
@@ -130,6 +135,7 @@ class Dispatcher:
         self._insist = False
         self._has_lost = False
         self._loading = Loading(emit)
+        self._told_session = False
         self._overdue = Overdue(spec.timeout)
         # Fixtures of a pytest session may have something larger to take down.
         farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
@@ -286,9 +292,12 @@ class Dispatcher:
         match message:
             case Ready():
                 process.ready = True
+                process.ready_ns = monotonic_ns()
                 process.lane_kind = message.lanes
                 self._collected(process, message.items, message.remarks)
-                now = monotonic_ns()
+                now = process.ready_ns
+                if self._renewal is not None:
+                    self._renewal.started(process, now)
                 if self._started_ns is None:
                     self._started_ns = now
                 self._loaded(process, now)
@@ -311,6 +320,10 @@ class Dispatcher:
                 self._ended_alone(process, message)
             case messages.Sighted():
                 self._emit(Sighted(process=process.number, seen=message.seen))
+            case messages.Session() if not self._told_session:
+                self._told_session = True
+                if (note := session_note(message)) is not None:
+                    self._emit(Noted(message=note))
             case Bye():
                 process.bye_ns = monotonic_ns()
 
@@ -354,6 +367,8 @@ class Dispatcher:
         output = process.output()
         item = process.running_item if process.lane_kind == "pytest_passes" else ""
         self._count_fruitless(process)
+        if self._renewal is not None:
+            self._renewal.ended(process, monotonic_ns())
         if remains.passed:
             self._passed(process, remains.passed, [], process.account.passed(remains.passed, in_flight=set(flying)))
         now = monotonic_ns()
@@ -524,7 +539,12 @@ class Dispatcher:
                 self._alone[process.number] = groups[0]
                 self._give(process, (groups[0].next(), 1))
             return
-        wanted = self._trials_per_lease(process)
+        renewal = self._renewal
+        if renewal is not None and renewal.is_due(process, monotonic_ns(), self._work.left):
+            process.finish()
+            return
+        hurries = renewal is not None and renewal.hurries
+        wanted = 0 if hurries else self._trials_per_lease(process)
         # What is given ahead waits behind what is slow, or hangs. Only short trials are worth it.
         most = _LEASES_AHEAD if wanted > process.lanes else 1
         while process.account.leases < most:
@@ -534,6 +554,8 @@ class Dispatcher:
                     process.finish()  # should another process die, a replacement takes what it gives back
                 return
             self._give(process, block)
+            if hurries:
+                process.finish()
 
     def _give(self, process: WorkerProcess, block: Block) -> None:
         orders = self._orders
@@ -541,7 +563,7 @@ class Dispatcher:
 
     def _trials_per_lease(self, process: WorkerProcess) -> int:
         """Trials that the process has been getting through in the time that a lease should take."""
-        elapsed = self._elapsed(monotonic_ns()) - self._elapsed_before
+        elapsed = (monotonic_ns() - process.ready_ns) / 1e9
         completed = process.taken - len(process.in_flight())  # what has only been started tells nothing of its length
         return min(_LARGEST_LEASE, int(completed / elapsed * _LEASE_SECONDS)) if elapsed > 0 else 0
 
@@ -643,6 +665,8 @@ class Dispatcher:
     def _settle(self, process: WorkerProcess) -> None:
         """All that has ended in `process` is known."""
         finding = self._settlement.settle(process.number)
+        if self._renewal is not None and self._renewal.wants(self._settlement.further_processes):
+            self._emit(Noted(message=self._renewal.explanation))
         if finding is not None and self._stop is None:
             self._emit(Answered(finding=finding))
             self._stop = Stop.ANSWERED

@@ -13,6 +13,7 @@ from flakeproof.engine.dispatcher import Before, Dispatcher
 from flakeproof.engine.leases import Pool
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.question import Inquiry
+from flakeproof.engine.renewal import Renewal
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.without_effect import without_effect
@@ -56,7 +57,9 @@ def execute(
 
     with temporary_root(warn) as temporary:
         work, before = resumed or (Pool(spec.first, spec.count, spec.chosen), Before())
-        dispatcher = Dispatcher(spec, str(folder), temporary, run_id, emit, work, inquiry, before=before)
+        dispatcher = Dispatcher(
+            spec, str(folder), temporary, run_id, emit, work, inquiry, before=before, renewal=Renewal(spec)
+        )
         at, version = now().isoformat(), __version__
         if resumed is None:
             emit(RunStarted(run_id=run_id, at=at, version=version, spec=spec))

@@ -84,11 +84,20 @@ class Sighted(msgspec.Struct, tag_field="type", tag="sighted"):
     seen: list[Seen]
 
 
+class Session(msgspec.Struct, tag_field="type", tag="session"):
+    """What a pass spends on fixtures of the session, which each fork sets up."""
+
+    spent: dict[str, int]
+    """Nanoseconds, by the names of the fixtures."""
+    ns: int
+    """Of the whole pass."""
+
+
 class Bye(msgspec.Struct, tag_field="type", tag="bye"):
     """Every trial that was taken has been reported; the process is about to exit."""
 
 
-WorkerMessage = Ready | Unloadable | Passed | Ended | Sighted | Bye
+WorkerMessage = Ready | Unloadable | Passed | Ended | Sighted | Session | Bye
 
 decode = msgspec.json.Decoder(WorkerMessage).decode
 """Bytes of one line to a message; raises msgspec.DecodeError."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Sighted, Unloadable, WorkerMessage
+from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Session, Sighted, Unloadable, WorkerMessage
 
 if TYPE_CHECKING:
     from flakeproof.engine.process import WorkerProcess
 
-_LANES = frozenset({"inline", "threads", "tasks", "commands", "forks", "fresh", "passes"})
+_LANES = frozenset({"inline", "threads", "tasks", "commands", "forks", "fresh", "pytest_passes"})
 _HIGHEST_BUCKET = 1_200
 """Of durations: about a thousand years (`flakeproof_worker.durations`)."""
 _MOST_NANOSECONDS = 2**63
@@ -42,7 +42,7 @@ def is_possible(message: WorkerMessage, process: "WorkerProcess") -> bool:
             return process.ready and _can_have_passed(message, process)
         case Ended():
             return process.ready and _can_have_ended(message, process)
-        case Sighted() | Bye():
+        case Sighted() | Session() | Bye():
             return process.ready
 
 

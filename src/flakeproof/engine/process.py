@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 import flakeproof_worker
+from flakeproof.clock import monotonic_ns
 from flakeproof.engine.leases import Account, Block, Order
 from flakeproof.engine.messages import Unloadable, WorkerMessage, decode
 from flakeproof.model import ItemOutcome
@@ -43,6 +44,11 @@ class WorkerProcess:
         self.lanes: int = order["lanes"]
         self.account = Account(self.lanes)
         self.ready = False
+        self.started_ns = monotonic_ns()
+        self.ready_ns = 0
+        """When it had loaded the target; 0 before."""
+        self.finished_ns = 0
+        """When it was told that no more leases will come; 0 before."""
         self.bye_ns = 0
         """When it said goodbye (monotonic nanoseconds); 0 before."""
         self.lane_kind = ""
@@ -124,6 +130,7 @@ class WorkerProcess:
         """Tell the process that no more leases will come."""
         if not self.is_finishing:
             self.is_finishing = True
+            self.finished_ns = monotonic_ns()
             self._say({"type": "finish"})
 
     def stop(self) -> None:

@@ -15,6 +15,10 @@ class Inquiry(Protocol):
     def answer(self) -> Finding | None:
         """The answer, once there is one."""
 
+    @property
+    def further_processes(self) -> int:
+        """More processes that it takes, after trials have told; 0 where it is not for processes to tell."""
+
 
 class Settlement:
     """Holds back from `inquiry` what a process has told until all is known that has ended in it.
@@ -32,6 +36,11 @@ class Settlement:
         """Note how trials of `process` ended."""
         if self._inquiry is not None:
             self._unsettled.setdefault(process, []).append(event)
+
+    @property
+    def further_processes(self) -> int:
+        """More processes that the answer takes, after trials have told; 0 where it is not for them to tell."""
+        return self._inquiry.further_processes if self._inquiry is not None else 0
 
     def settle(self, process: int) -> Finding | None:
         """All that has ended in `process` is known: ask for the answer."""

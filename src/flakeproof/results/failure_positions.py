@@ -1,11 +1,12 @@
 """Where failures happened: in which process, and at which of the trials; in bounded memory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 
 from flakeproof.model import Failure, Outcome
 
-PROCESSES_KEPT = 1000
+PROCESSES_KEPT = 20_000
 """A process that is replaced is another process, so there may be many. The first ones stand for all."""
 FAILURES_KEPT = 10_000
 _FATAL = (Outcome.TIMED_OUT, Outcome.CRASHED)
@@ -20,6 +21,13 @@ class ProcessTally:
     """With an end of their own."""
     fatal: int = 0
     """Timed out and crashed: of these a process that trials share may have ended, too."""
+    items: dict[str, int] = field(default_factory=dict)
+    """Trials in which pytest items failed, by their ids."""
+
+    @property
+    def trials(self) -> int:
+        """All of them."""
+        return self.passed + self.failed + self.fatal
 
 
 @dataclass
@@ -38,13 +46,15 @@ class Places:
         if count and (tally := self._of(process)) is not None:
             tally.passed += count
 
-    def failed(self, failure: Failure) -> None:
-        """Note one that failed."""
+    def failed(self, failure: Failure, items: Iterable[str] = ()) -> None:
+        """Note one that failed, and which items failed in it."""
         if (tally := self._of(failure.process)) is not None:
             if failure.outcome in _FATAL:
                 tally.fatal += 1
             else:
                 tally.failed += 1
+            for item in items:
+                tally.items[item] = tally.items.get(item, 0) + 1
         if len(self._numbers) < FAILURES_KEPT:
             heappush(self._numbers, -failure.trial)
         else:

@@ -149,7 +149,8 @@ class History:
             case TrialFailed():
                 self.outcomes[event.failure.outcome] += 1
                 self.done.add(event.failure.trial)
-                self.places.failed(event.failure)
+                failed = [item for item, outcome in event.items.items() if outcome is ItemOutcome.FAILED]
+                self.places.failed(event.failure, failed)
                 self._note_first(event.failure.process, event.items, cut_short=event.cut_short)
                 if event.suspects:
                     self.unattributed += 1

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from flakeproof.errors import ExitCode
-from flakeproof.model import CommandTarget, Failure, Finding, ItemOutcome, Outcome, Record
+from flakeproof.model import CommandTarget, Failure, Finding, Isolation, ItemOutcome, Outcome, Record, RunSpec
 from flakeproof.results import repetition, sanitizer_findings
 from flakeproof.results import verdict as verdicts
 from flakeproof.results.dependence import Dependence, examine
@@ -104,6 +104,19 @@ class DurationSummary(Record, frozen=True, kw_only=True):
     longest: float
 
 
+class ProcessSummary(Record, frozen=True, kw_only=True):
+    """What is known of what a process fixes once and its trials share: its hash seed, its addresses, its imports.
+
+    Only processes tell of that, and no number of trials in them.
+    """
+
+    processes: int
+    """That have run trials."""
+    interval: RateInterval
+    """Of the share of processes in which it fails, for what has never failed; where all has failed in all of them, that
+    for what has never passed."""
+
+
 class Summary(Record, frozen=True, kw_only=True):
     """What came out of a run."""
 
@@ -144,6 +157,9 @@ class Summary(Record, frozen=True, kw_only=True):
     """The interval of `rate` that holds whenever one looks at it, also while the run goes on."""
     dependence: Dependence | None = None
     """Whether the trials were independent; None where that could not be tested. If not, intervals are approximate."""
+    fixed_once: ProcessSummary | None = None
+    """What limits the claim about tests that have always passed, or always failed; None where there are none, or where
+    each trial had a process to itself."""
     sanitizers: list[str] | None = None
     """What was watched; None for nothing."""
     sightings: list[SightingSummary] = []  # noqa: RUF012 - a record copies it
@@ -219,6 +235,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95, *, unfini
         finding=finding,
         anytime=_interval(failed, decided, confidence, worth, complete=False) if decided else None,
         dependence=dependence,
+        fixed_once=_fixed_once(history, spec, items, confidence, complete=complete),
         sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
         sightings=sanitizer_findings.of_run(history),
         repetition=repetition.of_run(history),
@@ -253,6 +270,21 @@ def _loads(history: History, confidence: float, *, tolerated: bool) -> LoadSumma
         tolerated=tolerated,
         signatures=_signatures(history.not_loaded, total, confidence, None, complete=False),
     )
+
+
+def _fixed_once(
+    history: History, spec: RunSpec, items: list[ItemSummary], confidence: float, *, complete: bool
+) -> ProcessSummary | None:
+    processes = len(history.places.processes)
+    if spec.isolation is Isolation.FRESH or not processes:
+        return None
+    always_failed = bool(history.failed) and not history.passed
+    never_failed = not history.failed or any(item.passed and not item.failed for item in items)
+    if not never_failed and not always_failed:
+        return None
+    failed = 0 if never_failed else processes
+    interval = (exact_interval if complete else anytime_interval)(failed, processes, confidence)
+    return ProcessSummary(processes=processes, interval=interval)
 
 
 def _signatures(

@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
 from flakeproof.perturbations.registry import KINDS
@@ -18,6 +20,8 @@ from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
 
+_DEFAULT_PROCESS_RATE = 0.01
+"""The least one that is asked of what a process fixes once: each process tells but once of it, and is slow to start."""
 _PATIENCE = 10
 """A question may take so many times the trials that would answer it if none failed, or those of the preset."""
 
@@ -42,11 +46,18 @@ def build(
     target = _target(wanted, scenario, config, extra, folder)
     preset = presets.PRESETS[config.get("preset") or presets.DEFAULT]
     ci_rate = config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None
+    isolation = _isolation(target, config)
     question = _gate(config) if is_gate else _question(config, ci_rate)
+    if question is not None and isolation is not Isolation.FORK and config.is_asked_for("process-rate"):
+        raise UsageError(
+            f"{config.source('process-rate')} is for tests that are forks of a process, and these are not",
+            "add --isolation fork, or leave it out",
+        )
+    if question is not None and isolation is Isolation.FORK:
+        question = msgspec.structs.replace(question, process_rate=_process_rate(config, question.rate))
     count, duration = length(config, preset.count)
     if question is not None and not {"count", "duration", "preset"} & config.values.keys():
         count = max(preset.count, _PATIENCE * trials_without_failure(question.rate, question.error))
-    isolation = _isolation(target, config)
     workers, processes = _places(
         config, scenario, preset.workers, one_each=one_at_a_time(target, isolation), provokes=provokes
     )
@@ -88,9 +99,15 @@ def _gate(config: Config) -> Question:
     return Question(rate=rate, error=error, tolerates=True)
 
 
+def _process_rate(config: Config, rate: float) -> float:
+    """The rate that what a process fixes once has to be below, where the question is about `rate`."""
+    asked: float | None = config.get("process-rate")
+    return max(rate, _DEFAULT_PROCESS_RATE) if asked is None else asked
+
+
 def _question(config: Config, ci_rate: float | None) -> Question | None:
     if not config.get("until-confident"):
-        for name in ("rate", "error"):
+        for name in ("rate", "error", "process-rate"):
             if config.is_asked_for(name):
                 raise UsageError(f"{config.source(name)} is for --until-confident", "add it")
         return None
@@ -132,6 +149,7 @@ def _target(
             python=config.get("python"),
             shuffle=bool(config.get("shuffle")) and not yields(config, "shuffle", "reverse"),
             private_home=bool(config.get("private-home")),
+            session_fixtures=config.value("session-fixtures"),
         )
     _refuse(config, {Targets.TESTS}, "is for tests of pytest", "leave it out")
     if isinstance(wanted, CommandLine):

@@ -16,6 +16,7 @@ class RunKeywords(TypedDict, total=False):
     until_confident: bool | None
     rate: float | str | None
     error: float | str | None
+    process_rate: float | str | None
     workers: int | None
     processes: int | None
     isolation: str | None
@@ -50,6 +51,7 @@ class RunKeywords(TypedDict, total=False):
     pytest_args: str | None
     shuffle: bool | None
     private_home: bool | None
+    session_fixtures: str | None
     drop_failed: bool | None
     skip_code: int | None
     failure: str | None

@@ -215,6 +215,16 @@ _ROWS = (
         uses={"compare": _VERDICT_ERROR, "verify": _VERDICT_ERROR, "isolate": _VERDICT_ERROR},
     ),
     Setting(
+        "process-rate",
+        values.SHARE,
+        "Rate that is allowed for what a process fixes once and its forks share: hash seed, imports, addresses. "
+        "[that of --max-rate or --rate, 1% at least]",
+        HOW_MUCH,
+        "RATE",
+        otherwise="that of the question, 1% at least",
+        commands=_RUN,
+    ),
+    Setting(
         "max-rate",
         values.SHARE,
         "Failure rate that is allowed: 0.1%, 0.001 or 1/1000.",
@@ -527,6 +537,17 @@ _ROWS = (
         otherwise="no",
         commands=_TARGETED,
         targets=Targets.TESTS,
+    ),
+    Setting(
+        "session-fixtures",
+        values.one_of(lambda: ("each", "once")),
+        "With --isolation fork: once sets fixtures of the session up in a process, before its forks.",
+        HOW,
+        "each|once",
+        default="each",
+        commands=_RUN | _ARMS,
+        targets=Targets.TESTS,
+        completes=("each", "once"),
     ),
     Setting(
         "drop-failed",

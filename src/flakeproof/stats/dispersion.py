@@ -18,6 +18,8 @@ MOST_FAILURES = 500
 _STEPS = 300_000
 """Work that the exact p-value may cost, about a tenth of a second; beyond it simulation takes over."""
 _EXCEEDING = 10
+_DEALS = 9_999
+_ROUNDING = 1e-9
 
 
 def clustering(failures: Sequence[int], trials: Sequence[int], seed: int = 0) -> float:
@@ -60,6 +62,39 @@ class Clustering:
     """Intraclass correlation, from 0 to 1."""
     design_effect: float
     """Variance of the rate, as a multiple of that of independent trials; at least 1."""
+
+
+def grouping(shares: Sequence[Sequence[float]], seed: int = 0) -> float:
+    """The p-value for "the members of a group are alike": each has a share of failures, and none a group by chance.
+
+    A permutation test of the between-group sum of squares, by a simulation from `seed`: members are dealt out anew to
+    groups of the same sizes. Unlike :func:`clustering` it takes a member, whose own trials are alike, as one
+    observation. 1 where no group has two members, since then nothing was seen again. Raises ValueError.
+    """
+    import random
+
+    groups = [list(group) for group in shares if group]
+    if any(not 0 <= share <= 1 for group in groups for share in group):
+        raise ValueError(f"each member has a share of failures between 0 and 1, got {shares}")
+    members = [share for group in groups for share in group]
+    if len(groups) < 2 or max(len(group) for group in groups) < 2 or len(set(members)) < 2:
+        return 1.0
+    chance, sizes = random.Random(seed), [len(group) for group in groups]
+
+    def statistic() -> float:
+        found, start = 0.0, 0
+        for size in sizes:
+            found += sum(members[start : start + size]) ** 2 / size
+            start += size
+        return found
+
+    seen = statistic() * (1 - _ROUNDING)
+
+    def exceeds() -> bool:
+        chance.shuffle(members)
+        return statistic() >= seen
+
+    return simulated_p(exceeds, _DEALS)
 
 
 def design_effect(failures: Sequence[int], trials: Sequence[int]) -> Clustering:

@@ -42,7 +42,14 @@ def names_tests(words: Sequence[str], folder: Path) -> bool:
 
 
 def resolve_tests(
-    line: PytestLine, folder: Path, *, options: str | None, python: str | None, shuffle: bool, private_home: bool
+    line: PytestLine,
+    folder: Path,
+    *,
+    options: str | None,
+    python: str | None,
+    shuffle: bool,
+    private_home: bool,
+    session_fixtures: str,
 ) -> PytestTarget:
     """The target for `line`, run from `folder`; `options` are further ones of pytest, as for a shell.
 
@@ -64,6 +71,7 @@ def resolve_tests(
         shuffle=shuffle,
         private_home=private_home,
         imports_folder=line.imports_folder,
+        session_fixtures=session_fixtures,
         python=found.path,
         python_from=found.why,
         folder=str(folder),

@@ -28,6 +28,13 @@ class _Forks(Judged):
         self.needs_folder = selection is not None or bool(duty.rooms)
         self._randomness = randomness_for(duty.perturbations) if selection is None else None
         self._forked = 0
+        self._is_warm = False
+        self.repeats_session = selection is not None
+        if selection is not None and duty.target["session_fixtures"] == "once":
+            folder = f"{duty.temporary}/{os.getpid()}"
+            os.mkdir(folder, 0o700)  # noqa: PTH102 - there is no pathlib here
+            self._warm_up()  # first: what it runs ends the session
+            selection.set_up_session(folder)
         # fork(2) gives a child another state of `random`: a seed that was set at import would be lost.
         keeps_random = selection is not None and "random" not in selection.seeds
         self._random_state: Any = sys.modules["random"].getstate() if keeps_random else None
@@ -35,17 +42,23 @@ class _Forks(Judged):
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
         os.ftruncate(self.verdicts[lane], 0)
         self._forked += 1
-        if self._forked == 2 and (selection := self.duty.loaded.selection) is not None:
-            from flakeproof_worker.pytest_driver.warmup import warm_up
-
-            warm_up(selection)  # not for a single trial, which would wait for it
-            gc.collect()
+        if self._forked == 2:
+            self._warm_up()  # not for a single trial, which would wait for it
         parent = os.getpid()
         order = self.duty.leases.orders.pop(trial, None)
         pid = os.fork()
         if pid == 0:
             self._be_child(lane, trial, seed, folder, parent, order)
         return pid
+
+    def _warm_up(self) -> None:
+        selection = self.duty.loaded.selection
+        if selection is not None and not self._is_warm:
+            self._is_warm = True
+            from flakeproof_worker.pytest_driver.warmup import warm_up
+
+            warm_up(selection)
+            gc.collect()
 
     def _be_child(
         self, lane: int, trial: int, seed: int, folder: str, parent: int, order: dict[str, Any] | None
@@ -69,6 +82,8 @@ class _Forks(Judged):
                 self._randomness.seed(seed)
             elif self._random_state is not None:
                 sys.modules["random"].setstate(self._random_state)
+            if duty.reseed is not None:
+                duty.reseed(seed)
             if folder and duty.loaded.selection is None:
                 folders.use(folder)
             output = Output(self.outputs[lane])

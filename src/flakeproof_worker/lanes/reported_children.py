@@ -9,22 +9,29 @@ from flakeproof_worker.shared.output import Output, nameless_file
 from flakeproof_worker.single_trial import read_verdict
 from flakeproof_worker.trial_context import Duty
 
+_PASSES_TO_TELL = 3
+"""The first ones are slower than those to come."""
+
 
 class Judged(Children):
     """Reports what stands in the file of the verdict; a child that has left none has crashed."""
 
     writes_stacks = True
+    repeats_session = False
+    """Whether each trial sets up the fixtures of the session, and need not."""
 
     def __init__(self, duty: Duty) -> None:
         super().__init__(duty)
         # A file, not a pipe: the child never waits for a reader, and a grandchild cannot hold it open.
         self.verdicts = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
         """For each lane, what is said of its trial."""
+        self._passes_with_session = 0
 
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
         verdict, _ = read_verdict(self.verdicts[lane])
         if verdict is not None:
+            self._see_session(verdict)
             reporter.sighted(verdict.pop("seen", []))
         if verdict is None:
             where = self.running_in(lane)
@@ -58,6 +65,15 @@ class Judged(Children):
 
     def _drop_failed(self, reported: Mapping[str, Any]) -> None:
         self.duty.drop_failed(reported.get("items", {}))
+
+    def _see_session(self, verdict: dict[str, Any]) -> None:
+        """Tell once what a pass spends on fixtures of the session, when a few have spent it."""
+        spent = verdict.pop("session", None)
+        if spent is None or not self.repeats_session:
+            return
+        self._passes_with_session += 1
+        if self._passes_with_session == _PASSES_TO_TELL:
+            self.duty.channel.send({"type": "session", "spent": spent, "ns": verdict["ns"]})
 
     def running_in(self, lane: int) -> dict[str, object]:
         selection = self.duty.loaded.selection

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
+from time import perf_counter_ns
 from typing import Any
 
 from flakeproof_worker.failure import describe
@@ -110,6 +111,9 @@ class Plugin:
         """Where fixtures of the session keep their temporary files; None for where the trial does."""
         self._streams: tuple[Any, Any] | None = sys.stdout, sys.stderr
         """What pytest's capture would have put in place before each phase; None if it was not asked to."""
+
+        self.of_session: dict[str, int] = {}
+        """Nanoseconds that the fixtures of the session took which this pass has set up, by their names."""
 
     # -- the start
 
@@ -240,8 +244,10 @@ class Plugin:
         if fixturedef.scope != "session":
             yield
             return
+        start = perf_counter_ns()
         with attribution.outside(), self.fixture_folders() if self.fixture_folders is not None else nullcontext():
             yield
+        self.of_session[fixturedef.argname] = perf_counter_ns() - start
 
     def _silence(self, config: Any) -> None:
         """Take pytest's and plugins' ears away from what happens in a trial: they keep all of it, and write to a file.

@@ -26,7 +26,11 @@ class SeedWatch:
         original = named.seed
 
         def seed(*arguments: Any, **options: Any) -> None:
-            self._seeded.add(module.__name__)
+            given = arguments[0] if arguments else options.get("a", options.get("seed"))
+            if given is None:  # from entropy: nobody wants the same again in each trial
+                self._seeded.discard(module.__name__)
+            else:
+                self._seeded.add(module.__name__)
             original(*arguments, **options)
 
         named.seed = seed

@@ -32,6 +32,8 @@ _paths = copy_of(pathlib)
 _LEAVING = (KeyboardInterrupt, _pytest.exit.Exception)
 _SECTION_LIMIT = 8_000
 _REASON_LIMIT = 500
+_LONG_SESSION = 10_000_000
+"""Nanoseconds that fixtures of the session may take in a pass without anybody asking for them."""
 
 
 class Selection:
@@ -116,6 +118,14 @@ class Selection:
 
         self.plugin.fixture_folders = swapped
 
+    def set_up_session(self, folder: str) -> None:
+        """Set up the fixtures of the session here, and keep them in forks."""
+        from flakeproof_worker.pytest_driver.session_fixtures import set_up
+
+        self.keep_session(folder)
+        set_up(self.session, self._items, self._after, type(self._after).from_parent(self.session, name="first"))
+        self._restore()
+
     def run(
         self,
         trial: int,
@@ -144,6 +154,7 @@ class Selection:
         unlike: dict[str, str] = dict.fromkeys(self._left_out, "left out")
         failures: list[dict[str, Any]] = []
         reasons: list[str] = []
+        self.plugin.of_session = {}
         start = time.perf_counter_ns()
         if self._used != folder:
             self._used, self._base = folder, _paths.Path(folder, "pytest")
@@ -163,6 +174,8 @@ class Selection:
         leaked = self._end_watch(trial, failures)
         self._restore()
         verdict: dict[str, Any] = {"ns": elapsed, "outcome": "passed", "items": unlike}
+        if sum(self.plugin.of_session.values()) > _LONG_SESSION:
+            verdict["session"] = self.plugin.of_session
         if ordered is not None:
             verdict["found"] = ordered.found()
         if failures:

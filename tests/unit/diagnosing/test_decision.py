@@ -84,14 +84,16 @@ def flake(failed_with: str) -> Flake:
     )
 
 
-def factor(again: str, others: str) -> Factor:
-    """Seeds of three trials each."""
+def factor(again: str, others: str, *, of_processes: bool = False) -> Factor:
+    """Seeds of three trials each, or of three processes with a trial each."""
     levels: list[Level] = []
     for text, had_failed in ((again, True), (others, False)):
         failed, trials = map(int, text.split("/"))
         for _ in range(trials // 3):
-            levels.append(Level(had_failed=had_failed, failed=min(3, failed), trials=3))
-            failed -= min(3, failed)
+            here = min(3, failed)
+            processes = [(int(number < here), 1) for number in range(3)] if of_processes else []
+            levels.append(Level(had_failed=had_failed, failed=here, trials=3, processes=processes))
+            failed -= here
     return Factor(levels)
 
 
@@ -128,7 +130,7 @@ def evidence(example: str) -> Evidence:
             if name == "sanitized":
                 found = replace(found, sanitized=True, failed_watched=failed)
         elif seeds := re.fullmatch(r"(hash seeds|seeds) (\d+/\d+) (\d+/\d+)", part):
-            levels = factor(seeds[2], seeds[3])
+            levels = factor(seeds[2], seeds[3], of_processes=seeds[1] != "seeds")
             found = replace(found, hash_seeds=levels) if seeds[1] != "seeds" else replace(found, seeds=levels)
         elif part.startswith("failed with "):
             found = replace(found, flake=flake(part.removeprefix("failed with ")))
@@ -258,3 +260,40 @@ def test_the_line_of_contention() -> None:
 def replace_line(line: int) -> Place:
     """Another line of that file."""
     return Place(file=LINE.file, line=line, function=LINE.function)
+
+
+@pytest.mark.parametrize(
+    ("processes", "status"),
+    [
+        # One process of each hash seed: what else it fixed once is no less to blame.
+        ([[(5, 5)], [(5, 5)], [(5, 5)], [(0, 5)], [(0, 5)], [(0, 5)]], Status.UNKNOWN),
+        # Several that do not agree: 13 of 30 against 10 of 30, clustered by process.
+        (
+            [
+                [(5, 5), (0, 5), (3, 5), (0, 5)],
+                [(0, 5), (5, 5), (0, 5), (0, 5)],
+                [(0, 5), (0, 5), (5, 5), (0, 5)],
+                [(5, 5), (0, 5), (0, 5), (0, 5)],
+            ],
+            Status.UNKNOWN,
+        ),
+        ([[(5, 5)] * 4, [(5, 5)] * 4, [(5, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4], Status.SUPPORTED),
+        ([[(5, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6], Status.SUPPORTED),
+    ],
+)
+def test_a_hash_seed_has_to_be_the_same_in_several_processes(
+    processes: list[list[tuple[int, int]]], status: Status
+) -> None:
+    """Trials of one process are alike for other reasons as well: it counts once, however many trials it has had."""
+    half = len(processes) // 2
+    levels = [
+        Level(
+            had_failed=index < half,
+            failed=sum(failed for failed, _ in of_one),
+            trials=sum(trials for _, trials in of_one),
+            processes=of_one,
+        )
+        for index, of_one in enumerate(processes)
+    ]
+    found = decide(Evidence(flake=flake("wrong"), hash_seeds=Factor(levels)), FOLLOWING)
+    assert {cause.cause: cause.status for cause in found}[CauseId.HASH_ORDER] is status

@@ -87,7 +87,13 @@ class Study:
 def counts_of(laboratory: Laboratory, arm: Arm) -> Counts:
     """The numbers of an experiment."""
     failed = arm.tally.failed(laboratory.flake) if laboratory.flake is not None else 0
-    return Counts(setting=arm.setting, failed=failed, trials=arm.tally.trials, against=arm.against)
+    return Counts(
+        setting=arm.setting,
+        failed=failed,
+        trials=arm.tally.trials,
+        against=arm.against,
+        processes=arm.tally.processes(laboratory.flake) if laboratory.flake is not None else [],
+    )
 
 
 def investigate(

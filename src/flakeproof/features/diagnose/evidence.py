@@ -10,7 +10,7 @@ from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.observed_calls import Witnessed
 from flakeproof.features.diagnose.records import Place
 from flakeproof.results.sanitizer_findings import SightingSummary
-from flakeproof.stats.dispersion import clustering
+from flakeproof.stats.dispersion import clustering, design_effect, grouping
 from flakeproof.stats.proportion import Interval, clopper_pearson
 from flakeproof.stats.tables import fisher_greater, holm
 
@@ -28,6 +28,22 @@ class Counts:
     """With the flake."""
     trials: int
     against: str = ""
+    processes: Sequence[tuple[int, int]] = ()
+    """Failures and trials of each process, where its trials are forks of it."""
+
+    @cached_property
+    def correlation(self) -> float:
+        """How alike the trials of a process are, if they are beyond doubt; else 0."""
+        groups = [(failed, trials) for failed, trials in self.processes if trials]
+        if len(groups) < 2:
+            return 0.0
+        failures, sizes = [failed for failed, _ in groups], [trials for _, trials in groups]
+        return design_effect(failures, sizes).correlation if clustering(failures, sizes) <= SIGNIFICANT else 0.0
+
+    def worth(self, correlation: float) -> float:
+        """The part of a trial that each of them tells as much as, where those of a process are so much alike."""
+        told = sum(trials / (1 + (trials - 1) * correlation) for _, trials in self.processes if trials)
+        return min(1.0, told / self.trials) if correlation and told and self.trials else 1.0
 
     @property
     def rate(self) -> float:
@@ -48,6 +64,8 @@ class Level:
     """Whether it is here because it had failed before."""
     failed: int
     trials: int
+    processes: Sequence[tuple[int, int]] = ()
+    """Failures and trials of each new process, where a seed is one of the process."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +86,30 @@ class Factor:
 
     @cached_property
     def p(self) -> float:
-        """Of outcomes that are so much alike for one seed and so different between two, by chance."""
+        """Of outcomes that are so much alike for one seed and so different between two, by chance.
+
+        Whatever else a process fixes once makes its trials alike as well: of a seed of the process only several
+        processes under the same seed tell, each as one.
+        """
+        if any(level.processes for level in self.levels):
+            return grouping([[failed / trials for failed, trials in level.processes] for level in self.levels])
         failures, trials = [level.failed for level in self.levels], [level.trials for level in self.levels]
         if not 0 < sum(failures) < sum(trials):
             return 1.0
         return min(1.0, clustering(failures, trials))
+
+    def processes(self, *, had_failed: bool) -> tuple[float, int]:
+        """What seeds that had failed, or had not, make of processes: their shares of failures, added up; how many."""
+        found = [one for level in self.levels if level.had_failed == had_failed for one in level.processes]
+        return sum(failed / trials for failed, trials in found), len(found)
+
+    @cached_property
+    def is_clustered(self) -> bool:
+        """Whether failures cluster in processes."""
+        found = [one for level in self.levels for one in level.processes]
+        if len(found) < 2:
+            return False
+        return clustering([failed for failed, _ in found], [trials for _, trials in found]) <= SIGNIFICANT
 
     @property
     def is_decisive(self) -> bool:
@@ -197,4 +234,12 @@ _ENOUGH = 8
 
 
 def _fisher(one: Counts, other: Counts) -> float:
-    return fisher_greater(((one.failed, one.trials - one.failed), (other.failed, other.trials - other.failed)))
+    correlation = max(one.correlation, other.correlation)
+    return fisher_greater((_told(one, correlation), _told(other, correlation)))
+
+
+def _told(counts: Counts, correlation: float) -> tuple[int, int]:
+    """Failures and passes, as many as would tell as much if no process made its trials alike."""
+    worth = counts.worth(correlation)
+    trials, failed = round(counts.trials * worth), round(counts.failed * worth)
+    return failed, trials - failed

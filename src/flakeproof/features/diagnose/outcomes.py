@@ -33,6 +33,8 @@ class Tally:
     seen: list[Seen] = field(default_factory=list)
     by_hash_seed: Counter[str] = field(default_factory=Counter)
     """Passes for each PYTHONHASHSEED, where a process has one for many trials."""
+    by_process: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Passes in each process of each run."""
     items: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     elapsed: float = 0.0
@@ -71,6 +73,17 @@ class Tally:
         """Trials with that failure."""
         return len({(seen.run_id, seen.failure.trial) for seen in self.failures(flake)})
 
+    def processes(self, flake: Flake | None) -> list[tuple[int, int]]:
+        """Failures and trials of each process that forks off its trials; none where each trial has one of its own."""
+        if self.spec is None or self.spec.isolation is not Isolation.FORK:
+            return []
+        failed: Counter[tuple[str, int]] = Counter()
+        for run_id, _, process in {
+            (seen.run_id, seen.failure.trial, seen.failure.process) for seen in self.failures(flake)
+        }:
+            failed[run_id, process] += 1
+        return [(failed[one], failed[one] + self.by_process[one]) for one in sorted({*failed, *self.by_process})]
+
     def restrict(self, item: str) -> None:
         """Count from now on, and for what was, only how the one pytest item ended."""
         if self.item == item:
@@ -89,6 +102,7 @@ class Tally:
         self.passed += count
         self.last_passed += count
         self.by_hash_seed[self._hash_seed(process, None)] += count
+        self.by_process[self.runs[-1], process] += count
 
     def _failed(self, event: TrialFailed) -> None:
         failures = [event.failure, *event.further]

@@ -3,7 +3,7 @@
 from flakeproof.features.diagnose.evidence import CONFIDENCE, Evidence, Factor
 from flakeproof.stats.detection import zero_failure_bound
 from flakeproof.stats.proportion import clopper_pearson
-from flakeproof.text import lower, number, probability, share, upper
+from flakeproof.text import lower, number, plural, probability, share, upper
 
 
 def counted(failed: int, trials: int) -> str:
@@ -41,5 +41,12 @@ def again(factor: Factor, what: str) -> str:
     """How trials ended that ran again under what they had had."""
     failed, trials = factor.again
     other_failed, other_trials = factor.others
-    had_passed = f", under {what} that had not in {other_failed} of {other_trials}" if other_trials else ""
-    return f"again under {what} that had failed: it failed in {failed} of {trials} trials{had_passed}"
+    in_those, in_others = (_in_processes(factor, had_failed=had) for had in (True, False))
+    had_passed = f", under {what} that had not in {other_failed} of {other_trials}{in_others}" if other_trials else ""
+    return f"again under {what} that had failed: it failed in {failed} of {trials} trials{in_those}{had_passed}"
+
+
+def _in_processes(factor: Factor, *, had_failed: bool) -> str:
+    """` (12 new processes)`, where seeds are those of processes."""
+    count = factor.processes(had_failed=had_failed)[1]
+    return f" ({plural(count, 'new process', 'new processes')})" if count else ""

@@ -65,7 +65,11 @@ def _head(summary: Summary) -> Iterator[str]:
         yield f"- {line.strip()}"
     yield ""
     yield from _table(summary)
-    doubts = [*report_dependence.repetition(summary), *report_dependence.dependence(summary)]
+    doubts = [
+        *report_dependence.fixed_once(summary),
+        *report_dependence.repetition(summary),
+        *report_dependence.dependence(summary),
+    ]
     yield from (f"- {doubt}" for doubt in doubts)
     if doubts:
         yield ""

@@ -41,7 +41,7 @@ def conduct(
         before = Before(history.total, history.failed, history.elapsed, history.next_process)
         pool = Pool(rest.first, spec.count, missing=rest.gaps if rest.missing is None else rest.missing)
         resumed = pool, before
-    asking = Asking(spec.question) if spec.question is not None else None
+    asking = Asking(spec.question, spec.processes) if spec.question is not None else None
     if asking is not None and rest is not None:
         asking.resume(rest.history)
     try:

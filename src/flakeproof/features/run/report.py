@@ -14,6 +14,7 @@ from flakeproof.results.verdict import Verdict
 from flakeproof.stop import Stop
 from flakeproof.store.folder import NAME
 from flakeproof.text import (
+    FIXED,
     duration,
     expected,
     number,
@@ -100,6 +101,7 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     if verbose and summary.anytime is not None and summary.anytime != summary.interval:
         watched = rate_with_interval(summary.rate or 0.0, summary.anytime, method=True)
         yield f"Failure rate, if watched: {watched}"
+    yield from report_dependence.fixed_once(summary)
     if (unclear := summary.unattributed) is not None:
         crashes = "1 crash is" if unclear.failures == 1 else f"{number(unclear.failures)} crashes are each"
         low = share(unclear.low, exact_zero=not unclear.low)
@@ -151,8 +153,7 @@ def answered(finding: Finding, *, verbose: bool = False) -> str:
     match finding.answer:
         case Answer.BELOW:
             every = " of every test" if finding.item else ""
-            why = f"evidence {odds(finding.below)}; {wanted}" if verbose else sure
-            return f"The failure rate{every} is below {rate} ({why})"
+            return f"The failure rate{every} is below {_below(finding, verbose=verbose)}"
         case Answer.ABOVE:
             why = f"evidence {odds(finding.above)}; {wanted}" if verbose else sure
             return f"The failure rate{which} is above {rate} ({why})"
@@ -161,6 +162,13 @@ def answered(finding: Finding, *, verbose: bool = False) -> str:
             f"Not decided whether the failure rate{which} is below {rate}: the tests depend on each other, and the "
             "evidence from them is not what it would be from independent ones (see above for the remedy)"
         )
+    if finding.further_processes:
+        return (
+            f"Not decided whether the failure rate{which} is below {rate}: it is from test to test (evidence "
+            f"{odds(finding.below)}), but what a process fixes once ({FIXED}) differed in only "
+            f"{plural(finding.processes, 'process', 'processes')}, and about {number(finding.further_processes)} more "
+            f"would tell; --process-rate asks for less of it than {shown_rate(finding.process_rate or finding.rate)}"
+        )
     needs = (
         f"at the rate seen so far about {number(finding.further)} more tests would tell"
         if finding.further is not None
@@ -168,6 +176,21 @@ def answered(finding: Finding, *, verbose: bool = False) -> str:
     )
     evidence = f" (evidence for below {odds(finding.below)}, for above {odds(finding.above)}; {wanted})"
     return f"Not decided whether the failure rate{which} is below {rate}{evidence if verbose else ''}: {needs}"
+
+
+def _below(finding: Finding, *, verbose: bool) -> str:
+    """The rate that it is below, for which of what differs, and how sure that is."""
+    rate, evidence = shown_rate(finding.rate), f"evidence {odds(finding.below)}"
+    wanted = f"{odds(finding.wanted)} is wanted for an error of {shown_rate(finding.error)}"
+    of_processes = ""
+    if finding.process_rate is not None:
+        count = plural(finding.processes, "process", "processes")
+        if finding.process_rate > finding.rate:
+            rate += f" from test to test, and below {shown_rate(finding.process_rate)} for what a process fixes once"
+            rate += f" ({FIXED})"
+        of_processes = f" from tests, {odds(finding.process_below)} from {count}" if verbose else f", {count}"
+    sure = f"{shown_rate(1 - finding.error)} confidence"
+    return f"{rate} ({evidence}{of_processes}; {wanted})" if verbose else f"{rate} ({sure}{of_processes})"
 
 
 def closing(summary: Summary, *, verbose: bool = False) -> str:

@@ -1,7 +1,8 @@
 """Whether the outcome hangs on the trial's seed, or on that of hashes: both fixed, in every combination.
 
-Trials that failed and trials that passed run again under the seeds that they had, in several processes each with a
-PYTHONHASHSEED of its own, in an order drawn for each. What hangs on a seed is the same whenever that seed comes back.
+Trials that failed and trials that passed run again under the seeds that they had, in several processes for each
+PYTHONHASHSEED, in an order drawn for each. What hangs on a seed is the same whenever that seed comes back: that of a
+trial in every process, that of hashes in every process that has it, and not only in one, which fixes other things too.
 """
 
 import random
@@ -19,7 +20,16 @@ _SEEDS = 5
 """Trials that failed to run again, and as many that passed."""
 _HASH_SEEDS = 3
 """Hash seeds under which there were failures, and as many under which there were passes."""
+_FEWER_HASH_SEEDS = 2
+"""Of each kind, where few processes can be started."""
+_PROCESSES = 24
+"""In all, where there is the time …"""
+_LEAST_ROUNDS = 2
+"""… and for each hash seed in any case: of one alone nothing can be told."""
 _SHARE = 0.15
+"""Of the budget, for the trials …"""
+_STARTING = 0.3
+"""… and twice that which may go into starting processes."""
 
 
 def run_seeds(laboratory: Laboratory, source: str = ALONE) -> tuple[Factor, Factor] | None:
@@ -36,11 +46,15 @@ def run_seeds(laboratory: Laboratory, source: str = ALONE) -> tuple[Factor, Fact
     if not failed or not (passed or good):
         return None
     trials = failed + passed
-    outcomes: dict[str, dict[int, bool]] = {}
+    outcomes: dict[str, list[dict[int, bool]]] = {}
     hash_seeds = bad + good
+    runs = laboratory.processes(_STARTING, _PROCESSES)
+    if runs < _PROCESSES:  # fewer of them, and each the more often
+        hash_seeds = bad[:_FEWER_HASH_SEEDS] + good[:_FEWER_HASH_SEEDS]
+    rounds = max(_LEAST_ROUNDS, runs // len(hash_seeds))
     with laboratory.experiment(SEEDS_AGAIN, "the same seeds and hash seeds again, in every combination") as again:
-        seconds = laboratory.budget.share(_SHARE) / len(hash_seeds)
-        for place, hash_seed in enumerate(hash_seeds):
+        seconds = laboratory.budget.share(_SHARE) / (len(hash_seeds) * rounds)
+        for place, hash_seed in enumerate(hash_seeds * rounds):
             order = list(trials)
             random.Random(f"{laboratory.given.seed} {place}").shuffle(order)
             before, passes = len(again.seen), again.passed
@@ -49,21 +63,22 @@ def run_seeds(laboratory: Laboratory, source: str = ALONE) -> tuple[Factor, Fact
             new = again.seen[before:]
             if len({seen.failure.trial for seen in new}) + again.passed - passes == len(order):
                 ours = {s.failure.trial for s in new if laboratory.flake is None or laboratory.flake.is_same(s.failure)}
-                outcomes[hash_seed] = {trial: trial in ours for trial in order}
+                outcomes.setdefault(hash_seed, []).append({trial: trial in ours for trial in order})
     return _factor(outcomes, trials, failed, bad)
 
 
 def _factor(
-    outcomes: dict[str, dict[int, bool]], trials: Sequence[int], failed: Sequence[int], bad: Sequence[str]
+    outcomes: dict[str, list[dict[int, bool]]], trials: Sequence[int], failed: Sequence[int], bad: Sequence[str]
 ) -> tuple[Factor, Factor]:
+    rows = [row for of_one in outcomes.values() for row in of_one]
     by_seed = [
-        Level(had_failed=trial in failed, failed=sum(row[trial] for row in outcomes.values()), trials=len(outcomes))
-        for trial in trials
+        Level(had_failed=trial in failed, failed=sum(row[trial] for row in rows), trials=len(rows)) for trial in trials
     ]
-    by_hash = [
-        Level(had_failed=hash_seed in bad, failed=sum(row.values()), trials=len(row))
-        for hash_seed, row in outcomes.items()
-    ]
+    by_hash = []
+    for hash_seed, of_it in outcomes.items():
+        processes = [(sum(row.values()), len(row)) for row in of_it]
+        count, total = (sum(column) for column in zip(*processes, strict=True))
+        by_hash.append(Level(had_failed=hash_seed in bad, failed=count, trials=total, processes=processes))
     return Factor(levels=by_seed), Factor(levels=by_hash)
 
 

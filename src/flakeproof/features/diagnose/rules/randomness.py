@@ -67,6 +67,10 @@ def hash_order(evidence: Evidence, following: Next) -> Cause:
     )
 
 
+def _rate(failed: float, trials: int) -> float:
+    return failed / max(1, trials)
+
+
 def _by_seed(evidence: Evidence, name: str, factor: Factor | None, what: str) -> tuple[Status, list[str]]:
     """How it stands with what was repeated under the same seeds, and what is to be said of that."""
     if factor is None:
@@ -74,11 +78,15 @@ def _by_seed(evidence: Evidence, name: str, factor: Factor | None, what: str) ->
     p = evidence.p(name, "differs")
     assert p is not None
     said = [f"{again(factor, what)}; {probability(p)} after correction for {evidence.comparisons} comparisons"]
+    failed: float
     failed, trials = factor.again
     other_failed, other_trials = factor.others
-    rate, other_rate = failed / max(1, trials), other_failed / max(1, other_trials)
+    rate, other_rate = _rate(failed, trials), _rate(other_failed, other_trials)
     if evidence.is_significant(name, "differs") and (rate > other_rate or not other_trials):
         return Status.SUPPORTED, said
+    if factor.is_clustered:  # the trials of a process are alike, for whatever reason
+        failed, trials = factor.processes(had_failed=True)
+        other_rate = _rate(*factor.processes(had_failed=False))
     if trials >= _REPLAYED and clopper_pearson(failed, trials).high < _HALF + other_rate / 2:
         return Status.REFUTED, said
     return Status.UNKNOWN, said
