@@ -79,6 +79,7 @@ def run(
     pytest_args: str | None = None,
     shuffle: bool | None = None,
     private_home: bool | None = None,
+    private_network: bool | None = None,
     drop_failed: bool | None = None,
     skip_code: int | None = None,
     failure: str | None = None,
@@ -135,6 +136,7 @@ def run(
         "pytest-args": pytest_args,
         "shuffle": shuffle,
         "private-home": private_home,
+        "private-network": private_network,
         "drop-failed": drop_failed,
         "skip-code": skip_code,
         "failure": failure,
@@ -153,7 +155,9 @@ def run(
     sinks = [on_event] if on_event is not None else []
     files.prepare()
     try:
-        summary = conduct(spec, store_of(config), lambda _: sinks, _warn, config.get("keep-runs") or KEPT_RUNS)
+        summary = conduct(
+            spec, store_of(config), lambda _: sinks, _warn, config.get("keep-runs") or KEPT_RUNS, watches_copies=True
+        )
     except BaseException:
         files.withdraw()
         raise

@@ -43,6 +43,7 @@ def config(
     pytest_args: options.PytestArguments = None,
     shuffle: options.Shuffle = False,
     private_home: options.PrivateHome = False,
+    private_network: options.PrivateNetwork = None,
     drop_failed: options.DropFailed = False,
     skip_code: options.SkipCode = None,
     failure: options.Failure = None,

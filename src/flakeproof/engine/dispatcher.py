@@ -19,10 +19,12 @@ from flakeproof.engine.perturbation_notes import with_drawn
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.process_endings import event_of, status_text
 from flakeproof.engine.question import Inquiry, Settlement
+from flakeproof.engine.scout import Scout
 from flakeproof.engine.slow_trials import Overdue
 from flakeproof.engine.stop import Stop
 from flakeproof.engine.time_limits import Watch
 from flakeproof.engine.unloadable import unloadable
+from flakeproof.engine.usual_duration import TimeLimit, UsualDuration
 from flakeproof.errors import CannotRunError
 from flakeproof.events import (
     Answered,
@@ -36,8 +38,9 @@ from flakeproof.events import (
     TrialLost,
     TrialsPassed,
 )
-from flakeproof.model import CommandTarget, Failure, ItemOutcome, PytestTarget, RunSpec
+from flakeproof.model import CommandTarget, Failure, ItemOutcome, Outcome, PytestTarget, RunSpec
 from flakeproof_worker.environment import RUN
+from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.seeds import trial_seed
 from flakeproof_worker.shared.variables import of_process
 
@@ -67,12 +70,16 @@ class Dispatcher:
         work: Work,
         inquiry: Inquiry | None = None,
         orders: Orders | None = None,
+        scout: Scout | None = None,
     ) -> None:
         """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
 
         `work` has the trials to run; `inquiry` is whether the run's question is answered, None if it has none.
-        `orders` has what runs in each trial where that is not all that is collected.
+        `orders` has what runs in each trial where that is not all that is collected. `scout` says who may run at first.
         """
+        self._scout = scout
+        self.share_left = 0.0
+        """Of the time given: left for others as soon as something has failed."""
         self._work = work
         self._orders = orders
         self._settlement = Settlement(inquiry)
@@ -94,10 +101,13 @@ class Dispatcher:
         self._last_end_ns = 0
         self._next_look_ns = 0
         self._next_reap_ns = 0
+        self._dropped = 0
         self._stop: Stop | None = None
         self._stop_ns = 0
         self._insist = False
-        self._overdue = Overdue(spec.timeout)
+        self._usual = UsualDuration()
+        self._limit = TimeLimit(spec.timeout, self._usual, adapts=spec.adapts_timeout)
+        self._overdue = Overdue(self._usual, self._limit)
         # Fixtures of a pytest session may have something larger to take down.
         farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
         self._farewell_ns = int(farewell * 1e9)
@@ -177,12 +187,14 @@ class Dispatcher:
     def end(self) -> RunEnded:
         """How long it took, and why it ended; to be told when all is done."""
         elapsed = (self._last_end_ns - self._started_ns) / 1e9 if self._started_ns and self._last_end_ns else 0.0
-        return RunEnded(elapsed=max(0.0, elapsed), stopped=self._stop.value if self._stop else None)
+        stopped = self._stop.value if self._stop else None
+        return RunEnded(elapsed=max(0.0, elapsed), stopped=stopped, dropped=self._dropped)
 
     # -- processes
 
     def _start(self, place: int, lanes: int) -> None:
         spec, number = self._spec, self._next_number
+        all_lanes = lanes_per_process(spec)
         self._next_number += 1
         target = spec.target
         order: dict[str, Any] = {
@@ -191,15 +203,21 @@ class Dispatcher:
             "lanes": lanes,
             "isolation": spec.isolation.value,
             "grace": spec.grace,
+            "timeout": None if spec.adapts_timeout else spec.timeout,
             "scratch": self._scratch,
             "temporary": self._temporary,
             "draws_hash_seed": "PYTHONHASHSEED" not in {**os.environ, **target.environment},
             "listens": spec.drop_failed,
+            "slots": {},
+            "private_network": self._private_network,
             "sanitize": msgspec.to_builtins(spec.sanitize),
             "target": msgspec.to_builtins(target),
             "perturbations": msgspec.to_builtins(spec.perturbations),
         }
         environment = {**os.environ, RUN: marker_of(self._run_id)}
+        if isinstance(target, PytestTarget | CommandTarget):
+            order["slots"] = slots.of_process(sum(all_lanes[:place]), sum(all_lanes), os.environ)
+            environment |= slots.variables(0, order["slots"])
         if not isinstance(target, CommandTarget):
             # Recorded by way of the seed, different in each process: what hangs on hash order can show itself.
             environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
@@ -213,9 +231,13 @@ class Dispatcher:
                 "name another interpreter with --python, or check the limits of this machine (ulimit -a)",
             ) from error
         self._processes[number] = process
-        self._watches[number] = Watch(spec.timeout, spec.grace, monotonic_ns())
+        self._watches[number] = Watch(self._limit, spec.grace, monotonic_ns())
         self._selector.register(process.fileno(), selectors.EVENT_READ, process)
         self._selector.register(process.pidfd, selectors.EVENT_READ, process)
+
+    @property
+    def _private_network(self) -> bool:
+        return bool(self._spec.private_network or (self._scout is not None and self._scout.private_network))
 
     def _remove(self, process: WorkerProcess) -> int:
         del self._processes[process.number]
@@ -235,6 +257,8 @@ class Dispatcher:
                 self._bury(process)
             elif process.ready and self._stop is None:
                 self._top_up(process)
+                if self._scout is not None and self._scout.one_at_a_time and not process.account.leases:
+                    self._top_up_all()  # somebody may have waited for this one
 
     def _hear(self, process: WorkerProcess, message: object) -> None:
         match message:
@@ -256,11 +280,21 @@ class Dispatcher:
                 process.latest_items = message.items
                 self._passed(process, message.count, message.durations)
                 self._settle(process)
+                if message.count:
+                    self._scouted(passed=True)
+            case messages.Used():
+                if self._scout is not None:
+                    self._scout.used = message
             case Ended():
                 process.account.ended(message.trial)
+                if self._scout is not None and self._scout.is_trying(message.trial) and _is_bad(message.outcome):
+                    self._work.put_back(process.place, [(message.trial, 1)])
+                    self._scouted(passed=False)
+                    return
                 if message.found is not None and self._orders is not None:
                     self._orders.found(message.trial, message.found)
                 self._ended_alone(process, message)
+                self._scouted(passed=not _is_bad(message.outcome))
             case messages.Sighted():
                 self._emit(Sighted(process=process.number, seen=message.seen))
             case Bye():
@@ -300,15 +334,21 @@ class Dispatcher:
         now = monotonic_ns()
         put_back = list(remains.unstarted)
         for trial in remains.in_flight:
+            if self._scout is not None and self._scout.is_trying(trial):
+                put_back.append((trial, 1))
+                continue
             seed = trial_seed(self._spec.seed, trial)
             if trial in watch.blamed:
+                seconds = watch.blamed[trial]
+                words = self._limit.words(seconds)
                 self._died(
                     process,
-                    failure_records.timed_out(trial, seed, process.number, watch.blamed[trial], output, item=item),
+                    failure_records.timed_out(trial, seed, process.number, seconds, output, item=item, words=words),
                 )
             elif watch.ending:
                 # It ran beside a trial that hung; it has no result and gets another chance, as does an unstarted one.
                 put_back.append((trial, 1))
+                self._dropped += self._stop is not None  # there will be none
             else:
                 number = -status if status < 0 else None
                 code = status if status >= 0 else None
@@ -319,6 +359,8 @@ class Dispatcher:
                 )
         self._settle(process)
         self._work.put_back(process.place, put_back)
+        if self._scout is not None and self._scout.trial in remains.in_flight:
+            self._scouted(passed=False)
         if self._stop is None and self._work.left != 0:
             self._replace(process, status, output)
 
@@ -359,6 +401,12 @@ class Dispatcher:
     def _top_up(self, process: WorkerProcess) -> None:
         if process.is_finishing:
             return
+        if self._scout is not None and not self._scout.is_over and self._work.left != 0:
+            self._send_scout(process, self._scout)
+            return
+        if self._scout is not None and self._scout.one_at_a_time and self._work.left != 0:
+            self._give_one(process)
+            return
         wanted = self._trials_per_lease(process)
         # What is given ahead waits behind what is slow, or hangs. Only short trials are worth it.
         most = _LEASES_AHEAD if wanted > process.lanes else 1
@@ -370,6 +418,36 @@ class Dispatcher:
                 return
             orders = self._orders
             process.give(block, [orders.order_of(block[0] + n) for n in range(block[1])] if orders is not None else ())
+
+    def _send_scout(self, process: WorkerProcess, scout: Scout) -> None:
+        """Have `process` run the one test that runs alone, if it is not running yet."""
+        block = self._work.take(process.place, 1) if scout.wants_trial else None
+        if block is not None:
+            process.give(block, scout=scout.looks)
+            scout.started(block[0], monotonic_ns())
+
+    def _give_one(self, process: WorkerProcess) -> None:
+        """Have `process` run one test, if nobody else runs one."""
+        if any(other.account.leases for other in self._processes.values()):
+            return
+        block = self._work.take(process.place, 1)
+        if block is not None:
+            process.give(block)
+
+    def _scouted(self, *, passed: bool) -> None:
+        """The test that ran alone has ended: have others run, under what it has shown."""
+        scout = self._scout
+        if scout is None or scout.is_over:
+            return
+        scout.ended(passed=passed)
+        for process in self._processes.values():
+            process.set_private_network(on=self._private_network)
+        self._top_up_all()
+
+    def _top_up_all(self) -> None:
+        for process in self._processes.values():
+            if process.ready and self._stop is None:
+                self._top_up(process)
 
     def _trials_per_lease(self, process: WorkerProcess) -> int:
         """Trials that the process has been getting through in the time that a lease should take."""
@@ -383,7 +461,7 @@ class Dispatcher:
 
     def _passed(self, process: WorkerProcess, count: int, durations: list[tuple[int, int]]) -> None:
         if count:
-            self._overdue.ended(durations)
+            self._usual.passed(durations)
             self._ended += count
             self._last_end_ns = monotonic_ns()
             items = process.latest_items
@@ -393,7 +471,8 @@ class Dispatcher:
     def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
-            failure = failure_records.from_report(message, seed, process.number, process.lane_kind)
+            words = self._limit.words(message.ns / 1e9) if message.outcome is Outcome.TIMED_OUT else ""
+            failure = failure_records.from_report(message, seed, process.number, process.lane_kind, words)
             further = failure_records.further(message, failure)
             self._failure(process, failure, further, message.items, cut_short=message.cut_short)
             return
@@ -448,6 +527,8 @@ class Dispatcher:
 
     def _end_in_time(self, now: int) -> None:
         duration = self._spec.duration
+        if duration is not None and self._failed:
+            duration *= 1 - self.share_left
         if duration is not None and self._elapsed(now) >= duration and self._stop is None:
             self._stop = Stop.DURATION
         if self._stop is not None:
@@ -464,6 +545,10 @@ class Dispatcher:
             process.trim_output(_OUTPUT_LIMIT)
             if process.bye_ns and now - process.bye_ns > self._farewell_ns:
                 process.kill(signal.SIGKILL)  # an exit handler of the user's code hangs; every trial is reported
+        if self._scout is not None and not self._scout.is_over:
+            self._scout.look(now)
+        if self._scout is not None and not (self._scout.is_over and not self._scout.one_at_a_time):
+            self._top_up_all()
         if now >= self._next_reap_ns:
             self._next_reap_ns = now + _REAP_NS
             reap_orphans()
@@ -498,3 +583,7 @@ class Dispatcher:
             if overdue or not process.ready:
                 process.kill(signal.SIGKILL)
                 self._watches[process.number].abandon()
+
+
+def _is_bad(outcome: Outcome) -> bool:
+    return outcome.is_failure or outcome is Outcome.LOST

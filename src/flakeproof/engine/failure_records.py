@@ -18,15 +18,18 @@ else is worth a word beside what they say."""
 _WORKER_FRAME = re.compile(r"flakeproof_worker")
 
 
-def from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Failure:
-    """A failure that a worker process has reported; `lane_kind` is the kind of lane that it happened in."""
-    failure = _from_report(message, seed, process, lane_kind)
+def from_report(message: Ended, seed: int, process: int, lane_kind: str, words: str = "") -> Failure:
+    """A failure that a worker process has reported; `lane_kind` is the kind of lane that it happened in.
+
+    `words` say how it ended, if it was over its time.
+    """
+    failure = _from_report(message, seed, process, lane_kind, words)
     if not message.sights:
         return failure
     return msgspec.structs.replace(failure, details={**failure.details, "sights": msgspec.to_builtins(message.sights)})
 
 
-def _from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Failure:
+def _from_report(message: Ended, seed: int, process: int, lane_kind: str, words: str) -> Failure:
     if message.failure is not None:
         return _raised(
             message.failure,
@@ -44,10 +47,17 @@ def _from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Fai
             message.phase,
         )
     if lane_kind == "commands":
-        return of_command(message, seed, process)
+        return of_command(message, seed, process, words)
     if message.outcome is Outcome.TIMED_OUT:
         return timed_out(
-            message.trial, seed, process, message.ns / 1e9, message.output, message.stacks, item=message.item
+            message.trial,
+            seed,
+            process,
+            message.ns / 1e9,
+            message.output,
+            message.stacks,
+            item=message.item,
+            words=words,
         )
     return crashed(
         message.trial,
@@ -88,8 +98,11 @@ def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
     )
 
 
-def of_command(message: Ended, seed: int, process: int) -> Failure:
-    """A command that ended badly: its exit status or signal or its time limit, and what it says itself."""
+def of_command(message: Ended, seed: int, process: int, words: str = "") -> Failure:
+    """A command that ended badly: its exit status or signal or its time limit, and what it says itself.
+
+    `words` say how it ended, if it was over its time.
+    """
     from flakeproof.failures.command_output import find, last_line
 
     name = _signal_name(message.signal)
@@ -97,7 +110,7 @@ def of_command(message: Ended, seed: int, process: int) -> Failure:
     said = found.title if found else last_line(message.output)
     if message.outcome is Outcome.TIMED_OUT:
         kind = "time limit"
-        ending = f"timed out after {message.ns / 1e9:.3g}s" + (", its last words" if said and not found else "")
+        ending = words + (", its last words" if said and not found else "")
     else:
         kind = ending = f"killed by {name}" if name else f"exit status {message.exit_code}"
     text = said if found and message.exit_code in _USUAL else f"{ending}: {said}" if said else ending
@@ -153,10 +166,19 @@ def crashed(
 
 
 def timed_out(
-    trial: int, seed: int, process: int, seconds: float, output: str, stacks: str = "", *, item: str = ""
+    trial: int,
+    seed: int,
+    process: int,
+    seconds: float,
+    output: str,
+    stacks: str = "",
+    *,
+    item: str = "",
+    words: str = "",
 ) -> Failure:
-    """A trial that did not end in time; `stacks` if they are not in its output."""
+    """A trial that did not end in time; `stacks` if they are not in its output, `words` if they say how it ended."""
     stacks = stacks or _stacks_in(output)
+    where = _innermost(stacks)
     return Failure(
         trial=trial,
         seed=seed,
@@ -164,8 +186,8 @@ def timed_out(
         duration=seconds,
         outcome=Outcome.TIMED_OUT,
         item=item,
-        message=_timeout_text(seconds, stacks),
-        signature=signature.of_timeout(stacks),
+        message=(words or f"timed out after {seconds:.3g}s") + (f", standing at {where}" if where else ""),
+        signature=signature.of_timeout(where),
         details={"stacks": stacks},
         output=output,
     )
@@ -178,11 +200,6 @@ def _signal_name(number: int | None) -> str | None:
 
 
 _SIGNALS = {int(number) for number in signal.valid_signals()}
-
-
-def _timeout_text(seconds: float, stacks: str) -> str:
-    where = _innermost(stacks)
-    return f"timed out after {seconds:.3g}s" + (f", standing at {where}" if where else "")
 
 
 _STACKS = re.compile(r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(most recent|Task )", re.MULTILINE)

@@ -4,6 +4,7 @@ import signal
 from enum import IntEnum
 
 from flakeproof.engine.process import WorkerProcess
+from flakeproof.engine.usual_duration import TimeLimit
 
 _DUMP_NS = 150_000_000
 """How long a process gets to write its stacks before it is asked to end."""
@@ -30,9 +31,9 @@ class _Step(IntEnum):
 class Watch:
     """Follows what is in flight in one process."""
 
-    def __init__(self, timeout: float | None, grace: float, now: int) -> None:
-        """`timeout` for a trial and `grace` between asking and killing, in seconds; `now` is when it was started."""
-        self._timeout_ns = None if timeout is None else int(timeout * 1e9)
+    def __init__(self, limit: TimeLimit, grace: float, now: int) -> None:
+        """`limit` is that of a trial, `grace` the seconds between asking and killing; `now` is when it was started."""
+        self._limit = limit
         self._grace_ns = int(grace * 1e9)
         self._started = now
         self._moved = now
@@ -55,13 +56,15 @@ class Watch:
         if self._step is not _Step.RUNNING:
             if now >= self._next_step:
                 self._end_further(process, now)
-        elif not process.ready:
-            if self._timeout_ns is not None and now - self._started > max(self._timeout_ns, _SHORTEST_LOADING_NS):
+            return
+        if not process.ready:
+            first = self._limit.first
+            if first is not None and now - self._started > max(first * 1e9, _SHORTEST_LOADING_NS):
                 self._end_further(process, now)
         else:
             flying = process.in_flight()
-            if self._timeout_ns is not None:
-                self._look_at_trials(process, flying, self._timeout_ns, now)
+            if (seconds := self._limit.seconds) is not None:
+                self._look_at_trials(process, flying, int(seconds * 1e9), now)
             self._look_for_standstill(process, flying, now)
 
     def _look_at_trials(self, process: WorkerProcess, flying: dict[int, int], limit: int, now: int) -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from flakeproof.copies import Copies
 from flakeproof.events import (
     Answered,
     AnyRecord,
+    CopiesChecked,
     ItemsCollected,
     RunEnded,
     RunStarted,
@@ -76,10 +78,14 @@ class History:
     """In which processes and at which trials the failures were."""
     seen: dict[str, Seen] = field(default_factory=dict)
     """What sanitizers have seen, by what tells it apart."""
+    copies: Copies | None = None
+    """What was found out about failures with several tests at once."""
     finding: Finding | None = None
     """The answer to the run's question, once there is one."""
     elapsed: float = 0.0
     stopped: str | None = None
+    dropped: int = 0
+    """Trials that had started when the run was ended, and have no outcome."""
     ended: bool = False
     _collected: list[str] = field(default_factory=list)
     _complete: int = 0
@@ -128,8 +134,11 @@ class History:
                     group.count += event.count
             case Answered():
                 self.finding = event.finding
+            case CopiesChecked():
+                self.copies = event.found
             case RunEnded():
                 self.elapsed, self.stopped, self.ended = event.elapsed, event.stopped, True
+                self.dropped = event.dropped
 
     @property
     def passed(self) -> int:

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
+from flakeproof.copies import Copies
 from flakeproof.errors import ExitCode
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, Record
 from flakeproof.results import sanitizer_findings
 from flakeproof.results import verdict as verdicts
 from flakeproof.results.dependence import Dependence, examine
 from flakeproof.results.history import OTHER, Group, History, ItemHistory
-from flakeproof.results.question import find, reconsider
+from flakeproof.results.question import find, find_in, reconsider
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.verdict import Verdict
 from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
@@ -103,6 +106,8 @@ class Summary(Record, frozen=True, kw_only=True):
     """Seconds."""
     trials_per_second: float | None
     stopped: str | None
+    dropped: int = 0
+    """Trials that had started when the run was ended; they are not among those counted."""
     ci_rate: float | None
     finding: Finding | None = None
     """The answer to the run's question, if it had one."""
@@ -114,6 +119,11 @@ class Summary(Record, frozen=True, kw_only=True):
     """What was watched; None for nothing."""
     sightings: list[SightingSummary] = []  # noqa: RUF012 - a record copies it
     """What the sanitizers have seen, the worst first."""
+    copies: Copies | None = None
+    """What was found out about failures with several tests at once. If they are those of copies that collide, verdict,
+    exit code and finding are by the trials alone; the other figures are of the run."""
+    alone: RateInterval | None = None
+    """The interval of the failure rate of the trials alone."""
     unseen: UnseenSummary | None = None
     """None where every kind of failure was seen twice, or there are too few failures."""
 
@@ -134,11 +144,17 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
     complete = spec.is_fixed_count and history.stopped is None and history.total == spec.count
     dependence = examine(history)
     worth = dependence.effective / dependence.trials if dependence is not None and dependence.dependent else None
+    copies = history.copies
     items = [_item(name, item, confidence, worth, complete=complete) for name, item in history.items.items()]
-    code = verdicts.exit_code(failed, passed, lost, history.stopped)
+    if copies is not None:
+        items = [_acquitted(item) if copies.acquits(item.item) else item for item in items]
+    judged = (copies.alone.failed, copies.alone.passed, 0) if copies is not None and copies.decides else None
+    code = verdicts.exit_code(*(judged or (failed, passed, lost)), history.stopped)
     finding = history.finding or (find(spec.question, history) if spec.question is not None else None)
     if spec.question is not None and finding is not None:
-        if worth is not None:
+        if judged is not None:
+            finding = find_in(spec.question, judged[0], judged[0] + judged[1])
+        elif worth is not None:
             finding = reconsider(spec.question, finding, history, worth)
         code = verdicts.exit_code_of_answer(finding.answer, code, tolerates=spec.question.tolerates)
     return Summary(
@@ -146,7 +162,9 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         folder=folder,
         target=spec.target.name,
         seed=spec.seed,
-        verdict=verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed, passed, lost)),
+        verdict=verdicts.of_items(
+            [item.verdict for item in items], verdicts.of_run(*(judged or (failed, passed, lost)))
+        ),
         exit_code=int(code),
         planned=spec.count,
         total=history.total,
@@ -161,14 +179,24 @@ def summarize(history: History, folder: str, confidence: float = 0.95) -> Summar
         elapsed=history.elapsed,
         trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,
         stopped=history.stopped,
+        dropped=history.dropped,
         ci_rate=spec.ci_rate,
         finding=finding,
         anytime=_interval(failed, decided, confidence, worth, complete=False) if decided else None,
         dependence=dependence,
         sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
         sightings=sanitizer_findings.of_run(history),
+        copies=copies,
+        alone=_interval(copies.alone.failed, copies.alone.total, confidence, None, complete=False)
+        if copies is not None and copies.alone.total
+        else None,
         unseen=_unseen(history.groups),
     )
+
+
+def _acquitted(item: ItemSummary) -> ItemSummary:
+    """A test that fails only because copies of it collide."""
+    return msgspec.structs.replace(item, verdict=Verdict.STABLE)
 
 
 def _signatures(

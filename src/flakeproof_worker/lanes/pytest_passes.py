@@ -33,6 +33,7 @@ class _Passes:
         self._session = f"{self._parent}/session"
         os.mkdir(self._session, 0o700)  # noqa: PTH102
         selection.keep_session(self._session)
+        selection.tell_slot(_LANE, duty.slots)
         self._folder = ""
 
     def run(self) -> None:
@@ -76,6 +77,10 @@ class _Passes:
     def _report(self, trial: int, verdict: dict[str, Any]) -> None:
         duty, reporter = self._duty, self._duty.reporter
         nanoseconds = verdict.pop("ns")
+        if verdict["outcome"] in ("passed", "leaked") and nanoseconds > duty.limit_ns:
+            duty.report_late(trial, nanoseconds)
+            board.clear(duty.words, _LANE)
+            return
         if verdict["outcome"] != "passed":
             reporter.ended(trial, nanoseconds, **verdict)
             board.clear(duty.words, _LANE)

@@ -24,6 +24,8 @@ class Judged(Children):
         verdict, _ = read_verdict(self.verdicts[lane])
         if verdict is not None:
             reporter.sighted(verdict.pop("seen", []))
+            if used := verdict.pop("used", None):
+                reporter.used(child.trial, used)
         if verdict is None:
             code = os.waitstatus_to_exitcode(status)
             reporter.ended(
@@ -35,6 +37,9 @@ class Judged(Children):
                 output=output.take(),
                 **self.running_in(lane),
             )
+        elif verdict["outcome"] in ("passed", "leaked") and verdict["ns"] > self.duty.limit_ns:
+            more = {"found": verdict["found"]} if "found" in verdict else {}
+            self.duty.report_late(child.trial, verdict["ns"], output.take(), **more)
         elif verdict["outcome"] == "passed" and "found" not in verdict:
             reporter.passed_with(verdict.get("items", {}))
             reporter.passed.append(verdict["ns"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from flakeproof_worker.environment import RUN
 from flakeproof_worker.failure import describe
 from flakeproof_worker.pytest_driver.blame import owner_of
 from flakeproof_worker.pytest_driver.plugin import Plugin
@@ -17,6 +18,7 @@ from flakeproof_worker.pytest_driver.renewal import renewal_of
 from flakeproof_worker.randomness import GENERATORS, GlobalRandom
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.leaked import LeakedError
+from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.system import folders
 from flakeproof_worker.trial_context import ending_of
@@ -90,6 +92,10 @@ class Selection:
     def leave_out(self, ids: list[str]) -> None:
         """Do not run these any more."""
         self._left_out.update(ids)
+
+    def tell_slot(self, slot: int, told: Mapping[str, int]) -> None:
+        """Let fixtures know in which of the places a trial runs."""
+        slots.tell_pytest(self._session.config, slot, told, os.environ.get(RUN, ""))
 
     def warm_up(self) -> None:
         """Make what runs the items fast, before processes are forked off; the items themselves do not run."""

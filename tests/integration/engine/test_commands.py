@@ -175,6 +175,7 @@ def test_failfast_ends_what_still_runs(run: Runner, mark: str) -> None:
     script = "[ $FLAKEPROOF_TRIAL = 1 ] && exit 1; sleep 600 & wait"
     seen = run(sh(script), count=100, workers=4, failfast=True, grace=0.3)
     assert seen.summary.failed == 1
+    assert seen.summary.total + seen.summary.dropped == 4
     assert marked(mark) == []
 
 

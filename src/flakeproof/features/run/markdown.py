@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 import flakeproof
-from flakeproof.features.run import report, report_dependence, report_sanitizers
+from flakeproof.features.run import report, report_copies, report_dependence, report_sanitizers
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
 from flakeproof.reports.rates import highest, rate_with_interval
@@ -70,8 +70,12 @@ def _head(summary: Summary) -> Iterator[str]:
         yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} tests."
     yield ""
     yield from _table(summary)
+    for told in report_copies.told(summary):
+        yield f"- {told}"
     for doubt in report_dependence.dependence(summary):
         yield f"- {doubt}"
+    if summary.copies is not None:
+        yield ""
     if summary.dependence is not None and summary.dependence.dependent:
         yield ""
 

@@ -20,13 +20,17 @@ def conduct(
     keep_runs: int,
     *,
     becomes_latest: bool = True,
+    watches_copies: bool = False,
 ) -> Summary:
-    """Run `spec`, record it, return what came out; `sinks` gets the folder of the run.
+    """Run `spec`, record it, return what came out; `sinks` gets the folder of the run. `watches_copies` is for what a
+    user runs to know whether tests fail (`engine.execute`).
 
     Raises UsageError or CannotRunError when nothing could be run; then no record is left either.
     """
     folder = store.new_run(becomes_latest=becomes_latest)
     history = History()
+    question = spec.question
+    asking = (lambda: Asking(question)) if question is not None else None
     try:
         log = LogWriter(folder.path, warn)
         try:
@@ -35,7 +39,9 @@ def conduct(
                 folder.path.name,
                 folder.path,
                 [history.add, log, *sinks(folder.path)],
-                Asking(spec.question) if spec.question is not None else None,
+                asking() if asking is not None else None,
+                watches_copies=watches_copies,
+                another_inquiry=asking,
             )
         finally:
             log.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flakeproof.events import Progressed
 from flakeproof.failures.signature import own_frames
-from flakeproof.features.run import report_dependence, report_items, report_sanitizers
+from flakeproof.features.run import report_copies, report_dependence, report_items, report_sanitizers
 from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import SignatureSummary, Summary
@@ -20,6 +20,7 @@ from flakeproof.text import (
     odds,
     one_line,
     percent,
+    plural,
     short_duration,
     shown_path,
     speed,
@@ -81,6 +82,7 @@ def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
     if summary.interval is not None:
         yield f"Failure rate: {rate_with_interval(summary.rate or 0.0, summary.interval)}"
         yield from _if_watched(summary)
+    yield from report_copies.told(summary)
     yield from report_dependence.dependence(summary)
     if summary.durations is not None:
         yield (
@@ -91,6 +93,8 @@ def results(summary: Summary, command: str = "flakeproof") -> Iterator[str]:
     if cut_short(summary):
         planned = f" of {summary.planned}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {summary.total}{planned} tests"
+    if summary.dropped:
+        yield f"Not counted: {plural(summary.dropped, 'test')} that had started when the run was ended"
     if many:
         yield ""
         yield from report_items.table(summary)
@@ -144,6 +148,8 @@ def answered(finding: Finding) -> str:
 
 def closing(summary: Summary) -> str:
     """The last line: what it means."""
+    if summary.copies is not None and summary.copies.decides:
+        return report_copies.closing(summary, answered(summary.finding) if summary.finding is not None else "")
     if summary.finding is not None and summary.passed + summary.failed:
         return answered(summary.finding)
     if summary.total == 0:
