@@ -42,7 +42,7 @@ import os, random, sqlite3, time
 
 def test_name():
     os.mkdir("name")
-    time.sleep(0.02)
+    time.sleep(0.1)
     os.rmdir("name")
 
 def test_content():

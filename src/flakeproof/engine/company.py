@@ -44,7 +44,7 @@ from flakeproof_worker.shared.seeds import trial_seed
 _MOST_LOOKS = 4
 _LEAST_SECONDS = 30.0
 """That it may take, however short the run was."""
-_TRIALS_NAMED = 80
+_TRIALS_NAMED = 150
 """So many durations of a test it may take whose failure names what copies share."""
 _PART_TRIED = 4
 """That part of the first trials alone is tried before anything else."""
