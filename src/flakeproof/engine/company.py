@@ -149,6 +149,8 @@ class Check:
         """Seconds that a trial takes in its place, with all that belongs to it."""
         self._deadline = monotonic_ns() + int(self._budget(elapsed) * 1e9)
         self._reason = ""
+        self._is_over = False
+        """Whether the turn that runs has been told to end because its time is over."""
 
     def stop(self, reason: Stop) -> None:
         """End it early; safe in a signal handler."""
@@ -260,10 +262,13 @@ class Check:
         *,
         busy: int,
         inquiry: Inquiry | None = None,
-        duration: float | None = None,
     ) -> None:
-        """Run so many trials under `spec`; no process of them is left."""
-        left = max(0.05, (self._deadline - monotonic_ns()) / 1e9) if inquiry is None else duration
+        """Run so many trials under `spec`; no process of them is left.
+
+        When the time is over the trials in flight are ended, too: the one that hangs must not hold everybody up. To
+        answer the question of a run without a time there is no end.
+        """
+        ends = inquiry is None or self._spec.duration is not None
         bare: dict[str, Any] = {
             "question": None,
             "max_failures": None,
@@ -271,16 +276,25 @@ class Check:
             "chosen": [],
             "ci_rate": None,
         }
-        own = msgspec.structs.replace(spec, first=self._next, count=count, duration=left, **bare)
+        own = msgspec.structs.replace(spec, first=self._next, count=count, duration=None, **bare)
         self._next += count
         around = own.perturbations
         if busy:
             load = around.noise.get("cpu", Load(count=0))
             noise = {**around.noise, "cpu": Load(count=min(_MOST_BUSY, load.count + busy))}
             around = msgspec.structs.replace(around, noise=noise)
+
+        def in_time(event: AnyEvent) -> None:
+            hear(event)
+            is_over = isinstance(event, Progressed) and ends and monotonic_ns() > self._deadline
+            if is_over and not self._is_over and self._dispatcher is not None:
+                self._is_over = True
+                self._dispatcher.stop(Stop.SPENT)
+
+        self._is_over = False
         with temporary_root() as temporary:
             self._dispatcher = Dispatcher(
-                own, str(self._folder), temporary, self._run_id, hear, Pool(own.first, count), inquiry
+                own, str(self._folder), temporary, self._run_id, in_time, Pool(own.first, count), inquiry
             )
             with surroundings([around], temporary, self._run_id, lambda text: None):
                 self._dispatcher.run()
@@ -299,7 +313,6 @@ class Check:
                 self._alone.add,
                 busy=0,
                 inquiry=inquiry,
-                duration=None if self._spec.duration is None else max(0.05, (self._deadline - monotonic_ns()) / 1e9),
             )
 
     def _result(self, conclusion: Conclusion) -> Copies:
