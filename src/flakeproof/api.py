@@ -81,6 +81,7 @@ def run(
     shuffle: bool | None = None,
     private_home: bool | None = None,
     session_fixtures: str | None = None,
+    private_network: bool | None = None,
     drop_failed: bool | None = None,
     tolerate_load_failures: bool | None = None,
     skip_code: int | None = None,
@@ -140,6 +141,7 @@ def run(
         "shuffle": shuffle,
         "private-home": private_home,
         "session-fixtures": session_fixtures,
+        "private-network": private_network,
         "drop-failed": drop_failed,
         "tolerate-load-failures": tolerate_load_failures,
         "skip-code": skip_code,
@@ -159,7 +161,9 @@ def run(
     sinks = [on_event] if on_event is not None else []
     files.prepare()
     try:
-        summary = conduct(spec, store_of(config), lambda _: sinks, _warn, config.get("keep-runs") or KEPT_RUNS)
+        summary = conduct(
+            spec, store_of(config), lambda _: sinks, _warn, config.get("keep-runs") or KEPT_RUNS, watches_copies=True
+        )
     except BaseException:
         files.withdraw()
         raise

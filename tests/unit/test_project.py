@@ -214,7 +214,8 @@ def test_the_defaults_that_are_told_are_those_that_hold(tmp_path: Path) -> None:
 
     assert set(DEFAULTS) == set(load.NAMES)
     assert spec.preset == DEFAULTS["preset"] == next(iter(PRESETS))
-    assert (spec.timeout, spec.grace) == (parse_duration(DEFAULTS["timeout"]), parse_duration(DEFAULTS["grace"]))
+    assert DEFAULTS["timeout"].endswith("; 5m until that is known")
+    assert (spec.timeout, spec.adapts_timeout, spec.grace) == (300.0, True, parse_duration(DEFAULTS["grace"]))
     assert str(KEPT_RUNS) == DEFAULTS["keep-runs"]
 
 

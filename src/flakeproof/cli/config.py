@@ -45,6 +45,7 @@ def config(
     shuffle: options.Shuffle = False,
     private_home: options.PrivateHome = False,
     session_fixtures: options.SessionFixtures = None,
+    private_network: options.PrivateNetwork = None,
     drop_failed: options.DropFailed = False,
     color_output: options.ColorOutput = False,
     tolerate_load_failures: options.TolerateLoadFailures = False,

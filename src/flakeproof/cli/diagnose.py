@@ -11,7 +11,19 @@ from flakeproof.cli.run import run
 
 TARGETING = (
     *("context", "target", "workers", "processes", "isolation", "timeout", "grace", "seed", "python", "loop"),
-    *("keyword", "marker", "pytest_args", "private_home", "skip_code", "failure", "ignore", "cwd", "env", "shell"),
+    *(
+        "keyword",
+        "marker",
+        "pytest_args",
+        "private_home",
+        "private_network",
+        "skip_code",
+        "failure",
+        "ignore",
+        "cwd",
+        "env",
+        "shell",
+    ),
     *("server", "settle", "set_"),
 )
 """Options of `run` that say what is run, and how."""

@@ -143,7 +143,12 @@ Isolation = Annotated[
 ]
 Timeout = Annotated[
     str | None,
-    text_option("--timeout", help="Limit for one test; `none` for no limit. [5m]", panel=HOW, metavar="TIME"),
+    text_option(
+        "--timeout",
+        help="Limit for one test; `none` for no limit. [20 × usual, at least 10s]",
+        panel=HOW,
+        metavar="TIME",
+    ),
 ]
 Grace = Annotated[
     str | None,
@@ -211,6 +216,15 @@ PytestArguments = Annotated[
 ]
 Shuffle = Annotated[
     bool, typer.Option("--shuffle", help="Another order of the tests in each pass.", rich_help_panel=HOW)
+]
+PrivateNetwork = Annotated[
+    bool | None,
+    typer.Option(
+        "--private-network/--no-private-network",
+        help="A network of its own for each test. [if the first binds a fixed port]",
+        rich_help_panel=HOW,
+        show_default=False,
+    ),
 ]
 PrivateHome = Annotated[
     bool, typer.Option("--private-home", help="A home folder of its own for each pass.", rich_help_panel=HOW)

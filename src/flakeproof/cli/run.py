@@ -46,6 +46,7 @@ def run(
     shuffle: options.Shuffle = False,
     private_home: options.PrivateHome = False,
     session_fixtures: options.SessionFixtures = None,
+    private_network: options.PrivateNetwork = None,
     drop_failed: options.DropFailed = False,
     tolerate_load_failures: options.TolerateLoadFailures = False,
     skip_code: options.SkipCode = None,

@@ -63,14 +63,23 @@ def own_frames(frames: Sequence[Frame]) -> Sequence[Frame]:
     return [frame for frame in frames if not _LIBRARY.search(frame[0])] or frames
 
 
+def is_library(file: str) -> bool:
+    """Whether `file` is none of the user's."""
+    return _LIBRARY.search(file) is not None
+
+
 def of_crash(signal_name: str | None, exit_code: int | None) -> str:
     """Signature of a process that died in a trial."""
     return f"crash by {signal_name}" if signal_name else f"exit with status {exit_code} in the middle of a trial"
 
 
-def of_timeout(stacks: str) -> str:
-    """Signature of a trial that hung: the innermost lines of its stacks."""
-    places = re.findall(r'File "([^"]+)", line \d+ in (\S+)', stacks)
-    own = [(file, name) for file, name in places if not _LIBRARY.search(file)] or places
-    where = " < ".join(f"{PurePath(file).stem}:{name}" for file, name in own[:_FRAMES])
-    return f"time limit at {where or '?'}"
+_PLACE = re.compile(r"(.+):\d+ \((\S+)\)")
+
+
+def of_timeout(place: str) -> str:
+    """Signature of a trial that hung at `place`, written `file:line (function)`, "" where that is not known.
+
+    Only this one: what else is in the stacks, such as helpers and other threads, differs from one time to the next.
+    """
+    found = _PLACE.fullmatch(place)
+    return f"time limit at {PurePath(found[1]).stem}:{found[2]}" if found else "time limit at ?"

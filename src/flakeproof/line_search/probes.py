@@ -127,6 +127,7 @@ class Probes:
             first=self._next,
             perturbations=perturbations,
             timeout=_shorter(limit, self._spec.timeout),
+            adapts_timeout=False,
         )
         self._next += count
         ended = Ended()

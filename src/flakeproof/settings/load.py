@@ -23,6 +23,8 @@ MOST_TRIALS = 10**12
 MOST_WORKERS = 10_000
 MOST_PROCESSES = 1_000
 _LONGEST = 366 * 86400.0
+_SHORTEST_TIMEOUT = 0.05
+"""Seconds between two looks at what runs (`engine.dispatcher`): a shorter limit could not be kept."""
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
@@ -45,6 +47,16 @@ def _time(*, none_allowed: bool) -> Callable[[Any], float | None]:
         return seconds
 
     return parse
+
+
+def _timeout(value: Any) -> float | None:
+    seconds = _time(none_allowed=True)(value)
+    if seconds is not None and seconds < _SHORTEST_TIMEOUT:
+        raise ValueError(
+            f"{value!r} is too short: running tests are looked at every {1000 * _SHORTEST_TIMEOUT:g}ms; "
+            f"ask for at least that, or assert in the test how long it takes"
+        )
+    return seconds
 
 
 def _one_of(*values: str) -> Callable[[Any], str]:
@@ -110,7 +122,7 @@ _PARSERS: Mapping[str, Parser] = {
     "workers": _whole(1, MOST_WORKERS),
     "processes": _whole(1, MOST_PROCESSES),
     "isolation": _one_of(*(isolation.value for isolation in Isolation)),
-    "timeout": _time(none_allowed=True),
+    "timeout": _timeout,
     "grace": _time(none_allowed=False),
     "failfast": parse_flag,
     "max-failures": _whole(1, MOST_TRIALS),
@@ -144,6 +156,7 @@ _PARSERS: Mapping[str, Parser] = {
     "shuffle": parse_flag,
     "private-home": parse_flag,
     "session-fixtures": _one_of("each", "once"),
+    "private-network": parse_flag,
     "drop-failed": parse_flag,
     "tolerate-load-failures": parse_flag,
     "server": _text,

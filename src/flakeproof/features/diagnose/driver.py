@@ -140,7 +140,8 @@ def _begin(study: Study) -> None:
     laboratory.start_up = max(0.0, took - probe.elapsed)
     if not study.keeps_timeout:
         limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * probe.elapsed)
-        laboratory.given = changed(laboratory.given, timeout=min(limit, laboratory.given.timeout or limit))
+        limit = min(limit, laboratory.given.timeout or limit)
+        laboratory.given = changed(laboratory.given, timeout=limit, adapts_timeout=False)
     if len(probe.items) > 1 and not narrow(laboratory):
         laboratory.notes.append(f"none of the {len(probe.items)} tests has failed among the others")
     run_alone(laboratory)

@@ -129,6 +129,7 @@ class Probing:
         self.count = 0
         """Orders that have run."""
         bare = {"count": None, "duration": None, "max_failures": None, "drop_failed": False}
+        bare |= {"adapts_timeout": False}  # what is usual for a few tests is not for many
         self._dispatcher = Dispatcher(
             msgspec.structs.replace(spec, **bare),
             temporary,

@@ -5,7 +5,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 import flakeproof
-from flakeproof.features.run import report, report_dependence, report_items, report_loading, report_sanitizers
+from flakeproof.features.run import (
+    report,
+    report_copies,
+    report_dependence,
+    report_items,
+    report_loading,
+    report_sanitizers,
+)
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
 from flakeproof.reports.rates import highest, rate_with_interval
@@ -77,6 +84,7 @@ def _head(summary: Summary) -> Iterator[str]:
     yield ""
     yield from _table(summary)
     doubts = [
+        *report_copies.told(summary),
         *report_dependence.fixed_once(summary),
         *report_dependence.repetition(summary),
         *report_dependence.dependence(summary),

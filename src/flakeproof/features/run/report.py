@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeproof.events import Progressed
-from flakeproof.features.run import report_dependence, report_items, report_loading, report_sanitizers
+from flakeproof.features.run import (
+    report_copies,
+    report_dependence,
+    report_items,
+    report_loading,
+    report_sanitizers,
+)
 from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.details import failure_details, summary_lines
 from flakeproof.reports.rates import rate_with_interval
@@ -109,6 +115,7 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
             f"Not charged for certain: {crashes} that of one of several tests in flight; whichever they were, "
             f"the rate seen is {low} to {high}"
         )
+    yield from report_copies.told(summary)
     yield from report_dependence.repetition(summary)
     yield from report_dependence.dependence(summary)
     if verbose and summary.durations is not None:
@@ -120,6 +127,8 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     if cut_short(summary):
         planned = f" of {summary.planned}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {summary.total}{planned} {units(summary)}"
+    if summary.dropped:
+        yield f"Not counted: {plural(summary.dropped, 'test')} that had started when the run was ended"
     if many:
         yield ""
         yield from report_items.table(summary)
@@ -200,6 +209,9 @@ def closing(summary: Summary, *, verbose: bool = False) -> str:
 
 
 def _closing(summary: Summary, *, verbose: bool) -> str:
+    if summary.copies is not None and summary.copies.decides:
+        told = answered(summary.finding, verbose=verbose) if summary.finding is not None else ""
+        return report_copies.closing(summary, told)
     if summary.finding is not None and summary.passed + summary.failed:
         return answered(summary.finding, verbose=verbose)
     if summary.total == 0:

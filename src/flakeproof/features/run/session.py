@@ -32,13 +32,19 @@ from flakeproof.text import number, plural, rate, short_duration, shown_path
 if TYPE_CHECKING:
     from flakeproof.features.run.live_console import LiveConsole
 
+_CAN_BE_DENIED = ("private_network",)
+"""Flags of which "no" is another thing than nothing."""
 _COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
 _EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
 
 
 def settings(options: Mapping[str, Any], targets: Sequence[str] = ()) -> Config:
     """The settings of this command for `targets`; a flag that was not given is not a setting."""
-    given = {name.replace("_", "-"): value for name, value in options.items() if value is not False and value != []}
+    given = {
+        name.replace("_", "-"): value
+        for name, value in options.items()
+        if value != [] and (value is not False or name in _CAN_BE_DENIED)
+    }
     return configuration.load(given, os.environ, Path.cwd(), targets=targets)
 
 
@@ -153,6 +159,7 @@ class Session:
                 becomes_latest=becomes_latest,
                 rest=rest,
                 of=folder,
+                watches_copies=True,
             )
         except BaseException:
             self._files.withdraw()
