@@ -201,7 +201,7 @@ class Session:
         if not in_github_actions(os.environ):
             return
         for line in github_annotations.annotations(summary, os.environ):
-            self._writer.command(line)  # with --quiet, too: GitHub hides them
+            self._writer.command(line)  # with --quiet, too: they are for GitHub, which hides them
         if (problem := github_annotations.append_summary(markdown.render(summary), os.environ)) is not None:
             self.warn(f"the job summary was not written: {problem}")
 
@@ -211,10 +211,11 @@ class Session:
 
     def _sinks(self, folder: Path, heading: str) -> list[Any]:
         self._writer.close()
+        quiet = self._detail is Detail.QUIET
         self._writer = standard(
             folder / OUTPUT_NAME,
             results_to_stderr=self._files.on_stdout,
-            quiet=self._detail is Detail.QUIET,
+            quiet=quiet,
             keeps_colours=bool(self._config.get("color-output")),
         )
         if heading:
@@ -222,7 +223,7 @@ class Session:
         self._writer.note(announcement(self._spec))
         if doubt := too_short(self._spec):
             self._writer.note(doubt, Style.WARNING)
-        self._console = _console(self._writer, self._shown, live=self._detail is not Detail.QUIET)
+        self._console = _console(self._writer, self._shown, live=not quiet)
         return [self._console]
 
 
