@@ -258,7 +258,9 @@ class _Stress:
         with capture.global_and_fixture_disabled() if capture is not None else nullcontext(), _unmeasured():
             config = configuration.load({**options, "python": sys.executable}, os.environ, folder, shown)
             spec = build(PytestLine(arguments, _without_ours(words), _IMPORTS_FOLDER), config, {}, folder)
-            return conduct(spec, store_of(config), lambda _: [told], say, config.value("keep-runs"))
+            return conduct(
+                spec, store_of(config), lambda _: [told], say, config.value("keep-runs"), watches_copies=True
+            )
 
     def _say(self, line: str) -> None:
         """Write a line between those of pytest, which begins each of its own with the end of the line before."""
@@ -307,7 +309,11 @@ class _Stress:
             return
         rate = _rate(result)
         outcome, text = "passed", None
-        if (result.rate or 0.0) > most:
+        if summary.copies is not None and summary.copies.acquits(item.nodeid):
+            from flakeproof.features.run.report_copies import verdict
+
+            rate = f"{rate}. {verdict(summary)}"
+        elif (result.rate or 0.0) > most:
             budget = f"more than the {100 * most:g}% allowed\n" if most else ""
             outcome, text = "failed", f"{rate}\n{budget}{_text(result)}"
         self._log(item.nodeid, item.location, outcome, text, summary.elapsed, rate)
@@ -438,7 +444,7 @@ def _text(result: "ItemSummary") -> str:
 
 
 def _end_early(session: pytest.Session, summary: "Summary") -> None:
-    from flakeproof.stop import is_signal
+    from flakeproof.errors import is_signal
 
     if is_signal(summary.stopped):
         raise session.Interrupted(f"flakeproof was {summary.stopped}")

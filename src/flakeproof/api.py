@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from flakeproof.errors import ExitCode, UsageError
+from flakeproof.errors import ExitCode, Stop, UsageError
 from flakeproof.events import AnyEvent
 from flakeproof.features.run.documents import renderers
 from flakeproof.features.run.plan import Plan, plan
@@ -18,7 +18,6 @@ from flakeproof.settings import load as configuration
 from flakeproof.settings import table
 from flakeproof.settings.build_spec import build, names_of
 from flakeproof.settings.keywords import RunKeywords
-from flakeproof.stop import Stop
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine, names_tests
@@ -62,7 +61,9 @@ def run(
     sinks = [on_event] if on_event is not None else []
     files.prepare()
     try:
-        summary = conduct(spec, store_of(config), lambda _: sinks, _warn, config.value("keep-runs"))
+        summary = conduct(
+            spec, store_of(config), lambda _: sinks, _warn, config.value("keep-runs"), watches_copies=True
+        )
     except BaseException:
         files.withdraw()
         raise

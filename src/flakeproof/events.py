@@ -2,6 +2,7 @@
 
 import msgspec
 
+from flakeproof.copies import Copies
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, Seen
 
 
@@ -164,6 +165,12 @@ class Answered(Event, frozen=True, kw_only=True, tag="answered"):
     finding: Finding
 
 
+class CopiesChecked(Event, frozen=True, kw_only=True, tag="copies-checked"):
+    """Failures seen with several tests at once have been looked into; its trials are not among those of the run."""
+
+    found: Copies
+
+
 class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
     """The run is over."""
 
@@ -171,6 +178,8 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
     """Seconds from the first process being ready to the last trial's end."""
     stopped: str | None
     """Why it ended before its plan was fulfilled; None if it was."""
+    dropped: int = 0
+    """Trials that had started and were ended with the run: they have no outcome."""
 
 
 AnyEvent = (
@@ -189,6 +198,7 @@ AnyEvent = (
     | Progressed
     | Noted
     | Answered
+    | CopiesChecked
     | RunEnded
 )
 

@@ -366,6 +366,8 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Seconds after which no further trial starts."""
     workers: int
     """Trials in flight at once."""
+    adapts_workers: bool = False
+    """Whether there may be but one at a time, should they turn out to collide: nobody has asked for so many."""
     processes: int
     """Operating-system processes that hold the workers."""
     first_process: int = 0
@@ -373,10 +375,14 @@ class RunSpec(Record, frozen=True, kw_only=True):
     isolation: Isolation = Isolation.SHARED
     timeout: float | None = 300.0
     """Seconds that one trial may take."""
+    adapts_timeout: bool = False
+    """Whether that is so only until it is known how long trials usually take (`engine.usual_duration`)."""
     grace: float = 2.0
     """Seconds between asking a process to end and killing it."""
     max_failures: int | None = None
     """Stop after so many failures."""
+    private_network: bool | None = None
+    """Whether each trial, or each process that trials share, has a network of its own; None: the first one shows."""
     drop_failed: bool = False
     """Do not repeat a pytest item that has failed, but go on with the others."""
     tolerates_load_failures: bool = False

@@ -34,10 +34,20 @@ def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> No
 
 def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, str], None]) -> None:
     process = os.getpid()
-    watch = watch_for(order)
     target = order["target"]
     output = Output(os.dup(1))
     once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target)
+    if order["private_network"]:
+        try:
+            importlib.import_module("flakeproof_worker.perturb.confinement").have_private_network(
+                order["perturbations"]
+            )
+        except OSError as error:
+            once.lose(f"no private network: {error.strerror}")
+            return
+    watch = watch_for(order)
+    if order["scout"]:
+        once.footprint = importlib.import_module("flakeproof_worker.footprint").Footprint([order["folder"]])
     if target["kind"] != "pytest":
         randomness_for(order["perturbations"]).seed(once.seed)
 
@@ -52,6 +62,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
         once.output.discard()
         if loaded.selection is not None:
             loaded.selection.leave_out(order["left_out"])
+            loaded.selection.tell_slot(order["slot"], order["slots"])
         RUNNING.set((once.trial, once.seed))  # not before: what an import starts is no trial's
         once.run(perturbed(loaded).watched(watch), leave)
 

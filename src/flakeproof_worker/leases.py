@@ -15,7 +15,7 @@ class Leases:
     A trial is (number, seed). `expired` collects trials whose time is over, for lanes that can end them.
     """
 
-    def __init__(self, channel: Channel, words: memoryview, run_seed: int) -> None:
+    def __init__(self, channel: Channel, words: memoryview, run_seed: int, *, private_network: bool = False) -> None:
         self._channel = channel
         self._words = words
         self._run_seed = run_seed
@@ -23,6 +23,10 @@ class Leases:
         self._current: Iterator[tuple[int, int]] = iter(())
         self._has_current = False
         self._finished = False
+        self.scout = 0
+        """The trial in which is looked for what copies of it would collide over (`footprint`); 0 for none."""
+        self.private_network = private_network
+        """Whether a trial that begins now has a network of its own."""
         self.exhausted = 0
         """Leases taken to their end since the last look."""
         self.expired: list[int] = []
@@ -43,9 +47,12 @@ class Leases:
             match message["type"]:
                 case "lease":
                     self._blocks.append((message["first"], message["count"]))
+                    self.scout = message["first"] if message.get("scout") else self.scout
                     self.orders.update(enumerate(message.get("orders", ()), message["first"]))
                 case "expire":
                     self.expired.append(message["trial"])
+                case "private-network":
+                    self.private_network = message["on"]
                 case "leave-out":
                     self.left_out.update(message["items"])
                 case "finish":

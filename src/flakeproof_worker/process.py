@@ -3,6 +3,7 @@
 import atexit
 import gc
 import importlib
+import math
 import signal
 import socket
 import sys
@@ -88,12 +89,14 @@ def _work(
             lanes=order["lanes"],
             channel=channel,
             words=words,
-            leases=Leases(channel, words, order["seed"]),
+            leases=Leases(channel, words, order["seed"], private_network=bool(order.get("private_network"))),
             reporter=Reporter(channel, words, watch),
             output=output,
             stacks_descriptor=stacks_descriptor,
             grace=order["grace"],
+            limit_ns=math.inf if order.get("timeout") is None else order["timeout"] * 1e9,
             scratch=order["scratch"],
+            slots=order.get("slots") or {},
             temporary=order["temporary"],
             rooms=rooms,
             run_seed=order["seed"],

@@ -78,6 +78,10 @@ class Reporter:
         if self._watch is not None:
             self._watch.tally.add(seen)
 
+    def used(self, trial: int, used: dict[str, Any]) -> None:
+        """Report what `trial` reached for outside of its process, before how it ended."""
+        self._channel.send({"type": "used", "trial": trial, **used})
+
     def ended(self, trial: int, nanoseconds: int, *, outcome: str, **details: Any) -> None:
         """Report a trial that did not pass."""
         if self._watch is not None and "sights" not in details:

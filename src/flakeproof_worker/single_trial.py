@@ -5,13 +5,16 @@ The file has lines: the index of each item before it runs, where there are sever
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.outcome import check_result, ending_of
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.own_code import folders_of
 from flakeproof_worker.shared.private import json, os, time
+
+if TYPE_CHECKING:
+    from flakeproof_worker.footprint import Footprint
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Leave = Callable[..., None]
@@ -33,6 +36,8 @@ class Once:
     """As the coordinator has described it; it says what is to be recorded of the trial."""
     order: dict[str, Any] | None = None
     """What runs in it, and what is to be found out meanwhile (`pytest_driver.order`); None for all items."""
+    footprint: "Footprint | None" = None
+    """Watches what copies of it would collide over; None where nobody asks for that."""
 
     def run(self, loaded: Loaded, leave: Leave) -> None:
         """Run it and write the verdict down."""
@@ -50,6 +55,8 @@ class Once:
             verdict = self._outcome(loaded, leave)
         if loaded.watch is not None:
             verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.told(self.trial)}
+        if self.footprint is not None:
+            verdict["used"] = self.footprint.told()
         self.write(verdict)
 
     def _outcome(self, loaded: Loaded, leave: Leave) -> dict[str, Any]:
@@ -63,6 +70,10 @@ class Once:
     def write(self, verdict: dict[str, Any]) -> None:
         """Write the verdict down."""
         os.write(self.verdict, _encode(verdict).encode(errors="replace"))
+
+    def lose(self, why: str) -> None:
+        """Write down that it could not be run."""
+        self.write({"ns": 0, "outcome": "lost", "reason": why})
 
     def _show(self, index: int) -> None:
         os.write(self.verdict, b"%d\n" % index)

@@ -31,8 +31,12 @@ class Duty:
     stacks_descriptor: int
     """Where stacks are written; the same file as `output`."""
     grace: float
+    limit_ns: float
+    """What a trial reports to have taken longer is over its time, also if it has ended by itself; inf for no limit."""
     scratch: str
     """Folder for files without a name."""
+    slots: Mapping[str, int]
+    """Which numbers the lanes of this process have among all (`shared.slots`); nothing where it is alone."""
     temporary: str
     """Folder in which trials get folders of their own; "" where they get none."""
     rooms: Sequence[str]
@@ -97,6 +101,13 @@ class Duty:
     def report_exception(self, trial: int, error: BaseException, nanoseconds: int, output: str = "") -> None:
         """Report how a trial ended that raised `error`."""
         self.reporter.ended(trial, nanoseconds, **ending_of(error), output=output)
+
+    def report_late(self, trial: int, nanoseconds: int, output: str = "", **more: Any) -> None:
+        """Report a trial that has ended by itself, but too late."""
+        selection = self.loaded.selection
+        if selection is not None and len(selection.ids) == 1:
+            more |= {"item": selection.ids[0], "items": {selection.ids[0]: "failed"}}
+        self.reporter.ended(trial, nanoseconds, outcome="timed out", output=output, **more)
 
     def report_batch(self, now: int, *, idle: bool = False) -> None:
         """Send the batch if leases have been taken to their end, or if it has been held back for long enough.

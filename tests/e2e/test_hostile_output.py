@@ -95,7 +95,7 @@ def test_githubs_runner_obeys_only_our_own_lines(flakeproof: Flakeproof, target:
 @pytest.mark.usefixtures("hostile")
 def test_colours_are_kept_on_request(flakeproof: Flakeproof) -> None:
     """Colours alone, where there are colours at all."""
-    words = ("run", "test_hostile:prints", "-c", "1", "--isolation", "fork")
+    words = ("run", "test_hostile:prints", "-c", "1", "--isolation", "fork", "--verbose")
     coloured = flakeproof(*words, "--color-output", env={"FORCE_COLOR": "1"})
     without = flakeproof(*words, env={"FORCE_COLOR": "1"})
     for_no_terminal = flakeproof(*words, "--color-output")

@@ -212,3 +212,21 @@ def test_a_bad_loop_is_found_at_once(tmp_path: Path, name: str) -> None:
     """For scenarios, too."""
     with pytest.raises(UsageError, match="--loop 'x' is not module:function"):
         resolve(name, {}, tmp_path, loop="x")
+
+
+def test_a_time_limit_shorter_than_can_be_kept_is_refused(tmp_path: Path) -> None:
+    """Running tests are looked at from time to time: the message names the value and what to do."""
+    with pytest.raises(UsageError) as found:
+        load.load({"timeout": "5ms"}, {}, tmp_path)
+    assert found.value.message == (
+        "--timeout: '5ms' is too short: running tests are looked at every 50ms; "
+        "ask for at least that, or assert in the test how long it takes"
+    )
+    assert load.load({"timeout": "50ms"}, {}, tmp_path).get("timeout") == 0.05
+
+
+def test_a_limit_of_the_user_does_not_adapt(tmp_path: Path) -> None:
+    """Only where nobody has set one it follows from what is usual."""
+    assert _spec(tmp_path, {}, {}, "").adapts_timeout
+    own = _spec(tmp_path, {"timeout": "5m"}, {}, "")
+    assert (own.timeout, own.adapts_timeout) == (300.0, False)

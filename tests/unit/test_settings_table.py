@@ -141,7 +141,7 @@ def test_defaults_can_be_read_and_are_those_that_hold(tmp_path: Path) -> None:
             assert not default or row.value.parse(default) is not None
         assert row.only_typed or row.words
     spec: RunSpec = build("tcprtt", load({}, {}, tmp_path), {}, tmp_path)
-    assert (spec.timeout, spec.grace) == (300.0, 2.0)
+    assert (spec.timeout, spec.adapts_timeout, spec.grace) == (300.0, True, 2.0)
     assert spec.preset == TABLE["preset"].words == DEFAULT == next(iter(PRESETS))
     for name, setting in TCPRTT.settings.items():
         assert setting.default == (setting.parse(TABLE[name].words))

@@ -4,9 +4,8 @@ import itertools
 
 import pytest
 
-from flakeproof.errors import ExitCode
+from flakeproof.errors import ExitCode, Stop, exit_code_of_signal, is_signal
 from flakeproof.results.verdict import Verdict, exit_code, of_run
-from flakeproof.stop import Stop, exit_code_of_signal, is_signal
 
 # Whether any failed, passed, were lost: as the table in the documentation has it, one row each.
 _TABLE = {

@@ -74,7 +74,8 @@ TARGET = argument(
 
 
 def _option(row: Setting, use: Use | None) -> inspect.Parameter:
-    text, default = (use.help, use.default or row.default) if use is not None else (row.help, row.default)
+    own = "" if row.otherwise else row.default
+    text, default = (use.help, use.default or own) if use is not None else (row.help, own)
     option = typer.Option(
         *(row.flags or (f"--{row.name}",)),
         *(use.also if use is not None else ()),
@@ -86,7 +87,7 @@ def _option(row: Setting, use: Use | None) -> inspect.Parameter:
     )
     kind: Any = str | None
     if row.value.is_flag:
-        kind = bool
+        kind = bool | None if row.value.can_be_denied else bool
     elif row.value.is_repeated:
         kind = list[str] | None
     elif row.value.parts == 2:
@@ -94,6 +95,6 @@ def _option(row: Setting, use: Use | None) -> inspect.Parameter:
     return inspect.Parameter(
         row.argument_name,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        default=False if row.value.is_flag else None,
+        default=False if row.value.is_flag and not row.value.can_be_denied else None,
         annotation=Annotated[kind, option],
     )

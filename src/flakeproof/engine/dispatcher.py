@@ -23,13 +23,15 @@ from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.process_endings import event_of, status_text
 from flakeproof.engine.question import Inquiry, Settlement
 from flakeproof.engine.renewal import Renewal
+from flakeproof.engine.scout import Scout
 from flakeproof.engine.session_note import session_note
 from flakeproof.engine.slow_trials import Overdue
 from flakeproof.engine.surplus import Surplus
 from flakeproof.engine.suspects import Suspects
 from flakeproof.engine.time_limits import Watch
 from flakeproof.engine.unloadable import unloadable
-from flakeproof.errors import CannotRunError
+from flakeproof.engine.usual_duration import TimeLimit, UsualDuration
+from flakeproof.errors import CannotRunError, Stop
 from flakeproof.events import (
     Answered,
     AnyEvent,
@@ -43,8 +45,8 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.model import CommandTarget, Failure, ItemOutcome, Outcome, PytestTarget, RunSpec
-from flakeproof.stop import Stop
 from flakeproof_worker.environment import RUN
+from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.seeds import trial_seed
 from flakeproof_worker.shared.variables import of_process
 
@@ -95,13 +97,17 @@ class Dispatcher:
         orders: Orders | None = None,
         before: Before = _NOTHING_BEFORE,
         renewal: Renewal | None = None,
+        scout: Scout | None = None,
     ) -> None:
         """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
 
         `work` has the trials to run; `inquiry` is whether the run's question is answered, None if it has none.
         `orders` has what runs in each trial where that is not all that is collected. `renewal` says when a process
-        gives way to a new one; None where somebody else does.
+        gives way to a new one; None where somebody else does. `scout` says who may run at first.
         """
+        self._scout = scout
+        self.share_left = 0.0
+        """Of the time given: left for others as soon as something has failed."""
         self._work = work
         self._renewal = renewal
         self._orders = orders
@@ -130,13 +136,16 @@ class Dispatcher:
         self._last_end_ns = 0
         self._next_look_ns = 0
         self._next_reap_ns = 0
+        self._dropped = 0
         self._stop: Stop | None = None
         self._stop_ns = 0
         self._insist = False
         self._has_lost = False
         self._loading = Loading(emit)
         self._told_session = False
-        self._overdue = Overdue(spec.timeout)
+        self._usual = UsualDuration()
+        self._limit = TimeLimit(spec.timeout, self._usual, adapts=spec.adapts_timeout)
+        self._overdue = Overdue(self._usual, self._limit)
         # Fixtures of a pytest session may have something larger to take down.
         farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
         self._farewell_ns = int(farewell * 1e9)
@@ -219,14 +228,14 @@ class Dispatcher:
     def end(self) -> RunEnded:
         """How long it took, and why it ended; to be told when all is done."""
         elapsed = (self._last_end_ns - self._started_ns) / 1e9 if self._started_ns and self._last_end_ns else 0.0
-        return RunEnded(
-            elapsed=self._elapsed_before + max(0.0, elapsed), stopped=self._stop.value if self._stop else None
-        )
+        stopped = self._stop.value if self._stop else None
+        return RunEnded(elapsed=self._elapsed_before + max(0.0, elapsed), stopped=stopped, dropped=self._dropped)
 
     # -- processes
 
     def _start(self, place: int, lanes: int) -> None:
         spec, number = self._spec, self._next_number
+        all_lanes = lanes_per_process(spec)
         self._next_number += 1
         target = spec.target
         order: dict[str, Any] = {
@@ -235,15 +244,21 @@ class Dispatcher:
             "lanes": lanes,
             "isolation": spec.isolation.value,
             "grace": spec.grace,
+            "timeout": None if spec.adapts_timeout else spec.timeout,
             "scratch": self._scratch,
             "temporary": self._temporary,
             "draws_hash_seed": "PYTHONHASHSEED" not in {**os.environ, **target.environment},
             "listens": spec.drop_failed,
+            "slots": {},
+            "private_network": self._private_network,
             "sanitize": msgspec.to_builtins(spec.sanitize),
             "target": msgspec.to_builtins(target),
             "perturbations": msgspec.to_builtins(spec.perturbations),
         }
         environment = {**os.environ, RUN: marker_of(self._run_id)}
+        if isinstance(target, PytestTarget | CommandTarget):
+            order["slots"] = slots.of_process(sum(all_lanes[:place]), sum(all_lanes), os.environ)
+            environment |= slots.variables(0, order["slots"])
         if not isinstance(target, CommandTarget):
             # Recorded by way of the seed, different in each process: what hangs on hash order can show itself.
             environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
@@ -259,10 +274,14 @@ class Dispatcher:
         self._processes[number] = process
         self._limit_failures()
         now = monotonic_ns()
-        self._watches[number] = Watch(spec.timeout, spec.grace, now)
+        self._watches[number] = Watch(self._limit, spec.grace, now)
         self._loading.begins(number, now)
         self._selector.register(process.fileno(), selectors.EVENT_READ, process)
         self._selector.register(process.pidfd, selectors.EVENT_READ, process)
+
+    @property
+    def _private_network(self) -> bool:
+        return bool(self._spec.private_network or (self._scout is not None and self._scout.private_network))
 
     def _remove(self, process: WorkerProcess) -> int:
         del self._processes[process.number]
@@ -287,6 +306,8 @@ class Dispatcher:
                 self._bury(process)
             elif process.ready and self._stop is None:
                 self._top_up(process)
+                if self._scout is not None and self._scout.one_at_a_time and not process.account.leases:
+                    self._top_up_all()  # somebody may have waited for this one
 
     def _hear(self, process: WorkerProcess, message: object) -> None:
         match message:
@@ -313,11 +334,21 @@ class Dispatcher:
                 process.latest_items = message.items
                 self._passed(process, message.count, message.durations, trials)
                 self._settle(process)
+                if message.count:
+                    self._scouted(passed=True)
+            case messages.Used():
+                if self._scout is not None:
+                    self._scout.used = message
             case Ended():
                 process.account.ended(message.trial)
+                if self._scout is not None and self._scout.is_trying(message.trial) and _is_bad(message.outcome):
+                    self._work.put_back(process.place, [(message.trial, 1)])
+                    self._scouted(passed=False)
+                    return
                 if message.found is not None and self._orders is not None:
                     self._orders.found(message.trial, message.found)
                 self._ended_alone(process, message)
+                self._scouted(passed=not _is_bad(message.outcome))
             case messages.Sighted():
                 self._emit(Sighted(process=process.number, seen=message.seen))
             case messages.Session() if not self._told_session:
@@ -387,15 +418,22 @@ class Dispatcher:
             return failure_records.crashed(trial, seed, process.number, seconds, number, code, output, item=item)
 
         for trial in remains.in_flight:
-            if trial in watch.blamed:
-                seed, seconds = trial_seed(self._spec.seed, trial), watch.blamed[trial]
-                self._died(process, failure_records.timed_out(trial, seed, process.number, seconds, output, item=item))
+            if self._scout is not None and self._scout.is_trying(trial):
+                put_back.append((trial, 1))
+            elif trial in watch.blamed:
+                seconds = watch.blamed[trial]
+                seed, words = trial_seed(self._spec.seed, trial), self._limit.words(seconds)
+                self._died(
+                    process,
+                    failure_records.timed_out(trial, seed, process.number, seconds, output, item=item, words=words),
+                )
             elif not watch.ending and trial == guilty:
                 self._died(process, crash(trial))
                 if group is not None:
                     group.is_solved = True
             elif watch.ending or guilty:
                 # It ran beside one that hung, or that ended the process. It has no result and gets another chance.
+                self._dropped += self._stop is not None  # there will be none
                 if group is None:
                     put_back.append((trial, 1))
             else:
@@ -406,6 +444,8 @@ class Dispatcher:
             put_back += self._suspect(Suspects(crash, unclear, process))
         self._settle(process)
         self._work.put_back(process.place, put_back)
+        if self._scout is not None and self._scout.trial in remains.in_flight:
+            self._scouted(passed=False)
         if self._stop is None and (self._work.left != 0 or self._suspects.get(process.place)):
             self._replace(process, status, output)
 
@@ -539,6 +579,12 @@ class Dispatcher:
                 self._alone[process.number] = groups[0]
                 self._give(process, (groups[0].next(), 1))
             return
+        if self._scout is not None and not self._scout.is_over and self._work.left != 0:
+            self._send_scout(process, self._scout)
+            return
+        if self._scout is not None and self._scout.one_at_a_time and self._work.left != 0:
+            self._give_one(process)
+            return
         renewal = self._renewal
         if renewal is not None and renewal.is_due(process, monotonic_ns(), self._work.left):
             process.finish()
@@ -561,6 +607,36 @@ class Dispatcher:
         orders = self._orders
         process.give(block, [orders.order_of(block[0] + n) for n in range(block[1])] if orders is not None else ())
 
+    def _send_scout(self, process: WorkerProcess, scout: Scout) -> None:
+        """Have `process` run the one test that runs alone, if it is not running yet."""
+        block = self._work.take(process.place, 1) if scout.wants_trial else None
+        if block is not None:
+            process.give(block, scout=scout.looks)
+            scout.started(block[0], monotonic_ns())
+
+    def _give_one(self, process: WorkerProcess) -> None:
+        """Have `process` run one test, if nobody else runs one."""
+        if any(other.account.leases for other in self._processes.values()):
+            return
+        block = self._work.take(process.place, 1)
+        if block is not None:
+            process.give(block)
+
+    def _scouted(self, *, passed: bool) -> None:
+        """The test that ran alone has ended: have others run, under what it has shown."""
+        scout = self._scout
+        if scout is None or scout.is_over:
+            return
+        scout.ended(passed=passed)
+        for process in self._processes.values():
+            process.set_private_network(on=self._private_network)
+        self._top_up_all()
+
+    def _top_up_all(self) -> None:
+        for process in self._processes.values():
+            if process.ready and self._stop is None:
+                self._top_up(process)
+
     def _trials_per_lease(self, process: WorkerProcess) -> int:
         """Trials that the process has been getting through in the time that a lease should take."""
         elapsed = (monotonic_ns() - process.ready_ns) / 1e9
@@ -577,7 +653,7 @@ class Dispatcher:
         if (kept := self._surplus.passed(process.number, count)) != count:
             count, trials = kept, []  # which of them have ended in time is not known
         if count:
-            self._overdue.ended(durations)
+            self._usual.passed(durations)
             self._last_end_ns = monotonic_ns()
             items = process.latest_items
             event = TrialsPassed(process=process.number, count=count, durations=durations, items=items, trials=trials)
@@ -596,7 +672,8 @@ class Dispatcher:
     def _told_alone(self, process: WorkerProcess, message: Ended) -> None:
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
-            trial = failure_records.from_report(message, seed, process.number, process.lane_kind)
+            words = self._limit.words(message.ns / 1e9) if message.outcome is Outcome.TIMED_OUT else ""
+            trial = failure_records.from_report(message, seed, process.number, process.lane_kind, words)
             self._failure(process, trial.failure, trial.further, trial.items, cut_short=trial.cut_short)
             return
         if message.outcome is Outcome.LEAKED and not self._surplus.passed(process.number, 1):
@@ -679,6 +756,8 @@ class Dispatcher:
 
     def _end_in_time(self, now: int) -> None:
         duration = self._spec.duration
+        if duration is not None and self._failed:
+            duration *= 1 - self.share_left
         if duration is not None and self._elapsed(now) >= duration and self._stop is None:
             self._stop = Stop.DURATION
         if self._stop is not None:
@@ -703,6 +782,10 @@ class Dispatcher:
             process.trim_output(_OUTPUT_LIMIT)
             if process.bye_ns and now - process.bye_ns > self._farewell_ns:
                 process.kill(signal.SIGKILL)  # an exit handler of the user's code hangs; every trial is reported
+        if self._scout is not None and not self._scout.is_over:
+            self._scout.look(now)
+        if self._scout is not None and not (self._scout.is_over and not self._scout.one_at_a_time):
+            self._top_up_all()
         if now >= self._next_reap_ns:
             self._next_reap_ns = now + _REAP_NS
             reap_orphans()
@@ -736,3 +819,7 @@ class Dispatcher:
                     self._loading.abandoned(process.number, now)
                 process.kill(signal.SIGKILL)
                 self._watches[process.number].abandon()
+
+
+def _is_bad(outcome: Outcome) -> bool:
+    return outcome.is_failure or outcome is Outcome.LOST

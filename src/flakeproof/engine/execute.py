@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+import msgspec
+
 from flakeproof import signals
 from flakeproof.clock import now
-from flakeproof.engine import limits
+from flakeproof.engine import company, limits, scout
 from flakeproof.engine.dispatcher import Before, Dispatcher
 from flakeproof.engine.leases import Pool
 from flakeproof.engine.project_files import difference, snapshot
@@ -17,9 +19,10 @@ from flakeproof.engine.renewal import Renewal
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.without_effect import without_effect
-from flakeproof.events import AnyEvent, Noted, RunResumed, RunStarted
+from flakeproof.errors import Stop
+from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunResumed, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
-from flakeproof.stop import Stop
+from flakeproof.perturbations.namespaces import hindered
 from flakeproof.version import __version__
 
 Sink = Callable[[AnyEvent], None]
@@ -32,17 +35,22 @@ def execute(
     sinks: Sequence[Sink],
     inquiry: Inquiry | None,
     resumed: tuple[Pool, Before] | None = None,
+    *,
+    watches_copies: bool = False,
+    another_inquiry: Callable[[], Inquiry] | None = None,
 ) -> None:
     """Run `spec`; its files without a name live in `folder`; every event goes to every sink.
 
     `inquiry` is asked whether the run's question is answered. A run that is `resumed` has trials that are missing, and
-    has done something before.
+    has done something before. With `watches_copies` it is seen to that tests that run at once do not collide, and
+    failures that may come of it are looked into; `another_inquiry` is for trials alone.
 
     Raises UsageError or CannotRunError when nothing could be run.
     """
     limits.check(spec)
 
     def emit(event: AnyEvent) -> None:
+        seen.add(event)
         for sink in sinks:
             sink(event)
 
@@ -55,11 +63,21 @@ def execute(
         else:
             early.append(text)
 
+    seen = company.Seen()
     with temporary_root(warn) as temporary:
         work, before = resumed or (Pool(spec.first, spec.count, spec.chosen), Before())
+        first = None
+        if watches_copies and scout.suits(spec):
+            may = spec.private_network is None
+            first = scout.Scout(_hindrance, warn, may_switch=may, may_slow=spec.adapts_workers)
         dispatcher = Dispatcher(
-            spec, str(folder), temporary, run_id, emit, work, inquiry, before=before, renewal=Renewal(spec)
+            *(spec, str(folder), temporary, run_id, emit, work, inquiry),
+            before=before,
+            renewal=Renewal(spec),
+            scout=first,
         )
+        if watches_copies and company.may_collide(spec):
+            dispatcher.share_left = company.SHARE_LEFT
         at, version = now().isoformat(), __version__
         if resumed is None:
             emit(RunStarted(run_id=run_id, at=at, version=version, spec=spec))
@@ -76,7 +94,26 @@ def execute(
         emit(Noted(message=changes))
     for note in without_effect(spec.perturbations, folder):
         emit(Noted(message=note))
-    emit(dispatcher.end())
+    ended = dispatcher.end()
+    is_alone = first is not None and first.one_at_a_time
+    is_suspicious = watches_copies and not is_alone and company.is_suspicious(spec, seen)
+    if is_suspicious and not company.was_ended_from_outside(ended.stopped):
+        used = first.used if first is not None else None
+        if first is not None and first.private_network:
+            spec = msgspec.structs.replace(spec, private_network=True)
+        check = company.Check(spec, seen, run_id, folder, used, another_inquiry, ended.elapsed)
+        with signals_stop(check.stop):
+            found = check.run(lambda text: emit(Noted(message=text)))
+        emit(CopiesChecked(found=found))
+        if check.stopped is not None:
+            ended = msgspec.structs.replace(ended, stopped=check.stopped.value)
+    emit(ended)
+
+
+def _hindrance() -> str | None:
+    """Why tests cannot have networks of their own here."""
+    found = hindered("network")
+    return None if found is None else found.why
 
 
 @contextmanager

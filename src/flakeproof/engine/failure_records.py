@@ -39,11 +39,14 @@ class FailedTrial:
     """Whether nothing is known of tests that are not in `items`."""
 
 
-def from_report(message: Ended, seed: int, process: int, lane_kind: str) -> FailedTrial:
-    """What a worker process has reported of a trial that failed in a lane of the kind `lane_kind`."""
+def from_report(message: Ended, seed: int, process: int, lane_kind: str, words: str = "") -> FailedTrial:
+    """What a worker process has reported of a trial that failed in a lane of the kind `lane_kind`.
+
+    `words` say how it ended, if it was over its time.
+    """
     if lane_kind == "commands":
-        return of_command(message, seed, process)
-    failure = _from_report(message, seed, process)
+        return of_command(message, seed, process, words)
+    failure = _from_report(message, seed, process, words)
     if message.sights:
         details = {**failure.details, "sights": msgspec.to_builtins(message.sights)}
         failure = msgspec.structs.replace(failure, details=details)
@@ -54,7 +57,7 @@ def from_report(message: Ended, seed: int, process: int, lane_kind: str) -> Fail
     return FailedTrial(failure, further, message.items, message.cut_short)
 
 
-def _from_report(message: Ended, seed: int, process: int) -> Failure:
+def _from_report(message: Ended, seed: int, process: int, words: str) -> Failure:
     if message.failure is not None:
         return _raised(
             message.failure,
@@ -73,7 +76,14 @@ def _from_report(message: Ended, seed: int, process: int) -> Failure:
         )
     if message.outcome is Outcome.TIMED_OUT:
         return timed_out(
-            message.trial, seed, process, message.ns / 1e9, message.output, message.stacks, item=message.item
+            message.trial,
+            seed,
+            process,
+            message.ns / 1e9,
+            message.output,
+            message.stacks,
+            item=message.item,
+            words=words,
         )
     return crashed(
         message.trial,
@@ -102,8 +112,11 @@ def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
     )
 
 
-def of_command(message: Ended, seed: int, process: int) -> FailedTrial:
-    """A command that ended badly: its exit status or signal or its time limit, and what it says of its tests."""
+def of_command(message: Ended, seed: int, process: int, words: str = "") -> FailedTrial:
+    """A command that ended badly: its exit status or signal or its time limit, and what it says of its tests.
+
+    `words` say how it ended, if it was over its time.
+    """
     from flakeproof.failures.command_output import last_line, read  # many patterns, for commands only
 
     name = _signal_name(message.signal)
@@ -112,7 +125,8 @@ def of_command(message: Ended, seed: int, process: int) -> FailedTrial:
     said = last_line(message.output)
     if message.outcome is Outcome.TIMED_OUT:
         kind = "time limit"
-        ending = f"timed out after {message.ns / 1e9:.3g}s" + (", its last words" if said and not report else "")
+        ending = words or f"timed out after {message.ns / 1e9:.3g}s"
+        ending += ", its last words" if said and not report else ""
     else:
         kind = ending = f"killed by {name}" if name else f"exit status {message.exit_code}"
     bare = Failure(
@@ -181,10 +195,19 @@ def crashed(
 
 
 def timed_out(
-    trial: int, seed: int, process: int, seconds: float, output: str, stacks: str = "", *, item: str = ""
+    trial: int,
+    seed: int,
+    process: int,
+    seconds: float,
+    output: str,
+    stacks: str = "",
+    *,
+    item: str = "",
+    words: str = "",
 ) -> Failure:
-    """A trial that did not end in time; `stacks` if they are not in its output."""
+    """A trial that did not end in time; `stacks` if they are not in its output, `words` if they say how it ended."""
     stacks = stacks or stacks_in(output)
+    where = innermost(stacks)
     return Failure(
         trial=trial,
         seed=seed,
@@ -192,8 +215,8 @@ def timed_out(
         duration=seconds,
         outcome=Outcome.TIMED_OUT,
         item=item,
-        message=_timeout_text(seconds, stacks),
-        signature=signature.of_timeout(stacks),
+        message=(words or f"timed out after {seconds:.3g}s") + (f", standing at {where}" if where else ""),
+        signature=signature.of_timeout(where),
         details={"stacks": stacks},
         output=output,
     )
@@ -206,11 +229,6 @@ def _signal_name(number: int | None) -> str | None:
 
 
 _SIGNALS = {int(number) for number in signal.valid_signals()}
-
-
-def _timeout_text(seconds: float, stacks: str) -> str:
-    where = innermost(stacks)
-    return f"timed out after {seconds:.3g}s" + (f", standing at {where}" if where else "")
 
 
 _STACKS = re.compile(r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(most recent|Task )", re.MULTILINE)

@@ -93,11 +93,23 @@ class Session(msgspec.Struct, tag_field="type", tag="session"):
     """Of the whole pass."""
 
 
+class Used(msgspec.Struct, tag_field="type", tag="used"):
+    """What a trial has reached for outside of its process."""
+
+    trial: int
+    ports: list[tuple[int, str, int]]
+    """Ports that it has bound and chosen itself, with file and line."""
+    files: list[tuple[str, str, int]]
+    """Files that it has written, but in its own temporary folder, with file and line of the code."""
+    elsewhere: str
+    """An address that is not this machine's loopback; "" for none."""
+
+
 class Bye(msgspec.Struct, tag_field="type", tag="bye"):
     """Every trial that was taken has been reported; the process is about to exit."""
 
 
-WorkerMessage = Ready | Unloadable | Passed | Ended | Sighted | Session | Bye
+WorkerMessage = Ready | Unloadable | Passed | Ended | Sighted | Session | Used | Bye
 
 decode = msgspec.json.Decoder(WorkerMessage).decode
 """Bytes of one line to a message; raises msgspec.DecodeError."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Session, Sighted, Unloadable, WorkerMessage
+from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Session, Sighted, Unloadable, Used, WorkerMessage
 
 if TYPE_CHECKING:
     from flakeproof.engine.process import WorkerProcess
@@ -42,7 +42,7 @@ def is_possible(message: WorkerMessage, process: "WorkerProcess") -> bool:
             return process.ready and _can_have_passed(message, process)
         case Ended():
             return process.ready and _can_have_ended(message, process)
-        case Sighted() | Session() | Bye():
+        case Sighted() | Session() | Used() | Bye():
             return process.ready
 
 

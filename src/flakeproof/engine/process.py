@@ -105,10 +105,15 @@ class WorkerProcess:
         """Descriptor on which messages arrive."""
         return self._sock.fileno()
 
-    def give(self, block: Block, orders: Sequence[Order] = ()) -> None:
-        """Lease `block` to the process; `orders` has what runs in each of its trials where that is not all there is."""
+    def give(self, block: Block, orders: Sequence[Order] = (), *, scout: bool = False) -> None:
+        """Lease `block` to the process; `orders` has what runs in each of its trials where that is not all there is.
+
+        In a `scout`, which is one trial, it looks for what copies of it would collide over.
+        """
         self.account.give(block)
         lease: dict[str, Any] = {"type": "lease", "first": block[0], "count": block[1]}
+        if scout:
+            lease["scout"] = True
         if orders:
             lease["orders"] = [self._in_indexes(order) for order in orders]
         self._say(lease)
@@ -125,6 +130,10 @@ class WorkerProcess:
     def expire(self, trial: int) -> None:
         """Tell the process that the time of `trial` is over."""
         self._say({"type": "expire", "trial": trial})
+
+    def set_private_network(self, *, on: bool) -> None:
+        """Give each trial that begins from now on a network of its own, or none."""
+        self._say({"type": "private-network", "on": on})
 
     def finish(self) -> None:
         """Tell the process that no more leases will come."""

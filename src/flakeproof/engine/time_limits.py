@@ -3,6 +3,7 @@
 import signal
 
 from flakeproof.engine.process import WorkerProcess
+from flakeproof.engine.usual_duration import TimeLimit
 from flakeproof_worker.shared.escalation import Step, following
 
 _DUMP_NS = 150_000_000
@@ -20,9 +21,9 @@ _IDLE_NS = 10_000_000_000
 class Watch:
     """Follows what is in flight in one process."""
 
-    def __init__(self, timeout: float | None, grace: float, now: int) -> None:
-        """`timeout` for a trial and `grace` between asking and killing, in seconds; `now` is when it was started."""
-        self._timeout_ns = None if timeout is None else int(timeout * 1e9)
+    def __init__(self, limit: TimeLimit, grace: float, now: int) -> None:
+        """`limit` is that of a trial, `grace` the seconds between asking and killing; `now` is when it was started."""
+        self._limit = limit
         self._grace_ns = int(grace * 1e9)
         self._started = now
         self._moved = now
@@ -33,7 +34,7 @@ class Watch:
         self._next_step = 0
         self.blamed: dict[int, float] = {}
         """Trials that the process is ended for, with the seconds that they had taken."""
-        self._loading_ns = None if timeout is None else max(int(timeout * 1e9), _SHORTEST_LOADING_NS)
+        self._loading_ns = None if limit.first is None else max(int(limit.first * 1e9), _SHORTEST_LOADING_NS)
         self.hung_loading = False
         """Whether the process is being ended because it has been loading for too long."""
         self.ending = False
@@ -52,14 +53,15 @@ class Watch:
         if self._step is not Step.RUNNING:
             if now >= self._next_step:
                 self._end_further(process, now)
-        elif not process.ready:
+            return
+        if not process.ready:
             if self._loading_ns is not None and now - self._started > self._loading_ns:
                 self.hung_loading = True
                 self._end_further(process, now)
         else:
             flying = process.in_flight()
-            if self._timeout_ns is not None:
-                self._look_at_trials(process, flying, self._timeout_ns, now)
+            if (seconds := self._limit.seconds) is not None:
+                self._look_at_trials(process, flying, int(seconds * 1e9), now)
             self._look_for_standstill(process, flying, now)
 
     def _look_at_trials(self, process: WorkerProcess, flying: dict[int, int], limit: int, now: int) -> None:

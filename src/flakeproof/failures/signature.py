@@ -60,7 +60,12 @@ def of_exception(details: dict[str, Any]) -> str:
 
 def own_frames(frames: Sequence[Frame]) -> Sequence[Frame]:
     """Those of (file, line, function) that are in the user's code, not in a library; all where none is."""
-    return [frame for frame in frames if not _is_library(frame[0])] or frames
+    return [frame for frame in frames if not is_library(frame[0])] or frames
+
+
+def is_library(file: str) -> bool:
+    """Whether `file` is none of the user's."""
+    return is_installed(file) or file.startswith("<frozen")
 
 
 def of_crash(signal_name: str | None, exit_code: int | None) -> str:
@@ -68,14 +73,13 @@ def of_crash(signal_name: str | None, exit_code: int | None) -> str:
     return f"crash by {signal_name}" if signal_name else f"exit with status {exit_code} in the middle of a trial"
 
 
-def of_timeout(stacks: str) -> str:
-    """Signature of a trial that hung: the innermost lines of its stacks."""
-    places = re.findall(r'File "([^"]+)", line \d+ in (\S+)', stacks)
-    own = [(file, name) for file, name in places if not _is_library(file)] or places
-    where = " < ".join(f"{PurePath(file).stem}:{name}" for file, name in own[:_FRAMES])
-    return f"time limit at {where or '?'}"
+_PLACE = re.compile(r"(.+):\d+ \((\S+)\)")
 
 
-def _is_library(file: str) -> bool:
-    """Whether a frame is not the user's; one of flakeproof's worker stays, as a perturbation may have raised there."""
-    return is_installed(file) or file.startswith("<frozen")
+def of_timeout(place: str) -> str:
+    """Signature of a trial that hung at `place`, written `file:line (function)`, "" where that is not known.
+
+    Only this one: what else is in the stacks, such as helpers and other threads, differs from one time to the next.
+    """
+    found = _PLACE.fullmatch(place)
+    return f"time limit at {PurePath(found[1]).stem}:{found[2]}" if found else "time limit at ?"

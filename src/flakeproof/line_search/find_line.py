@@ -4,14 +4,13 @@ import shlex
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from flakeproof.errors import UsageError
+from flakeproof.errors import StoppedError, UsageError
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.line_search.probes import Probes
 from flakeproof.line_search.strategy import ERROR, PAUSES, Confirmed, search
 from flakeproof.model import CommandTarget, Delay, Record, RunSpec
 from flakeproof.perturbations.delay import name_of, written
 from flakeproof.stats.proportion import clopper_pearson
-from flakeproof.stop import StoppedError
 from flakeproof.text import duration, rate, short_duration, shown_path
 
 BUDGET = 45.0

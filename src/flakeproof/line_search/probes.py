@@ -13,12 +13,11 @@ from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
-from flakeproof.errors import CannotRunError
+from flakeproof.errors import CannotRunError, StoppedError, is_signal
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.line_search.sites import writes_from
 from flakeproof.line_search.strategy import MOST_CANDIDATES, Pause, Place, Probed
 from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
-from flakeproof.stop import StoppedError, is_signal
 from flakeproof_worker.perturb.places import NAME
 from flakeproof_worker.shared.draws import active
 from flakeproof_worker.shared.seeds import trial_seed
@@ -118,6 +117,7 @@ class Probes:
             first=self._next,
             perturbations=perturbations,
             timeout=hang_limit(self._trial + paused, asked, _TIMES) if self._trial else asked,
+            adapts_timeout=False,
         )
         self._next += count
         ended = Ended()

@@ -153,11 +153,7 @@ def silence(stream: TextIO) -> None:
 
 
 def standard(
-    copy: Path | None = None,
-    *,
-    results_to_stderr: bool = False,
-    quiet: bool = False,
-    keeps_colours: bool = False,
+    copy: Path | None = None, *, results_to_stderr: bool = False, quiet: bool = False, keeps_colours: bool = False
 ) -> Writer:
     """Results to stdout, the rest to stderr; all to stderr where stdout carries data."""
     results = sys.stderr if results_to_stderr else sys.stdout

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from flakeproof.copies import Copies
 from flakeproof.events import (
     Answered,
     AnyRecord,
+    CopiesChecked,
     ItemsCollected,
     LoadFailed,
     ProcessLoaded,
@@ -106,6 +108,8 @@ class History:
     """Processes that have loaded the target …"""
     not_loaded: dict[str, Group] = field(default_factory=dict)
     """… and those that could not, by the kind of their failure."""
+    copies: Copies | None = None
+    """What was found out about failures with several tests at once."""
     finding: Finding | None = None
     """The answer to the run's question, once there is one."""
     done: Ranges = field(default_factory=Ranges)
@@ -114,6 +118,8 @@ class History:
     """One more than the highest number that a process has had."""
     elapsed: float = 0.0
     stopped: str | None = None
+    dropped: int = 0
+    """Trials that had started when the run was ended, and have no outcome."""
     ended: bool = False
     knows_first_trials: bool = True
     """Whether the first trial of each process is known: some outcomes are told without their process."""
@@ -195,8 +201,11 @@ class History:
                     counted.trials += event.count
             case Answered():
                 self.finding = event.finding
+            case CopiesChecked():
+                self.copies = event.found
             case RunEnded():
                 self.elapsed, self.stopped, self.ended = event.elapsed, event.stopped, True
+                self.dropped = event.dropped
 
     @property
     def passed(self) -> int:

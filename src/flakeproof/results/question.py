@@ -43,6 +43,14 @@ def find(question: Question, history: History) -> Finding:
     return msgspec.structs.replace(finding, further=_further(subjects, question))
 
 
+def find_in(question: Question, failed: int, total: int) -> Finding:
+    """The answer to `question` that so many failures of so many trials give, whatever processes they ran in."""
+    finding = _weigh(msgspec.structs.replace(question, process_rate=None), [_Subject("", failed, total)])
+    if finding.answer is not Answer.UNDECIDED:
+        return finding
+    return msgspec.structs.replace(finding, further=further_trials(failed, total, question.rate, question.error))
+
+
 def reconsider(question: Question, finding: Finding, history: History, worth: float) -> Finding:
     """The `finding` of a run whose trials are worth only so much of independent ones (`worth` is below 1)."""
     if finding.answer is Answer.UNDECIDED:

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 
-from flakeproof.errors import ExitCode
+import msgspec
+
+from flakeproof.copies import Copies
+from flakeproof.errors import ExitCode, Stop
 from flakeproof.model import CommandTarget, Failure, Finding, Isolation, ItemOutcome, Outcome, Record, RunSpec
 from flakeproof.results import repetition, sanitizer_findings
 from flakeproof.results import verdict as verdicts
 from flakeproof.results.dependence import Dependence, examine
 from flakeproof.results.history import OTHER, Group, History, ItemHistory
-from flakeproof.results.question import find, reconsider
+from flakeproof.results.question import find, find_in, reconsider
 from flakeproof.results.repetition import Repetition
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.verdict import Verdict
 from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
-from flakeproof.stop import Stop
 from flakeproof_worker.shared.durations import quantile
 
 SCHEMA_VERSION = 1
@@ -150,6 +152,8 @@ class Summary(Record, frozen=True, kw_only=True):
     """Seconds."""
     trials_per_second: float | None
     stopped: str | None
+    dropped: int = 0
+    """Trials that had started when the run was ended; they are not among those counted."""
     ci_rate: float | None
     finding: Finding | None = None
     """The answer to the run's question, if it had one."""
@@ -170,6 +174,11 @@ class Summary(Record, frozen=True, kw_only=True):
     """None where each failure is known to be that of its test."""
     loads: LoadSummary | None = None
     """None for a target of which nothing is loaded, such as a command."""
+    copies: Copies | None = None
+    """What was found out about failures with several tests at once. If they are those of copies that collide, verdict,
+    exit code and finding are by the trials alone; the other figures are of the run."""
+    alone: RateInterval | None = None
+    """The interval of the failure rate of the trials alone."""
     unseen: UnseenSummary | None = None
     """None where every kind of failure was seen twice, or there are too few failures."""
 
@@ -191,15 +200,21 @@ def summarize(history: History, folder: str, confidence: float = 0.95, *, unfini
     complete = spec.is_fixed_count and stopped is None and history.total == spec.count
     dependence = examine(history)
     worth = dependence.effective / dependence.trials if dependence is not None and dependence.dependent else None
+    copies = history.copies
     items = [
         _item(name, item, confidence, worth, complete=complete)
         for name, item in history.items.items()
         if history.has_collected or item.failed  # a command tells of its other tests only now and then
     ]
-    code = verdicts.exit_code(failed, passed, lost, history.stopped)
+    if copies is not None:
+        items = [_acquitted(item) if copies.acquits(item.item) else item for item in items]
+    judged = (copies.alone.failed, copies.alone.passed, 0) if copies is not None and copies.decides else None
+    code = verdicts.exit_code(*(judged or (failed, passed, lost)), history.stopped)
     finding = history.finding or (find(spec.question, history) if spec.question is not None else None)
     if spec.question is not None and finding is not None:
-        if worth is not None:
+        if judged is not None:
+            finding = find_in(spec.question, judged[0], judged[0] + judged[1])
+        elif worth is not None:
             finding = reconsider(spec.question, finding, history, worth)
         code = verdicts.exit_code_of_answer(finding.answer, code, tolerates=spec.question.tolerates)
     loads = _loads(history, confidence, tolerated=spec.tolerates_load_failures)
@@ -215,7 +230,10 @@ def summarize(history: History, folder: str, confidence: float = 0.95, *, unfini
         seed=spec.seed,
         verdict=verdicts.Verdict.INCOMPLETE
         if unfinished
-        else verdicts.of_items([item.verdict for item in items], verdicts.of_run(failed + not_loaded, passed, lost)),
+        else verdicts.of_items(
+            [item.verdict for item in items],
+            verdicts.of_run(*(judged or (failed + not_loaded, passed, lost))),
+        ),
         exit_code=int(code),
         planned=spec.count,
         total=history.total,
@@ -231,6 +249,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95, *, unfini
         elapsed=history.elapsed,
         trials_per_second=history.total / history.elapsed if history.elapsed > 0 else None,
         stopped=stopped,
+        dropped=history.dropped,
         ci_rate=spec.ci_rate,
         finding=finding,
         anytime=_interval(failed, decided, confidence, worth, complete=False) if decided else None,
@@ -241,6 +260,10 @@ def summarize(history: History, folder: str, confidence: float = 0.95, *, unfini
         repetition=repetition.of_run(history),
         unattributed=_unattributed(history, decided),
         loads=loads,
+        copies=copies,
+        alone=_interval(copies.alone.failed, copies.alone.total, confidence, None, complete=False)
+        if copies is not None and copies.alone.total
+        else None,
         unseen=_unseen(history.groups),
     )
 
@@ -285,6 +308,11 @@ def _fixed_once(
     failed = 0 if never_failed else processes
     interval = (exact_interval if complete else anytime_interval)(failed, processes, confidence)
     return ProcessSummary(processes=processes, interval=interval)
+
+
+def _acquitted(item: ItemSummary) -> ItemSummary:
+    """A test that fails only because copies of it collide."""
+    return msgspec.structs.replace(item, verdict=Verdict.STABLE)
 
 
 def _signatures(

@@ -12,9 +12,8 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from flakeproof.errors import ExitCode
+from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.model import Answer
-from flakeproof.stop import exit_code_of_signal
 
 
 class Verdict(StrEnum):

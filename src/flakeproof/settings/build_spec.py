@@ -9,6 +9,7 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
+from flakeproof.perturbations.namespaces import hindered
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.perturbations.resolve import Surroundings, perturbations_of, yields
 from flakeproof.scenarios.catalogue import Scenario
@@ -63,17 +64,21 @@ def build(
     )
     several = isolation is Isolation.SHARED and workers > processes
     asked = perturbations_of(config, Surroundings(target, isolation, several))
+    is_limited = "timeout" in config.values
     return RunSpec(
         target=target,
         preset=config.preset or (presets.DEFAULT if count == preset.count else None),
         count=count,
         duration=duration,
         workers=workers,
+        adapts_workers=preset.workers is None and not {"workers", "processes"} & config.values.keys(),
         processes=processes,
         isolation=isolation,
         timeout=config.value("timeout"),
+        adapts_timeout=not is_limited,
         grace=config.value("grace"),
         max_failures=_max_failures(config),
+        private_network=_private_network(config),
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
         tolerates_load_failures=bool(config.get("tolerate-load-failures")),
         seed=seed_of(config),
@@ -202,6 +207,13 @@ def _isolation(target: Target, config: Config) -> Isolation:
             raise UsageError(f"{config.source('isolation')} {asked}: a command is always started anew", "leave it out")
         return Isolation.FRESH
     return Isolation(asked or (Isolation.FORK if isinstance(target, PytestTarget) else Isolation.SHARED))
+
+
+def _private_network(config: Config) -> bool | None:
+    wanted: bool | None = config.get("private-network")
+    if wanted and (hindrance := hindered("network")) is not None:
+        raise UsageError(f"{config.source('private-network')} is not possible here: {hindrance.why}", hindrance.remedy)
+    return wanted
 
 
 def _sanitize(target: Target, config: Config) -> Sanitize | None:

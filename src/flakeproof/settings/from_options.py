@@ -20,8 +20,17 @@ _EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
 
 def settings(options: Mapping[str, Any], targets: Sequence[str] = ()) -> Config:
     """The settings of this command for `targets`; a flag that was not given is not a setting."""
-    given = {name.replace("_", "-"): value for name, value in options.items() if value is not False and value != []}
+    given = {
+        name.replace("_", "-"): value
+        for name, value in options.items()
+        if value != [] and (value is not False or _can_be_denied(name))
+    }
     return configuration.load(given, os.environ, Path.cwd(), targets=targets)
+
+
+def _can_be_denied(name: str) -> bool:
+    row = by_argument(name)
+    return row is not None and row.value.can_be_denied
 
 
 def target_of(

@@ -51,6 +51,7 @@ class RunKeywords(TypedDict, total=False):
     pytest_args: str | None
     shuffle: bool | None
     private_home: bool | None
+    private_network: bool | None
     session_fixtures: str | None
     drop_failed: bool | None
     skip_code: int | None

@@ -64,7 +64,7 @@ class Setting:
     default: str = ""
     """What holds where nobody has set it, as one would type it; `Config.value` reads it."""
     otherwise: str = ""
-    """The same in words, where there is no such value."""
+    """The same in words, where there is no such value, or more to say."""
     commands: frozenset[str] = frozenset()
     """The commands that have it as an option; `arm` stands for an arm of a comparison."""
     targets: Targets = Targets.ALL
@@ -100,7 +100,7 @@ class Setting:
     @property
     def words(self) -> str:
         """What holds where nobody has set it, in words."""
-        return self.default or self.otherwise
+        return self.otherwise or self.default
 
     @property
     def is_keyword(self) -> bool:
@@ -332,13 +332,14 @@ _ROWS = (
     ),
     Setting(
         "timeout",
-        values.time(none_allowed=True),
-        "Limit for one test; `none` for no limit.",
+        values.timeout(),
+        "Limit for one test; `none` for no limit. [20 × usual, at least 10s]",
         HOW,
         "TIME",
         default="5m",
+        otherwise="20 times what is usual, at least 10s; 5m until that is known",
         commands=_TARGETED | _commands("stress", "isolate", "fdtrace"),
-        uses={"fdtrace": Use("Limit for the command; `none` for no limit.")},
+        uses={"fdtrace": Use("Limit for the command; `none` for no limit.", default="5m")},
     ),
     Setting(
         "grace",
@@ -537,6 +538,15 @@ _ROWS = (
         otherwise="no",
         commands=_TARGETED,
         targets=Targets.TESTS,
+    ),
+    Setting(
+        "private-network",
+        values.CHOICE,
+        "A network of its own for each test. [if the first binds a fixed port]",
+        HOW,
+        otherwise="where the first test binds a fixed port and needs no other network",
+        commands=_TARGETED,
+        flags=("--private-network/--no-private-network",),
     ),
     Setting(
         "session-fixtures",

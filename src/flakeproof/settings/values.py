@@ -26,6 +26,8 @@ from flakeproof.text import (
 )
 
 _LONGEST = 366 * 86400.0
+_SHORTEST_TIMEOUT = 0.05
+"""Seconds between two looks at what runs (`engine.dispatcher`): a shorter limit could not be kept."""
 
 
 def _shown(value: Any) -> str:
@@ -52,6 +54,8 @@ class Value:
     show: Callable[[Any], str] = _shown
     is_flag: bool = False
     """Whether the option has no argument."""
+    can_be_denied: bool = False
+    """Whether "no" is another thing than nothing for such an option."""
     is_repeated: bool = False
     """Whether the option may be given several times."""
     parts: int = 1
@@ -78,6 +82,22 @@ def time(*, none_allowed: bool = False) -> Value:
         return seconds
 
     return Value(parse, "float | str", show_time)
+
+
+def timeout() -> Value:
+    """A limit for a trial; None for `none`."""
+    read = time(none_allowed=True)
+
+    def parse(value: Any) -> float | None:
+        seconds: float | None = read.parse(value)
+        if seconds is not None and seconds < _SHORTEST_TIMEOUT:
+            raise ValueError(
+                f"{value!r} is too short: running tests are looked at every {1000 * _SHORTEST_TIMEOUT:g}ms; "
+                f"ask for at least that, or assert in the test how long it takes"
+            )
+        return seconds
+
+    return replace(read, parse=parse)
 
 
 def show_time(value: Any) -> str:
@@ -174,6 +194,7 @@ def _presets() -> list[str]:
 
 
 FLAG = Value(parse_flag, "bool", is_flag=True)
+CHOICE = replace(FLAG, can_be_denied=True)
 TEXT = Value(_text, "str")
 WRITTEN = Value(lambda value: _text(str(value)), "str", show_time)
 """A setting of a scenario, which reads it itself."""

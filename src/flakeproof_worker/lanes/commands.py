@@ -4,13 +4,15 @@ import mmap
 import os
 import re
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter_ns
 
 from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
-from flakeproof_worker.lanes.spawn import spawn, spawn_with_few
+from flakeproof_worker.lanes.spawn import few_descriptors, spawn, spawn_prepared
 from flakeproof_worker.perturb.applied import clock_for, variables_for
+from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.system import folders, prctl
 from flakeproof_worker.trial_context import Duty
@@ -42,6 +44,7 @@ class _Commands(Children):
         self._environment = {**os.environ, **target["environment"]}
         self._perturbed = variables_for(duty.perturbations, target)
         self._clock = clock_for(duty.perturbations, self._environment)
+        self._prepared = self._preparations()
         self._skip_code: int | None = target["skip_code"]
         self._failure = _pattern(target["failure"])
         self._ignore = _pattern(target["ignore"])
@@ -56,15 +59,28 @@ class _Commands(Children):
         shown = {"{trial}": str(trial), "{seed}": str(seed)}
         argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
         own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
+        own |= slots.variables(lane, self.duty.slots)
         environment = {_HASH_SEED: str(seed), **self._environment, **self._perturbed(seed), **own}
         if self._clock is not None:
             environment |= self._clock.variables(lane, seed)
-        if (room := self.duty.perturbations.get("max_fds")) is not None:
-            pid = spawn_with_few(room, self._program, argv, environment, self.outputs[lane])
+        if self._prepared:
+            pid = spawn_prepared(self._prepared, self._program, argv, environment, self.outputs[lane])
         else:
             pid = spawn(self._program, argv, environment, self.outputs[lane])
         self.settle(pid)
         return pid
+
+    def _preparations(self) -> list[Callable[[], None]]:
+        """What the process of a trial does before it becomes the program."""
+        asked = self.duty.perturbations
+        steps: list[Callable[[], None]] = []
+        if self.duty.leases.private_network:
+            from flakeproof_worker.perturb.confinement import have_private_network
+
+            steps.append(lambda: have_private_network(asked))
+        if (room := asked.get("max_fds")) is not None:
+            steps.append(few_descriptors(room))
+        return steps
 
     def clear_up(self, child: Child) -> None:
         if self._adopts:
@@ -74,9 +90,12 @@ class _Commands(Children):
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
         code = os.waitstatus_to_exitcode(status)
         if code == 0 and not self._has_race(self.outputs[lane]):
-            reporter.passed.append(elapsed)
-            reporter.numbers.append(child.trial)
-            output.discard()
+            if elapsed <= self.duty.limit_ns:
+                reporter.passed.append(elapsed)
+                reporter.numbers.append(child.trial)
+                output.discard()
+            else:
+                self.duty.report_late(child.trial, elapsed, output.take())
         elif code == self._skip_code:
             output.discard()
             reporter.ended(child.trial, elapsed, outcome="skipped", reason=f"exit status {code}")

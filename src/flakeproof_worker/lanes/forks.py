@@ -9,6 +9,7 @@ from flakeproof_worker.current import RUNNING
 from flakeproof_worker.environment import SEED, TRIAL
 from flakeproof_worker.lanes.reported_children import Judged
 from flakeproof_worker.randomness import randomness_for
+from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.process_exit import end_at_once
 from flakeproof_worker.single_trial import Once
@@ -78,6 +79,10 @@ class _Forks(Judged):
             RUNNING.set((trial, seed))
             os.environ[TRIAL] = str(trial)
             os.environ[SEED] = str(seed)
+            if duty.slots:
+                os.environ.update(slots.variables(lane, duty.slots))
+                if duty.loaded.selection is not None:
+                    duty.loaded.selection.tell_slot(lane, duty.slots)
             if self._randomness is not None:
                 self._randomness.seed(seed)
             elif self._random_state is not None:
@@ -88,6 +93,12 @@ class _Forks(Judged):
                 folders.use(folder)
             output = Output(self.outputs[lane])
             once = Once(trial, seed, folder, verdict, output, duty.target, order)
+            if duty.leases.private_network and not _has_private_network(duty, once):
+                os._exit(0)
+            if trial == duty.leases.scout:
+                from flakeproof_worker.footprint import Footprint
+
+                once.footprint = Footprint([folder])
             once.run(duty.loaded, duty.leave_if_unwanted)
         except BaseException as error:
             end_at_once(error)
@@ -106,3 +117,15 @@ class _Forks(Judged):
                 os.close(self.verdicts[other])
                 os.close(self.outputs[other])
         return self.verdicts[lane]
+
+
+def _has_private_network(duty: Duty, once: Once) -> bool:
+    """Be alone in a network; where that turns out to be impossible, the trial has no result."""
+    from flakeproof_worker.perturb.confinement import have_private_network
+
+    try:
+        have_private_network(duty.perturbations)
+    except OSError as error:
+        once.lose(f"no private network: {error.strerror}")
+        return False
+    return True

@@ -8,6 +8,7 @@ from flakeproof_worker.environment import SEED, TRIAL
 from flakeproof_worker.lanes.reported_children import Judged
 from flakeproof_worker.lanes.spawn import spawn
 from flakeproof_worker.perturb.applied import variables_for
+from flakeproof_worker.shared import slots
 from flakeproof_worker.system import folders
 from flakeproof_worker.trial_context import Duty
 
@@ -40,12 +41,17 @@ class _Fresh(Judged):
             "target": duty.target,
             "perturbations": duty.perturbations,
             "scratch": duty.scratch,
+            "scout": trial == duty.leases.scout,
+            "private_network": duty.leases.private_network,
+            "slot": lane,
+            "slots": duty.slots,
             "sanitize": duty.sanitize,
             "left_out": sorted(duty.leases.left_out),
         }
         os.ftruncate(verdict, 0)
         os.write(verdict, json.dumps(order).encode())
         environment = {**duty.environment, TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
+        environment |= slots.variables(lane, duty.slots)
         if duty.draws_hash_seed:
             environment[_HASH_SEED] = str(seed)
         environment |= self._perturbed(seed)

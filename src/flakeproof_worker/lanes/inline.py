@@ -40,6 +40,7 @@ def _run_block(duty: Duty, trials: Iterator[tuple[int, int]], randomness: Global
     add = reporter.passed.append
     end = clock()
     flush_at = end + FLUSH_NANOSECONDS
+    limit = duty.limit_ns
     for running in trials:
         if words[stop]:
             break
@@ -62,10 +63,15 @@ def _run_block(duty: Duty, trials: Iterator[tuple[int, int]], randomness: Global
             add = reporter.passed.append  # the report may have sent the batch
         else:
             end = clock()
-            add(took := end - start)
-            if took > _SILENT_NANOSECONDS:
+            if (took := end - start) <= _SILENT_NANOSECONDS:
+                add(took)
+            else:
                 duty.leave_if_unwanted()
-                duty.output.discard()
+                if took <= limit:
+                    add(took)
+                    duty.output.discard()
+                else:
+                    duty.report_late(trial, took, duty.output.take())
         if end > flush_at:
             words[lane] = 0
             reporter.flush()

@@ -32,6 +32,7 @@ class _Passes:
         self._session = f"{self._parent}/session"
         os.mkdir(self._session, 0o700)
         selection.keep_session(self._session)
+        selection.tell_slot(_LANE, duty.slots)
         self._folder = ""
 
     def run(self) -> None:
@@ -77,6 +78,10 @@ class _Passes:
     def _report(self, trial: int, verdict: dict[str, Any]) -> None:
         duty, reporter = self._duty, self._duty.reporter
         nanoseconds = verdict.pop("ns")
+        if verdict["outcome"] in ("passed", "leaked") and nanoseconds > duty.limit_ns:
+            duty.report_late(trial, nanoseconds)
+            board.clear(duty.words, _LANE)
+            return
         if verdict["outcome"] != "passed":
             reporter.flush()  # in order: whether a test fails in the first trial of a process tells something
             reporter.ended(trial, nanoseconds, **verdict)

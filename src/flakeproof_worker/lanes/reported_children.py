@@ -33,6 +33,8 @@ class Judged(Children):
         if verdict is not None:
             self._see_session(verdict)
             reporter.sighted(verdict.pop("seen", []))
+            if used := verdict.pop("used", None):
+                reporter.used(child.trial, used)
         if verdict is None:
             where = self.running_in(lane)
             code = os.waitstatus_to_exitcode(status)
@@ -46,6 +48,9 @@ class Judged(Children):
                 **where,
             )
             self._drop_failed(where)
+        elif verdict["outcome"] in ("passed", "leaked") and verdict["ns"] > self.duty.limit_ns:
+            more = {"found": verdict["found"]} if "found" in verdict else {}
+            self.duty.report_late(child.trial, verdict["ns"], output.take(), **more)
         elif verdict["outcome"] == "passed" and "found" not in verdict:
             reporter.passed_with(verdict.get("items", {}))
             reporter.passed.append(verdict["ns"])

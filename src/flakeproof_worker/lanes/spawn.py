@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 _ALL_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 """A child inherits what is ignored: SIGPIPE by Python, SIGHUP by nohup."""
@@ -31,30 +31,42 @@ def spawn(
     )
 
 
-def spawn_with_few(room: int, program: str, argv: list[str], environment: Mapping[str, str], output: int) -> int:
-    """The same for a program that has room for so many descriptors beyond the standard ones, and cannot ask for more.
+def few_descriptors(room: int) -> Callable[[], None]:
+    """Have the process that calls this have room for so many beyond the standard ones, and not be able to ask for more.
 
     Not with posix_spawn(3), which has no word for limits: that of our own would do for the soft one, which programs
     written in Go raise as far as the hard one lets them, and nobody can raise that again.
     """
-    import resource  # nobody else needs them
-    import subprocess
+    import resource  # nobody else needs it
 
-    def limit() -> None:
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (room + _STANDARD, room + _STANDARD))
+
+
+def spawn_prepared(
+    prepare: Sequence[Callable[[], None]], program: str, argv: list[str], environment: Mapping[str, str], output: int
+) -> int:
+    """The same for a program whose process does something first, one after the other."""
+    import subprocess  # nobody else needs it
+
+    def begin() -> None:
         for number in _ALL_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        resource.setrlimit(resource.RLIMIT_NOFILE, (room + _STANDARD, room + _STANDARD))
+        for step in prepare:
+            step()
 
-    child = subprocess.Popen(
-        argv,
-        executable=program,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-        preexec_fn=limit,  # safe: there is one thread
-    )
+    try:
+        child = subprocess.Popen(
+            argv,
+            executable=program,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=begin,  # safe: there is one thread
+        )
+    except subprocess.SubprocessError as error:
+        raise OSError(str(error)) from None
     child.returncode = 0  # whoever asked for it reaps it
     return child.pid

@@ -106,12 +106,14 @@ class _Lanes:
                 duty.reporter.ended(trial.number, nanoseconds, outcome="timed out", stacks=trial.stack, output=output)
             elif error is not None:
                 duty.report_exception(trial.number, error, nanoseconds, duty.output.take() if self.alone else "")
-            else:
+            elif nanoseconds <= duty.limit_ns:
                 duty.reporter.passed.append(nanoseconds)
                 if not self.alone:
                     duty.reporter.numbers.append(trial.number)
                 if self.alone:
                     duty.output.discard()
+            else:
+                duty.report_late(trial.number, nanoseconds, duty.output.take() if self.alone else "")
             trial.task = None  # which has the trial for its coroutine: a cycle less for the collector
             lane = trial.lane
             board.clear(duty.words, lane)

@@ -93,6 +93,9 @@ class _Lanes:
             # Under the lock: another lane may be sending the batch.
             with self._changed:
                 self._busy -= 1
-                duty.reporter.passed.append(end - start)
-                duty.reporter.numbers.append(trial)
+                if end - start <= duty.limit_ns:
+                    duty.reporter.passed.append(end - start)
+                    duty.reporter.numbers.append(trial)
+                else:
+                    duty.report_late(trial, end - start)
                 board.clear(duty.words, lane)

@@ -24,19 +24,37 @@ def confine(order: Mapping[str, Any]) -> list[str]:
     asked = order["perturbations"]
     ports, room = asked.get("ports"), asked.get("temp_space")
     alone = asked.get("network") and order["target"]["kind"] == "command"  # Python is held up where it asks for more
+    alone = alone or (order.get("private_network") and order["isolation"] == "shared")
     if not ports and not room and not alone:
         return []
     from flakeproof_worker.system import namespace
 
     if ports or alone:
-        namespace.enter_network_namespace()
-        namespace.bring_up_loopback()
-    if ports:
-        with open(_RANGE, "w") as file:  # noqa: PTH123 - pathlib is not imported into the process of the user's code
-            file.write(f"{_FIRST_PORT} {_FIRST_PORT + ports - 1}")
+        _have_own_network(ports)
     rooms = _rooms(order, room) if room else []
     namespace.give_up_privileges()
     return rooms
+
+
+def have_private_network(asked: Mapping[str, Any]) -> None:
+    """Have this process, which runs one trial, and its children be alone in a network, with the perturbations `asked`.
+
+    Only while it has a single thread. Raises OSError, which says what is not permitted.
+    """
+    from flakeproof_worker.system import namespace
+
+    _have_own_network(asked.get("ports"))
+    namespace.give_up_privileges()
+
+
+def _have_own_network(ports: int | None) -> None:
+    from flakeproof_worker.system import namespace
+
+    namespace.enter_network_namespace()
+    namespace.bring_up_loopback()
+    if ports:
+        with open(_RANGE, "w") as file:  # noqa: PTH123 - pathlib is not imported into the process of the user's code
+            file.write(f"{_FIRST_PORT} {_FIRST_PORT + ports - 1}")
 
 
 def _rooms(order: Mapping[str, Any], size: int) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from flakeproof_worker.environment import RUN
 from flakeproof_worker.failure import describe, message_of, qualified_name
 from flakeproof_worker.outcome import ending_of
 from flakeproof_worker.pytest_driver.blame import owner_of
@@ -16,6 +17,7 @@ from flakeproof_worker.pytest_driver.renewal import renewal_of
 from flakeproof_worker.randomness import GENERATORS, GlobalRandom, start_of
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.leaked import LeakedError
+from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.private import copy_of, os, time
 from flakeproof_worker.system import folders
@@ -99,6 +101,10 @@ class Selection:
     def is_used_up(self) -> bool:
         """Whether nothing of it is run any more."""
         return self._left_out.issuperset(self.ids)
+
+    def tell_slot(self, slot: int, told: Mapping[str, int]) -> None:
+        """Let fixtures know in which of the places a trial runs."""
+        slots.tell_pytest(self.session.config, slot, told, os.environ.get(RUN, ""))
 
     def keep_session(self, folder: str) -> None:
         """From trial to trial keep the fixtures of the session, which may put temporary files into `folder`."""

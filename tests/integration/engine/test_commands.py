@@ -206,11 +206,14 @@ def test_what_a_trial_cuts_loose_ends_with_it(run: Runner, mark: str, tmp_path: 
     assert marked(mark) == []
 
 
-def test_failfast_ends_what_still_runs(run: Runner, mark: str) -> None:
-    """The other trials in flight are given up, with all that they have started."""
-    script = "[ $FLAKEPROOF_TRIAL = 1 ] && exit 1; sleep 600 & wait"
+def test_failfast_ends_what_still_runs(run: Runner, mark: str, tmp_path: Path) -> None:
+    """The other trials in flight are given up, with all that they have started, and counted as such."""
+    all_there = f"until [ $(ls {tmp_path}/in-* | wc -l) = 4 ]; do sleep 0.01; done"
+    script = f"touch {tmp_path}/in-$FLAKEPROOF_TRIAL; [ $FLAKEPROOF_TRIAL = 1 ] && {{ {all_there}; exit 1; }}; "
+    script += "[ $FLAKEPROOF_TRIAL -gt 100 ] && exit 1; sleep 600 & wait"  # it fails alone, too: that is looked into
     seen = run(sh(script), count=100, workers=4, failfast=True, grace=0.3)
     assert seen.summary.failed == 1
+    assert seen.summary.total + seen.summary.dropped == 4
     assert marked(mark) == []
 
 

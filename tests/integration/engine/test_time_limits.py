@@ -1,7 +1,7 @@
 """A trial that does not end in time is ended, explained by its stacks, and nothing else is blamed."""
 
 import pytest
-from tests.integration.engine.conftest import ASYNC, SYNC, Lane, Runner, lanes
+from tests.integration.engine.conftest import ASYNC, LANES, SYNC, Lane, Runner, lanes
 
 HUNG = 5
 COUNT = 12
@@ -22,6 +22,30 @@ def test_a_hanging_trial_is_ended(target: str, lane: Lane, run: Runner) -> None:
     assert "faults.py" in failure.message
     if target == "hanging_loop" and lane.name != "threads":  # signal handlers run in the main thread
         assert "in _inner" in failure.details["stacks"]
+
+
+@lanes(LANES)
+def test_a_trial_that_ends_too_late_by_itself_has_timed_out(lane: Lane, run: Runner) -> None:
+    """The time that it reports decides, not whether somebody happened to look at the right moment."""
+    seen = run("dawdling", lane, count=COUNT, timeout=0.05)
+    assert seen.summary.outcomes == {"timed out": COUNT}
+
+
+def test_a_command_that_ends_too_late_by_itself_has_timed_out(run: Runner) -> None:
+    """The same for a program."""
+    seen = run(["sleep", "0.06"], count=COUNT, timeout=0.05)
+    assert seen.summary.outcomes == {"timed out": COUNT}
+
+
+@pytest.mark.long
+def test_without_a_limit_of_the_user_the_usual_duration_decides(run: Runner) -> None:
+    """A trial that hangs is ended after ten seconds where others take two milliseconds, and it says why."""
+    seen = run("hanging", SYNC[0], count=COUNT)
+    assert seen.summary.outcomes == {"passed": COUNT - 1, "timed out": 1}
+    (failure,) = seen.failures
+    assert failure.message.startswith("ran over 10s: the least that a test may take, and it usually takes")
+    assert "--timeout changes that, standing at" in failure.message
+    assert 10 <= failure.duration < 60
 
 
 @pytest.mark.long

@@ -1,10 +1,9 @@
 """What an amplification says in the end."""
 
-from flakeproof.errors import ExitCode
+from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.features.amplify.records import Batch, Found, Stop
 from flakeproof.line_search.find_line import DelayFinding
 from flakeproof.model import Record
-from flakeproof.stop import exit_code_of_signal
 
 SCHEMA_VERSION = 1
 

@@ -9,11 +9,10 @@ from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
-from flakeproof.errors import FlakeproofError
+from flakeproof.errors import FlakeproofError, Stop, is_signal
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.features.amplify.records import PLAIN, Batch, Setting
 from flakeproof.model import RunSpec
-from flakeproof.stop import Stop, is_signal
 
 Variants = Callable[[Setting], RunSpec]
 """The run of the target under a setting; raises UsageError for what cannot be."""
@@ -80,6 +79,7 @@ class Runner:
             first=self._next,
             first_process=self._processes,
             timeout=spec.timeout if self._longest is None else self._longest,
+            adapts_timeout=False,  # what provokes failures makes some slow
         )
         ended = Ended()
         with temporary_root() as folder:

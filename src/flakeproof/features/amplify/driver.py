@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flakeproof.engine.execute import signals_stop
-from flakeproof.errors import CannotRunError, UsageError
+from flakeproof.errors import CannotRunError, Stop, UsageError
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.features.amplify.batch_runner import Runner
 from flakeproof.features.amplify.design import Level as SearchLevel
@@ -14,7 +14,6 @@ from flakeproof.features.amplify.records import PLAIN, Batch, Found, Setting
 from flakeproof.features.amplify.search import search
 from flakeproof.line_search.find_line import DelayFinding, find_line
 from flakeproof.model import RunSpec
-from flakeproof.stop import Stop
 
 VariantOf = Callable[[Mapping[str, str]], RunSpec]
 """The run of the target with these settings on top of its own; raises UsageError for what cannot be."""

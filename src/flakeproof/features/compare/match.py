@@ -13,7 +13,7 @@ from flakeproof.engine.execute import Sink, signals_stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.without_effect import without_effect
-from flakeproof.errors import about
+from flakeproof.errors import Stop, about
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.features.compare.events import (
     AnyComparisonEvent,
@@ -25,7 +25,6 @@ from flakeproof.features.compare.events import (
 from flakeproof.features.compare.records import ComparisonSpec
 from flakeproof.features.compare.turns import Turns
 from flakeproof.model import Isolation
-from flakeproof.stop import Stop
 from flakeproof.version import __version__
 
 _TICK = 0.05

@@ -19,12 +19,11 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flakeproof.errors import ExitCode
+from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.features.compare.history import ComparisonHistory, SignatureCount
 from flakeproof.features.compare.records import ComparisonSpec
 from flakeproof.stats.comparison import log_evidence_of_effect, log_evidence_of_futility
 from flakeproof.stats.threshold import log_evidence_above
-from flakeproof.stop import exit_code_of_signal
 
 _HALF = 0.5
 

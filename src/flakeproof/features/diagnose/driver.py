@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.time_budget import Budget, hang_limit
-from flakeproof.errors import CannotRunError
+from flakeproof.errors import CannotRunError, Stop, StoppedError
 from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
 from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Line, Polluters, Provocation
@@ -29,7 +29,6 @@ from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.line_search.find_line import DelayFinding
 from flakeproof.model import CallableTarget, PytestTarget, RunSpec
 from flakeproof.results.sanitizer_findings import SightingSummary
-from flakeproof.stop import Stop, StoppedError
 
 _PROBE_SHARE = 0.25
 
@@ -137,7 +136,7 @@ def _begin(study: Study) -> None:
     laboratory.start_up = max(0.0, took - probe.elapsed)
     if not study.keeps_timeout:
         limit = hang_limit(probe.elapsed, laboratory.given.timeout)
-        laboratory.given = changed(laboratory.given, timeout=limit)
+        laboratory.given = changed(laboratory.given, timeout=limit, adapts_timeout=False)
     if len(probe.items) > 1 and not narrow(laboratory):
         laboratory.notes.append(f"none of the {len(probe.items)} tests has failed among the others")
     run_alone(laboratory)

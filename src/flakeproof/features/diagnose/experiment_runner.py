@@ -10,12 +10,12 @@ import msgspec
 
 from flakeproof.engine.execute import Sink
 from flakeproof.engine.time_budget import Budget
+from flakeproof.errors import StoppedError, is_signal
 from flakeproof.events import AnyEvent, LoadFailed
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.model import CommandTarget, Failure, Isolation, RunSpec, TraceOrder
 from flakeproof.results.summary import Summary
-from flakeproof.stop import StoppedError, is_signal
 
 Conduct = Callable[[RunSpec, Callable[[Path], Sequence[Sink]]], Summary]
 """Makes a recorded run; given what makes its sinks out of its folder."""

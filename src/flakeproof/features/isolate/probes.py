@@ -13,10 +13,9 @@ from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.leases import Block, Order
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.errors import CannotRunError
+from flakeproof.errors import CannotRunError, Stop
 from flakeproof.events import AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialPassed, TrialSkipped
 from flakeproof.model import Failure, ItemOutcome, RunSpec
-from flakeproof.stop import Stop
 
 _TICK = 0.05
 
@@ -127,7 +126,7 @@ class Probing:
         self.count = 0
         """Orders that have run."""
         self._dispatcher = Dispatcher(
-            spec.bare(),
+            spec.bare(adapts_timeout=False),  # what is usual for a few tests is not for many
             temporary,
             temporary,
             run_id,

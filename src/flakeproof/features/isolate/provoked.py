@@ -8,12 +8,12 @@ import msgspec
 
 from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
+from flakeproof.errors import is_signal
 from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialsPassed
 from flakeproof.features.isolate.reproducer import Shell
 from flakeproof.features.isolate.victim_runs import Arrangement
 from flakeproof.model import Isolation, ItemOutcome, PytestTarget, RunSpec
 from flakeproof.perturbations.resolve import words_of
-from flakeproof.stop import is_signal
 from flakeproof.store.folder import new_run_id
 from flakeproof.text import plural
 

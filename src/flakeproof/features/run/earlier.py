@@ -5,12 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from flakeproof.errors import NothingToRunError, UsageError
+from flakeproof.errors import KILLED, RUNNING, NothingToRunError, Stop, UsageError
 from flakeproof.model import RunSpec
 from flakeproof.results.history import History
 from flakeproof.results.ranges import Block
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.stop import KILLED, RUNNING, Stop
 from flakeproof.store.comparison_arms import arms_of
 from flakeproof.store.folder import is_being_written
 from flakeproof.store.log import LOG_NAME, drop_uncertain, read_events

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from flakeproof.features.run import report, report_loading
+from flakeproof.features.run import report, report_copies, report_loading
 from flakeproof.model import Failure, Outcome
 from flakeproof.reports.details import explanation
 from flakeproof.reports.foreign import cut, fit
@@ -71,6 +71,12 @@ def _properties(summary: Summary) -> Iterator[tuple[str, object]]:
         yield "flakeproof.rate.anytime.low", summary.anytime.low
         yield "flakeproof.rate.anytime.high", summary.anytime.high
         yield "flakeproof.rate.anytime.method", summary.anytime.method
+    if (found := summary.copies) is not None:
+        yield "flakeproof.copies", found.conclusion
+        yield "flakeproof.alone.failed", found.alone.failed
+        yield "flakeproof.alone.trials", found.alone.total
+        yield "flakeproof.company.failed", found.company.failed
+        yield "flakeproof.company.trials", found.company.total
     if summary.dependence is not None and summary.dependence.dependent:
         yield "flakeproof.trials.effective", summary.dependence.effective
 
@@ -81,6 +87,10 @@ def _cases(summary: Summary) -> Iterator[Element]:
     again = f"flakeproof replay {report.run_name(summary)}"
     for item in summary.items:
         case = _case(*_of_item(item.item))
+        if summary.copies is not None and summary.copies.acquits(item.item):
+            _acquit(case, summary)
+            yield case
+            continue
         _tell(case, item, item.signatures, again, _why_nothing(summary, item.outcomes.get("skipped", 0)))
         yield case
     # Without items the target is the test; with them it stands for what belongs to none, so that nothing is hidden.
@@ -90,7 +100,9 @@ def _cases(summary: Summary) -> Iterator[Element]:
         case = _case(*_of_target(summary.target))
         if summary.durations is not None:
             case.set("time", f"{summary.durations.median:.6f}")
-        if summary.verdict is Verdict.INCONCLUSIVE and lost:
+        if summary.copies is not None and summary.copies.acquits(""):
+            _acquit(case, summary)
+        elif summary.verdict is Verdict.INCONCLUSIVE and lost:
             _lose(case, summary, lost)
         else:
             _tell(case, summary, summary.signatures, again, _why_nothing(summary, summary.outcomes.get("skipped", 0)))
@@ -176,6 +188,10 @@ def _fail(
             SubElement(entry, "system-out").text = cut(fit(example.output), _LIMIT)
     if not is_flaky and first is not None and first.output:
         SubElement(case, "system-out").text = cut(fit(first.output), _LIMIT)
+
+
+def _acquit(case: Element, summary: Summary) -> None:
+    SubElement(case, "system-out").text = fit(f"{report_copies.verdict(summary)}\n{report_copies.figures(summary)}\n")
 
 
 def _lose(case: Element, summary: Summary, lost: int) -> None:

@@ -4,7 +4,14 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from flakeproof.features.run import report, report_dependence, report_items, report_loading, report_sanitizers
+from flakeproof.features.run import (
+    report,
+    report_copies,
+    report_dependence,
+    report_items,
+    report_loading,
+    report_sanitizers,
+)
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
 from flakeproof.reports.markdown import code
@@ -66,6 +73,7 @@ def _head(summary: Summary) -> Iterator[str]:
     yield ""
     yield from _table(summary)
     doubts = [
+        *report_copies.told(summary),
         *report_dependence.fixed_once(summary),
         *report_dependence.repetition(summary),
         *report_dependence.dependence(summary),

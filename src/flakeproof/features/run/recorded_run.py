@@ -25,8 +25,10 @@ def conduct(
     becomes_latest: bool = True,
     rest: Rest | None = None,
     of: Path | None = None,
+    watches_copies: bool = False,
 ) -> Summary:
-    """Run `spec`, record it, return what came out; `sinks` gets the folder of the run.
+    """Run `spec`, record it, return what came out; `sinks` gets the folder of the run. `watches_copies` is for what a
+    user runs to know whether tests fail (`engine.execute`).
 
     With `rest` only what is missing of the run in the folder `of`, whose record goes on.
 
@@ -41,9 +43,11 @@ def conduct(
         before = Before(history.total, history.failed, history.elapsed, history.next_process)
         pool = Pool(rest.first, spec.count, missing=rest.gaps if rest.missing is None else rest.missing)
         resumed = pool, before
-    asking = Asking(spec.question, spec.processes) if spec.question is not None else None
-    if asking is not None and rest is not None:
-        asking.resume(rest.history)
+    question = spec.question
+    asking = (lambda: Asking(question, spec.processes)) if question is not None else None
+    inquiry = asking() if asking is not None else None
+    if inquiry is not None and rest is not None:
+        inquiry.resume(rest.history)
     try:
         log = LogWriter(folder.path, warn)
         try:
@@ -52,8 +56,10 @@ def conduct(
                 folder.path.name,
                 folder.path,
                 [history.add, log, *sinks(folder.path)],
-                asking,
+                inquiry,
                 resumed,
+                watches_copies=watches_copies,
+                another_inquiry=asking,
             )
         finally:
             log.close()

@@ -4,14 +4,20 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from flakeproof.errors import Stop
 from flakeproof.events import Progressed
-from flakeproof.features.run import report_dependence, report_items, report_loading, report_sanitizers
+from flakeproof.features.run import (
+    report_copies,
+    report_dependence,
+    report_items,
+    report_loading,
+    report_sanitizers,
+)
 from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.details import failure_details, summary_lines
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import SignatureSummary, Summary
 from flakeproof.results.verdict import Verdict
-from flakeproof.stop import Stop
 from flakeproof.store.folder import NAME
 from flakeproof.text import (
     FIXED,
@@ -110,6 +116,7 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
             f"Not charged for certain: {crashes} that of one of several tests in flight; whichever they were, "
             f"the rate seen is {low} to {high}"
         )
+    yield from report_copies.told(summary)
     yield from report_dependence.repetition(summary)
     yield from report_dependence.dependence(summary)
     if verbose and summary.durations is not None:
@@ -121,6 +128,8 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     if cut_short(summary):
         planned = f" of {summary.planned}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {summary.total}{planned} {units(summary)}"
+    if summary.dropped:
+        yield f"Not counted: {plural(summary.dropped, 'test')} that had started when the run was ended"
     if many:
         yield ""
         yield from report_items.table(summary)
@@ -201,6 +210,9 @@ def closing(summary: Summary, *, verbose: bool = False) -> str:
 
 
 def _closing(summary: Summary, *, verbose: bool) -> str:
+    if summary.copies is not None and summary.copies.decides:
+        told = answered(summary.finding, verbose=verbose) if summary.finding is not None else ""
+        return report_copies.closing(summary, told)
     if summary.finding is not None and summary.passed + summary.failed:
         return answered(summary.finding, verbose=verbose)
     if summary.total == 0:

@@ -15,7 +15,7 @@ _REPETITIONS = 5
 def dependence(summary: Summary) -> Iterator[str]:
     """A line for each finding, and one for what to do about it; nothing where tests are independent."""
     found = summary.dependence
-    if found is None or not found.dependent:
+    if found is None or not found.dependent or (summary.copies is not None and summary.copies.decides):
         return
     worth = f"effective sample {expected(found.effective)} of {number(found.trials)}"
     for what, evidence in _findings(found):

@@ -76,6 +76,7 @@ class Session:
                     becomes_latest=becomes_latest,
                     rest=rest,
                     of=folder,
+                    watches_copies=True,
                 )
             finally:
                 if self._console is not None:

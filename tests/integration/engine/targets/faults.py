@@ -363,3 +363,13 @@ a_recursion = _as_async(recursion)
 a_skipping = _as_async(skipping)
 a_much_output = _as_async(much_output)
 a_awkward_messages = _as_async(awkward_messages)
+
+
+def dawdling() -> None:
+    """Ends by itself, a little later than it may."""
+    time.sleep(0.06)
+
+
+async def a_dawdling() -> None:
+    """The same as a coroutine."""
+    await asyncio.sleep(0.06)

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping
 
+from flakeproof.errors import StoppedError
 from flakeproof.features.amplify.driver import Request, amplify
 from flakeproof.features.amplify.levels import values_of, words_of
 from flakeproof.features.amplify.records import Best
@@ -14,7 +15,6 @@ from flakeproof.features.diagnose.experiments.turns import run_in_turns
 from flakeproof.model import RunSpec
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.perturbations.resolve import Surroundings, asked_for, perturbations_in
-from flakeproof.stop import StoppedError
 
 _SHARE = 0.4
 _LEAST_SECONDS = 15.0

@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+from flakeproof.errors import StoppedError, is_signal
 from flakeproof.features.diagnose.evidence import Polluters
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
@@ -14,7 +15,6 @@ from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.records import Carrier, CulpritSet, IsolationRequest, Kind, Rate
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import PytestTarget
-from flakeproof.stop import StoppedError, is_signal
 
 _SHARE = 0.4
 _CHANGED_AT = re.compile(r"(.+):(\d+)(?: \((.+)\))?")

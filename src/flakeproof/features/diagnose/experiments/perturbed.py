@@ -2,13 +2,13 @@
 
 import os
 
+from flakeproof.errors import Stop, StoppedError
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
 from flakeproof.features.diagnose.experiments.names import CLOCK, RACE
 from flakeproof.features.diagnose.experiments.turns import run_in_turns
 from flakeproof.line_search.find_line import DelayFinding, find_line
 from flakeproof.model import CommandTarget
-from flakeproof.stop import Stop, StoppedError
 
 _LINE_SHARE = 0.4
 _LEAST_SECONDS = 5.0

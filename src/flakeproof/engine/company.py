@@ -1,0 +1,389 @@
+"""Failures seen with several tests at once are looked into: trials alone, in turns with trials in company.
+
+A turn is a run of its own, whose processes are gone before the next begins: what they hold, such as a port, would be in
+the way of who is to be alone. Which of two turns comes first is a coin of the run's seed. Company makes a machine busy,
+too, and what fails on a busy machine is no collision: unless a failure names what copies share, the machine is kept as
+busy during the trials alone.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flakeproof.clock import monotonic_ns
+from flakeproof.copies import (
+    COMPANY_SHARE,
+    ERROR,
+    Conclusion,
+    Copies,
+    Counts,
+    ItemCopies,
+    conclude,
+    of_all,
+    trials_alone,
+)
+from flakeproof.engine.dispatcher import Dispatcher
+from flakeproof.engine.leases import Pool
+from flakeproof.engine.limits import lanes_per_process
+from flakeproof.engine.messages import Used
+from flakeproof.engine.question import Inquiry
+from flakeproof.engine.renewal import Renewal
+from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.temporary_folders import temporary_root
+from flakeproof.errors import CannotRunError, Stop, UsageError
+from flakeproof.events import AnyEvent, Progressed, TrialFailed, TrialLeaked, TrialsPassed
+from flakeproof.failures.shared_things import SharedThing, named_in
+from flakeproof.model import CallableTarget, Isolation, ItemOutcome, Load, PytestTarget, RunSpec
+from flakeproof.text import shown_path
+from flakeproof_worker.shared.seeds import trial_seed
+
+_MOST_LOOKS = 4
+_LEAST_SECONDS = 30.0
+"""That it may take, however short the run was."""
+_TRIALS_NAMED = 150
+"""So many durations of a test it may take whose failure names what copies share."""
+_PART_TRIED = 4
+"""That part of the first trials alone is tried before anything else."""
+_SLOWER = 2
+"""So many times as long trials take on a machine that is kept busy."""
+_MOST_SECONDS = 300.0
+SHARE_LEFT = 0.2
+"""Of the time that a run was given: left for this where something has failed."""
+_MOST_READ = 200
+"""Failures in which is looked for what they name."""
+_MOST_BUSY = 64
+_NO_DIFFERENCE = "tests one at a time and in company did not differ enough"
+_FROM = 1 << 40
+"""Numbers of trials in turns: each has a seed of its own."""
+_ENDED_FROM_OUTSIDE = (Stop.INTERRUPTED, Stop.TERMINATED)
+
+
+@dataclass
+class Seen:
+    """What has come of trials that ran in one way."""
+
+    passed: int = 0
+    failed: int = 0
+    items: Counter[str] = field(default_factory=Counter)
+    """How often each test failed."""
+    things: list[SharedThing] = field(default_factory=list)
+    unnamed: int = 0
+    """Failures that name nothing that copies share."""
+
+    def add(self, event: AnyEvent) -> None:
+        """Count how trials have ended."""
+        match event:
+            case TrialsPassed():
+                self.passed += event.count
+            case TrialLeaked():
+                self.passed += 1
+            case TrialFailed():
+                self.failed += 1
+                failures = (event.failure, *event.further)
+                failed = {item for item, outcome in event.items.items() if outcome is ItemOutcome.FAILED}
+                self.items.update(failed | {failure.item for failure in failures})
+                for failure in failures if self.failed <= _MOST_READ else ():
+                    thing = named_in(failure)
+                    self.unnamed += thing is None
+                    if thing is not None:
+                        self.things.append(thing)
+
+    @property
+    def total(self) -> int:
+        """Trials that passed or failed."""
+        return self.passed + self.failed
+
+
+def at_once(spec: RunSpec) -> int:
+    """How many trials of `spec` run at once."""
+    return sum(lanes_per_process(spec))
+
+
+def may_collide(spec: RunSpec) -> bool:
+    """Whether several tests run at once that are not meant to meet; functions that share a process are."""
+    is_meant = isinstance(spec.target, CallableTarget) and spec.isolation is Isolation.SHARED
+    return at_once(spec) > 1 and not is_meant
+
+
+def is_suspicious(spec: RunSpec, seen: Seen) -> bool:
+    """Whether what was seen of `spec` may be the doing of copies, if only because of what a failure names."""
+    return bool(seen.failed and at_once(spec) > 1 and (may_collide(spec) or seen.things))
+
+
+class Check:
+    """One look into the failures of a run."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        seen: Seen,
+        run_id: str,
+        folder: Path,
+        used: Used | None,
+        inquiry: Callable[[], Inquiry] | None,
+        elapsed: float,
+    ) -> None:
+        """`seen` came of the run of `spec`, in so many seconds; `used` is what its first test has reached for.
+
+        `inquiry` makes what is asked whether the run's question is answered.
+        """
+        self._spec = spec
+        self._seen = seen
+        self._run_id = run_id
+        self._folder = folder
+        self._used = used
+        self._inquiry = inquiry
+        self._tried, self._alone, self._company = Seen(), Seen(), Seen()
+        self._conclusions = dict.fromkeys(seen.items, Conclusion.UNKNOWN)
+        self._events: list[AnyEvent] = []
+        """How trials alone have ended."""
+        self._next = _FROM
+        self._dispatcher: Dispatcher | None = None
+        self._stop: Stop | None = None
+        self._busy = at_once(spec) - 1 if seen.unnamed else 0
+        self._each = elapsed * at_once(spec) / max(1, seen.total)
+        """Seconds that a trial takes in its place, with all that belongs to it."""
+        self._deadline = monotonic_ns() + int(self._budget(elapsed) * 1e9)
+        self._reason = ""
+        self._is_over = False
+        """Whether the turn that runs has been told to end because its time is over."""
+
+    def stop(self, reason: Stop) -> None:
+        """End it early; safe in a signal handler."""
+        if self._stop is None:
+            self._stop = reason
+        if self._dispatcher is not None:
+            self._dispatcher.stop(reason)
+
+    @property
+    def stopped(self) -> Stop | None:
+        """Why it was ended from outside."""
+        return self._stop
+
+    def run(self, tell: Callable[[str], None]) -> Copies:
+        """Look into it; `tell` hears that it takes time."""
+        try:
+            for look in range(1, _MOST_LOOKS + 1):
+                more = self._affordable(look)
+                if more is None:
+                    break
+                if look == 1:
+                    tell(f"failures with {at_once(self._spec)} tests at once: looking whether they come one at a time")
+                    self._try_alone(max(1, more // _PART_TRIED))
+                if self._undecided:
+                    self._pair(look, more)
+                if self._stop is not None:
+                    self._reason = self._stop.value
+                    break
+                for item in self._undecided:
+                    alone, company = _counts(self._alone, item), _counts(self._company, item)
+                    self._conclusions[item] = conclude(alone, company, len(self._conclusions), look)
+                if not self._undecided:
+                    break
+        except (CannotRunError, UsageError) as error:
+            self._reason = error.message
+        conclusion = of_all(self._conclusions)
+        if conclusion is Conclusion.COLLIDE and self._inquiry is not None and self._stop is None:
+            self._answer(self._inquiry(), tell)
+            for item in self._conclusions.keys() & self._alone.items.keys():
+                self._conclusions[item] = Conclusion.FAILS_ALONE  # rarely enough for the run's question, perhaps
+        return self._result(conclusion)
+
+    @property
+    def _undecided(self) -> list[str]:
+        return [item for item, found in self._conclusions.items() if found is Conclusion.UNKNOWN]
+
+    def _budget(self, elapsed: float) -> float:
+        """Seconds that it may take after a run of `elapsed` seconds."""
+        named = _TRIALS_NAMED * self._each if self._seen.things else 0.0
+        most = min(_MOST_SECONDS, max(_LEAST_SECONDS, elapsed, named))
+        return most if self._spec.duration is None else max(0.0, min(self._spec.duration - elapsed, most))
+
+    def _affordable(self, look: int) -> int | None:
+        """Trials alone for the next pair of turns; None, with the reason, if there is no time for so many.
+
+        They are enough for what fails most often of what is not decided; what is rarer may follow.
+        """
+        item = max(self._undecided, key=lambda item: self._seen.items[item])
+        rate = self._seen.items[item] / self._seen.total
+        so_far = self._company.items[item]
+        more = trials_alone(rate, len(self._conclusions), look, self._alone.total, self._company.total, so_far)
+        each = self._each * ((_SLOWER if self._busy else 1) + COMPANY_SHARE / at_once(self._spec))
+        left = (self._deadline - monotonic_ns()) / 1e9
+        if more is None:
+            self._reason = "it fails too rarely"
+        elif more * each > left or left <= 0:
+            self._reason = f"it would take about {more:,} tests one at a time, and there is no time for that"
+        else:
+            return more
+        return None
+
+    def _try_alone(self, count: int) -> None:
+        """A true flake shows itself soon, without any comparison; these trials do not count in one."""
+        self._turn_alone(count)
+        for item in self._conclusions.keys() & self._alone.items.keys():
+            self._conclusions[item] = Conclusion.FAILS_ALONE
+        self._tried, self._alone = self._alone, Seen()
+        self._events.clear()
+
+    def _pair(self, look: int, more: int) -> None:
+        """One turn of each, the first by the coin."""
+        turns = [self._turn_alone, self._turn_in_company]
+        if trial_seed(self._spec.seed, _FROM + look) & 1:
+            turns.reverse()
+        for turn in turns:
+            if self._stop is None:
+                turn(more)
+
+    def _turn_alone(self, count: int) -> None:
+        spec = msgspec.structs.replace(self._spec, workers=1, processes=1)
+
+        def hear(event: AnyEvent) -> None:
+            self._alone.add(event)
+            if not isinstance(event, Progressed):
+                self._events.append(event)
+            if self._dispatcher is not None and self._alone.items.keys() >= set(self._undecided):
+                self._dispatcher.stop(Stop.ANSWERED)  # more trials would tell nothing more
+
+        self._turn(spec, count, hear, busy=self._busy)
+
+    def _turn_in_company(self, count: int) -> None:
+        self._turn(self._spec, COMPANY_SHARE * count, self._company.add, busy=0)
+
+    def _turn(
+        self,
+        spec: RunSpec,
+        count: int,
+        hear: Callable[[AnyEvent], None],
+        *,
+        busy: int,
+        inquiry: Inquiry | None = None,
+    ) -> None:
+        """Run so many trials under `spec`; no process of them is left.
+
+        When the time is over the trials in flight are ended, too: the one that hangs must not hold everybody up. To
+        answer the question of a run without a time there is no end.
+        """
+        ends = inquiry is None or self._spec.duration is not None
+        bare: dict[str, Any] = {
+            "question": None,
+            "max_failures": None,
+            "drop_failed": False,
+            "chosen": [],
+            "ci_rate": None,
+        }
+        own = msgspec.structs.replace(spec, first=self._next, count=count, duration=None, **bare)
+        self._next += count
+        around = own.perturbations
+        if busy:
+            load = around.noise.get("cpu", Load(count=0))
+            noise = {**around.noise, "cpu": Load(count=min(_MOST_BUSY, load.count + busy))}
+            around = msgspec.structs.replace(around, noise=noise)
+
+        def in_time(event: AnyEvent) -> None:
+            hear(event)
+            is_over = isinstance(event, Progressed) and ends and monotonic_ns() > self._deadline
+            if is_over and not self._is_over and self._dispatcher is not None:
+                self._is_over = True
+                self._dispatcher.stop(Stop.SPENT)
+
+        self._is_over = False
+        with temporary_root(lambda text: None) as temporary:
+            self._dispatcher = Dispatcher(
+                *(own, str(self._folder), temporary, self._run_id, in_time, Pool(own.first, count), inquiry),
+                renewal=Renewal(own),
+            )
+            with surroundings([around], temporary, self._run_id, lambda text: None):
+                self._dispatcher.run()
+            self._dispatcher = None
+
+    def _answer(self, inquiry: Inquiry, tell: Callable[[str], None]) -> None:
+        """Go on one at a time until the question of the run is answered."""
+        for event in self._events:
+            inquiry.add(event)
+        if inquiry.answer() is None and self._spec.count is not None:
+            tell("copies collide: the question is put to tests one at a time")
+            spec = msgspec.structs.replace(self._spec, workers=1, processes=1)
+            self._turn(
+                spec,
+                self._spec.count,
+                self._alone.add,
+                busy=0,
+                inquiry=inquiry,
+            )
+
+    def _result(self, conclusion: Conclusion) -> Copies:
+        what, place, is_address = self._thing()
+        # What was tried beforehand belongs to no comparison, but to what is known of a test that fails alone.
+        tried = self._tried if conclusion is Conclusion.FAILS_ALONE else Seen()
+        return Copies(
+            conclusion=conclusion,
+            alone=Counts(failed=tried.failed + self._alone.failed, passed=tried.passed + self._alone.passed),
+            company=Counts(failed=self._company.failed, passed=self._company.passed),
+            at_once=at_once(self._spec),
+            was_busy=bool(self._busy),
+            error=ERROR,
+            what=what,
+            place=place,
+            remedy=self._remedy(is_address=is_address),
+            reason=(self._reason or _NO_DIFFERENCE) if self._undecided else "",
+            items=[
+                ItemCopies(
+                    item=item,
+                    conclusion=found,
+                    failed_alone=tried.items[item] + self._alone.items[item],
+                    failed_in_company=self._company.items[item],
+                )
+                for item, found in self._conclusions.items()
+            ],
+        )
+
+    def _thing(self) -> tuple[str, str, bool]:
+        """What copies collide over, as far as it is known, the line that wants it, and whether it is an address."""
+        things = [*self._seen.things, *self._company.things]
+        used = self._used
+        if things:
+            what, place = Counter((thing.what, thing.place) for thing in things).most_common(1)[0][0]
+            is_address = next(thing.is_address for thing in things if thing.what == what)
+            if is_address and used is not None and len(used.ports) == 1 and not what.startswith("port"):
+                what = f"port {used.ports[0][0]}"
+            return what, _shown(place), is_address
+        if used is not None and used.ports:
+            port, file, line = used.ports[0]
+            return f"port {port}", _shown(f"{file}:{line}"), True
+        if used is not None and len(used.files) == 1:
+            path, file, line = used.files[0]
+            return shown_path(path), _shown(f"{file}:{line}"), False
+        return "", "", False
+
+    def _remedy(self, *, is_address: bool) -> str:
+        spec = self._spec
+        can_have = not spec.private_network and (self._used is None or not self._used.elsewhere)
+        share_process = spec.isolation is Isolation.SHARED and spec.workers > spec.processes
+        if is_address and can_have and not share_process:
+            remedy = "Isolate with --private-network"
+        elif is_address:
+            remedy = "Let the system choose the port"
+        else:
+            is_tests = isinstance(spec.target, PytestTarget)
+            remedy = "Give each its own (tmp_path, worker_id)" if is_tests else "Give each its own"
+        return f"{remedy}, or run one at a time: -w 1"
+
+
+def was_ended_from_outside(reason: str | None) -> bool:
+    """Whether a run was ended by a signal, or could not go on."""
+    return reason in {stop.value for stop in (*_ENDED_FROM_OUTSIDE, Stop.GIVEN_UP)}
+
+
+def _counts(seen: Seen, item: str) -> Counts:
+    failed = seen.items[item]
+    return Counts(failed=failed, passed=max(0, seen.total - failed))
+
+
+def _shown(place: str) -> str:
+    file, colon, line = place.rpartition(":")
+    return f"{shown_path(file)}{colon}{line}" if file else ""

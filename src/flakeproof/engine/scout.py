@@ -1,0 +1,128 @@
+"""The first test of a run, alone: it shows what copies of it would collide over, before there are any.
+
+If it binds a port that it has chosen itself, each test gets a network of its own, where that is permitted and the test
+needs no other. The second test shows, alone as well, that tests get along with that; if not, all is as before.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+
+from flakeproof.engine.messages import Used
+from flakeproof.model import CommandTarget, Isolation, RunSpec
+from flakeproof.text import shown_path
+
+_PATIENCE_NS = 30_000_000_000
+"""Others do not wait longer than that for the first."""
+
+
+class _Step(Enum):
+    FIRST = 1
+    """Somebody is to run the first test."""
+    LOOKING = 2
+    SECOND = 3
+    """A network of one's own has been switched on: somebody is to try it."""
+    TRYING = 4
+    OVER = 5
+
+
+class Scout:
+    """Says who may run when at the beginning of a run, and whether tests have networks of their own."""
+
+    def __init__(
+        self,
+        hindrance: Callable[[], str | None],
+        note: Callable[[str], None],
+        *,
+        may_switch: bool = True,
+        may_slow: bool = False,
+    ) -> None:
+        """`hindrance` tells why networks of one's own are not permitted, None if they are; `note` tells the user.
+
+        Without `may_switch` it is only looked. With `may_slow` tests run one at a time where nothing else helps.
+        """
+        self._may_switch = may_switch
+        self._may_slow = may_slow
+        self._hindrance = hindrance
+        self._note = note
+        self._step = _Step.FIRST
+        self._since = 0
+        self.trial = 0
+        """The one that runs alone, or did so last."""
+        self.used: Used | None = None
+        """What was seen in the first."""
+        self.private_network = False
+        """Whether tests have networks of their own by now."""
+        self.one_at_a_time = False
+        """Whether no test is to start while another one runs."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everybody may run."""
+        return self._step is _Step.OVER
+
+    @property
+    def wants_trial(self) -> bool:
+        """Whether one test is to be started, and no other."""
+        return self._step in (_Step.FIRST, _Step.SECOND)
+
+    @property
+    def looks(self) -> bool:
+        """Whether in the next test is to be looked what it uses."""
+        return self._step is _Step.FIRST
+
+    def started(self, trial: int, now: int) -> None:
+        """Note that `trial` has been given to a process, at the monotonic time `now` (ns)."""
+        self.trial, self._since = trial, now
+        self._step = _Step.LOOKING if self._step is _Step.FIRST else _Step.TRYING
+
+    def is_trying(self, trial: int) -> bool:
+        """Whether `trial` is the one that tries out a network of its own: should it fail, that may be our doing."""
+        return self._step is _Step.TRYING and trial == self.trial
+
+    def ended(self, *, passed: bool) -> None:
+        """Take in how the test ended that ran alone, and decide."""
+        if self._step is _Step.LOOKING:
+            self._step = _Step.SECOND if self._decide() and passed else _Step.OVER
+        elif self._step is _Step.TRYING:
+            self._step = _Step.OVER
+            if not passed:
+                self.private_network = False
+                self._slow_down(f"test {self.trial} failed in a network of its own and runs again without one")
+
+    def look(self, now: int) -> None:
+        """Have nobody wait for too long."""
+        if self._step in (_Step.LOOKING, _Step.TRYING) and now - self._since > _PATIENCE_NS:
+            self._step = _Step.OVER
+
+    def _decide(self) -> bool:
+        """Whether a network of one's own has been switched on."""
+        used = self.used
+        if used is None or not used.ports or not self._may_switch:
+            return False
+        port, file, line = used.ports[0]
+        binds = f"test {self.trial} binds port {port}" + (f" (at {shown_path(file)}:{line})" if file else "")
+        if used.elsewhere:
+            self._slow_down(f"{binds} and reaches for {used.elsewhere}, so it gets no network of its own")
+            return False
+        if (why := self._hindrance()) is not None:
+            self._slow_down(f"{binds}, and a network of its own is not possible here ({why})")
+            return False
+        self.private_network = True
+        self._note(f"{binds}: each test has a network of its own from now on (not so: --no-private-network)")
+        return True
+
+    def _slow_down(self, why: str) -> None:
+        """Have tests run one at a time, if that is left to us, and tell why."""
+        self.one_at_a_time = self._may_slow
+        if self._may_slow:
+            self._note(f"{why}: tests run one at a time, so as not to collide (-w 2 for two at once)")
+        else:
+            self._note(f"{why}: tests that run at once may collide; one at a time: -w 1")
+
+
+def suits(spec: RunSpec) -> bool:
+    """Whether tests of this run may collide, and nobody has said that they have networks of their own."""
+    several = spec.workers > 1 and (spec.count is None or spec.count > 1)
+    own_process = spec.isolation is not Isolation.SHARED and not isinstance(spec.target, CommandTarget)
+    changed = spec.perturbations.ports or spec.perturbations.network
+    return several and own_process and not changed and not spec.private_network

@@ -1,0 +1,90 @@
+"""How long a trial usually takes, and the time limit that follows from it where nobody has set one."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from flakeproof.text import short_duration, whole_duration
+from flakeproof_worker.shared.durations import quantile
+
+ENOUGH = 5
+"""Trials that make a usual duration."""
+_TIMES_THE_MEDIAN = 20
+_TIMES_THE_LONGEST = 4
+"""What has taken long and passed may take long again, and is no hang: durations can have several peaks."""
+_LEAST = 10.0
+"""Seconds that a trial may always take."""
+
+
+class UsualDuration:
+    """Counts how long trials took that have passed."""
+
+    def __init__(self) -> None:
+        self._buckets: Counter[int] = Counter()
+        self._longest = 0
+        self.total = 0
+        """Trials counted."""
+
+    def passed(self, durations: Iterable[tuple[int, int]]) -> None:
+        """Count trials, by bucket (`flakeproof_worker.shared.durations`)."""
+        for bucket, count in durations:
+            self._buckets[bucket] += count
+            self._longest = max(self._longest, bucket)
+            self.total += count
+
+    @property
+    def is_known(self) -> bool:
+        """Whether so many have passed that one may speak of a usual duration."""
+        return self.total >= ENOUGH
+
+    @property
+    def median(self) -> float | None:
+        """Seconds; None as long as none has passed."""
+        return quantile(self._buckets, 0.5)
+
+    @property
+    def longest(self) -> float | None:
+        """Seconds of the longest one that has passed."""
+        return quantile({self._longest: 1}, 0.5) if self._buckets else None
+
+
+class TimeLimit:
+    """How long a trial may take: what was asked for, or else a multiple of what is usual, once that is known."""
+
+    def __init__(self, first: float | None, usual: UsualDuration, *, adapts: bool) -> None:
+        """`first` is the limit in seconds (None: no limit); with `adapts` only as long as nothing usual is known."""
+        self.first = first
+        """Seconds at the beginning; loading the target may take so long, too."""
+        self._usual = usual
+        self._adapts = adapts
+        self._known_of = -1
+        self._known: tuple[float | None, str] = first, ""
+
+    @property
+    def seconds(self) -> float | None:
+        """The limit that is in force now."""
+        return self._chosen()[0]
+
+    def words(self, seconds: float) -> str:
+        """How a trial ended that was stopped after so many `seconds`: `ran over 34s: 20 times the 1.7s that …`."""
+        limit, why = self._chosen()
+        if not why or limit is None:
+            return f"timed out after {seconds:.3g}s"
+        return f"ran over {whole_duration(limit)}: {why}; --timeout changes that"
+
+    def _chosen(self) -> tuple[float | None, str]:
+        """The limit, and why it is that one where nobody has asked for it."""
+        if self._known_of != self._usual.total:
+            self._known_of, self._known = self._usual.total, self._choose()
+        return self._known
+
+    def _choose(self) -> tuple[float | None, str]:
+        median, longest = self._usual.median, self._usual.longest
+        if not self._adapts or not self._usual.is_known or median is None or longest is None:
+            return self.first, ""
+        takes, most = short_duration(median), short_duration(longest)
+        choices = [
+            (_LEAST, f"the least that a test may take, and it usually takes {takes}"),
+            (_TIMES_THE_MEDIAN * median, f"{_TIMES_THE_MEDIAN} times the {takes} that it usually takes"),
+            (_TIMES_THE_LONGEST * longest, f"{_TIMES_THE_LONGEST} times the {most} of the longest that has passed"),
+        ]
+        return max(choices)
