@@ -327,7 +327,11 @@ ColorOutput = Annotated[
 ]
 Trust = Annotated[
     bool,
-    typer.Option("--trust", help="Run what a record says that was not made by you on this machine."),
+    typer.Option(
+        "--trust",
+        help="Run what a record says that was not made by you on this machine.",
+        rich_help_panel=HOW,
+    ),
 ]
 StoreFolder = Annotated[
     str | None, text_option("--store", help="Where runs are recorded. [.flakeproof]", panel=REPORTS, metavar="DIR")

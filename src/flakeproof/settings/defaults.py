@@ -25,7 +25,7 @@ DEFAULTS: Mapping[str, str] = {
     "confidence": "95%",
     **{name: kind.default for name, kind in KINDS.items()},
     "best-effort": "no",
-    "python": "the active environment's, .venv's, or our own",
+    "python": "the active environment's, the project's, or our own",
     "loop": "the scenario's, else asyncio's",
     "sanitize": "none",
     "fail-on-leak": "no",
