@@ -117,7 +117,7 @@ def test_what_is_outside_of_a_process(isolation: Isolation) -> None:
     events = events_of(CLUSTERED, SPREAD)
     rows = shown(summarize(history_of(*events, spec=spec_of(isolation=isolation)), "folder"))
 
-    remedy = rows[9]
+    remedy = next(row for row in rows if row.startswith("Each test"))
     if isolation is Isolation.FORK:
         assert remedy.startswith("Each test is a fork of one of 8 processes: it is what a process fixes once (hash ")
         assert remedy.endswith("--isolation fresh gives each test a process that is new")

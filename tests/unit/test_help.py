@@ -76,7 +76,7 @@ def test_commands_stand_in_groups() -> None:
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        ("ru", ["run"]),
+        ("ru", ["run", "runs"]),
         ("run --isol", ["--isolation"]),
         ("run --isolation f", ["fork", "fresh"]),
         ("show 2026", ["20261122-163553-211acf9"]),

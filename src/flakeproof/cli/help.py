@@ -70,6 +70,16 @@ EXAMPLES = {
         ("flakeproof show latest 17", "its test 17"),
         ("flakeproof show 20261122-17", "a run by the beginning of its id"),
     ),
+    "runs": (
+        ("flakeproof runs", "all that there are"),
+        ("flakeproof runs -n 10", "the newest 10"),
+        ("flakeproof runs --store /var/tmp/runs", "in another folder"),
+    ),
+    "report": (
+        ("flakeproof report latest", "what came out of the latest run, also if it was killed"),
+        ("flakeproof report latest --junit-xml flaky.xml", "for CI"),
+        ("flakeproof report 20261122-17 --markdown flaky.md", "for a pull request"),
+    ),
     "replay": (
         ("flakeproof replay latest 17", "test 17 of the latest run"),
         ("flakeproof replay 20261122-17 3", "of a run by the beginning of its id"),

@@ -366,7 +366,7 @@ _ROWS = (
         "Interpreter of the code under test.",
         WHAT,
         "PATH",
-        otherwise="found: the active environment's, the project's, or our own",
+        otherwise="the active environment's, the project's, or our own",
         commands=_TARGETED | _commands("stress", "isolate", "replay"),
         targets=Targets.PYTHON,
         is_path=True,
