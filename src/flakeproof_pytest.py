@@ -238,7 +238,7 @@ class _Stress:
         from flakeproof.reports.writer import Writer
         from flakeproof.settings import load as configuration
         from flakeproof.settings.build_spec import build
-        from flakeproof.store.folder import KEPT_RUNS, store_of
+        from flakeproof.store.folder import store_of
         from flakeproof.targets.tests import PytestLine
 
         class Lines(Writer):
@@ -259,7 +259,7 @@ class _Stress:
             config = configuration.load({**options, "python": sys.executable}, os.environ, folder, shown)
             spec = build(PytestLine(arguments, _without_ours(words), _IMPORTS_FOLDER), config, {}, folder)
             return conduct(
-                spec, store_of(config), lambda _: [told], say, config.get("keep-runs") or KEPT_RUNS, watches_copies=True
+                spec, store_of(config), lambda _: [told], say, config.value("keep-runs"), watches_copies=True
             )
 
     def _say(self, line: str) -> None:
@@ -444,7 +444,7 @@ def _text(result: "ItemSummary") -> str:
 
 
 def _end_early(session: pytest.Session, summary: "Summary") -> None:
-    from flakeproof.results.verdict import INTERRUPTED, TERMINATED
+    from flakeproof.errors import is_signal
 
-    if summary.stopped in (INTERRUPTED, TERMINATED):
+    if is_signal(summary.stopped):
         raise session.Interrupted(f"flakeproof was {summary.stopped}")

@@ -397,6 +397,19 @@ class RunSpec(Record, frozen=True, kw_only=True):
     left_out: list[str] = []
     """What was asked for and is not possible, where the best effort is enough."""
 
+    def bare(self, **changes: Any) -> "RunSpec":
+        """For a probe: the run with `changes`, without what ends one early, leaves tests out or asks a question."""
+        nothing: dict[str, Any] = {
+            "preset": None,
+            "count": None,
+            "duration": None,
+            "max_failures": None,
+            "drop_failed": False,
+            "question": None,
+            "ci_rate": None,
+        }
+        return msgspec.structs.replace(self, **{**nothing, **changes})
+
     @property
     def is_fixed_count(self) -> bool:
         """Whether the number of trials is fixed beforehand and does not depend on what is seen."""

@@ -3,15 +3,14 @@
 For a trial or two whose cause is being looked for; it costs a multiple of the trial.
 """
 
-import re
 import sys
 import threading
 from types import FrameType
 from typing import Any
 
+from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.private import json, os
 
-_LIBRARY = re.compile(r"/lib/python\d+\.\d+/|/site-packages/|/dist-packages/|^<|/flakeproof_worker/")
 _MOST = 4000
 _LOOKS = 20
 """Returns of one function at which its variables are looked at."""
@@ -153,7 +152,8 @@ class Witness:
 
 def _is_theirs(frame: FrameType) -> bool:
     """Whether `frame` runs code of the user."""
-    return not _LIBRARY.search(frame.f_code.co_filename)
+    file = frame.f_code.co_filename
+    return not file.startswith("<") and not is_library(file)
 
 
 def _is_ordered_by_hash(value: Any) -> bool:

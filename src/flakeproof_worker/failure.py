@@ -8,8 +8,6 @@ import errno
 from types import TracebackType
 from typing import Any
 
-from flakeproof_worker.sanitize.leaked import LeakedError
-
 _MESSAGE_LIMIT = 4000
 _FRAME_LIMIT = 40
 _RELATED_LIMIT = 12
@@ -58,16 +56,6 @@ def is_skip(error: BaseException) -> bool:
 def is_instance(error: BaseException, kind: type[BaseException]) -> bool:
     """As `isinstance`, which would ask an exception of the user's what it is."""
     return issubclass(type(error), kind)
-
-
-def leaked(error: LeakedError) -> dict[str, Any]:
-    """What is reported of a trial that has passed and has left something behind."""
-    if not error.fails:
-        return {"outcome": "leaked", "reason": message_of(error)}
-    first = error.sightings[0]
-    frames = [tuple(place) for place in reversed(first.parts[0].stack)] if first.parts else []
-    failure = {"type": "Leaked", "message": message_of(error), "frames": frames}
-    return {"outcome": "failed", "failure": failure}
 
 
 def describe(error: BaseException) -> dict[str, Any]:

@@ -13,6 +13,9 @@ GENERATORS = ("random", "numpy.random")
 """Modules with a generator that all code shares, and a function `seed` for it."""
 
 
+_EACH = "each"
+
+
 class GlobalRandom:
     """Seeds the generators that are there, and others at their first import when a trial brings them in."""
 
@@ -46,11 +49,17 @@ class GlobalRandom:
         return seed if self._start_of is None else self._start_of(seed)
 
 
+def start_of(wanted: str) -> Callable[[int], int] | None:
+    """From the seed of a trial to what the generators start from in it under `--random-seed`; None if it is that seed.
+
+    `wanted` is a number, or `each` for the seed of the trial, whatever the tests have done to generators at import.
+    """
+    return None if wanted == _EACH else lambda seed: int(wanted)
+
+
 def randomness_for(asked: Mapping[str, Any]) -> GlobalRandom:
     """Of a process that calls a function for each trial, one at a time, under what is `asked` for."""
     wanted = asked.get("random_seed")
     if not wanted:
         return GlobalRandom()
-    from flakeproof_worker.perturb.random_seed import start_of
-
     return GlobalRandom(start_of=start_of(wanted))

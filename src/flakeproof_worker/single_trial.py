@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.loaded_target import Loaded
+from flakeproof_worker.outcome import check_result, ending_of
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.own_code import folders_of
 from flakeproof_worker.shared.private import json, os, time
-from flakeproof_worker.trial_context import check_result, ending_of
 
 if TYPE_CHECKING:
     from flakeproof_worker.footprint import Footprint
@@ -47,9 +47,9 @@ class Once:
             with Witness(folder, self.trial):
                 verdict = self._outcome(loaded, leave)
         elif trace := self.target.get("trace"):
-            from flakeproof_worker.trace.recorder import Recorder
+            from flakeproof_worker.trace.start import recorder
 
-            with Recorder(trace, folders_of(self.target), self.trial):
+            with recorder(trace, folders_of(self.target), self.trial):
                 verdict = self._outcome(loaded, leave)
         else:
             verdict = self._outcome(loaded, leave)

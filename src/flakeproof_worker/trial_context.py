@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from flakeproof_worker.channel import Channel
-from flakeproof_worker.failure import describe, is_instance, is_skip, leaked, message_of
 from flakeproof_worker.leases import Leases
 from flakeproof_worker.live_generators import Reseed
 from flakeproof_worker.loaded_target import Loaded
+from flakeproof_worker.outcome import ending_of
 from flakeproof_worker.reporter import Reporter
-from flakeproof_worker.sanitize.leaked import LeakedError
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.private import os
@@ -121,34 +119,3 @@ class Duty:
             self.reporter.lease_done(self.leases.exhausted)
             self.leases.exhausted = 0
             self.reporter.flush()
-
-
-def ending_of(error: BaseException) -> dict[str, Any]:
-    """What is reported of a trial that raised `error`."""
-    if is_skip(error):
-        return {"outcome": "skipped", "reason": message_of(error)}
-    if is_instance(error, LeakedError):
-        assert isinstance(error, LeakedError)
-        return leaked(error)
-    return {"outcome": "failed", "failure": describe(error)}
-
-
-class NotRunError(TypeError):
-    """Calling the target gave something that has yet to be run: the trial proves nothing."""
-
-
-_NOT_RUN: tuple[tuple[type, str], ...] = (
-    (CoroutineType, "a coroutine that nobody awaits"),
-    (GeneratorType, "a generator that nobody iterates over"),
-    (AsyncGeneratorType, "an asynchronous generator that nobody iterates over"),
-)
-
-
-def check_result(result: Any) -> None:
-    """Raise NotRunError if `result` of a plain function shows that nothing of it has run."""
-    kind = type(result)
-    for one, what in _NOT_RUN:  # not looked up: the class of the result may refuse to be hashed
-        if kind is one:
-            if kind is CoroutineType:
-                result.close()
-            raise NotRunError(f"the target is called as a plain function, but it returned {what}")

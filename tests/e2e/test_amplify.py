@@ -28,7 +28,8 @@ def race(project: Path) -> None:
 def test_a_race(flakeproof: Flakeproof, project: Path) -> None:
     """It is made to fail, what does it is named, the command does what it says, and the preset has it saved."""
     (project / "pyproject.toml").write_text("[tool.flakeproof]\nworkers = 1\n")
-    ended = flakeproof(*_RACE, "--budget", "30s", "--save-preset", "often", "--markdown", "found.md")
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(project / "job.md")}
+    ended = flakeproof(*_RACE, "--budget", "30s", "--save-preset", "often", "--markdown", "found.md", env=job)
     found = json.loads((project / "found.json").read_bytes())
 
     jsonschema.validate(found, json.loads(SCHEMA.read_bytes()))
@@ -39,6 +40,7 @@ def test_a_race(flakeproof: Flakeproof, project: Path) -> None:
     assert rate["low"] > 10 * found["found"]["plain"]["high"]
     assert found["line"]["lines"][0]["line"] == _line_of("# RACE\n")
     assert found["command"] in (project / "found.md").read_text()
+    assert (project / "job.md").read_text() == (project / "found.md").read_text() + "\n"
     assert f"Reproduce: {found['command']}" in ended.stderr + ended.stdout
 
     for words in (shlex.split(found["command"])[1:], ["run", "account:racy", "--preset", "often", "-c", "200"]):

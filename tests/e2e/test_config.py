@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeproof.settings.defaults import DEFAULTS
+from flakeproof.settings.table import TABLE
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -83,7 +83,7 @@ def test_settings_as_json(flakeproof: Flakeproof, project: Path) -> None:
     settings = {row["name"]: (row["value"], row["source"], row["default"]) for row in document["settings"]}
     assert (document["schema_version"], document["preset"], document["targets"]) == (1, "ci", [])
     assert document["project"] == str(project / "pyproject.toml")
-    assert settings["timeout"] == (90.0, "--timeout", DEFAULTS["timeout"])
+    assert settings["timeout"] == (90.0, "--timeout", TABLE["timeout"].words)
     assert settings["grace"] == (None, "default", "2s")
     assert document == json.loads((project / "out" / "settings.json").read_bytes())
 

@@ -288,13 +288,18 @@ def test_python_programs_without_stacks(trace: Trace, program: str, code: int) -
 
 
 @pytest.mark.long
-def test_python_s_own_functions_are_hidden(trace: Trace) -> None:
-    """It says so, and what to do instead."""
-    found = trace(sys.executable, "-S", "-c", _TWICE)
+def test_python_s_own_functions_are_hidden(trace: Trace, project: Path) -> None:
+    """It says so, and what to do instead; also in Markdown, which is the summary of a job in GitHub Actions."""
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(project / "job.md")}
+    found = trace(sys.executable, "-S", "-c", _TWICE, options=("--markdown", "found.md"), env=job)
 
     (finding,) = found["findings"]
     assert (finding["deed"], finding["what"]) == ("double close", "pipe")
     assert any("--sanitize descriptors" in remark for remark in found["remarks"])
+    markdown = (project / "found.md").read_text()
+    assert markdown.startswith("### flakeproof: the descriptors of ")
+    assert "\n1 descriptor was mishandled\n" in markdown
+    assert (project / "job.md").read_text() == f"{markdown}\n"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,9 @@ def test_a_polluter_is_found_explained_and_its_command_shows_it(
     """From the first line to a command that a shell runs."""
     write(suite, test_a=f"{FILLERS}\n{POLLUTER}", test_b=f"{FILLERS}\n{VICTIM}")
 
-    ended = flakeproof("isolate", "tests/test_b.py::test_victim", "--json", "found.json", "-v")
+    reports = ("--json", "found.json", "--markdown", "found.md")
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(suite / "job.md")}
+    ended = flakeproof("isolate", "tests/test_b.py::test_victim", *reports, "-v", env=job)
 
     found = json.loads((suite / "found.json").read_text())
     assert (ended.returncode, found["kind"], names(found)) == (1, "polluted", [["test_polluter"]])
@@ -77,6 +79,10 @@ def test_a_polluter_is_found_explained_and_its_command_shows_it(
         shlex.split(found["command"]), cwd=suite, env=environment, capture_output=True, text=True, check=False
     )
     assert "1 failed, 1 passed" in shown.stdout
+    markdown = (suite / "found.md").read_text()
+    assert markdown.startswith("### flakeproof: what `tests/test_b.py::test_victim` depends on\n")
+    assert f"```sh\n{found['command']}\n```" in markdown
+    assert (suite / "job.md").read_text() == f"{markdown}\n"
     assert not (suite / ".flakeproof").exists()
     assert not (suite / ".pytest_cache").exists()
 
@@ -365,3 +371,14 @@ def test_what_provokes_is_in_the_probes_and_in_the_command(flakeproof: Flakeproo
     assert member["test"] == "test_short_write.py::test_short_write"
     assert found["command"].startswith("flakeproof run --isolation fresh -c ")
     assert " --gc 200 " in found["command"]
+
+
+def test_a_report_that_cannot_be_written_is_told(flakeproof: Flakeproof, suite: Path) -> None:
+    """It is a warning, the others are written, and what was found decides about the exit code."""
+    write(suite, test_a="def test_victim(): assert False\n")
+    reports = ("--json", "/dev/full", "--markdown", "found.md")
+    ended = flakeproof("isolate", "tests/test_a.py::test_victim", *reports)
+
+    assert ended.returncode == 1, ended.stderr
+    assert "warning: the JSON report was not written: No space left on device" in ended.stderr
+    assert "No polluter: it fails alone" in (suite / "found.md").read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.conftest import Flakeproof
 
-from flakeproof.settings.defaults import DEFAULTS
+from flakeproof.settings.table import settings
 
 _LONG = "a" * 300
 
@@ -61,7 +61,7 @@ def test_no_value_of_a_setting_is_a_fault(project: Path, value: str) -> None:
     from flakeproof.errors import UsageError
     from flakeproof.settings.load import load
 
-    for name in DEFAULTS:
+    for name in settings():
         (project / "pyproject.toml").write_text(f"[tool.flakeproof]\n{name} = {value}\n")
         try:
             load({}, {}, project)

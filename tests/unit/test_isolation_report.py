@@ -1,7 +1,7 @@
 """The words in which an isolation is told."""
 
 from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
-from flakeproof.features.isolate.report import block
+from flakeproof.features.isolate.report import conclusion, results
 from flakeproof.results.summary import anytime_interval
 
 
@@ -55,19 +55,19 @@ def isolation(*culprits: CulpritSet) -> Isolation:
 def test_polluters_that_leave_the_same_behind_are_one_group() -> None:
     """Named, counted together, with one command; another carrier is another group."""
     found = isolation(*(polluter(f"p{number}", "m.LIST") for number in range(3)), polluter("other", "m.FLAG"))
-    rows = list(block(found))
+    rows = list(results(found))
 
     assert "Polluters: 3, which leave the same behind" in rows
     assert [row for row in rows if row.startswith("  p")] == [f"  p{number} (t.py:1)" for number in range(3)]
     assert "  with each of them: failed 30 of 30; alone: failed 0 of 30" in rows
     assert "Polluter: other (t.py:1)" in rows
     assert len([row for row in rows if row.startswith("Reproduce: ")]) == 2
-    assert rows[-1] == "victim fails because of p0 and 3 more"
+    assert conclusion(found) == "victim fails because of p0 and 3 more"
 
 
 def test_a_member_of_a_group_that_was_not_confirmed_is_told() -> None:
     """Whatever the others did."""
-    rows = list(block(isolation(polluter("p0", "m.LIST"), polluter("p1", "m.LIST", confirmed=False))))
+    rows = list(results(isolation(polluter("p0", "m.LIST"), polluter("p1", "m.LIST", confirmed=False))))
 
     assert "  confirmed: as said" in rows
     assert "  NOT confirmed: p1: it passed" in rows
@@ -77,7 +77,7 @@ def test_intervals_and_evidence_are_for_those_who_ask() -> None:
     """Then each set stands by itself."""
     found = isolation(polluter("p0", "m.LIST"), polluter("p1", "m.LIST"))
 
-    assert not [row for row in block(found) if "evidence" in row or "95%" in row]
-    rows = list(block(found, verbose=True))
+    assert not [row for row in results(found) if "evidence" in row or "95%" in row]
+    rows = list(results(found, verbose=True))
     assert len([row for row in rows if row.startswith("  evidence 365 to 1")]) == 2
     assert len([row for row in rows if row.startswith("Polluter: p")]) == 2

@@ -9,12 +9,8 @@ from flakeproof.errors import UsageError
 from flakeproof.model import RunSpec
 from flakeproof.settings import load
 from flakeproof.settings.build_spec import build, names_of
-from flakeproof.settings.defaults import DEFAULTS
-from flakeproof.settings.presets import PRESETS
-from flakeproof.store.folder import KEPT_RUNS
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
-from flakeproof.text import parse_duration
 
 _NIGHTLY = "[tool.flakeproof.presets.nightly]\n"
 
@@ -206,22 +202,3 @@ def test_paths_of_presets_and_overrides_belong_to_the_project(tmp_path: Path) ->
         str(tmp_path / "out/run.md"),
         str(tmp_path / "out/run.xml"),
     ]
-
-
-def test_the_defaults_that_are_told_are_those_that_hold(tmp_path: Path) -> None:
-    """Each setting has one."""
-    spec = _spec(tmp_path, "", {})
-
-    assert set(DEFAULTS) == set(load.NAMES)
-    assert spec.preset == DEFAULTS["preset"] == next(iter(PRESETS))
-    assert DEFAULTS["timeout"].endswith("; 5m until that is known")
-    assert (spec.timeout, spec.adapts_timeout, spec.grace) == (300.0, True, parse_duration(DEFAULTS["grace"]))
-    assert str(KEPT_RUNS) == DEFAULTS["keep-runs"]
-
-
-def test_every_setting_is_in_the_docs() -> None:
-    """With its default."""
-    page = (Path(__file__).parent.parent.parent / "docs" / "configuration.md").read_text()
-    for name, default in DEFAULTS.items():
-        assert f"| `{name}` | " in page
-        assert f" | {default} |" in page

@@ -6,6 +6,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,59 @@ def imported(folder: str) -> set[tuple[str, str]]:
     return found
 
 
+_FEATURES = {path.parent.name for path in (SOURCE / "flakeproof" / "features").glob("*/__init__.py")}
+
+
+def circles(arrows: Mapping[str, set[str]]) -> list[list[str]]:
+    """What reaches itself over others: the strongly connected components of more than one (Tarjan)."""
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    path: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        order[node] = lowest[node] = len(order)
+        path.append(node)
+        for other in sorted(arrows.get(node, ())):
+            if other not in order:
+                visit(other)
+                lowest[node] = min(lowest[node], lowest[other])
+            elif other in path:
+                lowest[node] = min(lowest[node], order[other])
+        if lowest[node] == order[node]:
+            place = path.index(node)
+            if len(path) - place > 1:
+                found.append(sorted(path[place:]))
+            del path[place:]
+
+    for node in sorted(arrows):
+        if node not in order:
+            visit(node)
+    return found
+
+
+def between_modules() -> dict[str, set[str]]:
+    """Which module imports which other ones of ours, also within functions and for types."""
+    names = {module_name(path) for path in SOURCE.rglob("*.py")}
+    arrows: dict[str, set[str]] = {name: set() for name in names}
+    for package in ("flakeproof", "flakeproof_worker"):
+        for module, name in imported(package):
+            # `from flakeproof.text import number` names something in the module, `from flakeproof import text` itself.
+            other = name if name in names else name.rpartition(".")[0]
+            if other in names and other != module:
+                arrows[module].add(other)
+    return arrows
+
+
+def room_of(module: str) -> str:
+    """The folder that a module is in, with those in it: each feature is one; a module at the top is its own."""
+    parts = module.split(".")
+    if parts[:2] == ["flakeproof", "features"]:
+        return ".".join(parts[:3])
+    folder = SOURCE / parts[0] / parts[1] if len(parts) > 1 else SOURCE / parts[0]
+    return ".".join(parts[:2]) if folder.is_dir() else module
+
+
 def is_in(name: str, package: str) -> bool:
     """Whether the dotted `name` is `package` or something in it."""
     return name == package or name.startswith(package + ".")
@@ -68,8 +123,20 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
-        ("flakeproof/engine", ["features", "cli", "reports", "store", "results", "api"]),
-        ("flakeproof/store", ["features", "cli", "reports", "engine"]),
+        *(
+            (f"flakeproof/{folder}", ["features", "cli", "api"])
+            for folder in (
+                *("engine", "failures", "line_search", "net", "perturbations", "reports", "results", "scenarios"),
+                *("settings", "stats", "store", "targets"),
+            )
+        ),
+        ("flakeproof/features", ["cli", "api"]),
+        ("flakeproof/features/run", [f"features.{name}" for name in _FEATURES - {"run"}]),
+        ("flakeproof/features/fdtrace", [f"features.{name}" for name in _FEATURES - {"fdtrace"}]),
+        ("flakeproof/features/isolate", [f"features.{name}" for name in _FEATURES - {"isolate"}]),
+        ("flakeproof/settings", ["engine", "reports", "results", "store"]),
+        ("flakeproof/engine", ["reports", "store", "results", "settings"]),
+        ("flakeproof/store", ["reports", "engine"]),
         ("flakeproof/results", ["features", "cli", "engine", "reports", "store"]),
         ("flakeproof/results/verdict", ["results"]),
         ("flakeproof/failures", ["features", "cli", "engine", "reports", "results"]),
@@ -103,6 +170,30 @@ def test_imports_point_one_way(folder: str, forbidden: list[str]) -> None:
         (module, name) for module, name in imported(folder) for above in forbidden if is_in(name, f"flakeproof.{above}")
     }
     assert upwards == set()
+
+
+def test_no_module_imports_itself_over_others() -> None:
+    """A circle has no bottom: one of its modules cannot be understood, or imported, before the others."""
+    assert circles(between_modules()) == []
+
+
+def test_no_folder_imports_itself_over_others() -> None:
+    """The same for folders."""
+    arrows: dict[str, set[str]] = defaultdict(set)
+    for module, others in between_modules().items():
+        arrows[room_of(module)] |= {room_of(other) for other in others} - {room_of(module)}
+    assert circles(arrows) == []
+
+
+def test_circles_are_found() -> None:
+    """Of two, of three, and none where arrows only meet."""
+    assert circles({"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": set()}) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": {"e"}, "e": {"d"}}) == [["d", "e"], ["a", "b", "c"]]
+
+
+def test_few_modules_are_at_the_top() -> None:
+    """What everybody uses; the rest has a folder."""
+    assert len([path for path in (SOURCE / "flakeproof").glob("*.py") if not path.name.startswith("__")]) <= 10
 
 
 @pytest.mark.parametrize("module", ["calls", "frames", "record", "tables", "claims", "ownership"])

@@ -4,9 +4,8 @@ import itertools
 
 import pytest
 
-from flakeproof.engine.stop import Stop
-from flakeproof.errors import ExitCode
-from flakeproof.results.verdict import INTERFERED, INTERRUPTED, TERMINATED, TIME_OVER, Verdict, exit_code, of_run
+from flakeproof.errors import ExitCode, Stop, exit_code_of_signal, is_signal
+from flakeproof.results.verdict import Verdict, exit_code, of_run
 
 # Whether any failed, passed, were lost: as the table in the documentation has it, one row each.
 _TABLE = {
@@ -26,16 +25,18 @@ _TABLE = {
 def test_every_case_of_the_table(failed: int, passed: int, lost: int, stopped: str | None) -> None:
     """Only whether there are any counts, and only a signal changes the exit code."""
     verdict, code = _TABLE[failed > 0, passed > 0, lost > 0]
-    code = {INTERRUPTED: 130, TERMINATED: 143}.get(stopped or "", code)
+    code = {Stop.INTERRUPTED: 130, Stop.TERMINATED: 143}.get(Stop(stopped) if stopped else Stop.SPENT, code)
 
     assert verdict == of_run(failed, passed, lost)
     assert code == exit_code(failed, passed, lost, stopped)
 
 
-def test_the_reasons_are_those_of_the_engine() -> None:
-    """The words that decide are the words that the engine says."""
-    assert Stop.INTERFERED.value == INTERFERED
-    assert (Stop.INTERRUPTED.value, Stop.TERMINATED.value, Stop.DURATION.value) == (INTERRUPTED, TERMINATED, TIME_OVER)
+@pytest.mark.parametrize("reason", [None, *Stop])
+def test_a_signal_is_told_from_other_ends(reason: Stop | None) -> None:
+    """By its reason, which is a text in a summary."""
+    code = {Stop.INTERRUPTED: ExitCode.INTERRUPTED, Stop.TERMINATED: ExitCode.TERMINATED}.get(reason or Stop.SPENT)
+    assert exit_code_of_signal(None if reason is None else str(reason)) is code
+    assert is_signal(reason) == (code is not None)
 
 
 def test_the_codes_are_those_documented() -> None:

@@ -3,16 +3,16 @@
 import errno
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-import flakeproof
 from flakeproof import signals
 from flakeproof.cli.amplify import amplify
 from flakeproof.cli.clean import clean
-from flakeproof.cli.command_words import TAKING_COMMANDS, hint, split_command
+from flakeproof.cli.command_words import hint, split_command
 from flakeproof.cli.compare import compare
 from flakeproof.cli.config import config
 from flakeproof.cli.diagnose import diagnose
@@ -26,20 +26,15 @@ from flakeproof.cli.report import report
 from flakeproof.cli.run import run
 from flakeproof.cli.runs import runs
 from flakeproof.cli.show import show
+from flakeproof.cli.signature import signed
 from flakeproof.cli.stress import stress
 from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
+from flakeproof.targets.forgotten_dashes import TAKING_COMMANDS
 from flakeproof.text import shortened
+from flakeproof.version import __version__
 
-app = typer.Typer(
-    name="flakeproof",
-    cls=Group,
-    no_args_is_help=True,
-    rich_markup_mode=None,  # our own help, which imports nothing
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-for panel, commands in {
+_COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
     "Run": (
         (run, "Run a target many times and tell how often it fails."),
         (gate, "Tell whether a target fails less often than allowed; for CI."),
@@ -64,24 +59,42 @@ for panel, commands in {
         (config, "Print every setting and where its value comes from."),
         (clean, "Remove the records of runs."),
     ),
-}.items():
-    for command, title in commands:
-        app.command(short_help=title, cls=Command, rich_help_panel=panel)(command)
+}
+"""By group, with what each is for."""
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"flakeproof {flakeproof.__version__}")
+        print(f"flakeproof {__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Reproduce a flaky test, explain it, prove the fix."""
+
+
+def make_app() -> typer.Typer:
+    """The commands, with the options that the table of settings has now."""
+    made = typer.Typer(
+        name="flakeproof",
+        cls=Group,
+        no_args_is_help=True,
+        rich_markup_mode=None,  # our own help, which imports nothing
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    for panel, commands in _COMMANDS.items():
+        for command, title in commands:
+            made.command(short_help=title, cls=Command, rich_help_panel=panel)(signed(command))
+    made.callback()(_root)
+    return made
+
+
+app = make_app()
 
 
 def main() -> NoReturn:

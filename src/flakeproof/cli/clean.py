@@ -1,18 +1,22 @@
 """`flakeproof clean`."""
 
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from flakeproof.cli import options
+from flakeproof.cli.signature import takes
+from flakeproof.settings.table import Setting
+from flakeproof.settings.values import FLAG, TEXT
+
+_OWN = (
+    Setting("keep", TEXT, "Newest runs to keep.", metavar="N", default="0"),
+    Setting("dry-run", FLAG, "Only tell what would be removed.", flags=("-n", "--dry-run")),
+)
 
 
-def clean(
-    keep: Annotated[str, typer.Option("--keep", help="Newest runs to keep.", metavar="N")] = "0",
-    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Only tell what would be removed.")] = False,
-    store: options.StoreFolder = None,
-) -> None:
+@takes("clean", *_OWN)
+def clean(keep: str | None, dry_run: bool, **given: Any) -> None:
     """Remove the records of runs: tell what and how much, then do it."""
     from flakeproof.cli.clean_store import clean_store
 
-    raise typer.Exit(clean_store(keep, dry_run=dry_run, store=store))
+    raise typer.Exit(clean_store(keep or "0", dry_run=dry_run, given=given))

@@ -1,18 +1,21 @@
 """Remove records of runs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flakeproof.errors import CannotRunError, ExitCode, UsageError
-from flakeproof.features.run.session import settings
+from flakeproof.settings.from_options import settings
 from flakeproof.store.folder import is_being_written, size_of, store_of
 from flakeproof.text import parse_whole, plural, shown_path
 
 
-def clean_store(keep: str, *, dry_run: bool, store: str | None) -> int:
+def clean_store(keep: str, *, dry_run: bool, given: Mapping[str, Any]) -> int:
     """Remove all but the newest `keep` runs that have ended; return the exit code. Raises UsageError."""
     try:
         kept = parse_whole(keep, 0, 1_000_000)
     except ValueError as error:
         raise UsageError(f"--keep: {error}") from None
-    place = store_of(settings({"store": store}))
+    place = store_of(settings(given))
     running = [folder for folder in place.all_runs() if is_being_written(folder)]
     folders = {folder: size_of(folder) for folder in place.removable(kept)}
     left = place.foreign()

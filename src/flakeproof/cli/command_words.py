@@ -4,8 +4,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 
-TAKING_COMMANDS = frozenset({"run", "gate", "verify", "amplify", "diagnose", "fdtrace"})
-"""Commands of ours that run another one, which follows `--`."""
+from flakeproof.targets.forgotten_dashes import TAKING_COMMANDS
 
 
 def split_command(words: list[str]) -> tuple[list[str], list[str] | None]:

@@ -1,50 +1,24 @@
 """`flakeproof diagnose`: options of `run`, and what is for the search for a cause."""
 
-import inspect
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from flakeproof.cli import options
-from flakeproof.cli.perturbation_options import PROVOKING
-from flakeproof.cli.run import run
+from flakeproof.cli.signature import CONTEXT, TARGET, takes
+from flakeproof.settings.table import WHAT, Setting
+from flakeproof.settings.values import TEXTS
 
-TARGETING = (
-    *("context", "target", "workers", "processes", "isolation", "timeout", "grace", "seed", "python", "loop"),
-    *(
-        "keyword",
-        "marker",
-        "pytest_args",
-        "private_home",
-        "private_network",
-        "skip_code",
-        "failure",
-        "ignore",
-        "cwd",
-        "env",
-        "shell",
-    ),
-    *("server", "settle", "set_"),
+_WITHIN = Setting(
+    "in",
+    TEXTS,
+    "Tests that are the company of a test of pytest; may be repeated. [its folder]",
+    WHAT,
+    "PATH",
+    argument="within",
 )
-"""Options of `run` that say what is run, and how."""
-Budget = Annotated[
-    str | None,
-    typer.Option("--budget", help="Time that it may take, about. [2m]", metavar="TIME", show_default=False),
-]
-Within = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--in",
-        help="Tests that are the company of a test of pytest; may be repeated. [its folder]",
-        metavar="PATH",
-        show_default=False,
-    ),
-]
-_OWN = (("budget", Budget), ("within", Within))
-_REPORTS = (("json", options.Json), ("markdown", options.Markdown), ("store", options.StoreFolder))
-_KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
+@takes("diagnose", _WITHIN, arguments=(CONTEXT, TARGET))
 def diagnose(**given: Any) -> None:
     """Find out why a target is flaky: run it under many settings, and rank the causes by what was seen.
 
@@ -54,14 +28,3 @@ def diagnose(**given: Any) -> None:
     from flakeproof.features.diagnose.command import diagnose_target
 
     raise typer.Exit(diagnose_target(given))
-
-
-def _parameters() -> list[inspect.Parameter]:
-    taken = inspect.signature(run, eval_str=True).parameters
-    own = [inspect.Parameter(name, _KIND, default=None, annotation=kind) for name, kind in _OWN]
-    reports = [inspect.Parameter(name, _KIND, default=None, annotation=kind) for name, kind in _REPORTS]
-    kept = [taken[name] for name in (*TARGETING, *PROVOKING)]
-    return [*kept[:2], *own, *kept[2:], *reports, taken["verbose"]]
-
-
-diagnose.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]

@@ -1,42 +1,22 @@
 """`flakeproof fdtrace`."""
 
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from flakeproof.cli import options
+from flakeproof.cli.signature import CONTEXT, takes
+from flakeproof.settings.table import HOW, REPORTS, Setting
+from flakeproof.settings.values import FLAG, TEXT
 
-KeepTrace = Annotated[
-    str | None,
-    typer.Option("--keep-trace", help="Keep strace's record.", metavar="FILE", show_default=False),
-]
-Limit = Annotated[
-    str | None,
-    typer.Option(
-        "--timeout", help="Limit for the command; `none` for no limit. [5m]", metavar="TIME", show_default=False
-    ),
-]
-Document = Annotated[
-    str | None,
-    typer.Option("--json", help="Write the findings as JSON; - is stdout.", metavar="FILE", show_default=False),
-]
+_OWN = (
+    Setting("keep-trace", TEXT, "Keep strace's record.", REPORTS, "FILE"),
+    Setting("no-uses", FLAG, "Leave out reads, writes and the like: faster; only closes are judged.", HOW),
+    Setting("no-stacks", FLAG, "Do without functions and lines: many times as fast.", HOW),
+)
 
 
-def fdtrace(
-    context: typer.Context,
-    timeout: Limit = None,
-    grace: options.Grace = None,
-    cwd: options.WorkingFolder = None,
-    env: options.Environment = None,
-    json: Document = None,
-    keep_trace: KeepTrace = None,
-    no_uses: Annotated[
-        bool, typer.Option("--no-uses", help="Leave out reads, writes and the like: faster; only closes are judged.")
-    ] = False,
-    no_stacks: Annotated[
-        bool, typer.Option("--no-stacks", help="Do without functions and lines: many times as fast.")
-    ] = False,
-) -> None:
+@takes("fdtrace", *_OWN, arguments=(CONTEXT,))
+def fdtrace(context: typer.Context, **given: Any) -> None:
     """Run a command once, in any language, and tell which of its descriptors were mishandled: closed twice, used after
     they were closed, closed by those whose they were not. With strace; the command follows --.
 
@@ -45,5 +25,4 @@ def fdtrace(
     """
     from flakeproof.features.fdtrace.command import trace_command
 
-    given = {"timeout": timeout, "grace": grace, "cwd": cwd, "json": json}
-    raise typer.Exit(trace_command(given, context.obj, env, keep_trace, stacks=not no_stacks, uses=not no_uses))
+    raise typer.Exit(trace_command(given, context.obj))

@@ -9,17 +9,9 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-WHAT, HOW_MUCH, HOW, COUNTS, PROVOKE, WATCH, SCENARIO, REPORTS = (
-    "What to run",
-    "How much",
-    "How it runs",
-    "What counts as a failure",
-    "Provoke a failure",
-    "Watch",
-    "Settings of a scenario",
-    "Reports",
-)
-_ORDER = ("Options", WHAT, HOW_MUCH, HOW, COUNTS, PROVOKE, WATCH, SCENARIO, REPORTS, "Help")
+from flakeproof.settings.table import PANELS, SCENARIO
+
+_ORDER = ("Options", *PANELS, "Help")
 _OF_SCENARIOS = ("stress", "config")
 """Commands that are about a scenario, whatever they are given."""
 EXAMPLES = {

@@ -1,35 +1,26 @@
 """`flakeproof replay`."""
 
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from flakeproof.cli import options
+from flakeproof.cli.signature import argument, recorded_runs, takes
+
+_RUN = argument(
+    "run",
+    str,
+    help="`latest`, the id of a run, its beginning, or a folder.",
+    metavar="RUN",
+    show_default=False,
+    autocompletion=recorded_runs,
+)
+_TRIAL = argument(
+    "trial", str, help="Number of the test, as printed with its failure.", metavar="TEST", show_default=False
+)
 
 
-def replay(
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="`latest`, the id of a run, its beginning, or a folder.",
-            metavar="RUN",
-            show_default=False,
-            autocompletion=options.recorded_runs,
-        ),
-    ],
-    trial: Annotated[
-        str,
-        typer.Argument(help="Number of the test, as printed with its failure.", metavar="TEST", show_default=False),
-    ],
-    python: options.Python = None,
-    junit_xml: options.JUnitXml = None,
-    json: options.Json = None,
-    markdown: options.Markdown = None,
-    color_output: options.ColorOutput = False,
-    store: options.StoreFolder = None,
-    env: options.Environment = None,
-    trust: options.Trust = False,
-) -> None:
+@takes("replay", arguments=(_RUN, _TRIAL))
+def replay(run: str, trial: str, **given: Any) -> None:
     """Run one test of an earlier run again, under the same seed and settings, and show all of it.
 
     A failure that needs company (a race among tests that share a process) may not show alone. `latest` means the
@@ -41,12 +32,4 @@ def replay(
     """
     from flakeproof.features.run.replay import replay_trial
 
-    given = {
-        "python": python,
-        "junit-xml": junit_xml,
-        "json": json,
-        "markdown": markdown,
-        "store": store,
-        "color-output": color_output,
-    }
-    raise typer.Exit(replay_trial(run, trial, given, env or [], trusted=trust))
+    raise typer.Exit(replay_trial(run, trial, given))

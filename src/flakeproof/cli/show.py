@@ -1,27 +1,31 @@
 """`flakeproof show`."""
 
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from flakeproof.cli import options
+from flakeproof.cli.signature import argument, recorded_runs, takes
+
+_RUN = argument(
+    "run",
+    str,
+    "latest",
+    help="`latest`, the id of a run, its beginning, or a folder.",
+    metavar="[RUN]",
+    autocompletion=recorded_runs,
+)
+_TRIAL = argument(
+    "trial",
+    str | None,
+    None,
+    help="Number of a test, as printed with its failure.",
+    metavar="[TEST]",
+    show_default=False,
+)
 
 
-def show(
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="`latest`, the id of a run, its beginning, or a folder.",
-            metavar="[RUN]",
-            autocompletion=options.recorded_runs,
-        ),
-    ] = "latest",
-    trial: Annotated[
-        str | None,
-        typer.Argument(help="Number of a test, as printed with its failure.", metavar="[TEST]", show_default=False),
-    ] = None,
-    store: options.StoreFolder = None,
-) -> None:
+@takes("show", arguments=(_RUN, _TRIAL))
+def show(run: str, trial: str | None, **given: Any) -> None:
     """Show what an earlier run has found: its results, and each distinct failure with traceback and output.
 
     With the number of a test: all that is recorded of that one. Nothing is run.
@@ -30,4 +34,4 @@ def show(
     """
     from flakeproof.features.run.show import show_run
 
-    raise typer.Exit(show_run(run, trial, {"store": store}))
+    raise typer.Exit(show_run(run, trial, given))

@@ -2,26 +2,21 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from flakeproof.errors import CannotRunError, ExitCode
-from flakeproof.features.run.session import settings
 from flakeproof.model import Record
 from flakeproof.reports.document import Document
 from flakeproof.scenarios.catalogue import SCENARIOS
-from flakeproof.settings import load as configuration
-from flakeproof.settings import presets
+from flakeproof.settings import presets, table
 from flakeproof.settings.build_spec import length
-from flakeproof.settings.defaults import DEFAULTS
+from flakeproof.settings.from_options import settings
 from flakeproof.settings.load import Config
-from flakeproof.text import number, rate, short_duration, shown_path
+from flakeproof.text import shown_path
 
 SCHEMA_VERSION = 1
-_TIMES = {"duration", "timeout", "grace"}
-_PLAIN = {"seed"}
 _DEFAULT = "default"
 
 
@@ -29,7 +24,7 @@ class Setting(Record, frozen=True, kw_only=True):
     """One setting."""
 
     name: str
-    value: str | int | float | bool | None
+    value: str | int | float | bool | list[str] | None
     """Times in seconds, rates between 0 and 1; None where nobody has set it, and for `none`."""
     source: str
     default: str
@@ -50,7 +45,7 @@ class Settings(Record, frozen=True, kw_only=True):
 def show_settings(targets: Sequence[str], given: Mapping[str, Any], json_to: str | None) -> int:
     """Print the settings for `targets` under the options `given`; return the exit code. Raises UsageError."""
     config = settings(given, targets)
-    rows = [_row(name, config, targets) for name in configuration.NAMES]
+    rows = [_row(name, config, targets) for name in table.settings()]
     path = config.folder / "pyproject.toml"
     if json_to is None:
         place = shown_path(str(path)) if path.is_file() else "none here nor above"
@@ -75,7 +70,7 @@ def show_settings(targets: Sequence[str], given: Mapping[str, Any], json_to: str
 
 def _row(name: str, config: Config, targets: Sequence[str]) -> Setting:
     value, source = _value(name, config, targets)
-    return Setting(name=name, value=value, source=source, default=DEFAULTS[name])
+    return Setting(name=name, value=value, source=source, default=table.TABLE[name].words)
 
 
 def _value(name: str, config: Config, targets: Sequence[str]) -> tuple[Any, str]:
@@ -120,12 +115,4 @@ def _text(row: Setting) -> str:
     value = row.value
     if value is None:
         return row.default if row.source == _DEFAULT else "no limit"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if row.name in _TIMES or (row.name == "settle" and isinstance(value, float)):
-        return f"{value:g}s" if float(value) >= 1 else short_duration(float(value))
-    if isinstance(value, float):
-        return rate(value)
-    if isinstance(value, int):
-        return str(value) if row.name in _PLAIN else number(value)
-    return shown_path(value) if Path(value).is_absolute() else value
+    return table.TABLE[row.name].value.show(value)

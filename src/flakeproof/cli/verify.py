@@ -1,31 +1,21 @@
 """`flakeproof verify`: options of `run`, and what is for two revisions."""
 
-import inspect
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from flakeproof.cli.compare import of_comparison
+from flakeproof.cli.signature import CONTEXT, TARGET, takes
+from flakeproof.settings.table import HOW_MUCH, Setting
+from flakeproof.settings.values import TEXT
 
-Base = Annotated[
-    str | None,
-    typer.Option("--base", help="Revision before the fix. [HEAD]", metavar="REV", show_default=False),
-]
-Fix = Annotated[
-    str | None,
-    typer.Option("--fix", help="Revision with the fix. [the working tree as it is]", metavar="REV", show_default=False),
-]
-Build = Annotated[
-    str | None,
-    typer.Option(
-        "--build",
-        help="Command that builds an arm, run in each before the tests.",
-        metavar="COMMAND",
-        show_default=False,
-    ),
-]
+_OWN = (
+    Setting("base", TEXT, "Revision before the fix. [HEAD]", HOW_MUCH, "REV"),
+    Setting("fix", TEXT, "Revision with the fix. [the working tree as it is]", HOW_MUCH, "REV"),
+    Setting("build", TEXT, "Command that builds an arm, run in each before the tests.", HOW_MUCH, "COMMAND"),
+)
 
 
+@takes("verify", *_OWN, arguments=(CONTEXT, TARGET))
 def verify(**given: Any) -> None:
     """Run a target before and after a change, in turns, until it is known whether it fails less often.
 
@@ -37,7 +27,3 @@ def verify(**given: Any) -> None:
     from flakeproof.features.compare.verify_command import verify_fix
 
     raise typer.Exit(verify_fix(given))
-
-
-_OWN = (("base", Base), ("fix", Fix), ("build", Build))
-verify.__signature__ = inspect.Signature(of_comparison(_OWN, with_target=True))  # type: ignore[attr-defined]

@@ -32,10 +32,9 @@ from flakeproof.engine.limits import lanes_per_process
 from flakeproof.engine.messages import Used
 from flakeproof.engine.question import Inquiry
 from flakeproof.engine.renewal import Renewal
-from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.errors import CannotRunError, UsageError
+from flakeproof.errors import CannotRunError, Stop, UsageError
 from flakeproof.events import AnyEvent, Progressed, TrialFailed, TrialLeaked, TrialsPassed
 from flakeproof.failures.shared_things import SharedThing, named_in
 from flakeproof.model import CallableTarget, Isolation, ItemOutcome, Load, PytestTarget, RunSpec

@@ -26,12 +26,12 @@ from flakeproof.engine.renewal import Renewal
 from flakeproof.engine.scout import Scout
 from flakeproof.engine.session_note import session_note
 from flakeproof.engine.slow_trials import Overdue
-from flakeproof.engine.stop import Stop, Surplus
+from flakeproof.engine.surplus import Surplus
 from flakeproof.engine.suspects import Suspects
 from flakeproof.engine.time_limits import Watch
 from flakeproof.engine.unloadable import unloadable
 from flakeproof.engine.usual_duration import TimeLimit, UsualDuration
-from flakeproof.errors import CannotRunError
+from flakeproof.errors import CannotRunError, Stop
 from flakeproof.events import (
     Answered,
     AnyEvent,

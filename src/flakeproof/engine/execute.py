@@ -8,7 +8,6 @@ from types import FrameType
 
 import msgspec
 
-import flakeproof
 from flakeproof import signals
 from flakeproof.clock import now
 from flakeproof.engine import company, limits, scout
@@ -17,13 +16,14 @@ from flakeproof.engine.leases import Pool
 from flakeproof.engine.project_files import difference, snapshot
 from flakeproof.engine.question import Inquiry
 from flakeproof.engine.renewal import Renewal
-from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.without_effect import without_effect
+from flakeproof.errors import Stop
 from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunResumed, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.perturbations.namespaces import hindered
+from flakeproof.version import __version__
 
 Sink = Callable[[AnyEvent], None]
 
@@ -78,7 +78,7 @@ def execute(
         )
         if watches_copies and company.may_collide(spec):
             dispatcher.share_left = company.SHARE_LEFT
-        at, version = now().isoformat(), flakeproof.__version__
+        at, version = now().isoformat(), __version__
         if resumed is None:
             emit(RunStarted(run_id=run_id, at=at, version=version, spec=spec))
         else:

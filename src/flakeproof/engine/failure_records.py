@@ -12,6 +12,7 @@ from flakeproof.failures import signature
 from flakeproof.model import Failure, ItemOutcome, Outcome
 from flakeproof.text import one_line
 from flakeproof_worker.shared.output import LEFT_OUT
+from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.process_exit import DISCONNECTED
 
 _USUAL = {0, 1, 2, 66, 101}
@@ -243,7 +244,6 @@ def stacks_in(output: str) -> str:
 
 
 _PLACE = re.compile(r'File "([^"]+)", line (\d+) in (\S+)')
-_LIBRARY = re.compile(r"/lib/python\d|^<|/flakeproof(_worker)?/")
 
 
 def innermost(stacks: str) -> str:
@@ -257,5 +257,9 @@ def innermost(stacks: str) -> str:
     if parts[0] and parts[0][0][3] == "select":
         parts = [parts[1], parts[0], parts[2]]
     places = [place for part in parts for place in part]
-    own = [place for place in places if not _LIBRARY.search(place[1])]
+    own = [place for place in places if _is_theirs(place[1])]
     return f"{found[1]}:{found[2]} ({found[3]})" if (found := next(iter(own or places), None)) else ""
+
+
+def _is_theirs(file: str) -> bool:
+    return not (file.startswith("<") or "/flakeproof/" in file or is_library(file))

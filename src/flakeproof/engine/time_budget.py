@@ -1,8 +1,18 @@
-"""The time that a diagnosis may take, shared out among experiments."""
+"""The time that a search may take, and the time after which one of its trials is taken to hang."""
 
 from flakeproof.clock import monotonic_ns
 
 _LEAST = 1.0
+_LEAST_LIMIT = 5.0
+"""Seconds that a trial of a search may take at least, however short it usually is."""
+TIMES_AS_LONG = 50
+"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
+
+
+def hang_limit(usual: float, asked: float | None, times: float = TIMES_AS_LONG) -> float:
+    """Seconds after which a trial is taken to hang, if it `usual`ly takes so long; never more than was `asked` for."""
+    limit = max(_LEAST_LIMIT, times * usual)
+    return min(limit, asked or limit)
 
 
 class Budget:

@@ -1,10 +1,10 @@
 """The time limits of one process: tell it, dump its stacks (twice if need be), TERM, grace, KILL."""
 
 import signal
-from enum import IntEnum
 
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.usual_duration import TimeLimit
+from flakeproof_worker.shared.escalation import Step, following
 
 _DUMP_NS = 150_000_000
 """How long a process gets to write its stacks before it is asked to end."""
@@ -16,16 +16,6 @@ _SHORTEST_LOADING_NS = 60_000_000_000
 """Importing the target may take at least so long, however short the time limit of a trial is."""
 _IDLE_NS = 10_000_000_000
 """A process that has work and takes none of it for so long is broken: a trial has got at flakeproof's own parts."""
-
-
-class _Step(IntEnum):
-    """How far the end of a process has come."""
-
-    RUNNING = 0
-    DUMPING = 1
-    INSISTING = 2
-    TERMINATING = 3
-    KILLED = 4
 
 
 class Watch:
@@ -40,7 +30,7 @@ class Watch:
         self._taken = 0
         self._expired: dict[int, int] = {}
         """Trials whose time is over, with the moment at which this was seen."""
-        self._step = _Step.RUNNING
+        self._step = Step.RUNNING
         self._next_step = 0
         self.blamed: dict[int, float] = {}
         """Trials that the process is ended for, with the seconds that they had taken."""
@@ -60,7 +50,7 @@ class Watch:
 
     def look(self, process: WorkerProcess, now: int) -> None:
         """Do what is due at `now`."""
-        if self._step is not _Step.RUNNING:
+        if self._step is not Step.RUNNING:
             if now >= self._next_step:
                 self._end_further(process, now)
             return
@@ -99,17 +89,16 @@ class Watch:
 
     def _end_further(self, process: WorkerProcess, now: int) -> None:
         self.ending = True
-        self._step = _Step(min(self._step + 1, _Step.KILLED))
+        self._step = following(self._step, writes_stacks=True, has_written=lambda: process.has_dumped)
         match self._step:
-            case _Step.DUMPING:
+            case Step.DUMPING:
                 process.condemn()
                 process.dump_stacks()
                 self._next_step = now + _DUMP_NS
-            case _Step.INSISTING:
-                if not process.has_dumped:
-                    process.dump_stacks(last_resort=True)
-                    self._next_step = now + _DUMP_NS
-            case _Step.TERMINATING:
+            case Step.INSISTING:
+                process.dump_stacks(last_resort=True)
+                self._next_step = now + _DUMP_NS
+            case Step.TERMINATING:
                 process.kill(signal.SIGTERM)
                 self._next_step = now + self._grace_ns
             case _:

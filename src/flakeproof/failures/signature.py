@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
+from flakeproof_worker.shared.own_code import is_installed
+
 Frame = tuple[str, int, str]
 
 _MASKS = [
@@ -34,8 +36,6 @@ _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?(?=\b|[a-zµ%
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _FRAMES = 3
 _MESSAGE_LIMIT = 200
-_LIBRARY = re.compile(r"/lib/python\d+\.\d+/|/site-packages/|/dist-packages/|^<frozen")
-"""Of whichever interpreter the tests run in."""
 
 
 def normalised(message: str) -> str:
@@ -60,12 +60,12 @@ def of_exception(details: dict[str, Any]) -> str:
 
 def own_frames(frames: Sequence[Frame]) -> Sequence[Frame]:
     """Those of (file, line, function) that are in the user's code, not in a library; all where none is."""
-    return [frame for frame in frames if not _LIBRARY.search(frame[0])] or frames
+    return [frame for frame in frames if not is_library(frame[0])] or frames
 
 
 def is_library(file: str) -> bool:
     """Whether `file` is none of the user's."""
-    return _LIBRARY.search(file) is not None
+    return is_installed(file) or file.startswith("<frozen")
 
 
 def of_crash(signal_name: str | None, exit_code: int | None) -> str:

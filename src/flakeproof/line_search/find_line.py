@@ -4,8 +4,7 @@ import shlex
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from flakeproof.engine.stop import StoppedError
-from flakeproof.errors import UsageError
+from flakeproof.errors import StoppedError, UsageError
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.line_search.probes import Probes
 from flakeproof.line_search.strategy import ERROR, PAUSES, Confirmed, search

@@ -10,15 +10,14 @@ import msgspec
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
-from flakeproof.engine.stop import StoppedError
 from flakeproof.engine.temporary_folders import temporary_root
+from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
-from flakeproof.errors import CannotRunError
+from flakeproof.errors import CannotRunError, StoppedError, is_signal
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.line_search.sites import writes_from
 from flakeproof.line_search.strategy import MOST_CANDIDATES, Pause, Place, Probed
 from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof_worker.perturb.places import NAME
 from flakeproof_worker.shared.draws import active
 from flakeproof_worker.shared.seeds import trial_seed
@@ -27,7 +26,6 @@ _TRACED = 6
 """Trials whose lines are written down."""
 _START = 0.4
 """Seconds that it takes to start processes, as long as nobody has measured it."""
-_LEAST_TIMEOUT = 5.0
 _TIMES = 20.0
 """A trial may take so many times what one without pauses takes, plus its pauses."""
 
@@ -52,15 +50,7 @@ class Probes:
         self.seen: dict[str, int] = {}
         """How often each signature was seen."""
         alone = spec.isolation is Isolation.SHARED
-        self._spec = msgspec.structs.replace(
-            spec,
-            preset=None,
-            duration=None,
-            max_failures=None,
-            drop_failed=False,
-            question=None,
-            workers=spec.processes if alone else spec.workers,
-        )
+        self._spec = spec.bare(workers=spec.processes if alone else spec.workers)
 
     @property
     def seconds_left(self) -> float:
@@ -120,19 +110,19 @@ class Probes:
     def _run(self, perturbations: Perturbations, count: int, folder: Path) -> Ended:
         self._number += 1
         paused = sum(delay.share * delay.most for delay in perturbations.delays)
-        limit = max(_LEAST_TIMEOUT, _TIMES * (self._trial + paused)) if self._trial else math.inf
+        asked = self._spec.timeout
         spec = msgspec.structs.replace(
             self._spec,
             count=count,
             first=self._next,
             perturbations=perturbations,
-            timeout=_shorter(limit, self._spec.timeout),
+            timeout=hang_limit(self._trial + paused, asked, _TIMES) if self._trial else asked,
             adapts_timeout=False,
         )
         self._next += count
         ended = Ended()
         execute(spec, f"search-{self._number}", folder, [ended.add], None)
-        if ended.stopped in (INTERRUPTED, TERMINATED):
+        if is_signal(ended.stopped):
             raise StoppedError(ended.stopped)
         if ended.stopped is not None:
             raise CannotRunError(f"the search for a line cannot go on: {ended.stopped}")
@@ -141,12 +131,6 @@ class Probes:
             for name in self._alike.names(names):
                 self.seen[name] = self.seen.get(name, 0) + 1
         return ended
-
-
-def _shorter(limit: float, asked: float | None) -> float | None:
-    if asked is None:
-        return limit if limit < math.inf else None
-    return min(limit, asked)
 
 
 def _kept(own: Perturbations) -> dict[str, Any]:

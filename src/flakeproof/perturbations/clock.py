@@ -66,4 +66,4 @@ def _hindrance(clock: str, target: Target) -> Hindrance | None:
     )
 
 
-CLOCK = Kind("clock", "clock", parse_clock, "as it is", value_words("clock"), hindrance=_hindrance)
+CLOCK = Kind("clock", "clock", parse_clock, value_words("clock"), hindrance=_hindrance)

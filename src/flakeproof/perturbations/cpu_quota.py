@@ -19,4 +19,4 @@ def _words(share: float) -> list[str]:
     return ["--cpu-quota", rate(share)]
 
 
-CPU_QUOTA = Kind("cpu-quota", "cpu_quota", _parse, "all that there is", _words)
+CPU_QUOTA = Kind("cpu-quota", "cpu_quota", _parse, _words)

@@ -26,4 +26,4 @@ def _hindrance(count: int, target: Target) -> Hindrance | None:
     return None
 
 
-CPUS = Kind("cpus", "cpus", _parse, "all", value_words("cpus"), hindrance=_hindrance)
+CPUS = Kind("cpus", "cpus", _parse, value_words("cpus"), hindrance=_hindrance)

@@ -158,4 +158,4 @@ def _words(delays: list[Delay]) -> list[str]:
     return [word for delay in delays for word in ("--delay", written(delay))]
 
 
-DELAY = Kind("delay", "delays", parse_delays, "none", _words, read=delays_in, only_python=True, check=_check_all)
+DELAY = Kind("delay", "delays", parse_delays, _words, read=delays_in, only_python=True, check=_check_all)

@@ -34,4 +34,4 @@ def _words(freeze: Freeze) -> list[str]:
     return ["--freeze", _written(freeze)]
 
 
-FREEZE = Kind("freeze", "freeze", _parse, "none", _words, read=_freeze_in, own_process=True)
+FREEZE = Kind("freeze", "freeze", _parse, _words, read=_freeze_in, own_process=True)

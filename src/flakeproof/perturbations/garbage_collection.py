@@ -12,4 +12,4 @@ def _parse(given: Any) -> int:
     return parse_whole(str(given), 1, _MOST)
 
 
-GC = Kind("gc", "gc", _parse, "as Python does", value_words("gc"), only_python=True)
+GC = Kind("gc", "gc", _parse, value_words("gc"), only_python=True)

@@ -70,4 +70,4 @@ def _words(locales: list[str]) -> list[str]:
     return ["--locale", _shown(locales)]
 
 
-LOCALES = Kind("locale", "locales", _parse, "the environment's", _words, read=_read, check=_check, hindrance=_hindrance)
+LOCALES = Kind("locale", "locales", _parse, _words, read=_read, check=_check, hindrance=_hindrance)

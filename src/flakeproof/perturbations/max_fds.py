@@ -21,4 +21,4 @@ def _check(value: int, source: str, target: Target) -> None:
         raise UsageError(f"{source} limits nothing: a process may have {soft} descriptors here", "ask for fewer")
 
 
-MAX_FDS = Kind("max-fds", "max_fds", _parse, "as many as the system allows", value_words("max-fds"), check=_check)
+MAX_FDS = Kind("max-fds", "max_fds", _parse, value_words("max-fds"), check=_check)

@@ -23,4 +23,4 @@ def _hindrance(network: str, target: Target) -> Hindrance | None:
     return hindered("network")
 
 
-NETWORK = Kind("network", "network", _parse, "as it is", value_words("network"), hindrance=_hindrance)
+NETWORK = Kind("network", "network", _parse, value_words("network"), hindrance=_hindrance)

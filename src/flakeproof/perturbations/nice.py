@@ -13,4 +13,4 @@ def _parse(given: Any) -> int:
     return parse_whole(str(given), 0, _MOST)
 
 
-NICE = Kind("nice", "nice", _parse, "0", value_words("nice"))
+NICE = Kind("nice", "nice", _parse, value_words("nice"))

@@ -64,4 +64,4 @@ def _words(noise: Mapping[str, Load]) -> list[str]:
     return ["--noise", written(noise)]
 
 
-NOISE = Kind("noise", "noise", _parse, "none", _words, read=noise_in)
+NOISE = Kind("noise", "noise", _parse, _words, read=noise_in)

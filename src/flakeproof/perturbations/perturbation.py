@@ -44,8 +44,6 @@ class Kind:
     """That of `model.Perturbations`."""
     parse: Callable[[Any], Any]
     """From what is written to the value of the setting; raises ValueError."""
-    default: str
-    """What is the case without it, in words."""
     words: Callable[[Any], list[str]]
     """From the value of the field to the words of a command line."""
     read: Callable[[Any], Any] = _as_it_is

@@ -19,4 +19,4 @@ def _hindrance(value: int, target: Target) -> Hindrance | None:
     return hindered("network")
 
 
-PORTS = Kind("ports", "ports", _parse, "those of the system", value_words("ports"), hindrance=_hindrance)
+PORTS = Kind("ports", "ports", _parse, value_words("ports"), hindrance=_hindrance)

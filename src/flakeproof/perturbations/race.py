@@ -3,4 +3,4 @@
 from flakeproof.perturbations.perturbation import Kind, flag_words
 from flakeproof.text import parse_flag
 
-RACE = Kind("race", "race", parse_flag, "no", flag_words("race"), only_python=True)
+RACE = Kind("race", "race", parse_flag, flag_words("race"), only_python=True)

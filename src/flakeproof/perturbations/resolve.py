@@ -2,17 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from flakeproof.errors import UsageError
 from flakeproof.model import Isolation, Perturbations, Target
 from flakeproof.perturbations.perturbation import Hindrance, Kind
 from flakeproof.perturbations.registry import KINDS
 
-if TYPE_CHECKING:
-    from flakeproof.settings.load import Config
-
 _NONE = Perturbations()
+
+
+class Settings(Protocol):
+    """What is asked for, and where it comes from (`flakeproof.settings.load.Config`)."""
+
+    def get(self, name: str) -> Any:
+        """The value of a setting, None if nobody has set it."""
+
+    def source(self, name: str) -> str:
+        """Where it comes from, as a user would write it."""
+
+    def layer(self, name: str) -> int:
+        """How much weight that source has."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Surroundings:
     """Whether several tests run at once in one process."""
 
 
-def perturbations_of(config: "Config", around: Surroundings) -> Asked:
+def perturbations_of(config: Settings, around: Surroundings) -> Asked:
     """What `config` asks for; for a command, what is possible around it.
 
     Raises UsageError for what can mean nothing, and for what is not possible, unless the best effort is enough.
@@ -86,7 +96,7 @@ def _of_isolation(kind: Kind, isolation: Isolation) -> Hindrance | None:
     return Hindrance("it is done to the process of a test, and tests share theirs here", "add --isolation fork")
 
 
-def yields(config: "Config", setting: str, other: str) -> bool:
+def yields(config: Settings, setting: str, other: str) -> bool:
     """Whether `setting` gives way to the `other`, which it cannot be beside. Raises UsageError if neither does."""
     if not (config.get(setting) and config.get(other)):
         return False

@@ -3,4 +3,4 @@
 from flakeproof.perturbations.perturbation import Kind, flag_words
 from flakeproof.text import parse_flag
 
-REVERSE = Kind("reverse", "reverse", parse_flag, "no", flag_words("reverse"), only_tests=True, excludes="shuffle")
+REVERSE = Kind("reverse", "reverse", parse_flag, flag_words("reverse"), only_tests=True, excludes="shuffle")

@@ -42,7 +42,6 @@ HASH_PERTURBATION = Kind(
     "hash-seed",
     "hash_seed",
     _number_or(DRAWN),
-    "drawn for each process, unless PYTHONHASHSEED is set",
     value_words("hash-seed"),
     check=_check_hash_seed,
 )
@@ -50,7 +49,6 @@ RANDOM_PERTURBATION = Kind(
     "random-seed",
     "random_seed",
     _number_or(_EACH),
-    "the test's, unless tests seed the generators at import",
     value_words("random-seed"),
     only_python=True,
     check_shared=_check_alone,

@@ -27,4 +27,4 @@ def _words(value: int) -> list[str]:
     return ["--temp-space", size(value)]
 
 
-TEMP_SPACE = Kind("temp-space", "temp_space", _parse, "as much as the system has", _words, hindrance=_hindrance)
+TEMP_SPACE = Kind("temp-space", "temp_space", _parse, _words, hindrance=_hindrance)

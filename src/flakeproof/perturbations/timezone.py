@@ -104,7 +104,6 @@ TIMEZONE = Kind(
     "timezone",
     "timezones",
     _parse,
-    "the machine's",
     _words,
     read=_read,
     check=_check,

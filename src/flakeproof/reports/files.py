@@ -6,8 +6,6 @@ from pathlib import Path
 
 from flakeproof.errors import UsageError
 from flakeproof.reports.document import STDOUT, Document
-from flakeproof.reports.json import to_json
-from flakeproof.results.summary import Summary
 from flakeproof.settings.load import Config
 
 _TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown"}
@@ -15,22 +13,6 @@ NAMES = tuple(_TITLES)
 """Of the settings that each name the file of a report."""
 Renderers = Mapping[str, Callable[[], bytes]]
 """By the name of the setting, what makes the document."""
-
-
-def of_run(summary: Summary) -> Renderers:
-    """The documents about a run."""
-
-    def junit() -> bytes:
-        from flakeproof.features.run.junit import render
-
-        return render(summary)
-
-    def markdown() -> bytes:
-        from flakeproof.features.run.markdown import render
-
-        return render(summary)
-
-    return {"junit-xml": junit, "json": lambda: to_json(summary), "markdown": markdown}
 
 
 class ReportFiles:

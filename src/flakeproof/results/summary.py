@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from flakeproof.copies import Copies
-from flakeproof.errors import ExitCode
+from flakeproof.errors import ExitCode, Stop
 from flakeproof.model import CommandTarget, Failure, Finding, Isolation, ItemOutcome, Outcome, Record, RunSpec
 from flakeproof.results import repetition, sanitizer_findings
 from flakeproof.results import verdict as verdicts
@@ -194,7 +194,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95, *, unfini
     if spec is None:
         raise ValueError("the history has no start of a run")
     passed, failed = history.passed, history.failed
-    lost = history.outcomes[Outcome.LOST] + (history.stopped == verdicts.INTERFERED)
+    lost = history.outcomes[Outcome.LOST] + (history.stopped == Stop.INTERFERED)
     decided = passed + failed
     stopped = unfinished or history.stopped
     complete = spec.is_fixed_count and stopped is None and history.total == spec.count

@@ -12,17 +12,8 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from flakeproof.errors import ExitCode
+from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.model import Answer
-
-INTERRUPTED, TERMINATED = "interrupted", "terminated"
-"""Reasons for the end of a run that come from outside."""
-INTERFERED = "a test has interfered with flakeproof"
-"""Then more was told than can be: as good as a lost trial."""
-KILLED, RUNNING = "killed", "still running"
-"""Why a record has no end."""
-TIME_OVER = "the time given is over"
-"""The one that is no early end where nothing but a time was asked for."""
 
 
 class Verdict(StrEnum):
@@ -74,10 +65,8 @@ def of_items(items: Sequence[Verdict], whole: Verdict) -> Verdict:
 
 def exit_code(failed: int, passed: int, lost: int, stopped: str | None) -> ExitCode:
     """The exit code of a run; `stopped` is the reason for an early end, None for none."""
-    if stopped == INTERRUPTED:
-        return ExitCode.INTERRUPTED
-    if stopped == TERMINATED:
-        return ExitCode.TERMINATED
+    if (code := exit_code_of_signal(stopped)) is not None:
+        return code
     if failed:
         return ExitCode.FAILURES
     if lost:

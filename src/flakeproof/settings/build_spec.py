@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,25 +13,14 @@ from flakeproof.perturbations.namespaces import hindered
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.perturbations.resolve import Surroundings, perturbations_of, yields
 from flakeproof.scenarios.catalogue import Scenario
-from flakeproof.settings import presets
+from flakeproof.settings import presets, table
 from flakeproof.settings.load import Config
+from flakeproof.settings.table import Setting, Targets
 from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
 
-_FOR_FUNCTIONS = ("loop", "server", "settle", "io")
-_FOR_COMMANDS = ("cwd", "skip-code", "failure", "ignore")
-_FOR_PYTHON = ("sanitize", "fail-on-leak", "leak-settle", "allow-leak")
-_FOR_TESTS = (
-    *("pytest-args", "shuffle", "private-home", "session-fixtures", "drop-failed"),
-    *(name for name, kind in KINDS.items() if kind.only_tests),
-)
-_SCENARIO_SETTINGS = ("server", "settle", "io")
-_DEFAULT_TIMEOUT = 300.0
-_DEFAULT_GRACE = 2.0
-_DEFAULT_ERROR = 0.05
-_DEFAULT_LEAK_SETTLE = 0.1
 _DEFAULT_PROCESS_RATE = 0.01
 """The least one that is asked of what a process fixes once: each process tells but once of it, and is slow to start."""
 _PATIENCE = 10
@@ -85,9 +74,9 @@ def build(
         adapts_workers=preset.workers is None and not {"workers", "processes"} & config.values.keys(),
         processes=processes,
         isolation=isolation,
-        timeout=config.get("timeout") if is_limited else _DEFAULT_TIMEOUT,
+        timeout=config.value("timeout"),
         adapts_timeout=not is_limited,
-        grace=config.get("grace") or _DEFAULT_GRACE,
+        grace=config.value("grace"),
         max_failures=_max_failures(config),
         private_network=_private_network(config),
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
@@ -111,7 +100,7 @@ def _gate(config: Config) -> Question:
     rate = config.get("max-rate")
     if rate is None:
         raise UsageError("a gate has to know the rate that is allowed", "write it like --max-rate 0.1%")
-    error = 1 - (config.get("confidence") or 1 - _DEFAULT_ERROR)
+    error = 1 - config.value("confidence")
     return Question(rate=rate, error=error, tolerates=True)
 
 
@@ -132,7 +121,7 @@ def _question(config: Config, ci_rate: float | None) -> Question | None:
         raise UsageError(
             f"{config.source('until-confident')}: confident of what?", "name the rate to be above or below: --rate 2%"
         )
-    return Question(rate=rate, error=config.get("error") or _DEFAULT_ERROR)
+    return Question(rate=rate, error=config.value("error"))
 
 
 def names_of(wanted: str | CommandLine | PytestLine) -> list[str]:
@@ -152,8 +141,8 @@ def _target(
     folder: Path,
 ) -> Target:
     if isinstance(wanted, PytestLine):
-        _refuse(config, _FOR_FUNCTIONS, "is for Python functions, and these are tests of pytest", "leave it out")
-        _refuse(config, _FOR_COMMANDS, "is for commands", "a command is what follows --")
+        _refuse(config, {Targets.FUNCTIONS}, "is for Python functions, and these are tests of pytest", "leave it out")
+        _refuse(config, {Targets.COMMANDS}, "is for commands", "a command is what follows --")
         if extra:
             raise UsageError(
                 "--set is for scenarios, and these are tests of pytest", "options of pytest: --pytest-args"
@@ -165,15 +154,17 @@ def _target(
             python=config.get("python"),
             shuffle=bool(config.get("shuffle")) and not yields(config, "shuffle", "reverse"),
             private_home=bool(config.get("private-home")),
-            session_fixtures=config.get("session-fixtures") or "each",
+            session_fixtures=config.value("session-fixtures"),
         )
-    _refuse(config, _FOR_TESTS, "is for tests of pytest", "leave it out")
+    _refuse(config, {Targets.TESTS}, "is for tests of pytest", "leave it out")
     if isinstance(wanted, CommandLine):
-        for_python = ["tolerate-load-failures", *(name for name, kind in KINDS.items() if kind.only_python)]
-        _refuse(config, for_python, "is for Python functions and tests, and this is a command", "leave it out")
-        _refuse(config, ("python", *_FOR_FUNCTIONS), "is for Python functions, and this is a command", "leave it out")
+        _refuse(config, {Targets.PYTHON}, "is for Python functions and tests, and this is a command", "leave it out")
+        _refuse(config, {Targets.FUNCTIONS}, "is for Python functions, and this is a command", "leave it out")
         _refuse(
-            config, _FOR_PYTHON, "is for Python, and this is a command", "for a command: flakeproof fdtrace -- COMMAND"
+            config,
+            {Targets.WATCHED},
+            "is for Python, and this is a command",
+            "for a command: flakeproof fdtrace -- COMMAND",
         )
         if extra:
             raise UsageError("--set is for scenarios, and this is a command", "variables of its own: --env NAME=VALUE")
@@ -184,7 +175,7 @@ def _target(
             failure=config.get("failure"),
             ignore=config.get("ignore"),
         )
-    _refuse(config, _FOR_COMMANDS, "is for commands", "a command is what follows --")
+    _refuse(config, {Targets.COMMANDS}, "is for commands", "a command is what follows --")
     return resolve(
         wanted,
         {**_scenario_settings(config, scenario), **extra},
@@ -194,11 +185,19 @@ def _target(
     )
 
 
-def _refuse(config: Config, names: Iterable[str], why: str, remedy: str) -> None:
-    """Raise UsageError for a setting that was asked for and cannot apply; the project's may be for other targets."""
-    for name in names:
-        if config.is_asked_for(name):
+def _refuse(config: Config, others: set[Targets], why: str, remedy: str) -> None:
+    """Raise UsageError for a setting of `others` that was asked for; the project's may be for other targets."""
+    for name, row in table.settings().items():
+        if _targets_of(row) in others and config.is_asked_for(name):
             raise UsageError(f"{config.source(name)} {why}", remedy)
+
+
+def _targets_of(row: Setting) -> Targets:
+    """What a setting is for; a perturbation says so itself."""
+    kind = KINDS.get(row.name)
+    if kind is None:
+        return row.targets
+    return Targets.TESTS if kind.only_tests else Targets.PYTHON if kind.only_python else Targets.ALL
 
 
 def _isolation(target: Target, config: Config) -> Isolation:
@@ -222,15 +221,15 @@ def _sanitize(target: Target, config: Config) -> Sanitize | None:
     fail_on_leak = bool(config.get("fail-on-leak"))
     if fail_on_leak and not config.get("sanitize"):
         names.add("leaks")
-    for name in _FOR_PYTHON[1:]:
-        if "leaks" not in names and config.is_asked_for(name):
+    for name, row in table.settings().items():
+        if row.targets is Targets.WATCHED and name != "sanitize" and "leaks" not in names and config.is_asked_for(name):
             raise UsageError(f"{config.source(name)} is about leaks, which are not watched", "add --sanitize leaks")
     if not names or isinstance(target, CommandTarget):
         return None
     return Sanitize(
         names=sorted(names),
         fail_on_leak=fail_on_leak,
-        settle=config.get("leak-settle") or _DEFAULT_LEAK_SETTLE,
+        settle=config.value("leak-settle"),
         allowed=config.get("allow-leak") or [],
     )
 
@@ -253,8 +252,12 @@ def length(config: Config, preset_count: int) -> tuple[int | None, float | None]
     return None, duration
 
 
+def _scenario_names() -> list[str]:
+    return [name for name, row in table.settings().items() if row.is_of_scenario]
+
+
 def _scenario_settings(config: Config, scenario: Scenario | None) -> dict[str, str]:
-    given = {name: str(config.get(name)) for name in _SCENARIO_SETTINGS if name in config.values}
+    given = {name: str(config.get(name)) for name in _scenario_names() if name in config.values}
     if scenario is None:
         # Only what was said for this very command can be a mistake; the project's settings are for its scenarios.
         return {name: value for name, value in given.items() if config.is_asked_for(name)}

@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import UsageError
+from flakeproof.settings import table as rows
 from flakeproof.settings.presets import PRESETS
 
 TABLE = "tool.flakeproof"
-_PATHS = {"store", "python", "cwd", "junit-xml", "json", "markdown"}
-"""Settings that may be a path: one in pyproject.toml is relative to that file, others to the current folder."""
-_OF_THE_PROJECT = {"store", "keep-runs"}
-"""Settings that commands need which know of no target and no preset."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +107,10 @@ def _table(value: Any, place: str) -> dict[str, Any]:
 
 def _settings(table: Mapping[str, Any], root: Path) -> dict[str, Any]:
     found = {name.replace("_", "-"): value for name, value in table.items()}
-    for name in _PATHS & found.keys():
-        value = found[name]
+    for name, value in found.items():
+        row = rows.TABLE.get(name)
+        if row is None or not row.is_path:
+            continue
         if isinstance(value, str) and value not in ("", "-") and (name != "python" or os.sep in value):
             found[name] = str(root / value)
     return found
@@ -144,7 +143,7 @@ def _override(number: int, value: Any, root: Path) -> Override:
 
 
 def _refuse_the_projects(settings: Mapping[str, Any], place: str) -> None:
-    for name in sorted(_OF_THE_PROJECT & settings.keys()):
+    for name in sorted(name for name in settings if name in rows.TABLE and rows.TABLE[name].of_project):
         raise UsageError(
             f"{place}.{name} in pyproject.toml is a setting for the whole project", f"put it into [{TABLE}]"
         )

@@ -16,8 +16,6 @@ from flakeproof.store.spec_file import MARK_NAME, SPEC_NAME
 
 NAME = ".flakeproof"
 OUTPUT_NAME = "output.log"
-KEPT_RUNS = 50
-"""Runs kept when a new one ends; `flakeproof clean` removes the rest."""
 _RUNNING = "running"
 """Locked by the process that writes the run; the lock ends with the process, whatever becomes of it."""
 _IGNORE = "# Made by flakeproof, which may remove this folder.\n*\n"
@@ -160,7 +158,7 @@ class Store:
         runs = sorted(self.all_runs(), key=lambda path: (path == latest, path.name))
         return [path for path in runs[: max(0, len(runs) - keep)] if not is_being_written(path)]
 
-    def prune(self, keep: int = KEPT_RUNS) -> None:
+    def prune(self, keep: int) -> None:
         """Remove the oldest runs beyond `keep`; that nothing can be removed is no reason to fail."""
         with suppress(OSError):
             self.remove_runs(keep)

@@ -27,7 +27,7 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.model import Failure, ItemOutcome, Outcome, Seen
-from flakeproof.ranges import Ranges
+from flakeproof.results.ranges import Ranges
 from flakeproof.store.file import GrowingFile
 from flakeproof.store.odd_bytes import as_json
 from flakeproof.store.spec_file import write_spec

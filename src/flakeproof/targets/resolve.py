@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import flakeproof
 from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget
 from flakeproof.scenarios.catalogue import SCENARIOS, Scenario
@@ -87,7 +86,7 @@ def _scenario(
         loop=loop or scenario.loops.get(io),
         python=interpreter.choose(python, folder, os.environ).path if python else sys.executable,
         folder=str(folder),
-        packages={"flakeproof": str(Path(flakeproof.__file__).parent)},
+        packages={"flakeproof": str(Path(__file__).parent.parent)},
         descriptors_per_trial=scenario.descriptors_per_trial,
         ports_per_trial=scenario.ports_per_trial,
     )

@@ -6,10 +6,10 @@ import signal
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.shared import board
+from flakeproof_worker.shared.escalation import Step, following
 from flakeproof_worker.shared.output import Output, excerpt, nameless_file
 from flakeproof_worker.shared.private import time
 from flakeproof_worker.shared.stacks import DUMP_SIGNAL, LAST_RESORT_SIGNAL, are_in
@@ -23,16 +23,6 @@ _DUMP_NANOSECONDS = 100_000_000
 """How long a child gets to write its stacks before it is asked to end."""
 
 
-class _Ending(Enum):
-    """How far the end of a child whose time is over has come."""
-
-    NOT_ASKED = 0
-    DUMPING = 1
-    INSISTING = 2
-    TERMINATING = 3
-    KILLED = 4
-
-
 @dataclass
 class Child:
     """A trial in flight."""
@@ -42,7 +32,7 @@ class Child:
     pidfd: int
     started: int
     folder: str
-    ending: _Ending = _Ending.NOT_ASKED
+    ending: Step = Step.RUNNING
     next_step: int = 0
     expired: int = 0
     """When its time was found to be over; 0 before."""
@@ -187,7 +177,7 @@ class Children(ABC):
                 self._reap(key.data)
         for trial in duty.leases.expired:
             for lane, child in self.running.items():
-                if child.trial == trial and child.ending is _Ending.NOT_ASKED:
+                if child.trial == trial and child.ending is Step.RUNNING:
                     child.next_step = child.expired = time.perf_counter_ns()
                     child.running = self.running_in(lane)  # now: a signal can end what hangs
                     if self.freezer is not None:
@@ -206,18 +196,25 @@ class Children(ABC):
         """The next step of ending a child whose time is over: dump its stacks, TERM, KILL."""
         now = time.perf_counter_ns()
         with suppress(ProcessLookupError):
-            if child.ending is _Ending.NOT_ASKED and self.writes_stacks:
-                os.kill(child.pid, DUMP_SIGNAL)
-                child.ending, child.next_step = _Ending.DUMPING, now + _DUMP_NANOSECONDS
-            elif child.ending is _Ending.DUMPING and not are_in(excerpt(self.outputs[lane])):
-                os.kill(child.pid, LAST_RESORT_SIGNAL)
-                child.ending, child.next_step = _Ending.INSISTING, now + _DUMP_NANOSECONDS
-            elif child.ending in (_Ending.NOT_ASKED, _Ending.DUMPING, _Ending.INSISTING):
-                os.killpg(child.pid, signal.SIGTERM)
-                child.ending, child.next_step = _Ending.TERMINATING, now + int(self.duty.grace * 1e9)
-            else:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.ending, child.next_step = _Ending.KILLED, 0
+            step = following(
+                child.ending,
+                writes_stacks=self.writes_stacks,
+                has_written=lambda: are_in(excerpt(self.outputs[lane])),
+            )
+            match step:
+                case Step.DUMPING:
+                    os.kill(child.pid, DUMP_SIGNAL)
+                    child.next_step = now + _DUMP_NANOSECONDS
+                case Step.INSISTING:
+                    os.kill(child.pid, LAST_RESORT_SIGNAL)
+                    child.next_step = now + _DUMP_NANOSECONDS
+                case Step.TERMINATING:
+                    os.killpg(child.pid, signal.SIGTERM)
+                    child.next_step = now + int(self.duty.grace * 1e9)
+                case _:
+                    os.killpg(child.pid, signal.SIGKILL)
+                    child.next_step = 0
+            child.ending = step
 
     def _reap(self, lane: int) -> None:
         child = self.running.pop(lane)

@@ -56,7 +56,9 @@ class _Forks(Judged):
         selection = self.duty.loaded.selection
         if selection is not None and not self._is_warm:
             self._is_warm = True
-            selection.warm_up()
+            from flakeproof_worker.pytest_driver.warmup import warm_up
+
+            warm_up(selection)
             gc.collect()
 
     def _be_child(

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from flakeproof_worker.current import ALONE
 from flakeproof_worker.environment import Exporter
+from flakeproof_worker.outcome import check_result
 from flakeproof_worker.randomness import GlobalRandom, randomness_for
 from flakeproof_worker.reporter import FLUSH_NANOSECONDS
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.private import time
-from flakeproof_worker.trial_context import Duty, check_result
+from flakeproof_worker.trial_context import Duty
 
 _SILENT_NANOSECONDS = 1_000
 """A trial that took less has made no system call, so it has written nothing (the streams are unbuffered)."""

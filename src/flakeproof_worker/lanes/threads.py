@@ -4,10 +4,11 @@ import threading
 
 from flakeproof_worker import culprit, environment
 from flakeproof_worker.current import RUNNING
+from flakeproof_worker.outcome import check_result
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.private import time
 from flakeproof_worker.shared.process_exit import end_at_once
-from flakeproof_worker.trial_context import Duty, check_result
+from flakeproof_worker.trial_context import Duty
 
 
 def run(duty: Duty) -> None:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.failure import describe, message_of, qualified_name
+from flakeproof_worker.outcome import ending_of
 from flakeproof_worker.pytest_driver.blame import owner_of
 from flakeproof_worker.pytest_driver.plugin import Plugin
 from flakeproof_worker.pytest_driver.renewal import renewal_of
-from flakeproof_worker.randomness import GENERATORS, GlobalRandom
+from flakeproof_worker.randomness import GENERATORS, GlobalRandom, start_of
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.leaked import LeakedError
 from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.private import copy_of, os, time
 from flakeproof_worker.system import folders
-from flakeproof_worker.trial_context import ending_of
 
 if TYPE_CHECKING:
     from flakeproof_worker.sanitize.watch import Watch
@@ -57,10 +57,10 @@ class Selection:
         `seeded` are the modules whose global generators the tests have seeded themselves at import: they keep that.
         `remarks` are what people are told of how all this was collected.
         """
-        self._session = session
+        self.session = session
         self._hooks = hooks
-        self._target = target
-        self._plugin = plugin
+        self.target = target
+        self.plugin = plugin
         self._shuffle: bool = target["shuffle"]
         self._private_home: bool = target["private_home"]
         self._reverse = False
@@ -90,8 +90,6 @@ class Selection:
         """Take over what was `asked` for of the order of a pass and of seeds."""
         self._reverse = bool(asked.get("reverse"))
         if wanted := asked.get("random_seed"):
-            from flakeproof_worker.perturb.random_seed import start_of
-
             self._start_of, self.seeds = start_of(wanted), list(GENERATORS)
             self._generators = GlobalRandom(self.seeds, self._start_of)
 
@@ -106,13 +104,7 @@ class Selection:
 
     def tell_slot(self, slot: int, told: Mapping[str, int]) -> None:
         """Let fixtures know in which of the places a trial runs."""
-        slots.tell_pytest(self._session.config, slot, told, os.environ.get(RUN, ""))
-
-    def warm_up(self) -> None:
-        """Make what runs the items fast, before processes are forked off; the items themselves do not run."""
-        from flakeproof_worker.pytest_driver.warmup import warm_up
-
-        warm_up(self._session, self._plugin, self._target)
+        slots.tell_pytest(self.session.config, slot, told, os.environ.get(RUN, ""))
 
     def keep_session(self, folder: str) -> None:
         """From trial to trial keep the fixtures of the session, which may put temporary files into `folder`."""
@@ -123,21 +115,21 @@ class Selection:
             def runtest(self) -> None:
                 """Never called."""
 
-        self._after = NextTrial.from_parent(self._session, name="next trial")
+        self._after = NextTrial.from_parent(self.session, name="next trial")
 
         @contextmanager
         def swapped() -> Iterator[None]:
             with folders.used(folder), self._base_folder(None, _paths.Path(folder)):
                 yield
 
-        self._plugin.fixture_folders = swapped
+        self.plugin.fixture_folders = swapped
 
     def set_up_session(self, folder: str) -> None:
         """Set up the fixtures of the session here, and keep them in forks."""
         from flakeproof_worker.pytest_driver.session_fixtures import set_up
 
         self.keep_session(folder)
-        set_up(self._session, self._items, self._after, type(self._after).from_parent(self._session, name="first"))
+        set_up(self.session, self._items, self._after, type(self._after).from_parent(self.session, name="first"))
         self._restore()
 
     def run(
@@ -157,7 +149,7 @@ class Selection:
         """
         generators_start = self._seed_generators(seed)
         self._enter(folder)
-        option = self._session.config.option
+        option = self.session.config.option
         if isinstance(getattr(option, "randomly_seed", None), int):
             option.randomly_seed = generators_start
             _forget_random_states()
@@ -168,7 +160,7 @@ class Selection:
         unlike: dict[str, str] = dict.fromkeys(self._left_out, "left out")
         failures: list[dict[str, Any]] = []
         reasons: list[str] = []
-        self._plugin.of_session = {}
+        self.plugin.of_session = {}
         start = time.perf_counter_ns()
         if self._used != folder:
             self._used, self._base = folder, _paths.Path(folder, "pytest")
@@ -179,7 +171,7 @@ class Selection:
                 if ordered is not None:
                     ordered.before(position)
                 self._run_item(item, following, leave)
-                if self._plugin.ended or self._left is not None:
+                if self.plugin.ended or self._left is not None:
                     self._judge(item, output, unlike, failures, reasons)
                 output.discard()  # here, so that one that has closed descriptors of ours is still the one in hand
                 if self.spoiled:
@@ -188,8 +180,8 @@ class Selection:
         leaked = self._end_watch(trial, failures)
         self._restore()
         verdict: dict[str, Any] = {"ns": elapsed, "outcome": "passed", "items": unlike}
-        if sum(self._plugin.of_session.values()) > _LONG_SESSION:
-            verdict["session"] = self._plugin.of_session
+        if sum(self.plugin.of_session.values()) > _LONG_SESSION:
+            verdict["session"] = self.plugin.of_session
         if ordered is not None:
             verdict["found"] = ordered.found()
         if failures:
@@ -212,7 +204,7 @@ class Selection:
     def _ordered(self, order: dict[str, Any]) -> "Ordered":
         from flakeproof_worker.pytest_driver.order import Ordered
 
-        return Ordered(self._session.config, self._items, self.ids, order)
+        return Ordered(self.session.config, self._items, self.ids, order)
 
     def _end_watch(self, trial: int, failures: list[dict[str, Any]]) -> LeakedError | None:
         """Have the sanitizers see the end of a pass, and tell what it leaked."""
@@ -236,9 +228,9 @@ class Selection:
         self._renew[item]()
         if self.watch is not None:
             attribution.ITEM[0] = self._id_of[item]
-        plugin = self._plugin
+        plugin = self.plugin
         plugin.start_item()
-        session = self._session
+        session = self.session
         session.shouldstop = session.shouldfail = False
         try:
             self._hooks.pytest_runtest_protocol(item=item, nextitem=following)
@@ -264,7 +256,7 @@ class Selection:
         reasons: list[str],
     ) -> None:
         """Note how the item has ended that just ran."""
-        plugin, item_id = self._plugin, self._id_of[item]
+        plugin, item_id = self.plugin, self._id_of[item]
         written: str | None = None
 
         def add(name: str, phase: str, failure: dict[str, Any], more: str) -> None:

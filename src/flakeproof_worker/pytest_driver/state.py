@@ -13,6 +13,7 @@ from typing import Any
 
 from flakeproof_worker.pytest_driver.state_process import of_process
 from flakeproof_worker.pytest_driver.state_walk import Leaf, Walk
+from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.private import os
 
 _OURS = ("flakeproof_worker", "_pytest", "pytest", "pluggy", "iniconfig", "py")
@@ -155,7 +156,7 @@ class Surroundings:
         if not isinstance(file, str):
             return False
         path = self._paths.get(file) or self._paths.setdefault(file, os.path.realpath(file))
-        return path.startswith(self._root + os.sep) and not path.startswith(_LIBRARIES) and "site-packages" not in path
+        return path.startswith(self._root + os.sep) and not path.startswith(_LIBRARIES) and not is_library(path)
 
 
 def _identity(value: object, earlier: dict[str, ModuleType]) -> str:

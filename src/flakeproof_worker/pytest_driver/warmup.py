@@ -10,7 +10,6 @@ import random
 from contextlib import suppress
 from typing import Any
 
-from flakeproof_worker.pytest_driver.plugin import Plugin
 from flakeproof_worker.pytest_driver.selection import Selection
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.system import folders
@@ -19,8 +18,12 @@ _pytest: Any = importlib.import_module("pytest")
 _PASSES = 20
 
 
-def warm_up(session: Any, plugin: Plugin, target: dict[str, Any]) -> None:
-    """Let a test that does nothing pass through pytest and through `plugin`; nobody else's plugin ever sees it."""
+def warm_up(selection: Selection) -> None:
+    """Make what runs the items of `selection` fast, before processes are forked off; the items themselves do not run.
+
+    A test that does nothing passes through pytest and through our plugin; nobody else's plugin ever sees it.
+    """
+    session, plugin, target = selection.session, selection.plugin, selection.target
     manager = session.config.pluginmanager
     others = [one for one in manager.get_plugins() if one is not plugin and not _is_pytests(one)]
 

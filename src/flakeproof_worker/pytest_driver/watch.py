@@ -5,9 +5,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from flakeproof_worker.shared.private import os
-
-_LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from flakeproof_worker.shared.own_code import is_library
 
 
 class Watch:
@@ -50,4 +48,4 @@ class Watch:
 
 
 def _is_library(file: str) -> bool:
-    return file.startswith((_LIBRARY, "<")) or "site-packages" in file or f"{os.sep}lib{os.sep}python" in file
+    return file.startswith("<") or is_library(file)

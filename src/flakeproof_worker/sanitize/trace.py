@@ -4,6 +4,7 @@ import sys
 from types import CodeType, FrameType
 
 from flakeproof_worker.sanitize.sighting import Place, Stack
+from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.private import os
 
 LIMIT = 12
@@ -11,7 +12,6 @@ LIMIT = 12
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
-_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
 def here(skip: int = 1, limit: int = LIMIT) -> Stack:
@@ -56,4 +56,4 @@ def user_place(stack: tuple[Place, ...]) -> Place | None:
 
 def is_users(file: str) -> bool:
     """Whether the code in `file` is the user's own."""
-    return not (file.startswith(("<frozen ", _OURS, _STANDARD)) or any(folder in file for folder in _INSTALLED))
+    return not (file.startswith((_OURS, _STANDARD)) or is_library(file))

@@ -1,4 +1,9 @@
-"""Which code is the project's own: neither the standard library, nor what is installed, nor flakeproof's worker."""
+"""Which code is the user's own: neither the standard library, nor what is installed, nor flakeproof's worker.
+
+There are two questions. `is_library` tells it from the path alone, of whichever interpreter: code anywhere else, also
+text that was executed (`<string>`), may be the user's. `OwnCode` is stricter: the code has to be in the folders of the
+project.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,6 +12,17 @@ from flakeproof_worker.shared.private import os
 
 _INSTALLED = re.compile(r"/(?:site|dist)-packages/|/lib/python\d+\.\d+/")
 _WORKER = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + "/"
+_NOT_THEIRS = re.compile(rf"{_INSTALLED.pattern}|^<frozen |/flakeproof_worker/")
+
+
+def is_installed(file: str) -> bool:
+    """Whether `file` is in the standard library of an interpreter, or among what is installed in it."""
+    return _INSTALLED.search(file) is not None
+
+
+def is_library(file: str) -> bool:
+    """Whether the code in `file` is not the user's: installed, a part of the interpreter, or flakeproof's."""
+    return _NOT_THEIRS.search(file) is not None
 
 
 class OwnCode:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import CodeType, FrameType
 from typing import Any
@@ -97,8 +97,13 @@ class _Call:
 class Recorder:
     """Records this thread, and every one that starts meanwhile, from the start of the block to its end."""
 
-    def __init__(self, order: Mapping[str, Any], folders: Iterable[str], trial: int) -> None:
-        """`order` has the folder for what was seen, written as `TRIAL.json`, and the lines in focus."""
+    def __init__(
+        self, order: Mapping[str, Any], folders: Iterable[str], trial: int, engine: Callable[["Recorder"], Any]
+    ) -> None:
+        """`order` has the folder for what was seen, written as `TRIAL.json`, and the lines in focus.
+
+        `engine` makes what hears of events and tells them to the recorder.
+        """
         self._path = f"{order['folder']}/{trial}.json"
         self._trial = trial
         self._focus: set[tuple[str, int]] = {(str(file), int(line)) for file, line in order["focus"]}
@@ -118,17 +123,12 @@ class Recorder:
         self._collections: list[int] = []
         self._start = 0.0
         self._on = False
-        self._engine: Any = None
+        self._engine = engine(self)
 
     def __enter__(self) -> None:
-        if sys.version_info >= (3, 12):
-            from flakeproof_worker.trace.by_monitoring import ByMonitoring as Engine
-        else:
-            from flakeproof_worker.trace.by_settrace import BySettrace as Engine
         self._start = time.time()
         self._on = True
         gc.callbacks.append(self._collected)
-        self._engine = Engine(self)
         self._engine.start()
 
     def __exit__(self, *error: object) -> None:

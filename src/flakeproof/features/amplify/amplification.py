@@ -1,10 +1,9 @@
 """What an amplification says in the end."""
 
-from flakeproof.errors import ExitCode
+from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.features.amplify.records import Batch, Found, Stop
 from flakeproof.line_search.find_line import DelayFinding
 from flakeproof.model import Record
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 
 SCHEMA_VERSION = 1
 
@@ -49,10 +48,8 @@ class Amplification(Record, frozen=True, kw_only=True):
 
 def exit_code(found: Found | None, stopped: str | None) -> ExitCode:
     """1 if it was made to fail, or fails anyway; 0 if nothing ever failed; 4 if there was no time to tell."""
-    if stopped == INTERRUPTED:
-        return ExitCode.INTERRUPTED
-    if stopped == TERMINATED:
-        return ExitCode.TERMINATED
+    if (code := exit_code_of_signal(stopped)) is not None:
+        return code
     if found is None or found.stop is Stop.BROKEN:
         return ExitCode.BROKEN
     if found.everything.failures or found.best is not None:

@@ -4,26 +4,20 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
-from flakeproof.engine.stop import Stop
 from flakeproof.engine.temporary_folders import temporary_root
+from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
-from flakeproof.errors import FlakeproofError
+from flakeproof.errors import FlakeproofError, Stop, is_signal
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.features.amplify.records import PLAIN, Batch, Setting
 from flakeproof.model import RunSpec
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 
 Variants = Callable[[Setting], RunSpec]
 """The run of the target under a setting; raises UsageError for what cannot be."""
-_USUAL = (None, Stop.DURATION.value, INTERRUPTED, TERMINATED)
+_USUAL = (None, Stop.DURATION.value, Stop.INTERRUPTED, Stop.TERMINATED)
 """Ends of a batch that say nothing against the target."""
-_LEAST_TIMEOUT = 5.0
-_TIMES_AS_LONG = 50
-"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
 
 
 class Runner:
@@ -63,8 +57,7 @@ class Runner:
         """
         ended = self._run(self._plain, count=1, seconds=None)
         if not self._keeps_timeout:
-            limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * ended.elapsed)
-            self._longest = min(limit, self._plain.timeout or limit)
+            self._longest = hang_limit(ended.elapsed, self._plain.timeout)
         return ended.items
 
     def __call__(self, setting: Setting, seconds: float) -> Batch:
@@ -80,17 +73,11 @@ class Runner:
         return batch
 
     def _run(self, spec: RunSpec, *, count: int | None, seconds: float | None) -> Ended:
-        spec = msgspec.structs.replace(
-            spec,
+        spec = spec.bare(
             count=count,
             duration=seconds,
             first=self._next,
             first_process=self._processes,
-            max_failures=None,
-            preset=None,
-            question=None,
-            ci_rate=None,
-            drop_failed=False,
             timeout=spec.timeout if self._longest is None else self._longest,
             adapts_timeout=False,  # what provokes failures makes some slow
         )
@@ -99,6 +86,6 @@ class Runner:
             execute(spec, f"amplify-{len(self.batches)}", Path(folder), [ended.add], None)
         self._next += ended.trials + len(ended.without_result)
         self._processes += spec.processes
-        if ended.stopped in (INTERRUPTED, TERMINATED):
+        if is_signal(ended.stopped):
             self.stopped = ended.stopped
         return ended

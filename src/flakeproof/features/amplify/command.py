@@ -11,26 +11,26 @@ from flakeproof.features.amplify import report as lines
 from flakeproof.features.amplify.amplification import Amplification, Tried, exit_code
 from flakeproof.features.amplify.driver import Amplified, Request, amplify
 from flakeproof.features.amplify.levels import Level, values_of, words_of
-from flakeproof.features.run.command import options_in, wanted_by
-from flakeproof.features.run.session import command_name, interpreter_of, pairs, settings
+from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import CallableTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
-from flakeproof.reports.writer import Style, standard
+from flakeproof.reports.presentation import Presentation
+from flakeproof.reports.writer import Style
 from flakeproof.scenarios.catalogue import SCENARIOS
 from flakeproof.settings import save_preset
-from flakeproof.settings.as_typed import options_typed, target_typed
+from flakeproof.settings.as_typed import command_name, options_typed, target_typed
 from flakeproof.settings.budget import budget
 from flakeproof.settings.build_spec import build, names_of
+from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
 from flakeproof.settings.load import Config
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import parse_share, whole_duration
 
-_DEFAULT_SECONDS = 300.0
 _LEAST_SECONDS = 5.0
 _DEFAULT_ERROR = 0.05
-_NOT_SETTINGS = ("budget", "only", "try_", "signature", "error", "save_preset")
+_NOT_SETTINGS = ("budget", "only", "try_", "signature", "claim_error", "save_preset")
 _REPORTS = ("json", "markdown")
 _MISS = 1e-3
 """Probability with which the command that is given in the end may show no failure."""
@@ -41,7 +41,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
     """Search with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
     wanted = wanted_by(given, given["context"].obj)
     names = names_of(wanted)
-    own = {name: value for name, value in options_in(given).items() if name not in _NOT_SETTINGS}
+    own = options_in(given)
     extra = pairs("--set", given["set_"])
 
     def variant(values: Mapping[str, str]) -> RunSpec:
@@ -49,13 +49,13 @@ def amplify_target(given: Mapping[str, Any]) -> int:
 
     config = settings(own, names)
     plain = variant({})
-    seconds = budget(given["budget"], default=_DEFAULT_SECONDS, least=_LEAST_SECONDS)
+    seconds = budget(given["budget"], "amplify", least=_LEAST_SECONDS)
     added = [level for text in given["try_"] or () for level in _levels(text)]
     request = Request(
         variant=lambda values: variant({"seed": str(plain.seed), **values}),
         seconds=seconds,
         seed=plain.seed,
-        error=_error(given["error"]),
+        error=_error(given["claim_error"]),
         signatures=given["signature"] or _faces(plain),
         fixed=[name for name in config.values if config.is_asked_for(name)],
         only=_only(given["only"]),
@@ -64,29 +64,16 @@ def amplify_target(given: Mapping[str, Any]) -> int:
     )
     if given["save_preset"] is not None:
         save_preset.check(config.folder, given["save_preset"])
-    files = report_files(config, names=_REPORTS)
-    writer = standard(results_to_stderr=files.on_stdout)
-    writer.note(
+    presentation = Presentation(report_files(config, names=_REPORTS))
+    presentation.note(
         f"{plain.target.name}: up to about {whole_duration(seconds)}, seed {plain.seed}{interpreter_of(plain.target)}"
     )
-    files.prepare()
-    try:
-        amplified = amplify(request, writer.note)
+    with presentation.running():
+        amplified = amplify(request, presentation.note)
         found = _result(amplified, plain, wanted, given, config)
-    except BaseException:
-        files.withdraw()
-        raise
-    writer.result("")
-    for index, line in enumerate(lines.results(found)):
-        writer.result(line, Style.PLAIN if index else Style.TITLE)
-    writer.result("")
-    writer.result(lines.closing(found), Style.GOOD if found.exit_code == ExitCode.GOOD else Style.BAD)
-    code = found.exit_code
-    for problem in files.write(_renderers(found)):
-        writer.note(f"warning: {problem}", Style.WARNING)
-        code = code or ExitCode.BROKEN
-    writer.close()
-    return int(code)
+    style = Style.GOOD if found.exit_code == ExitCode.GOOD else Style.BAD
+    presentation.block(lines.results(found), lines.closing(found), style)
+    return presentation.finish(found.exit_code, _renderers(found))
 
 
 def _result(
@@ -157,6 +144,6 @@ def _levels(text: str) -> Sequence[Level]:
 
 
 def _renderers(found: Amplification) -> Renderers:
-    from flakeproof.reports import amplification_markdown
+    from flakeproof.features.amplify import markdown
 
-    return {"json": lambda: to_json(found), "markdown": lambda: amplification_markdown.render(found)}
+    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}

@@ -4,10 +4,8 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from flakeproof.engine.execute import signals_stop
-from flakeproof.errors import CannotRunError, UsageError
+from flakeproof.errors import CannotRunError, Stop, UsageError
 from flakeproof.failures.signature_patterns import Alike
 from flakeproof.features.amplify.batch_runner import Runner
 from flakeproof.features.amplify.design import Level as SearchLevel
@@ -16,7 +14,6 @@ from flakeproof.features.amplify.records import PLAIN, Batch, Found, Setting
 from flakeproof.features.amplify.search import search
 from flakeproof.line_search.find_line import DelayFinding, find_line
 from flakeproof.model import RunSpec
-from flakeproof.results.verdict import INTERRUPTED
 
 VariantOf = Callable[[Mapping[str, str]], RunSpec]
 """The run of the target with these settings on top of its own; raises UsageError for what cannot be."""
@@ -149,11 +146,10 @@ def _look(
     if seconds < _LEAST_LINE:
         return None
     say("looking for the line at which a pause matters")
-    spec = msgspec.structs.replace(plain, count=None, duration=None, preset=None)
     try:
-        result.line = find_line(spec, budget=seconds, signatures=signatures, error=error)
+        result.line = find_line(plain.bare(), budget=seconds, signatures=signatures, error=error)
     except KeyboardInterrupt as stopped:
-        runner.stopped = str(stopped) or INTERRUPTED
+        runner.stopped = str(stopped) or Stop.INTERRUPTED
         return None
     except CannotRunError as failed:
         say(f"no line could be looked for: {failed.message}")

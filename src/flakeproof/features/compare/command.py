@@ -1,17 +1,12 @@
 """Compare two arms as `flakeproof compare` and `flakeproof verify` do."""
 
-import re
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from flakeproof.cli.command_words import split_command
-from flakeproof.cli.compare import ARM_SETTINGS, NOT_FOR_ARMS
-from flakeproof.cli.perturbation_options import PROVOKING
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.errors import UsageError, about
 from flakeproof.features.compare.events import AnyComparisonEvent
@@ -19,12 +14,13 @@ from flakeproof.features.compare.history import ComparisonHistory
 from flakeproof.features.compare.pair_log import read_pairs
 from flakeproof.features.compare.records import Arm, ComparisonSpec
 from flakeproof.features.compare.session import ComparisonSession
-from flakeproof.features.run.command import options_in, wanted_by
-from flakeproof.features.run.session import pairs, settings
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
+from flakeproof.settings import table
 from flakeproof.settings.build_spec import build, names_of, seed_of
+from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
 from flakeproof.settings.load import Config
+from flakeproof.settings.table import Setting
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
@@ -32,26 +28,25 @@ from flakeproof.text import parse_share
 from flakeproof_worker.shared.seeds import trial_seed
 
 _FORM = 'write it like --arm leaky:"tcprtt --server leaky" --arm fixed:tcprtt'
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-_DEFAULT_ERROR = 0.01
 _DEFAULT_REDUCTION = 10.0
 _DEFAULT_SECONDS = 600.0
 _NUMBERS_LEFT_OUT = 1000
-_PROVOKING = (
-    *("workers", "processes", "isolation", "shuffle", "settle", "set_"),
-    *PROVOKING,
-)
+_PROVOKING = ("workers", "processes", "isolation", "shuffle", "settle", "set_")
 """Options that make a failure show; the ones that an arm has for itself are what it is, and stay."""
 _REPORTS = ("json", "markdown")
-_OF_COMPARISON = ("count", "duration", "error", "seed", "json", "markdown", "store")
+Parse = Callable[[str], tuple[str, dict[str, Any], list[str] | None]]
+"""From the text of an arm to its name, its arguments of `run` and its command."""
 
 
-def compare_arms(given: Mapping[str, Any]) -> int:
-    """Compare the two arms that were `given`; return the exit code. Raises FlakeproofError."""
+def compare_arms(given: Mapping[str, Any], parse: Parse) -> int:
+    """Compare the two arms that were `given`, whose texts `parse` reads; return the exit code.
+
+    Raises FlakeproofError.
+    """
     texts: Sequence[str] = given["arm"] or ()
     if len(texts) != 2:
         raise UsageError(f"a comparison has two arms, and {len(texts)} were given", _FORM)
-    parsed = [_parse(text) for text in texts]
+    parsed = [parse(text) for text in texts]
     if parsed[0][0] == parsed[1][0]:
         raise UsageError(f"both arms are called {parsed[0][0]!r}", "give them different names")
     whole = whole_config(given)
@@ -79,12 +74,18 @@ def _merged(own: Mapping[str, Any], both: Mapping[str, Any]) -> dict[str, Any]:
 
 def unprovoked(given: Mapping[str, Any]) -> dict[str, Any]:
     """`given` without the options that make a failure show."""
-    return {name: None if name in _PROVOKING else value for name, value in given.items()}
+    provoking = {*_PROVOKING, *(row.argument_name for row in table.settings().values() if row.panel == table.PROVOKE)}
+    return {name: None if name in provoking else value for name, value in given.items()}
 
 
 def whole_config(given: Mapping[str, Any]) -> Config:
     """The settings of the comparison itself."""
-    return settings({name: given[name] for name in _OF_COMPARISON})
+    return settings({row.name: given[row.argument_name] for row in table.options_of("compare") if _is_of_whole(row)})
+
+
+def _is_of_whole(row: Setting) -> bool:
+    """Whether a setting is one of the comparison itself, and not of its arms."""
+    return "arm" not in row.commands and not row.only_typed
 
 
 def plain_spec(
@@ -106,11 +107,12 @@ def plain_spec(
 
 
 def _arm_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options_in(given).items() if name in ARM_SETTINGS}
+    of_arms = {row.argument_name for row in table.options_of("arm")}
+    return {name: value for name, value in options_in(given).items() if name in of_arms}
 
 
 def _error(whole: Config) -> float:
-    return float(whole.get("error") or _DEFAULT_ERROR)
+    return float(whole.value("error", "compare"))
 
 
 def arm_spec(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], folder: Path, seed: int) -> RunSpec:
@@ -118,17 +120,7 @@ def arm_spec(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], f
     config = settings(_arm_options(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), folder, provokes=True)
     # How long it goes on is a matter of the comparison.
-    return msgspec.structs.replace(
-        spec,
-        preset=None,
-        count=None,
-        duration=None,
-        max_failures=None,
-        drop_failed=False,
-        question=None,
-        ci_rate=None,
-        seed=seed,
-    )
+    return spec.bare(seed=seed)
 
 
 def run_comparison(
@@ -211,28 +203,3 @@ def _reduction(text: str | None) -> float:
         if 1 < (value := float(text)) < 1e6:
             return value
     raise UsageError(f"--reduction {text!r} is not a number above 1", "write it like --reduction 10")
-
-
-def _parse(text: str) -> tuple[str, dict[str, Any], list[str] | None]:
-    """Name, arguments of `run` and command of an arm."""
-    import typer
-
-    from flakeproof.cli.run import run
-
-    name, colon, line = text.partition(":")
-    if not colon or not line.strip() or not _NAME.fullmatch(name):
-        raise UsageError(f"--arm {text!r} is not a name and a target", _FORM)
-    try:
-        words, command = split_command(shlex.split(line))
-    except ValueError as error:
-        raise UsageError(f"--arm {text!r} cannot be read: {error}", "quote it as for a shell") from None
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(run)
-    context = typer.main.get_command(app).make_context(f"--arm {name}", words, obj=command)
-    given = dict(context.params)
-    for option in NOT_FOR_ARMS:
-        if given.pop(option):
-            raise UsageError(
-                f"--arm {name}: --{option.replace('_', '-')} is not a matter of an arm", "give it to the comparison"
-            )
-    return name, given, command

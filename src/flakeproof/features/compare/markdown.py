@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-import flakeproof
 from flakeproof.features.compare import report as lines
 from flakeproof.features.compare.summary import ComparisonSummary
-from flakeproof.features.run.markdown import code
+from flakeproof.reports.markdown import code
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.text import duration, number, odds
+from flakeproof.version import __version__
 
 _KINDS = 20
 
@@ -58,5 +58,5 @@ def _kinds(summary: ComparisonSummary) -> Iterator[str]:
 def _foot(summary: ComparisonSummary) -> Iterator[str]:
     yield (
         f"<sub>Comparison {summary.run_id}, seed {summary.seed}, {duration(summary.elapsed)}; "
-        f"flakeproof {flakeproof.__version__}</sub>"
+        f"flakeproof {__version__}</sub>"
     )

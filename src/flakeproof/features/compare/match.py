@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import flakeproof
 from flakeproof.clock import monotonic_ns, now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import Sink, signals_stop
-from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.without_effect import without_effect
-from flakeproof.errors import about
+from flakeproof.errors import Stop, about
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.features.compare.events import (
     AnyComparisonEvent,
@@ -27,6 +25,7 @@ from flakeproof.features.compare.events import (
 from flakeproof.features.compare.records import ComparisonSpec
 from flakeproof.features.compare.turns import Turns
 from flakeproof.model import Isolation
+from flakeproof.version import __version__
 
 _TICK = 0.05
 
@@ -64,7 +63,7 @@ def execute_comparison(spec: ComparisonSpec, run_id: str, runs: Sequence[ArmRun]
         ComparisonStarted(
             run_id=run_id,
             at=now().isoformat(),
-            version=flakeproof.__version__,
+            version=__version__,
             spec=spec,
             runs=[run.run_id for run in runs],
         )
@@ -119,9 +118,7 @@ class _Match:
         selector = selectors.DefaultSelector()
         try:
             for dispatcher, arm, run in zip(self._dispatchers, self._spec.arms, self._runs, strict=True):
-                started = RunStarted(
-                    run_id=run.run_id, at=now().isoformat(), version=flakeproof.__version__, spec=arm.spec
-                )
+                started = RunStarted(run_id=run.run_id, at=now().isoformat(), version=__version__, spec=arm.spec)
                 tell = _telling(run.sinks)
                 tell(started)
                 for note in (*arm.spec.left_out, *self._notes):

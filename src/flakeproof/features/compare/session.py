@@ -1,13 +1,11 @@
 """One comparison in front of the user."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from flakeproof.engine.execute import Sink
-from flakeproof.errors import ExitCode
 from flakeproof.events import AnyEvent, LoadFailed, Noted, TrialFailed
 from flakeproof.features.compare import report as lines
 from flakeproof.features.compare.events import AnyComparisonEvent, ComparisonProgressed
@@ -18,16 +16,17 @@ from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
 from flakeproof.features.compare.verdict import FixVerdict
 from flakeproof.features.run import report_loading
 from flakeproof.features.run.failure_lines import FailureLines
-from flakeproof.features.run.session import Session, command_name, described, interpreter_of
+from flakeproof.features.run.session import Session, described, interpreter_of
 from flakeproof.model import RunSpec
 from flakeproof.reports.details import excerpt
 from flakeproof.reports.files import Renderers, ReportFiles
-from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.json import to_json
+from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.selection import Shown
-from flakeproof.reports.writer import Style, standard
+from flakeproof.reports.writer import Style
+from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.load import Config
-from flakeproof.store.folder import KEPT_RUNS, OUTPUT_NAME, store_of
+from flakeproof.store.folder import store_of
 from flakeproof.text import number, plural, rate, shown_path, whole_duration
 
 _FIRST_LINE = 1.0
@@ -59,32 +58,28 @@ class ComparisonSession:
         self._config = config
         self._files = files
         self._carried = carried
-        self._writer = standard()
+        self._presentation = Presentation(files, keeps_colours=bool(config.get("color-output")))
 
     def run(self) -> int:
         """Compare; return the exit code. Raises UsageError or CannotRunError."""
-        self._files.prepare()
-        try:
+        with self._presentation.running():
             summary = conduct_comparison(
                 self._spec,
                 store_of(self._config),
                 self._listeners,
                 self._arm_sinks,
-                self._warn,
-                self._config.get("keep-runs") or KEPT_RUNS,
+                lambda text: self._presentation.warn(text),
+                self._config.value("keep-runs"),
                 self._carried,
             )
             self._print_results(summary)
             if self._plain is not None and summary.verdict is FixVerdict.FIXED:
                 summary = self._confirmed(summary, self._plain)
-        except BaseException:
-            self._files.withdraw()
-            raise
-        return self._finish(summary)
+        return self._presentation.finish(summary.exit_code, _renderers(summary))
 
     def _confirmed(self, summary: ComparisonSummary, plain: RunSpec) -> ComparisonSummary:
         """`summary` with what a run of the fix as usual says to it."""
-        self._writer.result("")
+        self._presentation.print("")
         session = Session(plain, self._config, self._files)
         run = session.run(heading=f"{summary.fix.name}, without provocation:", becomes_latest=False)
         session.print_results(run)
@@ -93,21 +88,16 @@ class ComparisonSession:
             run_id=run.run_id, passed=run.passed, failed=run.failed, finding=run.finding, exit_code=run.exit_code
         )
         summary = msgspec.structs.replace(summary, confirmation=found, exit_code=summary.exit_code or found.exit_code)
-        self._writer.result("")
-        self._writer.result(lines.confirmed(found), Style.GOOD if not found.exit_code else Style.BAD)
+        self._presentation.print("")
+        self._presentation.print(lines.confirmed(found), Style.GOOD if not found.exit_code else Style.BAD)
         return summary
 
     def _listeners(self, folder: Path, referee: Referee) -> list["_Progress"]:
-        self._writer.close()
-        self._writer = standard(
-            folder / OUTPUT_NAME,
-            results_to_stderr=self._files.on_stdout,
-            keeps_colours=bool(self._config.get("color-output")),
-        )
+        self._presentation.copy_to(folder)
         for line in announcement(self._spec):
-            self._writer.note(line)
+            self._presentation.note(line)
         for remark in self._remarks:
-            self._writer.note(remark, Style.WARNING)
+            self._presentation.note(remark, Style.WARNING)
         return [_Progress(self._note, referee)]
 
     def _arm_sinks(self, name: str) -> list[Sink]:
@@ -122,52 +112,26 @@ class ComparisonSession:
                         return
                     seen.add(event.failure.signature)
                     for line, failure in lines_of.chosen(event):
-                        self._writer.result(f"{name}: {line}", Style.BAD)
+                        self._presentation.print(f"{name}: {line}", Style.BAD)
                         for row in excerpt(failure):
-                            self._writer.result(row, Style.DIM)
+                            self._presentation.print(row, Style.DIM)
                 case LoadFailed():
                     line, rows = report_loading.as_it_happens(event)
-                    self._writer.result(f"{name}: {line}", Style.BAD)
+                    self._presentation.print(f"{name}: {line}", Style.BAD)
                     for row in rows:
-                        self._writer.result(row, Style.DIM)
+                        self._presentation.print(row, Style.DIM)
                 case Noted():
-                    self._writer.note(f"{name}: {event.message}", Style.WARNING)
+                    self._presentation.note(f"{name}: {event.message}", Style.WARNING)
 
         return [tell]
 
     def _print_results(self, summary: ComparisonSummary) -> None:
-        self._writer.result("")
-        for index, line in enumerate(lines.results(summary, command_name())):
-            self._writer.result(line, Style.PLAIN if index else Style.TITLE)
-        self._writer.result("")
-        self._writer.result(lines.closing(summary), _STYLES[summary.verdict])
+        rows = lines.results(summary, command_name())
+        self._presentation.block(rows, lines.closing(summary), _STYLES[summary.verdict])
         self._note(f"The record of this comparison is in {shown_path(summary.folder)}")
 
-    def _finish(self, summary: ComparisonSummary) -> int:
-        code = summary.exit_code
-        if "GITHUB_ACTIONS" in os.environ:
-            self._tell_github(summary)
-        for problem in self._files.write(_renderers(summary)):
-            self._warn(problem)
-            code = code or ExitCode.BROKEN
-        self._writer.close()
-        return int(code)
-
-    def _tell_github(self, summary: ComparisonSummary) -> None:
-        from flakeproof.features.compare import markdown
-        from flakeproof.features.run import github_annotations
-
-        if not in_github_actions(os.environ):
-            return
-        problem = github_annotations.append_summary(markdown.render(summary), os.environ)
-        if problem is not None:
-            self._warn(f"the job summary was not written: {problem}")
-
     def _note(self, text: str) -> None:
-        self._writer.note(text, Style.DIM)
-
-    def _warn(self, text: str) -> None:
-        self._writer.note(f"warning: {text}", Style.WARNING)
+        self._presentation.note(text, Style.DIM)
 
 
 class _Progress:

@@ -19,10 +19,9 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flakeproof.errors import ExitCode
+from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.features.compare.history import ComparisonHistory, SignatureCount
 from flakeproof.features.compare.records import ComparisonSpec
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.stats.comparison import log_evidence_of_effect, log_evidence_of_futility
 from flakeproof.stats.threshold import log_evidence_above
 
@@ -128,9 +127,7 @@ def exit_code(verdict: FixVerdict, stopped: str | None) -> ExitCode:
         return ExitCode.GOOD
     if verdict is not FixVerdict.INCONCLUSIVE:
         return ExitCode.FAILURES
-    if stopped == INTERRUPTED:
-        return ExitCode.INTERRUPTED
-    return ExitCode.TERMINATED if stopped == TERMINATED else ExitCode.INCONCLUSIVE
+    return exit_code_of_signal(stopped) or ExitCode.INCONCLUSIVE
 
 
 def _is_half_proven(count: SignatureCount, weighed: Weighed) -> bool:

@@ -17,9 +17,9 @@ from flakeproof.features.compare.revisions.build import build
 from flakeproof.features.compare.revisions.checkout import checked_out
 from flakeproof.features.compare.revisions.git import without_repository
 from flakeproof.features.compare.revisions.repository import Repository, find
-from flakeproof.features.run.command import wanted_by
 from flakeproof.model import RunSpec
 from flakeproof.settings.build_spec import seed_of
+from flakeproof.settings.from_options import wanted_by
 from flakeproof.settings.load import Config
 from flakeproof.targets import interpreter
 from flakeproof.targets.command import CommandLine

@@ -1,6 +1,5 @@
 """A diagnosis in front of the user."""
 
-import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,31 +10,28 @@ from flakeproof.features.diagnose import report as lines
 from flakeproof.features.diagnose.conclusions import diagnosis, experiment_of
 from flakeproof.features.diagnose.decision import decide
 from flakeproof.features.diagnose.driver import Study, investigate
-from flakeproof.features.diagnose.experiment_runner import Arm, Laboratory
 from flakeproof.features.diagnose.experiments.company import victim_of
 from flakeproof.features.diagnose.records import Diagnosis
 from flakeproof.features.diagnose.rules.common import Next
-from flakeproof.features.run.command import options_in, wanted_by
 from flakeproof.features.run.recorded_run import conduct
-from flakeproof.features.run.session import command_name, interpreter_of, pairs, settings
+from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files
-from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.json import to_json
-from flakeproof.reports.writer import Style, Writer, standard
+from flakeproof.reports.presentation import Presentation
+from flakeproof.reports.writer import Style
 from flakeproof.scenarios.catalogue import SCENARIOS
-from flakeproof.settings.as_typed import typed
+from flakeproof.settings.as_typed import command_name, typed
 from flakeproof.settings.budget import budget
 from flakeproof.settings.build_spec import build, names_of
+from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
 from flakeproof.settings.load import Config
-from flakeproof.store.folder import KEPT_RUNS, store_of
+from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
 
-_DEFAULT_SECONDS = 120.0
 _LEAST_SECONDS = 1.0
-_NOT_SETTINGS = ("budget", "within", "verbose")
 _REPORTS = ("json", "markdown")
 _OF_THE_TARGET = ("workers", "processes", "isolation")
 _STYLES = {ExitCode.GOOD: Style.GOOD, ExitCode.FAILURES: Style.BAD}
@@ -44,22 +40,19 @@ _STYLES = {ExitCode.GOOD: Style.GOOD, ExitCode.FAILURES: Style.BAD}
 def diagnose_target(given: Mapping[str, Any]) -> int:
     """Diagnose with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
     wanted = wanted_by(given, given["context"].obj)
-    seconds = budget(given["budget"], default=_DEFAULT_SECONDS, least=_LEAST_SECONDS)
-    own = {name: value for name, value in options_in(given).items() if name not in _NOT_SETTINGS}
-    config = settings(own, names_of(wanted))
+    seconds = budget(given["budget"], "diagnose", least=_LEAST_SECONDS)
+    config = settings(options_in(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), provokes=True)
     if given["within"] and not isinstance(spec.target, PytestTarget):
         raise UsageError("--in is for tests of pytest", "leave it out")
     for path in given["within"] or ():
         if not Path(path.partition("::")[0]).exists():
             raise UsageError(f"--in {path}: there is no such file or folder")
-    files = report_files(config, names=_REPORTS)
-    writer = standard(results_to_stderr=files.on_stdout)
-    writer.note(
+    presentation = Presentation(report_files(config, names=_REPORTS))
+    presentation.note(
         f"{spec.target.name}: up to about {whole_duration(seconds)}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
-    files.prepare()
-    try:
+    with presentation.running():
         study = investigate(
             spec,
             seconds,
@@ -67,43 +60,23 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
                 one,
                 store_of(config),
                 sinks,
-                lambda text: writer.note(f"warning: {text}", Style.WARNING),
-                config.get("keep-runs") or KEPT_RUNS,
+                presentation.warn,
+                config.value("keep-runs"),
             ),
-            lambda laboratory, arm: _tell(writer, laboratory, arm),
+            lambda laboratory, arm: presentation.note(lines.experiment(experiment_of(laboratory, arm))),
             within=given["within"] or (),
             uses_given=_differs(config, wanted),
             keeps_timeout="timeout" in config.values,
         )
-    except BaseException:
-        files.withdraw()
-        raise
     found = diagnosis(study, decide(study.evidence, _following(study, spec, given, wanted)))
-    _print(writer, found, verbose=given["verbose"])
-    code = found.exit_code
-    for problem in files.write(_renderers(found)):
-        writer.note(f"warning: {problem}", Style.WARNING)
-        code = code or ExitCode.BROKEN
-    if "GITHUB_ACTIONS" in os.environ:
-        _tell_github(writer, found)
-    writer.close()
-    return int(code)
+    answer = _STYLES.get(ExitCode(found.exit_code), Style.WARNING)
+    presentation.block(lines.results(found, verbose=given["verbose"]), answer=answer)
+    return presentation.finish(found.exit_code, _renderers(found))
 
 
 def _differs(config: Config, wanted: str | CommandLine | PytestLine) -> bool:
     """Whether the target has settings of its own that may matter."""
     return any(name in config.values for name in _OF_THE_TARGET) or (isinstance(wanted, str) and wanted in SCENARIOS)
-
-
-def _tell(writer: Writer, laboratory: Laboratory, arm: Arm) -> None:
-    writer.note(lines.experiment(experiment_of(laboratory, arm)))
-
-
-def _print(writer: Writer, found: Diagnosis, *, verbose: bool) -> None:
-    writer.result("")
-    style = _STYLES.get(ExitCode(found.exit_code), Style.WARNING)
-    for index, line in enumerate(lines.results(found, verbose=verbose)):
-        writer.result(line, (Style.TITLE, style)[index] if index < 2 else Style.PLAIN)
 
 
 def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: str | CommandLine | PytestLine) -> Next:
@@ -134,13 +107,3 @@ def _renderers(found: Diagnosis) -> Renderers:
     from flakeproof.features.diagnose import markdown
 
     return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
-
-
-def _tell_github(writer: Writer, found: Diagnosis) -> None:
-    from flakeproof.features.diagnose import markdown
-    from flakeproof.features.run import github_annotations
-
-    if not in_github_actions(os.environ):
-        return
-    if (problem := github_annotations.append_summary(markdown.render(found), os.environ)) is not None:
-        writer.note(f"warning: the job summary was not written: {problem}", Style.WARNING)

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from flakeproof.errors import ExitCode
+from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.features.diagnose.driver import Study, counts_of
 from flakeproof.features.diagnose.evidence import CONFIDENCE, Evidence
 from flakeproof.features.diagnose.experiment_runner import Arm, Laboratory
 from flakeproof.features.diagnose.experiments.names import ALONE, GIVEN
 from flakeproof.features.diagnose.records import Cause, Diagnosis, Difference, Experiment, Place, Status
 from flakeproof.results.summary import anytime_interval, exact_interval
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED, Verdict
+from flakeproof.results.verdict import Verdict
 
 _OTHERS = 5
 
@@ -55,10 +55,8 @@ def diagnosis(study: Study, causes: Sequence[Cause]) -> Diagnosis:
 
 def exit_code(causes: Sequence[Cause], verdict: Verdict, stopped: str | None) -> ExitCode:
     """The exit code: the table is in docs/diagnose.md."""
-    if stopped == INTERRUPTED:
-        return ExitCode.INTERRUPTED
-    if stopped == TERMINATED:
-        return ExitCode.TERMINATED
+    if (code := exit_code_of_signal(stopped)) is not None:
+        return code
     if any(cause.status is Status.SUPPORTED for cause in causes):
         return ExitCode.FAILURES
     if verdict is Verdict.INCONCLUSIVE:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flakeproof.engine.execute import signals_stop
-from flakeproof.engine.stop import Stop, StoppedError
-from flakeproof.engine.time_budget import Budget
-from flakeproof.errors import CannotRunError
+from flakeproof.engine.time_budget import Budget, hang_limit
+from flakeproof.errors import CannotRunError, Stop, StoppedError
 from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
 from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Line, Polluters, Provocation
@@ -31,9 +30,6 @@ from flakeproof.line_search.find_line import DelayFinding
 from flakeproof.model import CallableTarget, PytestTarget, RunSpec
 from flakeproof.results.sanitizer_findings import SightingSummary
 
-_LEAST_TIMEOUT = 5.0
-_TIMES_AS_LONG = 50
-"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
 _PROBE_SHARE = 0.25
 
 
@@ -139,8 +135,7 @@ def _begin(study: Study) -> None:
     took = laboratory.budget.elapsed - start
     laboratory.start_up = max(0.0, took - probe.elapsed)
     if not study.keeps_timeout:
-        limit = max(_LEAST_TIMEOUT, _TIMES_AS_LONG * probe.elapsed)
-        limit = min(limit, laboratory.given.timeout or limit)
+        limit = hang_limit(probe.elapsed, laboratory.given.timeout)
         laboratory.given = changed(laboratory.given, timeout=limit, adapts_timeout=False)
     if len(probe.items) > 1 and not narrow(laboratory):
         laboratory.notes.append(f"none of the {len(probe.items)} tests has failed among the others")

@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 
 from flakeproof.engine.execute import Sink
-from flakeproof.engine.stop import StoppedError
 from flakeproof.engine.time_budget import Budget
+from flakeproof.errors import StoppedError, is_signal
 from flakeproof.events import AnyEvent, LoadFailed
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.model import CommandTarget, Failure, Isolation, RunSpec, TraceOrder
 from flakeproof.results.summary import Summary
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 
 Conduct = Callable[[RunSpec, Callable[[Path], Sequence[Sink]]], Summary]
 """Makes a recorded run; given what makes its sinks out of its folder."""
@@ -74,15 +73,12 @@ class Laboratory:
         Raises StoppedError, after what came out has been counted.
         """
         if not chosen:
-            spec = msgspec.structs.replace(spec, first=self._next, count=count)
+            spec = spec.bare(first=self._next, count=count, duration=seconds)
             self._next += max(count, _APART)
         else:
-            spec = msgspec.structs.replace(spec, chosen=list(chosen), count=len(chosen))
+            spec = spec.bare(chosen=list(chosen), count=len(chosen), duration=seconds)
         if self._loads_anew and not isinstance(spec.target, CommandTarget):
             spec = msgspec.structs.replace(spec, isolation=Isolation.FRESH)
-        spec = msgspec.structs.replace(
-            spec, duration=seconds, max_failures=None, preset=None, question=None, ci_rate=None, drop_failed=False
-        )
 
         def sinks(folder: Path) -> Sequence[Sink]:
             tally.begin(folder.name, spec)
@@ -90,7 +86,7 @@ class Laboratory:
 
         summary = self._conduct(spec, sinks)
         tally.elapsed += summary.elapsed
-        if summary.stopped in (INTERRUPTED, TERMINATED):
+        if is_signal(summary.stopped):
             self._meet(tally)
             raise StoppedError(summary.stopped)
         return summary

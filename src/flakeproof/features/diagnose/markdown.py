@@ -3,12 +3,12 @@
 import linecache
 from collections.abc import Iterator
 
-import flakeproof
 from flakeproof.features.diagnose import report as lines
 from flakeproof.features.diagnose.records import Cause, Diagnosis
-from flakeproof.features.run.markdown import code
+from flakeproof.reports.markdown import code
 from flakeproof.reports.rates import bounds
 from flakeproof.text import duration, number, probability, shown_path
+from flakeproof.version import __version__
 
 
 def render(found: Diagnosis) -> bytes:
@@ -61,4 +61,4 @@ def _experiments(found: Diagnosis) -> Iterator[str]:
 
 
 def _foot(found: Diagnosis) -> Iterator[str]:
-    yield f"<sub>Seed {found.seed}, {duration(found.elapsed)}; flakeproof {flakeproof.__version__}</sub>"
+    yield f"<sub>Seed {found.seed}, {duration(found.elapsed)}; flakeproof {__version__}</sub>"

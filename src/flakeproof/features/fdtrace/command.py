@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flakeproof.engine.leftovers import marker_of, nothing_left_running
 from flakeproof.engine.temporary_folders import temporary_root
@@ -12,44 +13,37 @@ from flakeproof.features.fdtrace import report
 from flakeproof.features.fdtrace.findings import DescriptorTrace
 from flakeproof.features.fdtrace.trace import trace
 from flakeproof.features.fdtrace.tracer import usable_strace
-from flakeproof.features.run.session import pairs, settings
 from flakeproof.reports.document import Document
-from flakeproof.reports.files import ReportFiles, report_files
+from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
-from flakeproof.reports.writer import Style, Writer, standard
+from flakeproof.reports.presentation import Presentation
+from flakeproof.reports.writer import Style
+from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.store.folder import new_run_id
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof_worker.environment import RUN
 
 _FORM = "write it like flakeproof fdtrace -- ./program ARGUMENT"
-_DEFAULT_TIMEOUT = 300.0
-_DEFAULT_GRACE = 2.0
+_REPORTS = ("json", "markdown")
 
 
-def trace_command(
-    given: Mapping[str, str | None],
-    command: list[str] | None,
-    env: list[str] | None,
-    keep_trace: str | None,
-    *,
-    stacks: bool,
-    uses: bool,
-) -> int:
-    """Trace `command`, tell, write what is asked for; return the exit code. Raises FlakeproofError."""
+def trace_command(given: Mapping[str, Any], command: list[str] | None) -> int:
+    """Trace `command` with the options `given`, tell, write what is asked for; return the exit code.
+
+    Raises FlakeproofError.
+    """
+    keep_trace: str | None = given["keep_trace"]
     if not command or not command[0]:
         raise UsageError("there is no command", _FORM)
-    config = settings(given)
-    files = report_files(config, only_asked=True, names=("json",))
+    config = settings(options_in(given))
+    presentation = Presentation(report_files(config, only_asked=True, names=_REPORTS))
     folder = Path.cwd() / (config.get("cwd") or "")
-    target = resolve_command(CommandLine(command, environment=pairs("--env", env, empty=True)), folder)
-    timeout = config.get("timeout") if "timeout" in config.values else _DEFAULT_TIMEOUT
-    writer = standard(results_to_stderr=files.on_stdout)
+    target = resolve_command(CommandLine(command, environment=pairs("--env", given["env"], empty=True)), folder)
     with temporary_root() as root:
-        strace = usable_strace(Path(root), stacks=stacks)
+        strace = usable_strace(Path(root), stacks=not given["no_stacks"])
         kept = _kept(keep_trace)
-        files.prepare()
-        try:
-            writer.note(f"Recording the descriptor calls of {target.name} with strace; it runs slower than usual")
+        with presentation.running():
+            presentation.note(f"Recording the descriptor calls of {target.name} with strace; it runs slower than usual")
             output = Path(root, "record") if kept is None else kept
             run_id = new_run_id()
             with nothing_left_running(run_id):
@@ -59,18 +53,15 @@ def trace_command(
                     output,
                     environment={**os.environ, RUN: marker_of(run_id)},
                     # Where stdout carries our document, the command's output is for people.
-                    stdout=sys.stderr if files.on_stdout else None,
-                    timeout=timeout,
-                    grace=config.get("grace") or _DEFAULT_GRACE,
-                    uses=uses,
+                    stdout=sys.stderr if presentation.on_stdout else None,
+                    timeout=config.value("timeout"),
+                    grace=config.value("grace"),
+                    uses=not given["no_uses"],
                 )
-        except BaseException:
-            files.withdraw()
-            raise
-    _print(writer, found)
+    _print(presentation, found)
     if kept is not None:
-        writer.note(f"Strace's record is in {keep_trace}", Style.DIM)
-    return _finish(writer, files, found)
+        presentation.note(f"Strace's record is in {keep_trace}", Style.DIM)
+    return presentation.finish(exit_code(found), _renderers(found))
 
 
 def _kept(name: str | None) -> Path | None:
@@ -83,23 +74,21 @@ def _kept(name: str | None) -> Path | None:
     return Path(name).absolute()
 
 
-def _print(writer: Writer, found: DescriptorTrace) -> None:
-    writer.note("")
+def _print(presentation: Presentation, found: DescriptorTrace) -> None:
+    presentation.note("")
     for line in report.results(found):
         style = Style.TITLE if line.startswith("===") else Style.BAD if line.startswith("FINDING") else Style.PLAIN
-        writer.result(line, style)
-    writer.result("")
+        presentation.print(line, style)
+    presentation.print("")
     for remark in found.remarks:
-        writer.note(f"note: {remark}", Style.WARNING)
-    writer.result(report.closing(found), Style.BAD if found.findings else Style.GOOD)
+        presentation.note(f"note: {remark}", Style.WARNING)
+    presentation.print(report.closing(found), Style.BAD if found.findings else Style.GOOD)
 
 
-def _finish(writer: Writer, files: ReportFiles, found: DescriptorTrace) -> int:
-    code = exit_code(found)
-    for problem in files.write({"json": lambda: to_json(found)}):
-        writer.note(f"warning: {problem}", Style.WARNING)
-        code = code or ExitCode.BROKEN
-    return int(code)
+def _renderers(found: DescriptorTrace) -> Renderers:
+    from flakeproof.features.fdtrace import markdown
+
+    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
 
 
 def exit_code(found: DescriptorTrace) -> ExitCode:

@@ -1,100 +1,87 @@
 """Find polluters as `flakeproof isolate` does."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from flakeproof.cli.perturbation_options import PROVOKING
 from flakeproof.errors import UsageError
-from flakeproof.features.isolate import report as words
+from flakeproof.features.isolate import report
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.recorded_order import recorded_order
-from flakeproof.features.isolate.records import IsolationRequest
-from flakeproof.features.run.session import interpreter_of, settings
+from flakeproof.features.isolate.records import Isolation, IsolationRequest
+from flakeproof.features.run.session import interpreter_of
 from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
-from flakeproof.reports.files import report_files
+from flakeproof.reports.files import Renderers, report_files
 from flakeproof.reports.json import to_json
+from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.progress_line import ProgressLine
-from flakeproof.reports.writer import Style, standard
 from flakeproof.settings.build_spec import build
+from flakeproof.settings.from_options import options_in, settings
+from flakeproof.settings.table import default_of
 from flakeproof.store.folder import store_of
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
 
-_DEFAULT_ERROR = 0.01
-_DEFAULT_SECONDS = 600.0
+_REPORTS = ("json", "markdown")
+_EXPRESSIONS = (("-k", "keyword"), ("-m", "marker"))
+_OF_THE_SEARCH = ("duration", "error", "json", "markdown", "store")
+"""Settings that say nothing of how tests are run."""
 
 
-def isolate_victim(
-    victim: str,
-    among: Sequence[str],
-    expressions: Sequence[str],
-    order: str | None,
-    recorded: tuple[str, str] | None,
-    given: Mapping[str, Any],
-    *,
-    verbose: bool = False,
-    trusted: bool = False,
-) -> int:
-    """Search and print; return the exit code. Raises FlakeproofError."""
+def isolate_victim(given: Mapping[str, Any]) -> int:
+    """Search with the arguments `given` to the command and print; return the exit code. Raises FlakeproofError."""
+    victim: str = given["victim"]
+    among: Sequence[str] = given["among"] or []
+    order, recorded = given["order"], given["recorded"]
+    expressions = [word for option, name in _EXPRESSIONS for word in (option, given[name]) if given[name]]
     if order is not None and recorded is not None:
         raise UsageError("--order and --from both say where to start", "give one of the two")
-    whole = settings(given)
-    files = report_files(whole, only_asked=True, names=("json",))
+    whole = settings(options_in(given))
+    presentation = Presentation(report_files(whole, only_asked=True, names=_REPORTS))
     spec, trial, items = None, None, _read(order) if order is not None else []
     if recorded is not None:
         folder = store_of(whole).find(recorded[0])
         spec, trial, items = recorded_order(folder, recorded[1])
-        ask_for_trust(folder, spec, trusted=trusted)
+        ask_for_trust(folder, spec, trusted=given["trust"])
     if spec is None or among or expressions:
         fresh = _spec(_places(victim, among), expressions, given)
         spec = fresh if spec is None else msgspec.structs.replace(spec, target=fresh.target)
-    spec = msgspec.structs.replace(
-        spec,
-        count=None,
-        preset=None,
-        duration=whole.get("duration") or _DEFAULT_SECONDS,
-        max_failures=None,
-        drop_failed=False,
-        question=None,
+    spec = spec.bare(
+        duration=whole.value("duration", "isolate"),
         isolation=Mode.FORK,
         workers=whole.get("workers") or _spec([], [], given).workers,
         processes=1,
         timeout=whole.get("timeout") if "timeout" in whole.values else spec.timeout,
     )
     error = whole.get("error") if whole.is_asked_for("error") else None
-    request = IsolationRequest(victim=victim, spec=spec, error=error or _DEFAULT_ERROR, order=items, trial=trial)
-    writer = standard(results_to_stderr=files.on_stdout)
-    writer.note(
+    request = IsolationRequest(
+        victim=victim, spec=spec, error=error or default_of("error", "isolate"), order=items, trial=trial
+    )
+    presentation.note(
         f"{victim}: looking for what makes it fail, {spec.workers} probes at once, "
         f"at most {whole_duration(spec.duration or 0)}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
-    files.prepare()
-    progress = ProgressLine(writer, every=verbose)
-    try:
+    progress = ProgressLine(presentation.writer, every=given["verbose"])
+    with presentation.running(), closing(progress):
         found = isolate(request, progress)
-    except BaseException:
-        files.withdraw()
-        raise
-    finally:
-        progress.close()
-    writer.result("")
-    for index, line in enumerate(words.block(found, verbose=verbose)):
-        writer.result(line, Style.PLAIN if index else Style.TITLE)
-    for problem in files.write({"json": lambda: to_json(found)}):
-        writer.note(f"warning: {problem}", Style.WARNING)
-        return found.exit_code or 3
-    writer.close()
-    return found.exit_code
+    presentation.block(report.results(found, verbose=given["verbose"]), report.conclusion(found))
+    return presentation.finish(found.exit_code, _renderers(found))
+
+
+def _renderers(found: Isolation) -> Renderers:
+    from flakeproof.features.isolate import markdown
+
+    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
 
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:
     """How tests are run from here."""
-    own = {name: given[name] for name in ("pytest_args", "workers", "timeout", "seed", "python", *PROVOKING)}
+    own = {name: value for name, value in options_in(given).items() if name not in _OF_THE_SEARCH}
     return build(PytestLine(arguments, expressions), settings(own), {}, Path.cwd())
 
 

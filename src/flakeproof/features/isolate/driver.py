@@ -7,11 +7,9 @@ from itertools import islice, permutations
 
 import msgspec
 
-import flakeproof
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.project_files import difference, snapshot
-from flakeproof.engine.stop import Stop
-from flakeproof.errors import CannotRunError, ExitCode, UsageError
+from flakeproof.errors import CannotRunError, ExitCode, Stop, UsageError, exit_code_of_signal
 from flakeproof.features.isolate.culprit_search import Culprits, Search
 from flakeproof.features.isolate.leftover_state import Carriers
 from flakeproof.features.isolate.node_ids import named
@@ -26,6 +24,7 @@ from flakeproof.perturbations.resolve import words_of
 from flakeproof.results.summary import anytime_interval
 from flakeproof.stats.polluter import repeats
 from flakeproof.store.folder import new_run_id
+from flakeproof.version import __version__
 from flakeproof_worker.shared.seeds import trial_seed
 
 _CONFIDENCE = 0.95
@@ -231,7 +230,7 @@ class _Investigation:
             command, confirmed, said = self._alone_command
             notes += [said] if said else []
         return Isolation(
-            version=flakeproof.__version__,
+            version=__version__,
             victim=victim,
             place=self._places.get(victim, ""),
             kind=self._kind,
@@ -259,10 +258,8 @@ class _Investigation:
         )
 
     def _exit_code(self) -> ExitCode:
-        if self._stopped is Stop.INTERRUPTED:
-            return ExitCode.INTERRUPTED
-        if self._stopped is Stop.TERMINATED:
-            return ExitCode.TERMINATED
+        if (code := exit_code_of_signal(self._stopped)) is not None:
+            return code
         if self._sets or (self._kind is Kind.FAILS_ALONE and self._stopped is None):
             return ExitCode.FAILURES
         if self._kind is Kind.NO_OUTCOME and self._company is not None and self._company.skip_reason:

@@ -6,17 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.leases import Block, Order
-from flakeproof.engine.stop import Stop
 from flakeproof.engine.surroundings import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.errors import CannotRunError
+from flakeproof.errors import CannotRunError, Stop
 from flakeproof.events import AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialPassed, TrialSkipped
 from flakeproof.model import Failure, ItemOutcome, RunSpec
 
@@ -128,10 +125,8 @@ class Probing:
         self.notes: list[str] = []
         self.count = 0
         """Orders that have run."""
-        bare = {"count": None, "duration": None, "max_failures": None, "drop_failed": False}
-        bare |= {"adapts_timeout": False}  # what is usual for a few tests is not for many
         self._dispatcher = Dispatcher(
-            msgspec.structs.replace(spec, **bare),
+            spec.bare(adapts_timeout=False),  # what is usual for a few tests is not for many
             temporary,
             temporary,
             run_id,

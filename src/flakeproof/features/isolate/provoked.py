@@ -8,12 +8,12 @@ import msgspec
 
 from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
+from flakeproof.errors import is_signal
 from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialsPassed
 from flakeproof.features.isolate.reproducer import Shell
 from flakeproof.features.isolate.victim_runs import Arrangement
 from flakeproof.model import Isolation, ItemOutcome, PytestTarget, RunSpec
 from flakeproof.perturbations.resolve import words_of
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 from flakeproof.store.folder import new_run_id
 from flakeproof.text import plural
 
@@ -59,7 +59,7 @@ class ProvokedShell:
                     failed += 1
                 case TrialFailed() if not event.cut_short:
                     passed += 1
-                case RunEnded(stopped=str(why)) if why in (INTERRUPTED, TERMINATED):
+                case RunEnded(stopped=str(why)) if is_signal(why):
                     raise KeyboardInterrupt
 
         target = msgspec.structs.replace(self._target, arguments=tests, shuffle=False)

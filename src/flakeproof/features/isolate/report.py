@@ -15,8 +15,8 @@ _NEXT = {
 _SHOWN = 10
 
 
-def block(found: Isolation, *, verbose: bool = False) -> Iterator[str]:
-    """The lines at the end; with `verbose` each set of culprits by itself, with its evidence."""
+def results(found: Isolation, *, verbose: bool = False) -> Iterator[str]:
+    """The results block without the conclusion; with `verbose` each set of culprits by itself, with its evidence."""
     yield "=== Isolation Results ==="
     yield f"Victim: {_named(found.victim, found.place)}"
     if found.message:
@@ -30,8 +30,6 @@ def block(found: Isolation, *, verbose: bool = False) -> Iterator[str]:
         yield f"Ended early: {found.stopped}"
     spent = f"{plural(found.probes, 'probe')}, {duration(found.elapsed)}"
     yield f"{plural(found.tests, 'test')}, {spent}, seed {found.seed}"
-    yield ""
-    yield conclusion(found)
 
 
 def conclusion(found: Isolation) -> str:

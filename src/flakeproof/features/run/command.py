@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flakeproof.features.run.session import Session, pairs, settings, target_of
+from flakeproof.features.run.session import Session
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Detail
 from flakeproof.settings.build_spec import build, names_of
-from flakeproof.targets.command import CommandLine
-from flakeproof.targets.tests import PytestLine
-
-_NOT_SETTINGS = ("context", "target", "keyword", "marker", "env", "shell", "set_", "quiet", "verbose")
+from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
 
 
 def run_target(given: Mapping[str, Any], *, is_gate: bool = False) -> int:
@@ -24,20 +21,3 @@ def run_target(given: Mapping[str, Any], *, is_gate: bool = False) -> int:
     summary = session.run()
     session.print_results(summary)
     return session.finish(summary)
-
-
-def wanted_by(given: Mapping[str, Any], command: list[str] | None) -> str | CommandLine | PytestLine:
-    """The target that arguments of `run` name; `command` is what followed `--`. Raises UsageError."""
-    return target_of(
-        list(given["target"] or []),
-        command,
-        {"-k": given["keyword"], "-m": given["marker"]},
-        given["pytest_args"] is not None,
-        given["env"],
-        shell=given["shell"],
-    )
-
-
-def options_in(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments `given` to a command that are settings."""
-    return {name: value for name, value in given.items() if name not in _NOT_SETTINGS}

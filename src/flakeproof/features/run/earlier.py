@@ -5,34 +5,27 @@ from pathlib import Path
 
 import msgspec
 
-from flakeproof.engine.stop import Stop
-from flakeproof.errors import NothingToRunError, UsageError
-from flakeproof.features.compare.events import ComparisonStarted
-from flakeproof.features.compare.pair_log import read_pairs
+from flakeproof.errors import KILLED, RUNNING, NothingToRunError, Stop, UsageError
 from flakeproof.model import RunSpec
-from flakeproof.ranges import Block
 from flakeproof.results.history import History
+from flakeproof.results.ranges import Block
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.results.verdict import INTERRUPTED, KILLED, RUNNING, TERMINATED
+from flakeproof.store.comparison_arms import arms_of
 from flakeproof.store.folder import is_being_written
 from flakeproof.store.log import LOG_NAME, drop_uncertain, read_events
 from flakeproof.store.spec_file import read_spec
 from flakeproof.text import number
 
-_CAN_GO_ON = {INTERRUPTED, TERMINATED, Stop.GIVEN_UP.value, None}
+_CAN_GO_ON = {Stop.INTERRUPTED, Stop.TERMINATED, Stop.GIVEN_UP, None}
 
 
 def spec_of(folder: Path, what: str) -> RunSpec:
     """The specification of the run in `folder`, of which the user wants `what`. Raises UsageError."""
-    try:
-        if isinstance(started := next(read_pairs(folder), None), ComparisonStarted):
-            arms = zip(started.spec.arms, started.runs, strict=True)
-            raise UsageError(
-                f"{folder.name} is a comparison, whose arms are runs of their own",
-                "; ".join(f"{arm.name}: flakeproof {what.format(run=run)}" for arm, run in arms),
-            )
-    except (OSError, msgspec.DecodeError):
-        pass  # a run
+    if (arms := arms_of(folder)) is not None:
+        raise UsageError(
+            f"{folder.name} is a comparison, whose arms are runs of their own",
+            "; ".join(f"{arm.name}: flakeproof {what.format(run=arm.run)}" for arm in arms),
+        )
     return read_spec(folder)
 
 

@@ -1,4 +1,4 @@
-"""What GitHub Actions shows by itself: annotations at the lines that failed, and a job summary."""
+"""What GitHub Actions shows beside the code: annotations at the lines that failed."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,13 +11,11 @@ from flakeproof.reports.foreign import fit
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
 from flakeproof.text import one_line, plural
+from flakeproof_worker.shared.own_code import is_installed
 
 _COMPANIONS = 5
 _MOST = 10
 """GitHub shows no more errors of one step."""
-_SUMMARY_LIMIT = 1024 * 1024
-"""Bytes that a step may write to its summary; with more nothing is shown at all."""
-_INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def annotations(summary: Summary, environment: Mapping[str, str]) -> Iterator[str]:
@@ -58,23 +56,6 @@ def _companions(found: SignatureSummary) -> str:
     return f"\nso did {named}{more}"
 
 
-def append_summary(markdown: bytes, environment: Mapping[str, str]) -> str | None:
-    """Append to the summary of the job; return why not, if it was not possible."""
-    name = environment.get("GITHUB_STEP_SUMMARY")
-    if not name:
-        return None
-    path = Path(name)
-    try:
-        there = path.stat().st_size if path.exists() else 0
-        if there + len(markdown) + 1 > _SUMMARY_LIMIT:
-            return f"{there:,} of the {_SUMMARY_LIMIT:,} bytes that GitHub takes are used"
-        with path.open("ab") as file:
-            file.write(markdown + b"\n")
-    except OSError as error:
-        return error.strerror or str(error)
-    return None
-
-
 def _place(failure: Failure, environment: Mapping[str, str]) -> dict[str, str]:
     """File and line in the repository: of the innermost frame that is in it."""
     root = Path(environment.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
@@ -83,7 +64,7 @@ def _place(failure: Failure, environment: Mapping[str, str]) -> dict[str, str]:
         frames = [told]
     for file, line in reversed(frames):
         path = Path(file).resolve()
-        if path.is_relative_to(root) and path.is_file() and not any(part in str(path) for part in _INSTALLED):
+        if path.is_relative_to(root) and path.is_file() and not is_installed(str(path)):
             return {"file": str(path.relative_to(root)), "line": str(line)}
     return {}
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-import flakeproof
 from flakeproof.features.run import report, report_copies, report_loading
 from flakeproof.model import Failure, Outcome
 from flakeproof.reports.details import explanation
@@ -13,6 +12,7 @@ from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import ItemSummary, LoadSummary, SignatureSummary, Summary
 from flakeproof.results.verdict import Verdict
 from flakeproof.text import one_line
+from flakeproof.version import __version__
 
 _LIMIT = 20_000
 """Characters of one traceback or output, at most."""
@@ -46,7 +46,7 @@ def _having(cases: Sequence[Element], tag: str) -> int:
 
 
 def _properties(summary: Summary) -> Iterator[tuple[str, object]]:
-    yield "flakeproof.version", flakeproof.__version__
+    yield "flakeproof.version", __version__
     yield "flakeproof.run", summary.run_id
     yield "flakeproof.seed", summary.seed
     yield "flakeproof.verdict", summary.verdict

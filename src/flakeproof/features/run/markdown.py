@@ -4,7 +4,6 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-import flakeproof
 from flakeproof.features.run import (
     report,
     report_copies,
@@ -15,10 +14,12 @@ from flakeproof.features.run import (
 )
 from flakeproof.reports.details import explanation, place
 from flakeproof.reports.foreign import cut, fit
+from flakeproof.reports.markdown import code
 from flakeproof.reports.rates import highest, rate_with_interval
 from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
 from flakeproof.results.verdict import Verdict
 from flakeproof.text import duration, number, one_line, rate, share, shown_path, speed
+from flakeproof.version import __version__
 
 _LIMIT = 65_000
 """Bytes of a document; GitHub takes 65,536 characters in a comment."""
@@ -32,8 +33,6 @@ _EXAMPLE = 600
 _EXPLAINED = 4_000
 _MOST_KINDS = 50
 _ORDER = {Verdict.BROKEN: 0, Verdict.FLAKY: 0, Verdict.INCONCLUSIVE: 1, Verdict.STABLE: 2}
-_MEANING = re.compile(r"[^A-Za-z0-9\s/,;=%?^\x80-\U0010ffff-]")
-"""Characters that mean something in Markdown, HTML, or to GitHub."""
 
 
 def render(summary: Summary) -> bytes:
@@ -57,16 +56,6 @@ def render(summary: Summary) -> bytes:
     if summary.unseen is not None:
         told.append(f"{report_dependence.unseen(summary.unseen)}.\n")
     return "\n".join([head, *told, foot, ""]).encode()
-
-
-def code(text: str, limit: int = _NAME) -> str:
-    """`text` on one line, as code; whatever is in it means nothing to Markdown, also in a table."""
-    flat = one_line(fit(text), limit)
-    if not flat:
-        return ""
-    if "`" not in flat and "|" not in flat and "\\" not in flat:
-        return f"`{flat}`"
-    return f"<code>{_MEANING.sub(lambda found: f'&#{ord(found[0])};', flat)}</code>"
 
 
 def _head(summary: Summary) -> Iterator[str]:
@@ -180,5 +169,5 @@ def _foot(summary: Summary) -> Iterator[str]:
     )
     yield (
         f"<sub>Run {summary.run_id}, seed {summary.seed}, {number(summary.total)} {report.units(summary)} in "
-        f"{duration(summary.elapsed)}{fast}; flakeproof {flakeproof.__version__}</sub>"
+        f"{duration(summary.elapsed)}{fast}; flakeproof {__version__}</sub>"
     )

@@ -7,8 +7,8 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.features.run.plan import Plan, plan
-from flakeproof.settings.load import MOST_TRIALS
 from flakeproof.settings.presets import PRESETS
+from flakeproof.settings.table import MOST_TRIALS
 from flakeproof.text import expected, parse_rate, parse_whole, share, shortened, upper
 from flakeproof.text import rate as rate_text
 

@@ -1,23 +1,25 @@
 """Run one trial of a recorded run again."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.events import ItemsCollected, TrialFailed
 from flakeproof.features.run.earlier import spec_of
-from flakeproof.features.run.session import Session, pairs, settings
+from flakeproof.features.run.session import Session
 from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Style
 from flakeproof.results.summary import Summary
+from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import read_events
 from flakeproof.store.withheld import with_values
@@ -25,28 +27,25 @@ from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 
 
-def replay_trial(
-    run: str, trial: str, given: Mapping[str, str | bool | None], env: Sequence[str] = (), *, trusted: bool = False
-) -> int:
-    """Run it; `given` are the options, `env` has values of variables that the record does not have.
+def replay_trial(run: str, trial: str, given: Mapping[str, Any]) -> int:
+    """Run it; `given` are the options: `env` has values of variables that the record does not have.
 
-    A record that is not ours has to be `trusted`. Return the exit code. Raises UsageError or NothingToRunError.
+    A record that is not ours has to be trusted. Return the exit code. Raises UsageError or NothingToRunError.
     """
-    config = settings(given)
+    config = settings(options_in(given))
     # The reports that a project has of each run are not to be overwritten by those of one trial.
     files = report_files(config, only_asked=True)
     folder = store_of(config).find(run)
     spec = spec_of(folder, "replay {run} TEST")
-    ask_for_trust(folder, spec, trusted=trusted)
-    spec, differing = with_values(spec, pairs("--env", list(env), empty=True), os.environ)
+    ask_for_trust(folder, spec, trusted=given["trust"])
+    spec, differing = with_values(spec, pairs("--env", given["env"], empty=True), os.environ)
     number = number_of(trial, spec)
-    python = given.get("python")
     unit = "Pass" if _has_several(folder) else "Test"
     told = recorded_failure(folder, number)
     recorded = told.failure if told is not None else None
     again = msgspec.structs.replace(
         spec,
-        target=_with_python(spec.target, python if isinstance(python, str) else None),
+        target=_with_python(spec.target, given["python"]),
         first=number,
         count=1,
         chosen=[],

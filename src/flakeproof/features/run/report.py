@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from flakeproof.errors import Stop
 from flakeproof.events import Progressed
 from flakeproof.features.run import (
     report_copies,
@@ -16,7 +17,7 @@ from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.details import failure_details, summary_lines
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import SignatureSummary, Summary
-from flakeproof.results.verdict import INTERFERED, TIME_OVER, Verdict
+from flakeproof.results.verdict import Verdict
 from flakeproof.store.folder import NAME
 from flakeproof.text import (
     FIXED,
@@ -149,7 +150,7 @@ def cut_short(summary: Summary) -> bool:
     """Whether the run ended before its plan was fulfilled; a time alone is a plan that is fulfilled when it is over."""
     if summary.finding is not None and summary.finding.answer is not Answer.UNDECIDED:
         return False
-    return summary.stopped is not None and (summary.planned is not None or summary.stopped != TIME_OVER)
+    return summary.stopped is not None and (summary.planned is not None or summary.stopped != Stop.DURATION)
 
 
 def answered(finding: Finding, *, verbose: bool = False) -> str:
@@ -226,7 +227,7 @@ def _closing(summary: Summary, *, verbose: bool) -> str:
             f"({percent(summary.failed, decided)} failure rate)"
         )
     lost = summary.outcomes.get(Outcome.LOST, 0)
-    if summary.stopped == INTERFERED:
+    if summary.stopped == Stop.INTERFERED:
         return f"A test has interfered with flakeproof: this run of {summary.total} tests proves nothing"
     if lost:
         return f"{lost} of {summary.total} {units(summary)} have no result: this run proves nothing"

@@ -3,22 +3,23 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.run.earlier import rest_of, spec_of, summary_of
-from flakeproof.features.run.session import Session, pairs, settings
+from flakeproof.features.run.session import Session
 from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.reports.files import report_files
+from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.store.folder import store_of
 from flakeproof.store.withheld import with_values
 
-_NO_SETTINGS = {"env", "trust"}
-_SETTINGS = {"store", "json", "junit_xml", "markdown", "keep_runs"}
+_TAKEN = {"context", "resume_run", "env", "trust", "store", "json", "junit_xml", "markdown"}
 
 
-def report_run(run: str, given: Mapping[str, str | None]) -> int:
+def report_run(run: str, given: Mapping[str, Any]) -> int:
     """Tell what came out of the run `run` and write the reports that are asked for; return the exit code of the run."""
-    config = settings(given)
+    config = settings(options_in(given))
     folder = store_of(config).find(run)
     files = report_files(config)
     spec = spec_of(folder, "report {run}")
@@ -29,22 +30,20 @@ def report_run(run: str, given: Mapping[str, str | None]) -> int:
     return session.finish(summary)
 
 
-def resume_run(run: str, given: Mapping[str, object]) -> int:
+def resume_run(run: str, given: Mapping[str, Any]) -> int:
     """Run what is missing of the run `run`, as part of it; `given` are all options. Return the exit code."""
-    for name, value in given.items():
-        if name not in _SETTINGS | _NO_SETTINGS and value not in (None, False, [], ()):
+    asked = {**given, "command": given["context"].obj}
+    for name, value in asked.items():
+        if name not in _TAKEN and value not in (None, False, [], ()):
             raise UsageError(
                 f"--resume goes on with the settings of that run, and {name.replace('_', '-')} is another one",
                 "leave it out; reports can be asked for",
             )
-    config = settings({name: value for name, value in given.items() if name in _SETTINGS})
+    config = settings(options_in(given))
     folder = store_of(config).find(run)
     spec = spec_of(folder, "run --resume {run}")
-    ask_for_trust(folder, spec, trusted=bool(given.get("trust")))
-    values = given.get("env")
-    spec, differing = with_values(
-        spec, pairs("--env", values if isinstance(values, list) else [], empty=True), os.environ
-    )
+    ask_for_trust(folder, spec, trusted=given["trust"])
+    spec, differing = with_values(spec, pairs("--env", given["env"], empty=True), os.environ)
     rest = rest_of(folder)
     if not Path(spec.target.folder).is_dir():
         raise UsageError(f"the folder of that run is gone: {spec.target.folder}", "start it anew")

@@ -1,16 +1,14 @@
 """List the runs that there are, newest first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
-from flakeproof.features.compare.events import ComparisonStarted
-from flakeproof.features.compare.pair_log import read_pairs
 from flakeproof.features.run.earlier import summary_of
-from flakeproof.features.run.session import settings
+from flakeproof.settings.from_options import options_in, settings
+from flakeproof.store.comparison_arms import arms_of
 from flakeproof.store.folder import is_being_written, store_of
 from flakeproof.text import one_line, parse_whole, shown_path
 
@@ -18,13 +16,13 @@ _TARGET = 60
 _HEAD = ("run", "when", "state", "verdict", "failed", "tests", "target")
 
 
-def list_runs(most: str | None, store: str | None) -> int:
+def list_runs(most: str | None, given: Mapping[str, Any]) -> int:
     """Print a line for each of the newest `most` runs, or for all; return the exit code. Raises UsageError."""
     try:
         limit = None if most is None else parse_whole(most, 1, 1_000_000)
     except ValueError as error:
         raise UsageError(f"--newest: {error}") from None
-    place = store_of(settings({"store": store}))
+    place = store_of(settings(options_in(given)))
     folders = place.all_runs()[::-1][:limit]
     if not folders:
         print(f"there is no run in {shown_path(str(place.runs))}")
@@ -67,10 +65,5 @@ def _when(name: str) -> str:
 
 def _arms(folder: Path) -> str | None:
     """What is compared, if the record is that of a comparison."""
-    try:
-        started = next(read_pairs(folder), None)
-    except (OSError, msgspec.DecodeError):
-        return None
-    if not isinstance(started, ComparisonStarted):
-        return None
-    return "comparison of " + " and ".join(f"{arm.name} {arm.spec.target.name}" for arm in started.spec.arms)
+    arms = arms_of(folder)
+    return None if arms is None else "comparison of " + " and ".join(f"{arm.name} {arm.target}" for arm in arms)

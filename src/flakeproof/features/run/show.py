@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -10,11 +11,13 @@ from flakeproof.events import AnyRecord, TrialFailed, TrialLeaked, TrialLost, Tr
 from flakeproof.features.run import report
 from flakeproof.features.run.earlier import spec_of
 from flakeproof.features.run.replay import number_of
-from flakeproof.features.run.session import announcement, command_name, settings
+from flakeproof.features.run.session import announcement
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.writer import Style, standard
 from flakeproof.results.history import History
 from flakeproof.results.summary import summarize
+from flakeproof.settings.as_typed import command_name
+from flakeproof.settings.from_options import options_in, settings
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import read_events
 from flakeproof.text import number
@@ -22,9 +25,9 @@ from flakeproof.text import number
 _FAILED_SHOWN = 20
 
 
-def show_run(run: str, trial: str | None, given: Mapping[str, str | None]) -> int:
+def show_run(run: str, trial: str | None, given: Mapping[str, Any]) -> int:
     """Print it; `given` are the options. Return the exit code. Raises UsageError or NothingToRunError."""
-    folder = store_of(settings(given)).find(run)
+    folder = store_of(settings(options_in(given))).find(run)
     spec = spec_of(folder, "show {run}")
     wanted = number_of(trial, spec) if trial is not None else None
     writer = standard()

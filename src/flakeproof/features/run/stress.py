@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.features.run.session import Session, pairs, settings
+from flakeproof.features.run.session import Session
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import NAMES, ReportFiles, report_files
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Detail
 from flakeproof.settings.build_spec import build
+from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.settings.load import Config
 from flakeproof.settings.presets import PRESETS
 from flakeproof.text import expected, rate
@@ -39,15 +40,17 @@ _WORST_FIRST = (
 )
 
 
-def stress_mode(mode: str, given: Mapping[str, Any], set_: list[str] | None, detail: Detail) -> int:
+def stress_mode(mode: str, given: Mapping[str, Any]) -> int:
     """Run `mode` and return its exit code, for `all` the worst one. Raises UsageError."""
     targets = _targets(mode)
+    own = options_in(given)
+    detail = Detail.of(quiet=given["quiet"], verbose=given["verbose"])
     runs: list[tuple[str | None, RunSpec, Config, ReportFiles]] = []
     for target, preset in targets:  # all of them first: a wrong option is found before anything runs
-        config = settings({**given, "preset": preset} if preset else given, [target])
+        config = settings({**own, "preset": preset} if preset else own, [target])
         if len(targets) > 1:
             _refuse_reports(config, mode, len(targets))
-        spec = build(target, config, pairs("--set", set_), Path.cwd())
+        spec = build(target, config, pairs("--set", given["set_"]), Path.cwd())
         runs.append((preset, spec, config, report_files(config)))
     ended: list[tuple[str, int]] = []
     for preset, spec, config, files in runs:

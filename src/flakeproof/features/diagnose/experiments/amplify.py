@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 
-from flakeproof.engine.stop import StoppedError
+from flakeproof.errors import StoppedError
 from flakeproof.features.amplify.driver import Request, amplify
 from flakeproof.features.amplify.levels import values_of, words_of
 from flakeproof.features.amplify.records import Best

@@ -5,7 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
-from flakeproof.engine.stop import StoppedError
+from flakeproof.errors import StoppedError, is_signal
 from flakeproof.features.diagnose.evidence import Polluters
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
@@ -15,7 +15,6 @@ from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.records import Carrier, CulpritSet, IsolationRequest, Kind, Rate
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import PytestTarget
-from flakeproof.results.verdict import INTERRUPTED, TERMINATED
 
 _SHARE = 0.4
 _CHANGED_AT = re.compile(r"(.+):(\d+)(?: \((.+)\))?")
@@ -50,7 +49,7 @@ def run_isolated(laboratory: Laboratory) -> Polluters | None:
         trial=trial,
     )
     found = isolate(request)
-    if found.stopped in (INTERRUPTED, TERMINATED):
+    if is_signal(found.stopped):
         raise StoppedError(found.stopped)
     if not found.culprits:
         laboratory.notes.append(f"which tests it depends on was not found in the time ({found.kind.value})")

@@ -2,14 +2,13 @@
 
 import os
 
-from flakeproof.engine.stop import StoppedError
+from flakeproof.errors import Stop, StoppedError
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
 from flakeproof.features.diagnose.experiments.names import CLOCK, RACE
 from flakeproof.features.diagnose.experiments.turns import run_in_turns
 from flakeproof.line_search.find_line import DelayFinding, find_line
 from flakeproof.model import CommandTarget
-from flakeproof.results.verdict import INTERRUPTED
 
 _LINE_SHARE = 0.4
 _LEAST_SECONDS = 5.0
@@ -43,6 +42,6 @@ def search_line(laboratory: Laboratory) -> DelayFinding | None:
     try:
         found = find_line(spec, budget=seconds, signatures=sorted(signatures))
     except KeyboardInterrupt as error:
-        raise StoppedError(str(error) or INTERRUPTED) from None
+        raise StoppedError(str(error) or Stop.INTERRUPTED) from None
     laboratory.notes.append(found.sentence)
     return found

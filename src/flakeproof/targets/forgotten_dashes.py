@@ -6,8 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from flakeproof.cli.command_words import TAKING_COMMANDS
 from flakeproof.scenarios.catalogue import SCENARIOS
+
+TAKING_COMMANDS = frozenset({"run", "gate", "verify", "amplify", "diagnose", "fdtrace"})
+"""Commands of ours that run another one, which follows `--`."""
 
 
 def is_command(words: Sequence[str], folder: Path) -> bool:
