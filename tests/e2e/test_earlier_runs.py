@@ -83,12 +83,14 @@ def test_a_run_goes_on_where_it_ended(
     assert (document["outcomes"], document["total"]) == ({"passed": 180, "failed": 20}, 200)
     assert document["run_id"] == before["run_id"]
     assert (document["stopped"], document["verdict"], resumed.returncode) == (None, "flaky", 1)
-    first, second = ((project / "first").read_text().split(), counting.read_text().split())
-    assert len(second) == len(set(second)) == 200 - before["total"]
-    assert {*map(int, first)} | {*map(int, second)} == {*range(1, 201)}
+    # Above are the trials that look into whether copies collide, which are no part of the plan.
+    first, second = ([int(word) for word in path.read_text().split()] for path in (project / "first", counting))
+    again = [trial for trial in second if trial < 1 << 40]
+    assert len(again) == len(set(again)) == 200 - before["total"]
+    assert {trial for trial in (*first, *again) if trial < 1 << 40} == {*range(1, 201)}
 
-    again = json.loads(flakeproof("report", "latest", "--json", "-").stdout)
-    assert {**again, "folder": ""} == {**document, "folder": ""}
+    told = json.loads(flakeproof("report", "latest", "--json", "-").stdout)
+    assert {**told, "folder": ""} == {**document, "folder": ""}
     complete = flakeproof("run", "--resume", "latest")
     assert complete.returncode == 5
     assert "all of its 200 tests have run" in complete.stderr

@@ -159,8 +159,8 @@ def test_resume_wants_the_same_working_tree(flakeproof: Flakeproof, shop: Path) 
     [
         ([NODE, "--base", "nosuch"], "there is no revision 'nosuch'", 2),
         (["tcprtt"], "tcprtt ships with flakeproof and is in no repository", 2),
-        (["tests/test_shop.py::test_absent"], "not found", 5),
-        (["tests/test_new.py"], "base: pytest: ", 5),
+        (["tests/test_shop.py::test_absent"], "not found", 2),
+        (["tests/test_new.py"], "base: pytest: ", 2),
         ([NODE, "--error", "0"], "not between 0 and 1", 2),
     ],
 )

@@ -5,13 +5,13 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
-from time import perf_counter_ns
 from typing import Any
 
 from flakeproof_worker.failure import describe
 from flakeproof_worker.pytest_driver.item_report import reported_by
 from flakeproof_worker.pytest_driver.rewriting import leave_ours_alone
 from flakeproof_worker.sanitize import attribution
+from flakeproof_worker.shared.private import time
 from flakeproof_worker.shared.process_exit import end_at_once
 
 _pytest: Any = importlib.import_module("pytest")  # the user's, which need not be there when this package is checked
@@ -244,10 +244,10 @@ class Plugin:
         if fixturedef.scope != "session":
             yield
             return
-        start = perf_counter_ns()
+        start = time.perf_counter_ns()
         with attribution.outside(), self.fixture_folders() if self.fixture_folders is not None else nullcontext():
             yield
-        self.of_session[fixturedef.argname] = perf_counter_ns() - start
+        self.of_session[fixturedef.argname] = time.perf_counter_ns() - start
 
     def _silence(self, config: Any) -> None:
         """Take pytest's and plugins' ears away from what happens in a trial: they keep all of it, and write to a file.

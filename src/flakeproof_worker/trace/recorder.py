@@ -5,11 +5,8 @@ events, so that memory is bounded by the code and not by the time. A moment is t
 """
 
 import gc
-import json
-import os
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -17,12 +14,12 @@ from types import CodeType, FrameType
 from typing import Any
 
 from flakeproof_worker.shared.own_code import OwnCode
+from flakeproof_worker.shared.private import json, os, time
 from flakeproof_worker.trace.samples import CodeFacts, Sample, facts_about
 from flakeproof_worker.trace.values import Fact, attribute_of, facts_of
 
 _clock = time.perf_counter_ns
 _ident = threading.get_ident
-_open, _write, _close = os.open, os.write, os.close
 _MOST_VALUES = 20_000
 _MOST_SWITCHES = 2_000
 _MOST_DISTINCT = 16
@@ -138,12 +135,12 @@ class Recorder:
             gc.callbacks.remove(self._collected)
         self._finish_lines()
         text = json.dumps(self._seen(), ensure_ascii=True, default=repr).encode()
-        descriptor = _open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             while text:
-                text = text[_write(descriptor, text) :]
+                text = text[os.write(descriptor, text) :]
         finally:
-            _close(descriptor)
+            os.close(descriptor)
 
     # What the engines tell. Each returns quickly for code that is not the project's own.
 

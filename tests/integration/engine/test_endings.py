@@ -96,7 +96,9 @@ def test_exactly_the_failures_allowed_are_counted(lane: Lane, most: int, run: Ru
     )
     assert seen.summary.stopped == f"stopped after the {'first failure' if most == 1 else 'failures allowed'}"
     assert seen.summary.failed == seen.summary.total == most
-    assert all("in flight when the run stopped: not counted" in note for note in notes)
+    about_copies = "failures with 3 tests at once: looking whether they come one at a time"
+    told = [note for note in notes if note != about_copies]
+    assert all("in flight when the run stopped: not counted" in note for note in told)
 
 
 def test_passes_before_the_last_failure_are_counted(run: Runner) -> None:

@@ -43,7 +43,8 @@ def counted(place: Path) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {name: [] for name in ("begun", "passed", "failed", "skipped", "died")}
     for line in place.read_text().splitlines() if place.exists() else ():
         what, trial = line.split()
-        found.setdefault(what, []).append(int(trial))
+        if int(trial) < 1 << 40:  # above are trials that look into whether copies collide, which count for nothing
+            found.setdefault(what, []).append(int(trial))
     return found
 
 
