@@ -138,7 +138,7 @@ def test_a_true_flake_keeps_its_verdict(shop: Path, flakeproof: Flakeproof) -> N
     """It fails alone as well."""
     ended = flakeproof("run", "test_names.py::test_flaky", "-c", "20", "-w", "2", "--seed", "1")
     assert ended.returncode == 1
-    assert "Fails alone, too: 1 of " in ended.stdout
+    assert "Fails one at a time as well (1 of " in ended.stdout
     assert "Stress test detected" in ended.stdout.splitlines()[-1]
 
 

@@ -43,14 +43,16 @@ def results(found: Diagnosis, *, verbose: bool = False) -> Iterator[str]:
         yield f"Also seen: {one_line(other, _OTHER)}"
     for note in found.notes:
         yield f"Note: {note}"
-    if found.differences:
+    said = set(supported[0].evidence) if supported else set()
+    differences = [difference for difference in found.differences if difference.statement not in said]
+    if differences:
         yield ""
         yield "What failing tests did that passing ones did not:"
-        for difference in found.differences if verbose else found.differences[:_DIFFERENCES]:
+        for difference in differences if verbose else differences[:_DIFFERENCES]:
             yield f"  - {difference.statement}{' (the failure itself)' if difference.is_symptom else ''}"
             if source := linecache.getline(difference.place.file, difference.place.line).strip():
                 yield f"      {source}"
-        if not verbose and (more := len(found.differences) - _DIFFERENCES) > 0:
+        if not verbose and (more := len(differences) - _DIFFERENCES) > 0:
             yield f"  and {number(more)} more (--verbose)"
     rest = [cause for cause in told if cause not in supported[:1]]
     for cause in rest if verbose else rest[:_RUNNERS_UP]:

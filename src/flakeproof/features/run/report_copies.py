@@ -19,7 +19,7 @@ def told(summary: Summary) -> Iterator[str]:
     if found.conclusion is Conclusion.FAILS_ALONE:
         where = " beside as busy a machine" if found.was_busy else ""
         names = _which(found, Conclusion.FAILS_ALONE)
-        yield f"Fails alone, too: {_counted(found.alone)} tests one at a time{where}{names}"
+        yield f"Fails one at a time as well ({_counted(found.alone)} tests{where}): copies are not the cause{names}"
         if names := _which(found, Conclusion.COLLIDE):
             yield f"Copies collide, not counted as flaky{names}. {found.remedy}"
     if found.reason:

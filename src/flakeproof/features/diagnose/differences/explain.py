@@ -99,7 +99,16 @@ def _what(predicate: Predicate, here: str, *, is_so: bool) -> Iterator[str]:
             if predicate.relation == "=":
                 yield f"{shown} at {here} is {'' if is_so else 'not '}{_shown(value)}"
             else:
-                yield f"{shown} at {here} is {'above' if is_so else 'at most'} {_shown(value)}"
+                yield f"{shown} at {here} is {_compared(predicate, is_so=is_so)}"
+
+
+def _compared(predicate: Predicate, *, is_so: bool) -> str:
+    """`above 0.35`; of whole numbers `at least 10`."""
+    value = predicate.value
+    assert isinstance(value, int | float)
+    if all(isinstance(one, int) for one in predicate.values if one is not None):
+        return f"at least {math.floor(value) + 1}" if is_so else f"at most {math.floor(value)}"
+    return f"{'above' if is_so else 'at most'} {_shown(value)}"
 
 
 def _times(predicate: Predicate) -> str:

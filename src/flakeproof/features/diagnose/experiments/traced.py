@@ -1,9 +1,9 @@
 """Failing and passing trials side by side, each recorded: what they did differently."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_budget import Budget
 from flakeproof.failures.signature import own_frames
 from flakeproof.features.diagnose.differences.compare_trials import differences
@@ -36,7 +36,7 @@ def run_traced(laboratory: Laboratory) -> Sequence[Explanation]:
     frames = own_frames(flake.exception.get("frames", []))
     lines = [(str(file), int(line)) for file, line, _ in frames]
     functions = {str(function) for _, _, function in frames}
-    with tempfile.TemporaryDirectory(prefix="flakeproof-trace-") as folder:
+    with temporary_root() as folder:
         setting = f"{source.setting}, recorded line by line"
         with laboratory.experiment(TRACED, setting, against=source.name, item=source.tally.item) as tally:
             order = TraceOrder(folder=folder, focus=lines[-2:])
