@@ -231,8 +231,8 @@ def _is_a_target(process: psutil.Process) -> bool:
 
 
 def _check(project: Path, environment: dict[str, str], marker: str, result: Result) -> None:
-    if "full disk" in result.surroundings and result.status in (130, 143) and not (project / ".flakeproof").exists():
-        result.status = 128 - result.status  # ended before it had begun to listen to signals
+    if result.status in (130, 143) and not (project / ".flakeproof" / "latest").exists():
+        result.status = 128 - result.status  # ended before it had begun: there is nothing to report
     left = checks.orphans(marker)
     trials = checks.counted(project / "count")
     result.trials = len(trials["begun"])
