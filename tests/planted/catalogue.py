@@ -285,7 +285,7 @@ PLANTS = (
         ("test_ports.py",),
         "test_ports.py::test_server_is_reached",
         (19, 1000),
-        ("-w", "4"),
+        ("-w", "4", "--no-private-network"),
         drivers=("delay", *SLOWER),
     ),
     Plant(
