@@ -137,7 +137,9 @@ class Bench:
     def _run(self, words: list[str], name: str, more: dict[str, str]) -> tuple[float, list[str], str]:
         """Run a program in the project; how long it took, what it has left behind, and its stdout."""
         with tempfile.TemporaryDirectory(prefix="rp-") as temporary:
-            environment = {**os.environ, "TMPDIR": temporary, "NO_COLOR": "1", "COLUMNS": "120", **more}
+            # Inside of a test, pytest and xdist have told of themselves in the environment.
+            around = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+            environment = {**around, "TMPDIR": temporary, "NO_COLOR": "1", "COLUMNS": "120", **more}
             start = perf_counter()
             with (self.folder / f"{name}.log").open("w") as log:
                 done = subprocess.run(
