@@ -37,7 +37,7 @@ class Stop(StrEnum):
     TERMINATED = "terminated"
     ANSWERED = "the question is answered"
     ALL_FAILED = "every test has failed once"
-    SPENT = "the tests that may be spent have been"
+    SPENT = "the test budget (--count) is used up"
     INTERFERED = "a test has interfered with flakeproof"
     """Then more was told than can be: as good as a lost trial."""
     GIVEN_UP = "no worker process could be started any more"

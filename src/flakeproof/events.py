@@ -43,7 +43,7 @@ class TrialFailed(Event, frozen=True, kw_only=True, tag="trial-failed"):
     """One trial failed, timed out or crashed."""
 
     number: int
-    """The how manieth failure of the run this is, from 1."""
+    """Ordinal of this failure within the run, from 1."""
     failure: Failure
     further: list[Failure] = []
     """What else failed in this trial."""

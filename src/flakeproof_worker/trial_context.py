@@ -1,4 +1,4 @@
-"""What every kind of lane works with."""
+"""State shared by all lanes: target, leases, reporter, output."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ _OWN = (
     Setting(
         "error",
         SHARE,
-        "Probability that anything may be claimed with where nothing matters. [5%]",
+        "Chance of any false claim when no perturbation has an effect. [5%]",
         HOW_MUCH,
         "P",
         argument="claim_error",
@@ -50,7 +50,7 @@ def amplify(**given: Any) -> None:
 
     What is asked for with the options of `run` holds throughout, and is not varied.
 
-    Exit status: 1 it was made to fail, or fails as it is; 0 nothing raised the rate above none; 4 no time to tell;
+    Exit status: 0 no failure provoked; 1 it fails, with or without perturbations; 4 out of time;
     2 usage, 3 could not run, 5 nothing to run, 130 and 143 interrupted.
     """
     from flakeproof.features.amplify.command import amplify_target

@@ -375,7 +375,7 @@ def exact_interval(failed: int, trials: int, confidence: float) -> RateInterval:
 
 
 def anytime_interval(failed: int, trials: int, confidence: float) -> RateInterval:
-    """The one that holds at every moment, as what decides about its own end must be read with."""
+    """Anytime-valid interval; required when the data decide when to stop."""
     found = sequential.robbins(failed, trials, confidence)
     return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
 

@@ -118,9 +118,7 @@ def _question(config: Config, ci_rate: float | None) -> Question | None:
         return None
     rate = config.get("rate") or ci_rate
     if rate is None:
-        raise UsageError(
-            f"{config.source('until-confident')}: confident of what?", "name the rate to be above or below: --rate 2%"
-        )
+        raise UsageError(f"{config.source('until-confident')} needs a failure rate to test against", "add --rate 2%")
     return Question(rate=rate, error=config.value("error"))
 
 

@@ -245,7 +245,7 @@ _ROWS = (
     Setting(
         "reduction",
         values.TEXT,
-        "What makes failing less than so many times rarer is no fix. [10]",
+        "Smallest improvement that counts as a fix: odds of failing reduced N-fold. [10]",
         HOW_MUCH,
         "N",
         commands=_BOTH,

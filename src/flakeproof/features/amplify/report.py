@@ -74,7 +74,7 @@ def _rates(found: Amplification, known: Found) -> Iterator[str]:
     if known.best is not None:
         best = known.best
         yield f"With {_typed(found.options)}: {_rate(best.rate)}, {_per_second(best.rate)}"
-        yield f"  in fresh tests, in turns with those as it is; by chance: {probability(best.chance)}"
+        yield f"  measured on new tests alternating with unperturbed ones; by chance: {probability(best.chance)}"
     if known.signatures:
         told = {
             Source.GIVEN: "as given",

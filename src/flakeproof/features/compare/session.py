@@ -166,7 +166,7 @@ def announcement(spec: ComparisonSpec) -> list[str]:
         *(f"{arm.name}: {_described(arm)}" for arm in spec.arms),
         (
             f"Pairs of {each}, in turns in {plural(spec.places, 'place')}, isolation {base.isolation.value}, "
-            f"until it is known (error {rate(spec.error)}) or {' or '.join(budget)} are spent; seed {spec.seed}"
+            f"until decided (error at most {rate(spec.error)}) or after {' or '.join(budget)}; seed {spec.seed}"
         ),
     ]
 

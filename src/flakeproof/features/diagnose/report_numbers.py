@@ -38,7 +38,7 @@ def compared(evidence: Evidence, name: str, way: str = "rises") -> str:
 
 
 def again(factor: Factor, what: str) -> str:
-    """How trials ended that ran again under what they had had."""
+    """How trials ended when rerun with their original seeds."""
     failed, trials = factor.again
     other_failed, other_trials = factor.others
     in_those, in_others = (_in_processes(factor, had_failed=had) for had in (True, False))

@@ -60,7 +60,8 @@ def _body(found: Isolation, *, verbose: bool) -> Iterator[str]:
         yield from _group(group, found, verbose=verbose)
     if found.culprits:
         if found.is_complete:
-            yield f"Nobody else: without {'it' if len(found.culprits) == 1 else 'them'} the others make no difference"
+            these = "it" if len(found.culprits) == 1 else "them"
+            yield f"No other polluter was found: without {these}, the tests that were tried together had no effect"
         each = " of each" if len(found.culprits) > 1 else ""
         yield f"Error probability{each}: {rate(found.error)}"
         return

@@ -64,7 +64,7 @@ def clock(evidence: Evidence, following: Next) -> Cause:
         return Cause(
             cause=CauseId.CLOCK,
             status=Status.SUPPORTED,
-            statement="How much time passes decides, of which it reads the clock",
+            statement="The outcome depends on elapsed time, which the code reads from the clock",
             place=place,
             evidence=said,
             next=following.run(line.option),
