@@ -231,8 +231,9 @@ def _is_a_target(process: psutil.Process) -> bool:
 
 
 def _check(project: Path, environment: dict[str, str], marker: str, result: Result) -> None:
-    if result.status in (130, 143) and not (project / ".flakeproof" / "latest").exists():
-        result.status = 128 - result.status  # ended before it had begun: there is nothing to report
+    if result.hits and result.status in (1, 130, 143) and not (project / ".flakeproof" / "latest").exists():
+        # Ended before it had begun, 1 while the interpreter was starting: there is nothing to report.
+        result.status = -result.hits[0].number
     left = checks.orphans(marker)
     trials = checks.counted(project / "count")
     result.trials = len(trials["begun"])
