@@ -137,8 +137,9 @@ def report(place: Path, status: int, trials: Mapping[str, set[int]], planned: in
 
 def from_record(project: Path, environment: Mapping[str, str]) -> list[str]:
     """Have the report written again from the record, where there is one; what is wrong with that."""
-    if not re.search(r"^  report ", _help(environment), re.M) or not (project / ".flakeproof" / "latest").exists():
-        return []
+    latest = project / ".flakeproof" / "latest"
+    if not re.search(r"^  report ", _help(environment), re.M) or not (latest / SPEC_NAME).exists():
+        return []  # nothing was recorded, or the run was killed before it had written down what it is
     words = [sys.executable, "-m", "flakeproof", "report", "latest", "--json", "again.json"]
     done = subprocess.run(
         words, cwd=project, env=dict(environment), capture_output=True, text=True, timeout=120, check=False
