@@ -4,12 +4,10 @@ One trial in a process that ends with it. Counts and first and last moments are 
 events, so that memory is bounded by the code and not by the time. A moment is the number of the event.
 """
 
-import gc
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from types import CodeType, FrameType
 from typing import Any
 
@@ -32,13 +30,12 @@ _SAMPLED = 30
 class _Line:
     """What is known of one line of one function."""
 
-    __slots__ = ("called_ns", "end", "first", "hits", "last", "longest_ns", "total_ns", "units")
+    __slots__ = ("called_ns", "end", "first", "hits", "last", "total_ns")
 
     def __init__(self, moment: int) -> None:
         self.first = self.last = self.end = moment
         self.hits = 0
-        self.total_ns = self.longest_ns = self.called_ns = 0
-        self.units: set[int] = set()
+        self.total_ns = self.called_ns = 0
 
 
 class _Value:
@@ -117,22 +114,16 @@ class Recorder:
         self._units: dict[object, int] = {}
         self._running: _Call | None = None
         self._moment = 0
-        self._collections: list[int] = []
-        self._start = 0.0
         self._on = False
         self._engine = engine(self)
 
     def __enter__(self) -> None:
-        self._start = time.time()
         self._on = True
-        gc.callbacks.append(self._collected)
         self._engine.start()
 
     def __exit__(self, *error: object) -> None:
         self._on = False
         self._engine.stop()
-        with suppress(ValueError):
-            gc.callbacks.remove(self._collected)
         self._finish_lines()
         text = json.dumps(self._seen(), ensure_ascii=True, default=repr).encode()
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -196,7 +187,6 @@ class Recorder:
             seen = code.lines[line] = _Line(moment)
         seen.last = moment
         seen.hits = hits = seen.hits + 1
-        seen.units.add(call.unit)
         call.line, call.since = line, now
         if line in code.facts.writes:
             self._writes.append((moment, call.unit, code.facts.file, line))
@@ -286,7 +276,6 @@ class Recorder:
             took = now - call.since
             seen.end = self._moment
             seen.total_ns += took
-            seen.longest_ns = max(seen.longest_ns, took)
 
     def _end(self, call: _Call) -> None:
         now = _clock()
@@ -331,10 +320,6 @@ class Recorder:
         elif len(self._values) < _MOST_VALUES:
             self._values[key] = _Value(self._moment, fact)
 
-    def _collected(self, phase: str, details: Mapping[str, Any]) -> None:
-        if phase == "start" and self._on:
-            self._collections.append(self._moment)
-
     def _seen(self) -> dict[str, Any]:
         lines = [
             [
@@ -346,8 +331,6 @@ class Recorder:
                 seen.hits,
                 seen.total_ns,
                 max(0, seen.total_ns - seen.called_ns),
-                seen.longest_ns,
-                sorted(seen.units)[:8],
             ]
             for _, code in self._codes
             for line, seen in code.lines.items()
@@ -361,13 +344,11 @@ class Recorder:
         ]
         return {
             "trial": self._trial,
-            "started": self._start,
             "lines": lines,
             "values": values,
             "raised": [[*key, *seen] for key, seen in self._raised.items()],
             "switches": [[*key, *seen] for key, seen in self._switches.items()],
             "interruptions": [[*key, *seen] for key, seen in self._interruptions.items()],
-            "collections": len(self._collections),
             "units": len(self._units),
             "events": self._moment,
         }

@@ -25,8 +25,6 @@ class Line:
     """Seconds from when it was reached until the next line of its function was; for all times together."""
     own: float
     """The same, less what it called of the project's own functions."""
-    units: tuple[int, ...]
-    """Threads or tasks that it ran in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +56,6 @@ class Trace:
     interruptions: Mapping[tuple[str, int, str, int], tuple[int, int]]
     """First moment, and number of times, that while the first line ran, or waited, another thread or task ran the
     second one, which writes."""
-    collections: int
-    units: int
     cut: int = field(default=1 << 62)
     """Moment from which on nothing could decide about the failure any more."""
 
@@ -77,9 +73,9 @@ def read_traces(folder: Path) -> list[Trace]:
 
 def _trace(data: dict[str, Any]) -> Trace:
     lines: dict[At, Line] = {}
-    for file, line, function, first, last, hits, total, own, _, units in data["lines"]:
+    for file, line, function, first, last, hits, total, own in data["lines"]:
         before = lines.get((file, line))
-        new = Line(function, first, last, hits, total / 1e9, own / 1e9, tuple(units))
+        new = Line(function, first, last, hits, total / 1e9, own / 1e9)
         lines[file, line] = new if before is None else _together(before, new)
     return Trace(
         trial=data["trial"],
@@ -88,8 +84,6 @@ def _trace(data: dict[str, Any]) -> Trace:
         raised={(file, line, kind, function): first for file, line, kind, function, first, _ in data["raised"]},
         switches={(row[0], row[1], row[2], row[3]): (row[4], row[5]) for row in data["switches"]},
         interruptions={(row[0], row[1], row[2], row[3]): (row[4], row[5]) for row in data["interruptions"]},
-        collections=data["collections"],
-        units=data["units"],
     )
 
 
@@ -102,7 +96,6 @@ def _together(one: Line, other: Line) -> Line:
         hits=one.hits + other.hits,
         total=max(one.total, other.total),
         own=one.own + other.own,
-        units=tuple(sorted({*one.units, *other.units})),
     )
 
 
