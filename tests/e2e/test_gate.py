@@ -122,7 +122,7 @@ def test_until_confident(flakeproof: Flakeproof) -> None:
         (["run", "targets:passes", "--process-rate", "2%"], "--process-rate is for --until-confident"),
         (["gate", "targets:passes", "--max-rate", "0"], "--max-rate: '0' is not between 0 and 1"),
         (["gate", "targets:passes", "--max-rate", "1%", "--confidence", "1"], "--confidence: '1' is not between"),
-        (["run", "targets:passes", "--until-confident"], "name the rate to be above or below: --rate 2%"),
+        (["run", "targets:passes", "--until-confident"], "--until-confident needs a failure rate to test against"),
         (["run", "targets:passes", "--rate", "2%"], "--rate is for --until-confident"),
         (["run", "targets:passes", "--error", "2%"], "--error is for --until-confident"),
     ],

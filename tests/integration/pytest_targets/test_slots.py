@@ -11,7 +11,9 @@ pytest.importorskip("xdist")
 
 # The folder stands for a database: two that use one at the same time see each other.
 TESTS = """
+    import glob
     import os
+    import time
     import pytest
 
     @pytest.fixture(scope="session")
@@ -26,6 +28,9 @@ TESTS = """
         if worker_id != "master":
             assert os.environ["PYTEST_XDIST_WORKER_COUNT"] == str(request.config.workerinput["workercount"])
         open(f"seen_{worker_id}", "a").close()
+        deadline = time.monotonic() + 20
+        while worker_id != "master" and len(glob.glob("seen_*")) < 2 and time.monotonic() < deadline:
+            time.sleep(0.005)  # the others have to come to a test as well
 """
 
 
