@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from flakeproof.model import Record
-from flakeproof.stats.difference import fisher
+from flakeproof.stats.comparison import fisher
 
 ERROR = 0.01
 """Probability of calling what company does not change at all a collision."""

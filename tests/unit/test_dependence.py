@@ -24,8 +24,7 @@ from flakeproof.results.dependence import Aspect, Dependence, examine
 from flakeproof.results.failure_positions import Places
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.stats.proportion import clopper_pearson
-from flakeproof.stats.sequential import robbins
+from flakeproof.stats.intervals import clopper_pearson, robbins
 from flakeproof.store.log import LogWriter, read_events
 
 _TARGET = CallableTarget(name="t", module="m", attribute="a", python="p", folder="f")

@@ -8,7 +8,7 @@ from tests.unit.test_config import _spec as spec_of
 
 from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, Delay, Isolation, Perturbations
-from flakeproof.perturbations.delay import delays_in, parse_delays, written
+from flakeproof.perturbations.pauses import delays_in, parse_delays, written
 from flakeproof.perturbations.resolve import Surroundings, perturbations_of
 from flakeproof.targets.command import CommandLine
 

@@ -22,7 +22,7 @@ from flakeproof.engine.without_effect import without_effect
 from flakeproof.errors import Stop
 from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunResumed, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
-from flakeproof.perturbations.namespaces import hindered
+from flakeproof.perturbations.resources import hindered
 from flakeproof.version import __version__
 
 Sink = Callable[[AnyEvent], None]

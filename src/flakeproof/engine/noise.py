@@ -16,7 +16,7 @@ import flakeproof_worker
 from flakeproof.engine.leftovers import marker_of
 from flakeproof.errors import CannotRunError
 from flakeproof.model import Load
-from flakeproof.perturbations.noise import written
+from flakeproof.perturbations.cpu import written
 from flakeproof_worker.environment import RUN
 
 _PROGRAMS = Path(flakeproof_worker.__file__).parent / "perturb"

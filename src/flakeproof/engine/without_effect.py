@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flakeproof.model import Perturbations
-from flakeproof.perturbations.delay import written
+from flakeproof.perturbations.pauses import written
 from flakeproof_worker.perturb.marks import PREFIX
 
 

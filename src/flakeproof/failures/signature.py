@@ -1,12 +1,7 @@
-"""The identity of a failure, so that the same bug counts as one and distinct bugs stay distinct.
-
-The key follows what grouping of failures in practice uses (exception type, normalised message, project frames without
-line numbers; An et al., "Just-in-Time Flaky Test Detection via Abstracted Failure Symptom Matching", ICSME 2024).
-It groups failures for people; it never decides whether a trial passed.
-"""
+"""The identity of a failure: the same bug counts as one; and patterns that let several signatures count as one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -83,3 +78,23 @@ def of_timeout(place: str) -> str:
     """
     found = _PLACE.fullmatch(place)
     return f"time limit at {PurePath(found[1]).stem}:{found[2]}" if found else "time limit at ?"
+
+
+class Alike:
+    """Calls each signature by the first pattern that it fits, others by their own name."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """A signature without any `*` is a pattern that fits itself alone."""
+        self._patterns = {text: re.compile(".*".join(map(re.escape, text.split("*"))), re.S) for text in patterns}
+        self._known: dict[str, str] = {}
+
+    def name(self, signature: str) -> str:
+        """The pattern that it fits, or the signature itself."""
+        if signature not in self._known:
+            fitting = (text for text, pattern in self._patterns.items() if pattern.fullmatch(signature))
+            self._known[signature] = next(fitting, signature)
+        return self._known[signature]
+
+    def names(self, signatures: Iterable[str]) -> list[str]:
+        """Of several signatures, each once."""
+        return list(dict.fromkeys(map(self.name, signatures)))

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from flakeproof.errors import StoppedError, UsageError
-from flakeproof.failures.signature_patterns import Alike
+from flakeproof.failures.signature import Alike
 from flakeproof.line_search.probes import Probes
 from flakeproof.line_search.strategy import ERROR, PAUSES, Confirmed, search
 from flakeproof.model import CommandTarget, Delay, Record, RunSpec
-from flakeproof.perturbations.delay import name_of, written
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.perturbations.pauses import name_of, written
+from flakeproof.stats.intervals import clopper_pearson
 from flakeproof.text import duration, rate, short_duration, shown_path
 
 BUDGET = 45.0

@@ -14,7 +14,7 @@ from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
 from flakeproof.errors import CannotRunError, StoppedError, is_signal
-from flakeproof.failures.signature_patterns import Alike
+from flakeproof.failures.signature import Alike
 from flakeproof.line_search.sites import writes_from
 from flakeproof.line_search.strategy import MOST_CANDIDATES, Pause, Place, Probed
 from flakeproof.model import Delay, Isolation, Perturbations, RunSpec

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from flakeproof.stats.comparison import fisher
 from flakeproof.stats.culprits import Tally, evidence
-from flakeproof.stats.difference import fisher
 from flakeproof.stats.tables import holm
 
 PAUSES = (0.001, 0.005, 0.02, 0.05)

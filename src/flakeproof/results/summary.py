@@ -15,7 +15,7 @@ from flakeproof.results.question import find, find_in, reconsider
 from flakeproof.results.repetition import Repetition
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.verdict import Verdict
-from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
+from flakeproof.stats import detection, dispersion, intervals
 from flakeproof_worker.shared.durations import quantile
 
 SCHEMA_VERSION = 1
@@ -179,7 +179,7 @@ class Summary(Record, frozen=True, kw_only=True):
     exit code and finding are by the trials alone; the other figures are of the run."""
     alone: RateInterval | None = None
     """The interval of the failure rate of the trials alone."""
-    unseen: UnseenSummary | None = None
+    detection: UnseenSummary | None = None
     """None where every kind of failure was seen twice, or there are too few failures."""
 
     @property
@@ -338,7 +338,7 @@ def _unseen(groups: Mapping[str, Group]) -> UnseenSummary | None:
     counts = [group.count for group in groups.values()]
     if sum(counts) < _UNSEEN_FAILURES or 1 not in counts or OTHER in groups:
         return None
-    return UnseenSummary(share=unseen.unseen_share(counts), kinds=unseen.kinds_in_all(counts))
+    return UnseenSummary(share=detection.unseen_share(counts), kinds=detection.kinds_in_all(counts))
 
 
 def _item(name: str, item: ItemHistory, confidence: float, worth: float | None, *, complete: bool) -> ItemSummary:
@@ -370,13 +370,13 @@ def exact_interval(failed: int, trials: int, confidence: float) -> RateInterval:
     if not failed:
         high = detection.zero_failure_bound(trials, confidence)
         return RateInterval(low=0.0, high=high, confidence=confidence, method="clopper-pearson, one-sided")
-    found = proportion.clopper_pearson(failed, trials, confidence)
+    found = intervals.clopper_pearson(failed, trials, confidence)
     return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
 
 
 def anytime_interval(failed: int, trials: int, confidence: float) -> RateInterval:
     """Anytime-valid interval; required when the data decide when to stop."""
-    found = sequential.robbins(failed, trials, confidence)
+    found = intervals.robbins(failed, trials, confidence)
     return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
 
 
@@ -385,7 +385,7 @@ def _approximate(failed: int, decided: int, confidence: float, worth: float, *, 
     if complete:
         found = dispersion.korn_graubard(failed, decided, decided * worth, confidence)
     else:
-        found = sequential.robbins(failed * worth, decided * worth, confidence)
+        found = intervals.robbins(failed * worth, decided * worth, confidence)
     return RateInterval(low=found.low, high=found.high, confidence=confidence, method=f"approximate, {found.method}")
 
 

@@ -9,9 +9,9 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
-from flakeproof.perturbations.namespaces import hindered
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.perturbations.resolve import Surroundings, perturbations_of, yields
+from flakeproof.perturbations.resources import hindered
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.settings import presets, table
 from flakeproof.settings.load import Config

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flakeproof.stats.dispersion import simulated_p
-from flakeproof.stats.proportion import Interval, check_confidence
+from flakeproof.stats.intervals import Interval, check_confidence
 
 REDRAWS = 3999
 """The least p-value on one side is 1 / 4,000."""

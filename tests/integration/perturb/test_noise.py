@@ -163,7 +163,7 @@ def is_leash(pid):
 )
 def test_bad_noise_is_named(given: str, named: str) -> None:
     """With what it is written like."""
-    from flakeproof.perturbations.noise import NOISE
+    from flakeproof.perturbations.cpu import NOISE
 
     with pytest.raises(ValueError, match=named):
         NOISE.parse(given)

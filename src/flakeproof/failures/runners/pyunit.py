@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from flakeproof.failures.command_output import python_error
 from flakeproof.failures.runners.report import FailedTest, Output, Report, failed_test, matches, until
-from flakeproof.failures.runners.uncaught import python_error
 
 _HEAD = re.compile(r"(FAIL|ERROR|UNEXPECTED SUCCESS): (\S+) \(([\w.<>]+)\)(.*)$")
 _RULE = "=" * 70

@@ -10,7 +10,7 @@ from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_budget import hang_limit
 from flakeproof.engine.trial_outcomes import Ended
 from flakeproof.errors import FlakeproofError, Stop, is_signal
-from flakeproof.failures.signature_patterns import Alike
+from flakeproof.failures.signature import Alike
 from flakeproof.features.amplify.records import PLAIN, Batch, Setting
 from flakeproof.model import RunSpec
 

@@ -10,7 +10,7 @@ from flakeproof.features.amplify.design import Level
 from flakeproof.features.amplify.records import PLAIN, Batch, Rate, Ratio, Setting
 from flakeproof.stats.dispersion import design_effect, korn_graubard
 from flakeproof.stats.factorial import flipped_pairs, rate_ratio
-from flakeproof.stats.proportion import Interval
+from flakeproof.stats.intervals import Interval
 
 _MOST_BLOCKS = 40
 _BLOCKS_FOR_PARTS, _FAILURES_FOR_PARTS = 8, 20

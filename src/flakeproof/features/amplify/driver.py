@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from flakeproof.engine.execute import signals_stop
 from flakeproof.errors import CannotRunError, Stop, UsageError
-from flakeproof.failures.signature_patterns import Alike
+from flakeproof.failures.signature import Alike
 from flakeproof.features.amplify.batch_runner import Runner
 from flakeproof.features.amplify.design import Level as SearchLevel
 from flakeproof.features.amplify.levels import DELAY, Level, factors_of, is_of_timing, levels_for, values_of

@@ -9,7 +9,7 @@ from flakeproof.features.amplify.masking import Flake
 from flakeproof.features.amplify.rate_model import Model, Unit
 from flakeproof.features.amplify.records import PLAIN, Setting
 from flakeproof.stats.factorial import dispersion
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.stats.intervals import clopper_pearson
 from flakeproof.stats.racing import Arm, chances_best, mean_rates, next_arm
 
 MOST = 8

@@ -11,7 +11,7 @@ from flakeproof.features.amplify.masking import Clearing, Flake
 from flakeproof.features.amplify.race import MOST, Race, candidates
 from flakeproof.features.amplify.rate_model import Model, fit, leanings, units
 from flakeproof.features.amplify.records import PLAIN, Factor, Found, Setting
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.stats.intervals import clopper_pearson
 
 _PILOT = 0.1
 """Shares of the budget: what has been used when the plain trials at the beginning end, at the latest …"""

@@ -22,7 +22,7 @@ from flakeproof.features.isolate.victim_runs import Arrangement, Company, Tally
 from flakeproof.model import PytestTarget
 from flakeproof.perturbations.resolve import words_of
 from flakeproof.results.summary import anytime_interval
-from flakeproof.stats.polluter import repeats
+from flakeproof.stats.culprits import repeats
 from flakeproof.store.folder import new_run_id
 from flakeproof.version import __version__
 from flakeproof_worker.shared.seeds import trial_seed

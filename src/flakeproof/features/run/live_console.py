@@ -12,7 +12,7 @@ from flakeproof.features.run.failure_lines import FailureLines
 from flakeproof.reports.foreign import line_shown
 from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, Writer
-from flakeproof.stats.sequential import robbins
+from flakeproof.stats.intervals import robbins
 from flakeproof.text import duration, lower, number, one_line, share, speed, upper, whole_duration
 
 _REFRESH_SECONDS = 0.1

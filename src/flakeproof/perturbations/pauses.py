@@ -1,4 +1,4 @@
-"""`--delay`: pauses at lines of Python code; how they are written, and whether they can mean anything in a project."""
+"""`--delay` and `--freeze`: pauses at lines of Python code, and moments in which the processes of a test stop."""
 
 import difflib
 import re
@@ -9,15 +9,45 @@ from types import CodeType
 from typing import Any
 
 from flakeproof.errors import UsageError
-from flakeproof.model import CallableTarget, CommandTarget, Delay, PytestTarget, Target
+from flakeproof.model import CallableTarget, CommandTarget, Delay, Freeze, PytestTarget, Target
 from flakeproof.perturbations.perturbation import Kind
-from flakeproof.perturbations.spans import parse_chance, parse_span, written_span
-from flakeproof.text import shortened, shown_path
+from flakeproof.text import parse_duration, parse_rate, rate, short_duration, shortened, shown_path
 from flakeproof_worker.shared import code_patterns
 from flakeproof_worker.shared.own_code import OwnCode
 
+
+def parse_span(text: str, longest: float, named: str) -> tuple[float, float]:
+    """Seconds of the shortest and of the longest pause; `longest` is the most there may be, `named` its name.
+
+    Raises ValueError.
+    """
+    low, dots, high = text.partition("..")
+    least = parse_duration(low)
+    most = parse_duration(high) if dots else least
+    if most < least:
+        raise ValueError(f"{text!r}: the longest pause is shorter than the shortest; write it like 1ms..50ms")
+    if most == 0:
+        raise ValueError(f"{text!r} is no pause at all")
+    if most > longest:
+        raise ValueError(f"{text!r} is more than {named}")
+    return least, most
+
+
+def parse_chance(text: str) -> float:
+    """The probability in `p=0.1`. Raises ValueError."""
+    name, equals, value = text.partition("=")
+    if name != "p" or not equals:
+        raise ValueError(f"{shortened(text)!r} is not a probability; write it like @p=0.1")
+    return parse_rate(value)
+
+
+def written_span(least: float, most: float) -> str:
+    """As one would type it."""
+    return short_duration(least) + (f"..{short_duration(most)}" if most != least else "")
+
+
 _FORM = "FILE:FUNCTION:1ms..50ms@p=0.1 or FILE:LINE:20ms"
-_LONGEST = 3600.0
+_LONGEST_DELAY = 3600.0
 _SKIPPED = re.compile(r"^(?:\..*|__pycache__|node_modules|site-packages|dist-packages)$")
 _NEAR = 3
 
@@ -46,7 +76,7 @@ def _parsed(text: str) -> Delay:
         raise ValueError(f"{shortened(text)!r} is not a delay; write it like {_FORM}") from None
     if not file or not where:
         raise ValueError(f"{shortened(text)!r} does not say where; write it like {_FORM}")
-    least, most = parse_span(length, _LONGEST, "an hour")
+    least, most = parse_span(length, _LONGEST_DELAY, "an hour")
     probability = parse_chance(chance) if at else 1.0
     return Delay(file=file, where=where, least=least, most=most, probability=probability)
 
@@ -154,8 +184,38 @@ def _codes(path: Path) -> list[CodeType]:
     return found
 
 
-def _words(delays: list[Delay]) -> list[str]:
+def _words_delay(delays: list[Delay]) -> list[str]:
     return [word for delay in delays for word in ("--delay", written(delay))]
 
 
-DELAY = Kind("delay", "delays", parse_delays, _words, read=delays_in, only_python=True, check=_check_all)
+DELAY = Kind("delay", "delays", parse_delays, _words_delay, read=delays_in, only_python=True, check=_check_all)
+
+
+_LONGEST_FREEZE = 1.0
+_DEFAULT_SHARE = 0.25
+_MOST_SHARE = 0.9
+
+
+def _parse(given: Any) -> str:
+    return _written(_freeze_in(str(given)))
+
+
+def _freeze_in(text: str) -> Freeze:
+    """Raises ValueError."""
+    length, at, chance = text.strip().partition("@")
+    least, most = parse_span(length, _LONGEST_FREEZE, "a second")
+    share = parse_chance(chance) if at else _DEFAULT_SHARE
+    if share > _MOST_SHARE:
+        raise ValueError(f"{chance!r}: what stands still for more than {rate(_MOST_SHARE)} of the time gets nowhere")
+    return Freeze(least=least, most=most, share=share)
+
+
+def _written(freeze: Freeze) -> str:
+    return f"{written_span(freeze.least, freeze.most)}@p={freeze.share:g}"
+
+
+def _words_freeze(freeze: Freeze) -> list[str]:
+    return ["--freeze", _written(freeze)]
+
+
+FREEZE = Kind("freeze", "freeze", _parse, _words_freeze, read=_freeze_in, own_process=True)
