@@ -30,9 +30,9 @@ from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.leases import Pool
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.engine.messages import Used
-from flakeproof.engine.question import Inquiry
+from flakeproof.engine.noise import surroundings
 from flakeproof.engine.renewal import Renewal
-from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.run_end import Inquiry
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import CannotRunError, Stop, UsageError
 from flakeproof.events import AnyEvent, Progressed, TrialFailed, TrialLeaked, TrialsPassed

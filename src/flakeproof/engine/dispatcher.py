@@ -11,26 +11,22 @@ import msgspec
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failure_records, messages, suspects
-from flakeproof.engine.collected_items import Collected
+from flakeproof.engine.collection import Collected, session_note
+from flakeproof.engine.endings import event_of, status_text, unloadable
+from flakeproof.engine.failure_records import with_drawn
 from flakeproof.engine.leases import Block, Orders, Work
 from flakeproof.engine.leftovers import marker_of, reap_orphans
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.engine.loading import Loading
 from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
-from flakeproof.engine.perturbation_notes import with_drawn
 from flakeproof.engine.plausible import is_possible
 from flakeproof.engine.process import WorkerProcess
-from flakeproof.engine.process_endings import event_of, status_text
-from flakeproof.engine.question import Inquiry, Settlement
 from flakeproof.engine.renewal import Renewal
+from flakeproof.engine.run_end import Inquiry, Settlement, Surplus
 from flakeproof.engine.scout import Scout
-from flakeproof.engine.session_note import session_note
-from flakeproof.engine.slow_trials import Overdue
-from flakeproof.engine.surplus import Surplus
 from flakeproof.engine.suspects import Suspects
 from flakeproof.engine.time_limits import Watch
-from flakeproof.engine.unloadable import unloadable
-from flakeproof.engine.usual_duration import TimeLimit, UsualDuration
+from flakeproof.engine.usual_duration import Overdue, TimeLimit, UsualDuration
 from flakeproof.errors import CannotRunError, Stop
 from flakeproof.events import (
     Answered,

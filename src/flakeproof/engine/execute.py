@@ -13,12 +13,11 @@ from flakeproof.clock import now
 from flakeproof.engine import company, limits, scout
 from flakeproof.engine.dispatcher import Before, Dispatcher
 from flakeproof.engine.leases import Pool
-from flakeproof.engine.project_files import difference, snapshot
-from flakeproof.engine.question import Inquiry
+from flakeproof.engine.leftovers import difference, snapshot
+from flakeproof.engine.noise import surroundings, without_effect
 from flakeproof.engine.renewal import Renewal
-from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.run_end import Inquiry
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.engine.without_effect import without_effect
 from flakeproof.errors import Stop
 from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunResumed, RunStarted
 from flakeproof.model import PytestTarget, RunSpec

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 
+from flakeproof.engine.endings import status_text
 from flakeproof.engine.failure_records import innermost, stacks_in
 from flakeproof.engine.messages import Unloadable
-from flakeproof.engine.process_endings import status_text
 from flakeproof.events import AnyEvent, LoadFailed, Noted, ProcessLoaded
 from flakeproof.failures.signature import normalised
 from flakeproof.model import Failure, Outcome

@@ -9,7 +9,7 @@ from flakeproof.failures.signature import Alike
 from flakeproof.line_search.probes import Probes
 from flakeproof.line_search.strategy import ERROR, PAUSES, Confirmed, search
 from flakeproof.model import CommandTarget, Delay, Record, RunSpec
-from flakeproof.perturbations.pauses import name_of, written
+from flakeproof.perturbations.pauses import name_of, written_delay
 from flakeproof.stats.intervals import clopper_pearson
 from flakeproof.text import duration, rate, short_duration, shown_path
 
@@ -179,7 +179,7 @@ def _described(line: Confirmed, name: str) -> DelayedLine:
         without_pause=_rate(line.idle_failures, line.idle),
         chance=line.chance,
         units=line.place.units,
-        delay=written(delay),
+        delay=written_delay(delay),
     )
 
 

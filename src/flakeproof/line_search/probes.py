@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from flakeproof.clock import monotonic_ns
+from flakeproof.engine.endings import TrialCounts
 from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.engine.time_budget import hang_limit
-from flakeproof.engine.trial_outcomes import Ended
+from flakeproof.engine.time_limits import hang_limit
 from flakeproof.errors import CannotRunError, StoppedError, is_signal
 from flakeproof.failures.signature import Alike
 from flakeproof.line_search.sites import writes_from
@@ -107,7 +107,7 @@ class Probes:
             found.append(Probed(chosen, self._alike.names(ended.failed.get(trial, ()))))
         return found
 
-    def _run(self, perturbations: Perturbations, count: int, folder: Path) -> Ended:
+    def _run(self, perturbations: Perturbations, count: int, folder: Path) -> TrialCounts:
         self._number += 1
         paused = sum(delay.share * delay.most for delay in perturbations.delays)
         asked = self._spec.timeout
@@ -120,7 +120,7 @@ class Probes:
             adapts_timeout=False,
         )
         self._next += count
-        ended = Ended()
+        ended = TrialCounts()
         execute(spec, f"search-{self._number}", folder, [ended.add], None)
         if is_signal(ended.stopped):
             raise StoppedError(ended.stopped)

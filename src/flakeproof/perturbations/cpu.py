@@ -69,7 +69,7 @@ def _parse_noise(given: Any) -> str:
     noise = noise_in(str(given))
     if not noise:
         raise ValueError(f"{given!r} is no noise; {_FORM}")
-    return written(noise)
+    return written_noise(noise)
 
 
 def noise_in(text: str) -> dict[str, Load]:
@@ -82,7 +82,9 @@ def noise_in(text: str) -> dict[str, Load]:
         if kind not in _KINDS or not equals:
             raise ValueError(f"{shortened(part)!r} is no noise; {_FORM}")
         if kind in found:
-            raise ValueError(f"{kind} stands there twice: {written({kind: found[kind]})} and {part}; give one of them")
+            raise ValueError(
+                f"{kind} stands there twice: {written_noise({kind: found[kind]})} and {part}; give one of them"
+            )
         count, at, share = amount.partition("@")
         found[kind] = Load(count=parse_whole(count, 1, _MOST_NOISE), share=_share(share) if at else 1.0)
     return found
@@ -103,7 +105,7 @@ def _presets(cpus: int) -> Mapping[str, Mapping[str, Load]]:
     }
 
 
-def written(noise: Mapping[str, Load]) -> str:
+def written_noise(noise: Mapping[str, Load]) -> str:
     """`noise` as one would type it."""
     return ",".join(
         f"{kind}={load.count}{f'@{rate(load.share)}' if load.share < 1 else ''}" for kind, load in noise.items()
@@ -111,7 +113,7 @@ def written(noise: Mapping[str, Load]) -> str:
 
 
 def _words_noise(noise: Mapping[str, Load]) -> list[str]:
-    return ["--noise", written(noise)]
+    return ["--noise", written_noise(noise)]
 
 
 NOISE = Kind("noise", "noise", _parse_noise, _words_noise, read=noise_in)

@@ -81,7 +81,7 @@ def _parsed(text: str) -> Delay:
     return Delay(file=file, where=where, least=least, most=most, probability=probability)
 
 
-def written(delay: Delay) -> str:
+def written_delay(delay: Delay) -> str:
     """`delay` as one would type it."""
     length = written_span(delay.least, delay.most)
     chance = f"@p={delay.probability:g}" if delay.probability != 1 else ""
@@ -110,7 +110,7 @@ def _check(delay: Delay, source: str, target: CallableTarget | PytestTarget) -> 
     """Raise UsageError if no code can be meant."""
     own = OwnCode(own_folders(target))
     files = [path for path in _files(delay.file, target) if code_patterns.fits_file(delay.file, str(path), own)]
-    shown = f"{source} {written(delay)}"
+    shown = f"{source} {written_delay(delay)}"
     if not files:
         raise UsageError(
             f"{shown}: no Python file below {target.folder} is called {delay.file}",
@@ -185,7 +185,7 @@ def _codes(path: Path) -> list[CodeType]:
 
 
 def _words_delay(delays: list[Delay]) -> list[str]:
-    return [word for delay in delays for word in ("--delay", written(delay))]
+    return [word for delay in delays for word in ("--delay", written_delay(delay))]
 
 
 DELAY = Kind("delay", "delays", parse_delays, _words_delay, read=delays_in, only_python=True, check=_check_all)

@@ -179,7 +179,7 @@ class Summary(Record, frozen=True, kw_only=True):
     exit code and finding are by the trials alone; the other figures are of the run."""
     alone: RateInterval | None = None
     """The interval of the failure rate of the trials alone."""
-    detection: UnseenSummary | None = None
+    unseen: UnseenSummary | None = None
     """None where every kind of failure was seen twice, or there are too few failures."""
 
     @property

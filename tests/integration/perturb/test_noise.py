@@ -12,7 +12,7 @@ from tests.integration.perturb.conftest import Runner, below, is_alive, until
 from tests.tools import needed
 
 import flakeproof
-from flakeproof.engine.surroundings import cpus_of, loads_of
+from flakeproof.engine.noise import cpus_of, loads_of
 from flakeproof.events import AnyEvent, Noted
 from flakeproof.model import Load, Perturbations
 from flakeproof_worker.perturb import noise

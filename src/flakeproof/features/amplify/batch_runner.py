@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flakeproof.clock import monotonic_ns
+from flakeproof.engine.endings import TrialCounts
 from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.engine.time_budget import hang_limit
-from flakeproof.engine.trial_outcomes import Ended
+from flakeproof.engine.time_limits import hang_limit
 from flakeproof.errors import FlakeproofError, Stop, is_signal
 from flakeproof.failures.signature import Alike
 from flakeproof.features.amplify.records import PLAIN, Batch, Setting
@@ -66,13 +66,13 @@ class Runner:
             ended = self._run(self._variants(setting), count=None, seconds=seconds)
             broke = "" if ended.trials or ended.stopped in _USUAL else ended.stopped or ""
         except FlakeproofError as error:
-            ended, broke = Ended(), error.message
+            ended, broke = TrialCounts(), error.message
         failed = Counter(name for names in ended.failed.values() for name in self._alike.names(names))
         batch = Batch(setting=setting, trials=ended.trials, failed=dict(failed), seconds=ended.elapsed, broke=broke)
         self.batches.append(batch)
         return batch
 
-    def _run(self, spec: RunSpec, *, count: int | None, seconds: float | None) -> Ended:
+    def _run(self, spec: RunSpec, *, count: int | None, seconds: float | None) -> TrialCounts:
         spec = spec.bare(
             count=count,
             duration=seconds,
@@ -81,7 +81,7 @@ class Runner:
             timeout=spec.timeout if self._longest is None else self._longest,
             adapts_timeout=False,  # what provokes failures makes some slow
         )
-        ended = Ended()
+        ended = TrialCounts()
         with temporary_root() as folder:
             execute(spec, f"amplify-{len(self.batches)}", Path(folder), [ended.add], None)
         self._next += ended.trials + len(ended.without_result)

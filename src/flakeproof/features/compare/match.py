@@ -10,9 +10,8 @@ from flakeproof.clock import monotonic_ns, now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import Sink, signals_stop
-from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.noise import surroundings, without_effect
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.engine.without_effect import without_effect
 from flakeproof.errors import Stop, about
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.features.compare.events import (

@@ -8,7 +8,7 @@ from itertools import islice, permutations
 import msgspec
 
 from flakeproof.clock import monotonic_ns
-from flakeproof.engine.project_files import difference, snapshot
+from flakeproof.engine.leftovers import difference, snapshot
 from flakeproof.errors import CannotRunError, ExitCode, Stop, UsageError, exit_code_of_signal
 from flakeproof.features.isolate.culprit_search import Culprits, Search
 from flakeproof.features.isolate.leftover_state import Carriers

@@ -1,8 +1,10 @@
-"""What pytest has collected, the same in all processes of a run, and what of it is not run any more."""
+"""What pytest has collected, the same in all processes of a run, and what of it does not run any more."""
 
 from collections.abc import Iterable, Sequence
 
+from flakeproof.engine.messages import Session
 from flakeproof.errors import CannotRunError
+from flakeproof.text import short_duration
 
 
 class Collected:
@@ -45,3 +47,22 @@ class Collected:
     def is_used_up(self) -> bool:
         """Whether nothing of it is run any more."""
         return bool(self.items) and len(self._dropped) == len(self.items)
+
+
+_MUCH = 0.5
+"""The part of a pass that is worth a word."""
+_NAMED = 3
+
+
+def session_note(message: Session) -> str | None:
+    """A sentence with the fixtures, the most expensive first; None where they take little of the pass."""
+    spent = sum(message.spent.values())
+    if spent < _MUCH * message.ns:
+        return None
+    names = sorted(message.spent, key=lambda name: -message.spent[name])[:_NAMED]
+    part, whole = short_duration(spent / 1e9), short_duration(message.ns / 1e9)
+    return (
+        f"Fixtures of the session take {part} of the {whole} of a pass ({', '.join(names)}), since each fork sets "
+        "them up: --session-fixtures once has each process do it before its forks; not for those that hold a thread "
+        "or a connection, which forks cannot share"
+    )
