@@ -21,8 +21,7 @@ from tests.planted.amplifiable import CASES, Case, Side, case
 
 from benchmarks.amplify_judging import MOSTLY, TIMES, Judgement, Named, is_false, judge
 from benchmarks.planted import print_head, print_row
-from flakeproof.features.amplify.amplification import Amplification
-from flakeproof.features.amplify.records import Found, Rate
+from flakeproof.features.amplify.records import Amplification, Found, Rate
 from flakeproof.text import rate
 
 _ENDS = (0, 1, 4)

@@ -310,9 +310,9 @@ class _Stress:
         rate = _rate(result)
         outcome, text = "passed", None
         if summary.copies is not None and summary.copies.acquits(item.nodeid):
-            from flakeproof.features.run.report_copies import verdict
+            from flakeproof.features.run.report_findings import copies_verdict
 
-            rate = f"{rate}. {verdict(summary)}"
+            rate = f"{rate}. {copies_verdict(summary)}"
         elif (result.rate or 0.0) > most:
             budget = f"more than the {100 * most:g}% allowed\n" if most else ""
             outcome, text = "failed", f"{rate}\n{budget}{_text(result)}"

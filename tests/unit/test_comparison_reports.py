@@ -4,17 +4,18 @@ import pytest
 
 from flakeproof.events import TrialFailed
 from flakeproof.features.compare import report as lines
-from flakeproof.features.compare.events import (
+from flakeproof.features.compare.history import ComparisonHistory
+from flakeproof.features.compare.records import (
     AnyComparisonEvent,
+    Arm,
     ComparisonEnded,
     ComparisonProgressed,
+    ComparisonSpec,
     ComparisonStarted,
     PairEnded,
     PairsClean,
     Side,
 )
-from flakeproof.features.compare.history import ComparisonHistory
-from flakeproof.features.compare.records import Arm, ComparisonSpec
 from flakeproof.features.compare.summary import summarize_comparison
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
 from flakeproof.results.history import History

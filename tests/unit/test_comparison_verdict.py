@@ -6,9 +6,8 @@ import math
 import pytest
 
 from flakeproof.errors import ExitCode
-from flakeproof.features.compare.events import ComparisonStarted, PairEnded, PairsClean, Side
 from flakeproof.features.compare.history import ComparisonHistory
-from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.records import Arm, ComparisonSpec, ComparisonStarted, PairEnded, PairsClean, Side
 from flakeproof.features.compare.verdict import FixVerdict, decide, exit_code, table
 from flakeproof.model import CallableTarget, RunSpec
 

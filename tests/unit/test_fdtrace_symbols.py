@@ -2,7 +2,7 @@
 
 import pytest
 
-from flakeproof.features.fdtrace.descriptor_names import in_words
+from flakeproof.features.fdtrace.conclusions import in_words
 from flakeproof.features.fdtrace.frames import Frame
 from flakeproof.features.fdtrace.symbols import Place, _blocks, _place
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flakeproof.reports.selection import Selection, Shown
+from flakeproof.features.run.plain_console import Selection, Shown
 
 _KINDS = st.lists(st.sampled_from("abc"), max_size=400)
 

@@ -146,7 +146,7 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
         ("flakeproof/line_search", ["features", "cli", "reports"]),
         *(
             (f"flakeproof/features/compare/{name}", ["cli", "engine", "reports", "features.run", "store", "targets"])
-            for name in ("events", "history", "records", "referee", "revisions", "summary", "verdict")
+            for name in ("history", "records", "revisions", "summary", "verdict")
         ),
         *(
             (f"flakeproof/features/diagnose/{name}", ["cli", "engine", "reports", "features.run", "store"])
@@ -158,8 +158,7 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
                 ["cli", "engine", "reports", "features.run", "settings", "store", "clock"],
             )
             for name in (
-                *("budgeted_runs", "confirmation", "design", "effects", "masking", "proven", "race"),
-                *("rate_model", "search"),
+                *("budgeted_runs", "confirmation", "design", "effects", "masking", "race", "rate_model", "search"),
             )
         ),
     ],

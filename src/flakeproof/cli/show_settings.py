@@ -8,7 +8,7 @@ import msgspec
 
 from flakeproof.errors import CannotRunError, ExitCode
 from flakeproof.model import Record
-from flakeproof.reports.document import Document
+from flakeproof.reports.files import Document
 from flakeproof.scenarios.catalogue import SCENARIOS
 from flakeproof.settings import presets, table
 from flakeproof.settings.build_spec import length

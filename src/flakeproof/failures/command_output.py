@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from flakeproof.failures.runners import go, gtest, javascript, junit, pyunit, rust
 from flakeproof.failures.runners.javascript import js_place
 from flakeproof.failures.runners.junit import java_place
+from flakeproof.failures.runners.pyunit import python_error
 from flakeproof.failures.runners.report import (
     FailedTest,
     Output,
@@ -17,9 +18,6 @@ from flakeproof.failures.runners.report import (
     until,
 )
 
-_FRAME = re.compile(r'  File "(.+)", line (\d+)(?:, in .*)?$')
-_TRACEBACK = "Traceback (most recent call last):"
-_LIBRARY = re.compile(r"/lib/python\d+\.\d+/|/site-packages/|/dist-packages/|^<frozen")
 _SHOWN = 12
 _SANITIZER = re.compile(r"SUMMARY: (\w+Sanitizer: .*)")
 _ASSERT = re.compile(r"(?:\S+: )?(\S+:\d+): (.*\bAssertion .* failed\.?)$", re.IGNORECASE)
@@ -34,20 +32,6 @@ def uncaught_error(output: Output) -> Report | None:
         if (found := recognise(output.lines)) is not None:
             return Report([found], complete=False)
     return None
-
-
-def python_error(lines: Sequence[str]) -> FailedTest | None:
-    """The error that the last traceback ends with."""
-    starts = [index for index, line in enumerate(lines) if line == _TRACEBACK]
-    if not starts:
-        return None
-    end = next((index for index in range(starts[-1] + 1, len(lines)) if not lines[index].startswith(" ")), None)
-    if end is None or not lines[end]:
-        return None
-    frames = [(match[1], match[2]) for _, match in matches(_FRAME, lines[starts[-1] : end])]
-    own = [frame for frame in frames if not _LIBRARY.search(frame[0])] or frames
-    place = ":".join(own[-1]) if own else ""
-    return failed_test("", lines[end], place, lines[max(starts[-1], end - _SHOWN + 1) : end + 1])
 
 
 def _sanitizer(lines: Sequence[str]) -> FailedTest | None:

@@ -1,8 +1,10 @@
 """Probes of the search for a line as real runs: the pauses of each trial follow from its seed, known to both sides."""
 
+import ast
 import json
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,35 @@ from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_limits import hang_limit
 from flakeproof.errors import CannotRunError, StoppedError, is_signal
 from flakeproof.failures.signature import Alike
-from flakeproof.line_search.sites import writes_from
 from flakeproof.line_search.strategy import MOST_CANDIDATES, Pause, Place, Probed
 from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
 from flakeproof_worker.perturb.places import NAME
 from flakeproof_worker.shared.draws import active
 from flakeproof_worker.shared.seeds import trial_seed
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def writes_from(file: str, line: int) -> bool:
+    """Whether the function around `line` writes to an attribute or an item on it or below; False where unknown."""
+    inner: Function | None = None
+    for function in _functions(file):
+        if function.lineno <= line <= (function.end_lineno or 0) and (inner is None or function.lineno > inner.lineno):
+            inner = function
+    return inner is not None and any(
+        isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store) and node.lineno >= line
+        for node in ast.walk(inner)
+    )
+
+
+@lru_cache(maxsize=64)
+def _functions(file: str) -> list[Function]:
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, Function)]
+
 
 _TRACED = 6
 """Trials whose lines are written down."""

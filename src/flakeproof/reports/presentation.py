@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flakeproof.errors import ExitCode
-from flakeproof.reports import job_summary
+from flakeproof.reports import files as job_summary
 from flakeproof.reports.files import Renderers, ReportFiles
 from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.writer import Style, Writer, standard

@@ -27,8 +27,7 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, Seen
-from flakeproof.results.failure_positions import Places
-from flakeproof.results.ranges import Block, Ranges
+from flakeproof.results.failure_positions import Block, Places, Ranges
 from flakeproof_worker.shared.durations import bucket_of
 
 _SIGNATURES_KEPT = 200

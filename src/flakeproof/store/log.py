@@ -27,15 +27,11 @@ from flakeproof.events import (
     TrialsPassed,
 )
 from flakeproof.model import Failure, ItemOutcome, Outcome, Seen
-from flakeproof.results.ranges import Ranges
-from flakeproof.store.file import GrowingFile
-from flakeproof.store.odd_bytes import as_json
-from flakeproof.store.spec_file import write_spec
-from flakeproof.store.withheld import without_values
+from flakeproof.results.failure_positions import Ranges
+from flakeproof.store.file import GrowingFile, as_json
+from flakeproof.store.spec_file import without_values, write_spec
 
 LOG_NAME = "events.jsonl"
-PAIRS_NAME = "pairs.jsonl"
-"""In the folder of a comparison, which has no log of its own; its arms have."""
 SIZE_LIMIT = 32 * 1024 * 1024
 """Bytes after which single trials are not written any more; they are counted, and the counts are written at the end."""
 _FULL_FAILURES = 1000

@@ -8,21 +8,27 @@ from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.amplify import report as lines
-from flakeproof.features.amplify.amplification import Amplification, Tried, exit_code
 from flakeproof.features.amplify.driver import Amplified, Request, amplify
 from flakeproof.features.amplify.levels import Level, values_of, words_of
+from flakeproof.features.amplify.records import Amplification, Tried, exit_code
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import CallableTarget, RunSpec
-from flakeproof.reports.files import Renderers, report_files
-from flakeproof.reports.json import to_json
+from flakeproof.reports.files import Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.scenarios.catalogue import SCENARIOS
-from flakeproof.settings import save_preset
-from flakeproof.settings.as_typed import command_name, options_typed, target_typed
-from flakeproof.settings.budget import budget
+from flakeproof.settings import pyproject
 from flakeproof.settings.build_spec import build, names_of
-from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
+from flakeproof.settings.from_options import (
+    budget,
+    command_name,
+    options_in,
+    options_typed,
+    pairs,
+    settings,
+    target_typed,
+    wanted_by,
+)
 from flakeproof.settings.load import Config
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
@@ -63,7 +69,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
         keeps_timeout="timeout" in config.values,
     )
     if given["save_preset"] is not None:
-        save_preset.check(config.folder, given["save_preset"])
+        pyproject.check(config.folder, given["save_preset"])
     presentation = Presentation(report_files(config, names=_REPORTS))
     presentation.note(
         f"{plain.target.name}: up to about {whole_duration(seconds)}, seed {plain.seed}{interpreter_of(plain.target)}"
@@ -93,7 +99,7 @@ def _result(
         words = ["run", *again, *words_of(values), "-c", str(count), *target_typed(wanted, plain.target)]
         command = f"{command_name()} {shlex.join(words)}"
         if given["save_preset"] is not None:
-            save_preset.save(config.folder, given["save_preset"], values)
+            pyproject.save(config.folder, given["save_preset"], values)
             saved = given["save_preset"]
     return Amplification(
         target=plain.target.name,
@@ -144,6 +150,6 @@ def _levels(text: str) -> Sequence[Level]:
 
 
 def _renderers(found: Amplification) -> Renderers:
-    from flakeproof.features.amplify import markdown
+    from flakeproof.features.amplify import report
 
-    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
+    return {"json": lambda: to_json(found), "markdown": lambda: report.as_markdown(found)}

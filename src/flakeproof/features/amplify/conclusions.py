@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flakeproof.features.amplify.budgeted_runs import Bench
-from flakeproof.features.amplify.confirmation import Confirmation, rate, ratio
+from flakeproof.features.amplify.confirmation import Confirmation, rate, ratio, with_confirmed, with_confirmed_pair
 from flakeproof.features.amplify.design import Level
 from flakeproof.features.amplify.effects import effects, pairs
 from flakeproof.features.amplify.masking import Clearing, Flake
-from flakeproof.features.amplify.proven import with_confirmed, with_confirmed_pair
 from flakeproof.features.amplify.rate_model import units
 from flakeproof.features.amplify.records import PLAIN, Batch, Best, Found, OtherSignature, Retired, Setting, Stop
 

@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Iterator
 
-from flakeproof.features.amplify.amplification import Amplification
-from flakeproof.features.amplify.records import Effect, Found, Kind, Pair, Rate, Setting, Source, Stop
+from flakeproof.features.amplify.records import Amplification, Effect, Found, Kind, Pair, Rate, Setting, Source, Stop
+from flakeproof.reports.foreign import code, findings
 from flakeproof.reports.rates import bounds
 from flakeproof.text import duration, number, one_line, plural, probability, share, speed, upper
 
@@ -159,3 +159,14 @@ def _options(found: Amplification, factor: str, level: str) -> list[str]:
 
 def _typed(words: list[str]) -> str:
     return shlex.join(words)
+
+
+def as_markdown(found: Amplification) -> bytes:
+    """The document."""
+    return findings(
+        f"what makes {code(found.target)} fail",
+        closing(found),
+        [line for line in results(found) if line != f"Reproduce: {found.command}"],
+        f"Seed {found.seed}, {duration(found.elapsed)}",
+        found.command,
+    )

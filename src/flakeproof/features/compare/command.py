@@ -9,10 +9,9 @@ import msgspec
 
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.errors import UsageError, about
-from flakeproof.features.compare.events import AnyComparisonEvent
 from flakeproof.features.compare.history import ComparisonHistory
-from flakeproof.features.compare.pair_log import read_pairs
-from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.recorded_comparison import read_pairs
+from flakeproof.features.compare.records import AnyComparisonEvent, Arm, ComparisonSpec
 from flakeproof.features.compare.session import ComparisonSession
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files

@@ -14,14 +14,14 @@ from flakeproof.engine.noise import surroundings, without_effect
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import Stop, about
 from flakeproof.events import AnyEvent, Noted, RunStarted
-from flakeproof.features.compare.events import (
+from flakeproof.features.compare.records import (
     AnyComparisonEvent,
     ComparisonEnded,
     ComparisonProgressed,
+    ComparisonSpec,
     ComparisonStarted,
     PairEnded,
 )
-from flakeproof.features.compare.records import ComparisonSpec
 from flakeproof.features.compare.turns import Turns
 from flakeproof.model import Isolation
 from flakeproof.version import __version__

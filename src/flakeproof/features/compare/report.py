@@ -1,4 +1,4 @@
-"""The words in which a comparison is told to people, as lines of plain text."""
+"""The words in which a comparison is reported, as lines of plain text and as Markdown."""
 
 import re
 from collections.abc import Iterator
@@ -9,10 +9,12 @@ from flakeproof.features.compare.summary import ArmSummary, ComparisonSummary, C
 from flakeproof.features.compare.verdict import FixVerdict, decide
 from flakeproof.features.run.report import name_of
 from flakeproof.reports.details import place
+from flakeproof.reports.foreign import code
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.stats.comparison import further_pairs
 from flakeproof.stats.special import from_logarithm
 from flakeproof.text import duration, number, odds, one_line, plural, rate, shown_path, upper, whole_duration
+from flakeproof.version import __version__
 
 _KINDS_SHOWN = 5
 _CHECKOUT = re.compile(r".*/flakeproof-base-[0-9a-f]{16}/")
@@ -207,3 +209,56 @@ def _why_inconclusive(summary: ComparisonSummary) -> str:
 
 def _odds(logarithm: float) -> str:
     return odds(from_logarithm(logarithm))
+
+
+_KINDS = 20
+
+
+def as_markdown(summary: ComparisonSummary) -> bytes:
+    """The document."""
+    return "\n".join([*_head(summary), *_kinds(summary), *_foot(summary), ""]).encode()
+
+
+def _head(summary: ComparisonSummary) -> Iterator[str]:
+    yield f"### flakeproof: {code(summary.fix.target)}: {summary.verdict.value}"
+    yield ""
+    yield closing(summary)
+    if summary.confirmation is not None:
+        yield confirmed(summary.confirmation)
+    yield ""
+    yield "| arm | target | failed | of | failure rate |"
+    yield "|---|---|--:|--:|---|"
+    for arm in (summary.base, summary.fix):
+        rate = "" if arm.rate is None or arm.interval is None else rate_with_interval(arm.rate, arm.interval)
+        name = f"{code(arm.name)} at {code(arm.revision[:12])}" if arm.revision else code(arm.name)
+        yield f"| {name} | {code(arm.target)} | {number(arm.failed)} | {number(arm.passed + arm.failed)} | {rate} |"
+    yield ""
+    wanted = odds(summary.evidence.wanted)
+    yield (
+        f"{number(summary.pairs)} pairs in random order: {code(summary.base.name)} failed more often in "
+        f"{number(summary.base_lost)}, {code(summary.fix.name)} in {number(summary.fix_lost)}. Evidence for a fix "
+        f"{odds(summary.evidence.effect)}, against a {summary.reduction:g}-fold reduction "
+        f"{odds(summary.evidence.futility)} ({wanted} is wanted)."
+    )
+    yield ""
+
+
+def _kinds(summary: ComparisonSummary) -> Iterator[str]:
+    if not summary.kinds:
+        return
+    yield f"| failure | {code(summary.base.name)} | {code(summary.fix.name)} | |"
+    yield "|---|--:|--:|---|"
+    for kind in summary.kinds[:_KINDS]:
+        message = code(kind.example.message) if kind.example is not None else code(kind.signature)
+        yield f"| {message} | {number(kind.base)} | {number(kind.fix)} | {standing(kind)} |"
+    yield ""
+    if len(summary.kinds) > _KINDS:
+        yield f"{number(len(summary.kinds) - _KINDS)} more kinds of failure are in the JSON report."
+        yield ""
+
+
+def _foot(summary: ComparisonSummary) -> Iterator[str]:
+    yield (
+        f"<sub>Comparison {summary.run_id}, seed {summary.seed}, {duration(summary.elapsed)}; "
+        f"flakeproof {__version__}</sub>"
+    )

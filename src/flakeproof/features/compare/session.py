@@ -8,23 +8,19 @@ import msgspec
 from flakeproof.engine.execute import Sink
 from flakeproof.events import AnyEvent, LoadFailed, Noted, TrialFailed
 from flakeproof.features.compare import report as lines
-from flakeproof.features.compare.events import AnyComparisonEvent, ComparisonProgressed
 from flakeproof.features.compare.recorded_comparison import conduct_comparison
-from flakeproof.features.compare.records import Arm, ComparisonSpec
-from flakeproof.features.compare.referee import Referee
+from flakeproof.features.compare.records import AnyComparisonEvent, Arm, ComparisonProgressed, ComparisonSpec
 from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
-from flakeproof.features.compare.verdict import FixVerdict
-from flakeproof.features.run import report_loading
-from flakeproof.features.run.failure_lines import FailureLines
+from flakeproof.features.compare.verdict import FixVerdict, Referee
+from flakeproof.features.run import report_items
+from flakeproof.features.run.plain_console import FailureLines, Shown
 from flakeproof.features.run.session import Session, described, interpreter_of
 from flakeproof.model import RunSpec
 from flakeproof.reports.details import excerpt
-from flakeproof.reports.files import Renderers, ReportFiles
-from flakeproof.reports.json import to_json
+from flakeproof.reports.files import Renderers, ReportFiles, to_json
 from flakeproof.reports.presentation import Presentation
-from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style
-from flakeproof.settings.as_typed import command_name
+from flakeproof.settings.from_options import command_name
 from flakeproof.settings.load import Config
 from flakeproof.store.folder import store_of
 from flakeproof.text import number, plural, rate, shown_path, whole_duration
@@ -116,7 +112,7 @@ class ComparisonSession:
                         for row in excerpt(failure):
                             self._presentation.print(row, Style.DIM)
                 case LoadFailed():
-                    line, rows = report_loading.as_it_happens(event)
+                    line, rows = report_items.load_failure(event)
                     self._presentation.print(f"{name}: {line}", Style.BAD)
                     for row in rows:
                         self._presentation.print(row, Style.DIM)
@@ -177,6 +173,6 @@ def _described(arm: Arm) -> str:
 
 
 def _renderers(summary: ComparisonSummary) -> Renderers:
-    from flakeproof.features.compare import markdown
+    from flakeproof.features.compare import report
 
-    return {"json": lambda: to_json(summary), "markdown": lambda: markdown.render(summary)}
+    return {"json": lambda: to_json(summary), "markdown": lambda: report.as_markdown(summary)}

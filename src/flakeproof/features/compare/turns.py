@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from flakeproof.engine.leases import Block
 from flakeproof.events import AnyEvent, TrialFailed, TrialLeaked, TrialLost, TrialSkipped, TrialsPassed
-from flakeproof.features.compare.events import PairEnded, Side
+from flakeproof.features.compare.records import PairEnded, Side
 from flakeproof_worker.shared.seeds import trial_seed
 
 _BASE, _FIX = 0, 1

@@ -13,8 +13,7 @@ from flakeproof.errors import UsageError, about
 from flakeproof.features.compare.command import arm_spec, plain_spec, run_comparison, unprovoked, whole_config
 from flakeproof.features.compare.records import Arm
 from flakeproof.features.compare.revisions import imports
-from flakeproof.features.compare.revisions.build import build
-from flakeproof.features.compare.revisions.checkout import checked_out
+from flakeproof.features.compare.revisions.checkout import build, checked_out
 from flakeproof.features.compare.revisions.git import without_repository
 from flakeproof.features.compare.revisions.repository import Repository, find
 from flakeproof.model import RunSpec

@@ -1,15 +1,35 @@
 """Findings out of mishandled descriptors: places resolved, like ones counted together."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from flakeproof.features.fdtrace.calls import Call
-from flakeproof.features.fdtrace.descriptor_names import in_words
 from flakeproof.features.fdtrace.findings import DescriptorFinding, Late, Site, StackFrame, Victim
 from flakeproof.features.fdtrace.frames import Frame, Stack
 from flakeproof.features.fdtrace.ownership import Certainty, Deed, Mishandled, Mistake
 from flakeproof.features.fdtrace.symbols import Place, resolve
+
+_SOCKET = re.compile(r"^(TCPv6|UDPv6|TCP|UDP|UNIX(?:-\w+)?|NETLINK|RAW|socket|PACKET)\w*:\[(.*)\]$")
+_ANONYMOUS = re.compile(r"^anon_inode:\[?([\w-]+)\]?$")
+_DEVICE = re.compile(r"<(?:char|block) [\d:]+>$")
+
+
+def in_words(name: str) -> str:
+    """`TCP socket 127.0.0.1:1->127.0.0.1:2`, `Unix socket`, `pipe`, `epoll`, a path; as it stands if it is unknown."""
+    if not name:
+        return "unknown"
+    if (found := _SOCKET.match(name)) is not None:
+        family = {"UNIX": "Unix", "socket": ""}.get(found[1].partition("-")[0], found[1])
+        addressed = found[2] if ":" in found[2] or "/" in found[2] else ""
+        return " ".join(part for part in (family, "socket", addressed) if part)
+    if name.startswith("pipe:["):
+        return "pipe"
+    if (found := _ANONYMOUS.match(name)) is not None:
+        return {"eventpoll": "epoll"}.get(found[1], found[1])
+    return _DEVICE.sub("", name)
+
 
 _NOTICED = 3
 _FINALISERS = ("runtime.runFinalizers", "runtime.runfinq", "runtime.runCleanups", "runtime.(*cleanupQueue)")

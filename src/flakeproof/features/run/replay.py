@@ -11,9 +11,8 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.events import ItemsCollected, TrialFailed
-from flakeproof.features.run.earlier import spec_of
+from flakeproof.features.run.earlier import ask_for_trust, spec_of
 from flakeproof.features.run.session import Session
-from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
@@ -22,7 +21,7 @@ from flakeproof.results.summary import Summary
 from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import read_events
-from flakeproof.store.withheld import with_values
+from flakeproof.store.spec_file import with_values
 from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
+from flakeproof.features.run.plain_console import Shown
 from flakeproof.features.run.session import Session
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import NAMES, ReportFiles, report_files
-from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Detail
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.from_options import options_in, pairs, settings
