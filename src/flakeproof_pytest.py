@@ -352,7 +352,7 @@ class _Stress:
 
 def _leave_ours_alone(config: pytest.Config) -> None:
     """Have flakeproof's modules imported as they are, and not compiled again by pytest."""
-    from flakeproof_worker.pytest_driver.rewriting import leave_ours_alone
+    from flakeproof_worker.pytest_driver.folder_on_path import leave_ours_alone
 
     leave_ours_alone(config)
 

@@ -1,6 +1,6 @@
-"""What a worker process has loaded of the user's code, ready to be run."""
+"""What a worker process has loaded of the user's code, ready to be run, and the sanitizers that watch it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,3 +32,13 @@ class Loaded:
             return replace(self, watch=watch)
         around: Any = watch.around_async if self.is_async else watch.around
         return replace(self, function=around(self.function), watch=watch)
+
+
+def watch_for(order: Mapping[str, Any]) -> "Watch | None":
+    """The sanitizers that `order`, what the coordinator says to a process first, asks for; None for none."""
+    wanted = order["sanitize"]
+    if wanted is None:
+        return None
+    from flakeproof_worker.sanitize.watch import Watch
+
+    return Watch(wanted)

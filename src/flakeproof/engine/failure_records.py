@@ -12,9 +12,9 @@ from flakeproof.failures import signature
 from flakeproof.model import CommandTarget, Failure, Isolation, ItemOutcome, Outcome, RunSpec
 from flakeproof.text import one_line
 from flakeproof_worker.shared.output import LEFT_OUT
-from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.process_exit import DISCONNECTED
 from flakeproof_worker.shared.seeds import trial_seed
+from flakeproof_worker.shared.user_code import is_library
 from flakeproof_worker.shared.variables import locale_of, zone_of
 
 _USUAL = {0, 1, 2, 66, 101}

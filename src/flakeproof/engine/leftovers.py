@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flakeproof.text import number
 from flakeproof_worker.environment import RUN
-from flakeproof_worker.system.prctl import adopt_orphans
+from flakeproof_worker.system.process_tree import adopt_orphans
 
 if TYPE_CHECKING:
     import psutil

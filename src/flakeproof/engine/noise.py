@@ -16,7 +16,7 @@ from flakeproof.model import Load, Perturbations
 from flakeproof.perturbations.cpu import written_noise
 from flakeproof.perturbations.pauses import written_delay
 from flakeproof_worker.environment import RUN
-from flakeproof_worker.perturb.marks import PREFIX
+from flakeproof_worker.shared.user_code import DELAY_MARK
 from flakeproof_worker.system import cgroups
 
 _PROGRAMS = Path(flakeproof_worker.__file__).parent / "perturb"
@@ -181,7 +181,7 @@ def without_effect(perturbations: Perturbations, folder: Path) -> list[str]:
     """What is to be said of them; the marks in the `folder` of the run are removed."""
     found = []
     for number, delay in enumerate(perturbations.delays):
-        mark = folder / f"{PREFIX}{number}"
+        mark = folder / f"{DELAY_MARK}{number}"
         if mark.exists():
             mark.unlink()
         elif delay.share == 1 and delay.probability > 0:

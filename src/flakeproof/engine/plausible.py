@@ -21,7 +21,7 @@ _NUMBERS = range(-(2**31), 2**31)
 
 
 class _Raised(msgspec.Struct):
-    """What `flakeproof_worker.failure.describe` makes of an exception."""
+    """What `flakeproof_worker.outcome.describe` makes of an exception."""
 
     type: str
     message: str

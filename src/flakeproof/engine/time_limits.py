@@ -5,7 +5,7 @@ import signal
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.usual_duration import TimeLimit
-from flakeproof_worker.shared.escalation import Step, following
+from flakeproof_worker.shared.process_exit import Step, following
 
 _DUMP_NS = 150_000_000
 """How long a process gets to write its stacks before it is asked to end."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from flakeproof_worker.shared.own_code import is_installed
+from flakeproof_worker.shared.user_code import is_installed
 
 Frame = tuple[str, int, str]
 
@@ -45,7 +45,7 @@ def normalised(message: str) -> str:
 
 
 def of_exception(details: dict[str, Any]) -> str:
-    """Signature of a described exception (`flakeproof_worker.failure.describe`)."""
+    """Signature of a described exception (`flakeproof_worker.outcome.describe`)."""
     kind = details["type"].rpartition(".")[2]
     errno = f"[{details['errno']}]" if details.get("errno") else ""
     frames = own_frames(details["frames"])[-_FRAMES:]

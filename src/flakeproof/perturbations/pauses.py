@@ -12,8 +12,8 @@ from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, CommandTarget, Delay, Freeze, PytestTarget, Target
 from flakeproof.perturbations.perturbation import Kind
 from flakeproof.text import parse_duration, parse_rate, rate, short_duration, shortened, shown_path
-from flakeproof_worker.shared import code_patterns
-from flakeproof_worker.shared.own_code import OwnCode
+from flakeproof_worker.shared import user_code
+from flakeproof_worker.shared.user_code import OwnCode
 
 
 def parse_span(text: str, longest: float, named: str) -> tuple[float, float]:
@@ -91,7 +91,7 @@ def written_delay(delay: Delay) -> str:
 def name_of(path: Path, target: CallableTarget | PytestTarget) -> str:
     """What means this file in a delay and no other one: as it is shown to people where that is enough."""
     own, shown = OwnCode(own_folders(target)), shown_path(str(path))
-    meant = [one for one in _files(shown, target) if code_patterns.fits_file(shown, str(one), own)]
+    meant = [one for one in _files(shown, target) if user_code.fits_file(shown, str(one), own)]
     return shown if meant == [path] else str(path)
 
 
@@ -109,7 +109,7 @@ def _check_all(delays: list[Delay], source: str, target: Target) -> None:
 def _check(delay: Delay, source: str, target: CallableTarget | PytestTarget) -> None:
     """Raise UsageError if no code can be meant."""
     own = OwnCode(own_folders(target))
-    files = [path for path in _files(delay.file, target) if code_patterns.fits_file(delay.file, str(path), own)]
+    files = [path for path in _files(delay.file, target) if user_code.fits_file(delay.file, str(path), own)]
     shown = f"{source} {written_delay(delay)}"
     if not files:
         raise UsageError(
@@ -120,12 +120,12 @@ def _check(delay: Delay, source: str, target: CallableTarget | PytestTarget) -> 
     lines: set[int] = set()
     for path in files:
         for code in _codes(path):
-            if code_patterns.line_of(delay.where) is None and code_patterns.fits_function(delay.where, code):
+            if user_code.line_of(delay.where) is None and user_code.fits_function(delay.where, code):
                 return
-            if code_patterns.is_function(code):
-                names |= {code.co_name, *code_patterns.names_of(code)}
-            lines |= code_patterns.lines_of(code)
-    line = code_patterns.line_of(delay.where)
+            if user_code.is_function(code):
+                names |= {code.co_name, *user_code.names_of(code)}
+            lines |= user_code.lines_of(code)
+    line = user_code.line_of(delay.where)
     if line is None and names:
         close = difflib.get_close_matches(delay.where, sorted(names), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.failure import describe, message_of, qualified_name
+from flakeproof_worker.generators import GENERATORS, GlobalRandom, start_of
 from flakeproof_worker.outcome import ending_of
-from flakeproof_worker.pytest_driver.blame import owner_of
+from flakeproof_worker.pytest_driver.fixtures import owner_of, renewal_of
 from flakeproof_worker.pytest_driver.plugin import Plugin
-from flakeproof_worker.pytest_driver.renewal import renewal_of
-from flakeproof_worker.randomness import GENERATORS, GlobalRandom, start_of
 from flakeproof_worker.sanitize import attribution
-from flakeproof_worker.sanitize.leaked import LeakedError
+from flakeproof_worker.sanitize.sighting import LeakedError
 from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.private import copy_of, os, time
@@ -126,7 +125,7 @@ class Selection:
 
     def set_up_session(self, folder: str) -> None:
         """Set up the fixtures of the session here, and keep them in forks."""
-        from flakeproof_worker.pytest_driver.session_fixtures import set_up
+        from flakeproof_worker.pytest_driver.fixtures import set_up
 
         self.keep_session(folder)
         set_up(self.session, self._items, self._after, type(self._after).from_parent(self.session, name="first"))

@@ -13,8 +13,8 @@ from typing import Any
 
 from flakeproof_worker.pytest_driver.state_process import of_process
 from flakeproof_worker.pytest_driver.state_walk import Leaf, Walk
-from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.private import os
+from flakeproof_worker.shared.user_code import is_library
 
 _OURS = ("flakeproof_worker", "_pytest", "pytest", "pluggy", "iniconfig", "py")
 _NOT_STATE = {

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from flakeproof_worker.sanitize import trace
+from flakeproof_worker.sanitize import sighting as trace
 from flakeproof_worker.sanitize.sighting import Part, Place, Sighting
 
 Row = dict[str, Any]

@@ -4,8 +4,7 @@ import os
 import threading
 from pathlib import Path
 
-from flakeproof_worker.sanitize.sighting import Place, Stack
-from flakeproof_worker.sanitize.trace import here, is_users, places, user_place
+from flakeproof_worker.sanitize.sighting import Place, Stack, here, is_users, places, user_place
 
 
 def test_here() -> None:

@@ -11,7 +11,7 @@ from flakeproof.reports.foreign import fit
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
 from flakeproof.text import one_line, plural
-from flakeproof_worker.shared.own_code import is_installed
+from flakeproof_worker.shared.user_code import is_installed
 
 _COMPANIONS = 5
 _MOST = 10

@@ -1,6 +1,6 @@
 """What is wrong with a descriptor, in words: both sides of it, the guilty line first."""
 
-from flakeproof_worker.sanitize import trace, wording
+from flakeproof_worker.sanitize import sighting
 from flakeproof_worker.sanitize.descriptors.owners import Ended, Owner, Who
 from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack
 
@@ -124,12 +124,12 @@ def _already(past: Ended, who: Who, parts: list[Part]) -> str:
 
 
 def _part(role: str, stack: Stack, who: Who) -> Part:
-    return Part(role, trace.places(stack), *who)
+    return Part(role, sighting.places(stack), *who)
 
 
 def _at(stack: Stack, who: Who) -> str:
-    return wording.at(trace.places(stack), who)
+    return sighting.at(sighting.places(stack), who)
 
 
 def _line(stack: Stack) -> str:
-    return wording.line(trace.places(stack))
+    return sighting.line(sighting.places(stack))

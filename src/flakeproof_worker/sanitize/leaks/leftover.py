@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from flakeproof_worker.sanitize import wording
+from flakeproof_worker.sanitize import sighting as wording
 from flakeproof_worker.sanitize.attribution import Doer
-from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack
-from flakeproof_worker.sanitize.trace import places
+from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack, places
 
 SANITIZER = "leaks"
 NOT_TIMED = -1

@@ -16,14 +16,12 @@ from contextvars import ContextVar
 from types import MethodType, ModuleType
 from typing import Any
 
-from flakeproof_worker.import_hooks import when_imported
+from flakeproof_worker.import_hooks import replace, when_imported
+from flakeproof_worker.sanitize.allowlist import name_of, named
 from flakeproof_worker.sanitize.attribution import NOBODY, current
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Creation, Description, Leftover
-from flakeproof_worker.sanitize.leaks.naming import name_of, named
-from flakeproof_worker.sanitize.patching import replace
-from flakeproof_worker.sanitize.sighting import Part
-from flakeproof_worker.sanitize.trace import here, of_frame, places
+from flakeproof_worker.sanitize.sighting import Part, here, of_frame, places
 
 _AUTOMATIC = re.compile(r"(Thread|Dummy)-\d+( \(.*\))?")
 _POOLS: weakref.WeakKeyDictionary[Any, Creation] = weakref.WeakKeyDictionary()

@@ -1,20 +1,73 @@
-"""Generators that code made at import and let start from entropy: in each fork they start from the seed of the trial.
-
-A fork inherits the state of every generator, so that each trial would draw the same numbers from `random.Random()`, or
-from `numpy.random.default_rng()`, of a module. Who names a seed wants what comes of it: such a generator is left alone,
-and so is one whose state was set. The global generators of `random` and numpy are not ours (`randomness`).
-"""
+"""Generators of random numbers that start from each trial's seed: global ones, and those that imported code made."""
 
 import gc
 import sys
 import weakref
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from types import ModuleType
 from typing import Any
 
+from flakeproof_worker.current import NoTrialError, current_trial
 from flakeproof_worker.import_hooks import when_imported
+
+GENERATORS = ("random", "numpy.random")
+"""Modules with a generator that all code shares, and a function `seed` for it."""
+
+
+_EACH = "each"
+
+
+class GlobalRandom:
+    """Seeds the generators that are there, and others at their first import when a trial brings them in."""
+
+    def __init__(self, names: Sequence[str] = GENERATORS, start_of: Callable[[int], int] | None = None) -> None:
+        """`start_of` tells from the seed of a trial what they start from in it; None where it is that."""
+        self._start_of = start_of
+        self._latest: deque[int] = deque(maxlen=1)
+        self._seeds: list[Callable[[int], Any]] = []
+        # Until a generator is there the seed is only kept, by a method that costs next to nothing.
+        self.seed: Callable[[int], Any] = self._latest.append
+        self._looking = True
+        for name in names:
+            when_imported(name, self._found)
+        self._looking = False
+
+    def _found(self, module: ModuleType) -> None:
+        self._seeds.append(module.seed)
+        if self._latest:
+            module.seed(self._start(self._latest[0]))
+        elif not self._looking:  # loaded in the midst of a trial, in which others have been seeded
+            with suppress(NoTrialError):
+                module.seed(self._start(current_trial().seed))
+        self.seed = self._seeds[0] if len(self._seeds) == 1 and self._start_of is None else self._seed_all
+
+    def _seed_all(self, seed: int) -> None:
+        start = self._start(seed)
+        for generator in self._seeds:
+            generator(start)
+
+    def _start(self, seed: int) -> int:
+        return seed if self._start_of is None else self._start_of(seed)
+
+
+def start_of(wanted: str) -> Callable[[int], int] | None:
+    """From the seed of a trial to what the generators start from in it under `--random-seed`; None if it is that seed.
+
+    `wanted` is a number, or `each` for the seed of the trial, whatever the tests have done to generators at import.
+    """
+    return None if wanted == _EACH else lambda seed: int(wanted)
+
+
+def randomness_for(asked: Mapping[str, Any]) -> GlobalRandom:
+    """Of a process that calls a function for each trial, one at a time, under what is `asked` for."""
+    wanted = asked.get("random_seed")
+    if not wanted:
+        return GlobalRandom()
+    return GlobalRandom(start_of=start_of(wanted))
+
 
 Reseed = Callable[[int], None]
 
@@ -126,3 +179,41 @@ class LiveGenerators:
 def _mixed(seed: int, index: int) -> int:
     """A seed for the generator numbered `index`: two of them must not draw the same."""
     return seed + ((index + 1) << 32)
+
+
+class SeedWatch:
+    """Looks at `seed` of each generator from now on."""
+
+    def __init__(self, names: Sequence[str] = GENERATORS) -> None:
+        """`names` are those of modules."""
+        self._seeded: set[str] = set()
+        self._replaced: list[tuple[Any, Any, Any]] = []
+        self._stopped = False
+        for name in names:
+            when_imported(name, self._look_at)
+
+    def _look_at(self, module: ModuleType) -> None:
+        if self._stopped:
+            return
+        named: Any = module
+        original = named.seed
+
+        def seed(*arguments: Any, **options: Any) -> None:
+            given = arguments[0] if arguments else options.get("a", options.get("seed"))
+            if given is None:  # from entropy: nobody wants the same again in each trial
+                self._seeded.discard(module.__name__)
+            else:
+                self._seeded.add(module.__name__)
+            original(*arguments, **options)
+
+        named.seed = seed
+        self._replaced.append((named, original, seed))
+
+    def stop(self) -> set[str]:
+        """Look no more; the names of the modules whose generators have been seeded."""
+        self._stopped = True
+        for module, original, ours in self._replaced:
+            if module.seed is ours:
+                module.seed = original
+        self._replaced.clear()
+        return self._seeded
