@@ -57,7 +57,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class TraceOrder(Record, frozen=True, kw_only=True):
-    """How closely trials are recorded (`flakeproof_worker.trace`)."""
+    """How closely trials are recorded (`flakeproof_worker.recording`)."""
 
     folder: str
     """Where each trial's record is written."""

@@ -47,7 +47,7 @@ class Once:
             with Witness(folder, self.trial):
                 verdict = self._outcome(loaded, leave)
         elif trace := self.target.get("trace"):
-            from flakeproof_worker.trace.start import recorder
+            from flakeproof_worker.recording.start import recorder
 
             with recorder(trace, folders_of(self.target), self.trial):
                 verdict = self._outcome(loaded, leave)

@@ -11,7 +11,7 @@ from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.fdtrace import report
 from flakeproof.features.fdtrace.findings import DescriptorTrace
-from flakeproof.features.fdtrace.trace import trace
+from flakeproof.features.fdtrace.traced_command import trace
 from flakeproof.features.fdtrace.tracer import usable_strace
 from flakeproof.reports.files import Document, Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation

@@ -1,11 +1,12 @@
-"""A connection that one thread closes while others may shut it down."""
+"""Sockets of a server between threads: a connection that one closes while others shut it down, and a wake-up."""
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 
-__all__ = ["ServedSocket"]
+__all__ = ["ServedSocket", "Waker"]
 
 
 class ServedSocket(socket.socket):
@@ -43,3 +44,33 @@ class ServedSocket(socket.socket):
         with self._turn:
             if self.fileno() >= 0:
                 self.shutdown(socket.SHUT_RDWR)
+
+
+class Waker:
+    """An eventfd, or a pipe where there is none.
+
+    Not synchronised: the owner sees to it that nobody calls :meth:`wake` after :meth:`close`.
+    """
+
+    __slots__ = ("_reader", "_writer")
+
+    def __init__(self) -> None:
+        if hasattr(os, "eventfd"):
+            self._reader = self._writer = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        else:
+            self._reader, self._writer = os.pipe()
+            os.set_blocking(self._writer, False)
+
+    def fileno(self) -> int:
+        """The descriptor to poll for reading."""
+        return self._reader
+
+    def wake(self) -> None:
+        """Make the descriptor readable, for good."""
+        os.write(self._writer, (1).to_bytes(8, "little"))
+
+    def close(self) -> None:
+        """Close what it owns; call it once."""
+        os.close(self._reader)
+        if self._writer != self._reader:
+            os.close(self._writer)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FrameType
 from typing import Any
 
+from flakeproof_worker.recording.samples import CodeFacts, Fact, Sample, attribute_of, facts_about, facts_of
 from flakeproof_worker.shared.private import json, os, time
 from flakeproof_worker.shared.user_code import OwnCode
-from flakeproof_worker.trace.samples import CodeFacts, Fact, Sample, attribute_of, facts_about, facts_of
 
 _clock = time.perf_counter_ns
 _ident = threading.get_ident

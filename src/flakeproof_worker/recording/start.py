@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import FrameType
 from typing import Any
 
-from flakeproof_worker.trace.recorder import Recorder
+from flakeproof_worker.recording.recorder import Recorder
 
 _RETURN = dis.opmap["RETURN_VALUE"]
 
@@ -75,7 +75,7 @@ def _unwinds(frame: FrameType) -> bool:
 def recorder(order: Mapping[str, Any], folders: Iterable[str], trial: int) -> Recorder:
     """What records a trial while it is entered, as it was ordered; the own code is in the `folders`."""
     if sys.version_info >= (3, 12):
-        from flakeproof_worker.trace.by_monitoring import ByMonitoring
+        from flakeproof_worker.recording.by_monitoring import ByMonitoring
 
         return Recorder(order, folders, trial, ByMonitoring)
     return Recorder(order, folders, trial, BySettrace)

@@ -5,7 +5,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flakeproof_worker.trace.recorder import Recorder
+    from flakeproof_worker.recording.recorder import Recorder
 
 _TOOLS = (4, 3)
 """Numbers that the standard library reserves for nobody."""
