@@ -1,10 +1,29 @@
-"""What ends a run early: the answer to its question, or its last allowed failure."""
+"""What ends a run early: a request, the answer to its question, or its last allowed failure."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
+from flakeproof.errors import Stop
 from flakeproof.events import AnyEvent
 from flakeproof.model import Finding
+
+
+class Ending:
+    """Why a run ends before all its trials have run; the first reason counts."""
+
+    def __init__(self) -> None:
+        self.reason: Stop | None = None
+        self.is_urgent = False
+        """Whether trials in flight are not waited for."""
+        self.since_ns = 0
+        """When processes were told to stop (monotonic); 0 as long as they have not been."""
+        self.dropped = 0
+        """Trials that were put back after the run had begun to end, so that they have no result."""
+
+    def request(self, reason: Stop) -> None:
+        """End the run for `reason`, unless it ends already."""
+        if self.reason is None:
+            self.reason = reason
 
 
 class Inquiry(Protocol):

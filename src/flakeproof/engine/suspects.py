@@ -1,4 +1,4 @@
-"""Who is to blame for the end of a process in which several trials were in flight.
+"""Which of several trials that were in flight in a process ended it.
 
 Known is the trial that ended it by a call (the board shows it), and the one in whose thread it crashed (the stack shows
 it). Otherwise each runs once more, alone in a process: who ends that one, too, is charged. Where none does, the end is
@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from flakeproof.engine.leases import Block, Work
 from flakeproof.engine.process import WorkerProcess
+from flakeproof.engine.trial_results import TrialResults
 from flakeproof.events import TrialsPassed
 from flakeproof.model import Failure
 from flakeproof_worker.shared import board
@@ -95,3 +97,81 @@ class Suspects:
         others = ", ".join(str(trial) for trial in self.trials)
         text = f"{failure.message} (by one of tests {others}, which ran at once)"
         return msgspec.structs.replace(failure, message=text)
+
+
+class Suspicions:
+    """Has the suspects of one run tried, each alone in a process, and charges one of each group."""
+
+    def __init__(self, results: TrialResults, work: Work) -> None:
+        """What suspects did is counted in `results`; those without a result go back to `work`."""
+        self._results = results
+        self._work = work
+        self._groups: dict[int, list[Suspects]] = {}
+        """By place: trials of which one has ended a process there."""
+        self._alone: dict[int, Suspects] = {}
+        """By number of a process: the group of the trial that has it to itself."""
+
+    @property
+    def any_left(self) -> bool:
+        """Whether any suspect is still to be tried."""
+        return any(self._groups.values())
+
+    def waits_at(self, place: int) -> bool:
+        """Whether suspects are to be tried at `place`, before any other trial runs there."""
+        return bool(self._groups.get(place))
+
+    def next_for(self, process: WorkerProcess) -> int | None:
+        """Take the suspect that `process` is to run alone; None if it has something else to finish first."""
+        if process.account.leases or process.number in self._alone:
+            return None
+        group = self._alone[process.number] = self._groups[process.place][0]
+        return group.next()
+
+    def suspect(self, group: Suspects) -> list[Block]:
+        """Start to try `group`; return those of it that run again like any other trial, because they are too many."""
+        if group.is_over:
+            self._solve(group)
+            return [(trial, 1) for trial in group.without_result]
+        self._groups.setdefault(group.process.place, []).append(group)
+        return []
+
+    def holds_back(self, process: WorkerProcess, event: TrialsPassed) -> bool:
+        """Whether `event` is about a suspect: then it is reported once it is known whether that one is charged."""
+        if (group := self._alone.pop(process.number, None)) is None:
+            return False
+        group.passed[group.running] = event
+        self.examined(group, has_run=True)
+        return True
+
+    def ended(self, process: WorkerProcess) -> None:
+        """Take in that the trial which `process` ran has been reported, if it was a suspect."""
+        if (group := self._alone.pop(process.number, None)) is not None:
+            self.examined(group, has_run=True)
+
+    def died(self, process: WorkerProcess) -> Suspects | None:
+        """The group of the suspect that `process` ran when it ended; `examined` must follow. None if it ran none."""
+        return self._alone.pop(process.number, None)
+
+    def examined(self, group: Suspects, *, has_run: bool) -> None:
+        """Take in that the suspect of `group` that ran alone has ended, or has to be tried again."""
+        group.ran(has_run=has_run)
+        if group.is_over:
+            self._groups[group.process.place].remove(group)
+            self._solve(group)
+
+    def give_up(self) -> None:
+        """The run ends before all suspects have run alone."""
+        self._alone.clear()
+        for place, groups in self._groups.items():
+            for group in groups:
+                self._solve(group)
+                self._work.put_back(place, [(trial, 1) for trial in group.without_result])
+        self._groups.clear()
+
+    def _solve(self, group: Suspects) -> None:
+        """Report what was held back until it was known which of `group` is charged."""
+        if not group.is_solved and (failure := group.charged()) is not None:
+            group.passed.pop(failure.trial, None)
+            self._results.died(group.process, failure, suspects=group.trials)
+        for event in group.passed.values():
+            self._results.tell(group.process, event)

@@ -7,10 +7,9 @@ import msgspec
 from flakeproof.copies import Copies
 from flakeproof.errors import ExitCode, Stop
 from flakeproof.model import CommandTarget, Failure, Finding, Isolation, ItemOutcome, Outcome, Record, RunSpec
-from flakeproof.results import dependence as repetition
 from flakeproof.results import sanitizer_findings
 from flakeproof.results import verdict as verdicts
-from flakeproof.results.dependence import Dependence, Repetition, examine
+from flakeproof.results.dependence import Dependence, Repetition, examine, repetition_in
 from flakeproof.results.history import OTHER, Group, History, ItemHistory
 from flakeproof.results.question import find, find_in, reconsider
 from flakeproof.results.sanitizer_findings import SightingSummary
@@ -257,7 +256,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95, *, unfini
         fixed_once=_fixed_once(history, spec, items, confidence, complete=complete),
         sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
         sightings=sanitizer_findings.of_run(history),
-        repetition=repetition.repetition_in(history),
+        repetition=repetition_in(history),
         unattributed=_unattributed(history, decided),
         loads=loads,
         copies=copies,

@@ -41,8 +41,7 @@ class Ordered:
             state = importlib.import_module("flakeproof_worker.pytest_driver.state")
             self._state = state.Surroundings(str(config.rootpath), _own_modules(self.items))
             if watched := order.get("watch"):
-                watch = importlib.import_module("flakeproof_worker.pytest_driver.watch")
-                self._watch = watch.Watch(self._state, watched)
+                self._watch = Watch(self._state, watched)
                 self._watch.start()
 
     def before(self, position: int) -> None:

@@ -4,8 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from flakeproof_worker.sanitize import sighting as trace
-from flakeproof_worker.sanitize.sighting import Part, Place, Sighting
+from flakeproof_worker.sanitize.sighting import Part, Place, Sighting, user_place
 
 Row = dict[str, Any]
 _EXAMPLES = 3
@@ -25,7 +24,7 @@ def _line(part: Part) -> str:
 
 def _innermost(part: Part) -> Place | None:
     """The line to show: the user's own, if there is one."""
-    return trace.user_place(part.stack) or (part.stack[0] if part.stack else None)
+    return user_place(part.stack) or (part.stack[0] if part.stack else None)
 
 
 def _shown(part: Part) -> Row | None:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from flakeproof_worker.current import ALONE, RUNNING
 from flakeproof_worker.failure import attribute, is_instance
 from flakeproof_worker.sanitize import attribution
-from flakeproof_worker.sanitize import sighting as trace
 from flakeproof_worker.sanitize.allowlist import Allowed
 from flakeproof_worker.sanitize.descriptors import calls
 from flakeproof_worker.sanitize.descriptors.table import Table
@@ -15,7 +14,7 @@ from flakeproof_worker.sanitize.leaks import children, tasks, temporaries, threa
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Leftover
 from flakeproof_worker.sanitize.settle import Fates, LeftOpen, settle, settle_async
-from flakeproof_worker.sanitize.sighting import LeakedError, Sighting
+from flakeproof_worker.sanitize.sighting import LeakedError, Sighting, here
 from flakeproof_worker.sanitize.tally import Row, Tally, full, key_of
 from flakeproof_worker.shared.private import os
 
@@ -91,9 +90,9 @@ class Watch:
             self._leaks.install()
         self._tells_descriptors = "descriptors" in names
         # Leaks are to know of sockets and files, too.
-        self._table = Table(self.note, attribution.current, trace.here)
-        for module in (calls, calls, calls):
-            module.install(self._table)
+        self._table = Table(self.note, attribution.current, here)
+        for watch in (calls.watch_numbers, calls.watch_sockets, calls.watch_files):
+            watch(self._table)
         os.register_at_fork(after_in_child=self._in_copy)
 
     # -- a trial

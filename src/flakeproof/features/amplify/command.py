@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.features.amplify import report as lines
+from flakeproof.features.amplify import report
 from flakeproof.features.amplify.driver import Amplified, Request, amplify
 from flakeproof.features.amplify.levels import Level, values_of, words_of
 from flakeproof.features.amplify.records import Amplification, Tried, exit_code
@@ -78,7 +78,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
         amplified = amplify(request, presentation.note)
         found = _result(amplified, plain, wanted, given, config)
     style = Style.GOOD if found.exit_code == ExitCode.GOOD else Style.BAD
-    presentation.block(lines.results(found), lines.closing(found), style)
+    presentation.block(report.results(found), report.closing(found), style)
     return presentation.finish(found.exit_code, _renderers(found))
 
 
@@ -150,6 +150,4 @@ def _levels(text: str) -> Sequence[Level]:
 
 
 def _renderers(found: Amplification) -> Renderers:
-    from flakeproof.features.amplify import report
-
     return {"json": lambda: to_json(found), "markdown": lambda: report.as_markdown(found)}

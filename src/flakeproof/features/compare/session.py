@@ -7,7 +7,7 @@ import msgspec
 
 from flakeproof.engine.execute import Sink
 from flakeproof.events import AnyEvent, LoadFailed, Noted, TrialFailed
-from flakeproof.features.compare import report as lines
+from flakeproof.features.compare import report
 from flakeproof.features.compare.recorded_comparison import conduct_comparison
 from flakeproof.features.compare.records import AnyComparisonEvent, Arm, ComparisonProgressed, ComparisonSpec
 from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
@@ -85,7 +85,7 @@ class ComparisonSession:
         )
         summary = msgspec.structs.replace(summary, confirmation=found, exit_code=summary.exit_code or found.exit_code)
         self._presentation.print("")
-        self._presentation.print(lines.confirmed(found), Style.GOOD if not found.exit_code else Style.BAD)
+        self._presentation.print(report.confirmed(found), Style.GOOD if not found.exit_code else Style.BAD)
         return summary
 
     def _listeners(self, folder: Path, referee: Referee) -> list["_Progress"]:
@@ -122,8 +122,8 @@ class ComparisonSession:
         return [tell]
 
     def _print_results(self, summary: ComparisonSummary) -> None:
-        rows = lines.results(summary, command_name())
-        self._presentation.block(rows, lines.closing(summary), _STYLES[summary.verdict])
+        rows = report.results(summary, command_name())
+        self._presentation.block(rows, report.closing(summary), _STYLES[summary.verdict])
         self._note(f"The record of this comparison is in {shown_path(summary.folder)}")
 
     def _note(self, text: str) -> None:
@@ -141,7 +141,7 @@ class _Progress:
     def __call__(self, event: AnyComparisonEvent) -> None:
         if isinstance(event, ComparisonProgressed) and event.elapsed >= self._next:
             self._next = min(event.elapsed * _GROWTH, event.elapsed + _MOST_SECONDS)
-            self._note(lines.progress(self._referee.history))
+            self._note(report.progress(self._referee.history))
 
 
 _STYLES = {
@@ -173,6 +173,4 @@ def _described(arm: Arm) -> str:
 
 
 def _renderers(summary: ComparisonSummary) -> Renderers:
-    from flakeproof.features.compare import report
-
     return {"json": lambda: to_json(summary), "markdown": lambda: report.as_markdown(summary)}

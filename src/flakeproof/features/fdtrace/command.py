@@ -84,8 +84,6 @@ def _print(presentation: Presentation, found: DescriptorTrace) -> None:
 
 
 def _renderers(found: DescriptorTrace) -> Renderers:
-    from flakeproof.features.fdtrace import report
-
     return {"json": lambda: to_json(found), "markdown": lambda: report.as_markdown(found)}
 
 

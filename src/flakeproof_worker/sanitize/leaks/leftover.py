@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
-from flakeproof_worker.sanitize import sighting as wording
 from flakeproof_worker.sanitize.attribution import Doer
-from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack, places
+from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack, at, places
 
 SANITIZER = "leaks"
 NOT_TIMED = -1
@@ -67,7 +66,7 @@ class Leftover:
         assert seen is not None
         (trial, item), stack = self.creation
         created = places(stack)
-        origin = f"made {wording.at(created, self.creation.doer)}"
+        origin = f"made {at(created, self.creation.doer)}"
         if self.lingered_ns:
             kind = f"{seen.noun} outlived its test"
             text = f"{seen.name}, {origin}, outlived its test{_by(self.lingered_ns)}"
