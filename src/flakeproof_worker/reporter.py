@@ -8,7 +8,7 @@ from flakeproof_worker.shared.durations import sketch
 from flakeproof_worker.shared.private import json, time
 
 if TYPE_CHECKING:
-    from flakeproof_worker.sanitize.watch import Watch
+    from flakeproof_worker.sanitize.watch import TrialWatch
 
 Message = dict[str, Any]
 _CHUNK = 65536
@@ -75,7 +75,7 @@ _FAILURES = {"failed", "timed out", "crashed"}
 class Reporter:
     """Collects what has passed; sends the rest."""
 
-    def __init__(self, channel: Channel, words: memoryview, watch: "Watch | None" = None) -> None:
+    def __init__(self, channel: Channel, words: memoryview, watch: "TrialWatch | None" = None) -> None:
         """`words` are the board of this process, `watch` its sanitizers."""
         self._channel = channel
         self._words = words

@@ -7,7 +7,7 @@ from flakeproof.features.compare import report as lines
 from flakeproof.features.compare.history import ComparisonHistory
 from flakeproof.features.compare.records import (
     AnyComparisonEvent,
-    Arm,
+    ComparisonArm,
     ComparisonEnded,
     ComparisonProgressed,
     ComparisonSpec,
@@ -28,7 +28,7 @@ def history_of(*events: AnyComparisonEvent, carried: int = 0) -> ComparisonHisto
     target = CallableTarget(name="m:f", python="python", folder="/", module="m", attribute="f")
     run = RunSpec(target=target, count=None, workers=1, processes=1, seed=1)
     spec = ComparisonSpec(
-        arms=(Arm(name="base", spec=run), Arm(name="fix", spec=run)),
+        arms=(ComparisonArm(name="base", spec=run), ComparisonArm(name="fix", spec=run)),
         error=0.01,
         reduction=10,
         most_trials=None,

@@ -9,7 +9,7 @@ from tests.unit.test_config import _spec as spec_of
 from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, Delay, Isolation, Perturbations
 from flakeproof.perturbations.pauses import delays_in, parse_delays, written_delay
-from flakeproof.perturbations.resolve import Surroundings, perturbations_of
+from flakeproof.perturbations.resolve import RunConditions, perturbations_of
 from flakeproof.targets.command import CommandLine
 
 CODE = '''\
@@ -121,4 +121,4 @@ def _perturbations(folder: Path, delay: str) -> Perturbations:
     )
     from flakeproof.settings.load import load
 
-    return perturbations_of(load({"delay": delay}, {}, folder), Surroundings(target, Isolation.SHARED)).perturbations
+    return perturbations_of(load({"delay": delay}, {}, folder), RunConditions(target, Isolation.SHARED)).perturbations

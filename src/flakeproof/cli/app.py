@@ -12,7 +12,7 @@ import typer
 from flakeproof import signals
 from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate
 from flakeproof.cli.compare_commands import compare, verify
-from flakeproof.cli.help import Command, Group
+from flakeproof.cli.help import Command, CommandGroup
 from flakeproof.cli.record_commands import clean, config, report, runs
 from flakeproof.cli.run_commands import gate, plan, replay, run, show, stress
 from flakeproof.cli.signature import signed
@@ -68,7 +68,7 @@ def make_app() -> typer.Typer:
     """The commands, with the options that the table of settings has now."""
     made = typer.Typer(
         name="flakeproof",
-        cls=Group,
+        cls=CommandGroup,
         no_args_is_help=True,
         rich_markup_mode=None,  # our own help, which imports nothing
         pretty_exceptions_enable=False,

@@ -6,7 +6,7 @@ import typer
 
 from flakeproof.cli.signature import CONTEXT, TARGET, argument, takes
 from flakeproof.settings.table import HOW, HOW_MUCH, PROVOKE, REPORTS, WHAT, Setting
-from flakeproof.settings.values import FLAG, SHARE, TEXT, TEXTS, Value
+from flakeproof.settings.values import FLAG, SHARE, TEXT, TEXTS, ValueKind
 
 _WITHIN = Setting(
     "in",
@@ -49,7 +49,7 @@ _OWN_ISOLATE = (
     ),
     Setting(
         "from",
-        Value(TEXT.parse, "str", parts=2),
+        ValueKind(TEXT.parse, "str", parts=2),
         "Start from the order of a test of a recorded run, as of `run --shuffle`.",
         WHAT,
         "RUN TEST",

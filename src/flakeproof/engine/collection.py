@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from flakeproof.engine.messages import Session
+from flakeproof.engine.messages import SessionFixtures
 from flakeproof.errors import CannotRunError
 from flakeproof.text import short_duration
 
@@ -54,7 +54,7 @@ _MUCH = 0.5
 _NAMED = 3
 
 
-def session_note(message: Session) -> str | None:
+def session_note(message: SessionFixtures) -> str | None:
     """A sentence with the fixtures, the most expensive first; None where they take little of the pass."""
     spent = sum(message.spent.values())
     if spent < _MUCH * message.ns:

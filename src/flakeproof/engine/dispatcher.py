@@ -14,7 +14,7 @@ from flakeproof.engine.leasing import Leasing
 from flakeproof.engine.leftovers import reap_orphans
 from flakeproof.engine.limits import lanes_per_process, order_for
 from flakeproof.engine.loading import Loading
-from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Unloadable
+from flakeproof.engine.messages import Bye, Passed, Ready, TrialEnded, Unloadable
 from flakeproof.engine.plausible import is_possible
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.renewal import Renewal
@@ -22,7 +22,7 @@ from flakeproof.engine.replacement import Replacement
 from flakeproof.engine.run_end import Ending, Inquiry, Settlement
 from flakeproof.engine.scout import Scout
 from flakeproof.engine.suspects import Suspects, Suspicions
-from flakeproof.engine.time_limits import Watch
+from flakeproof.engine.time_limits import ProcessWatch
 from flakeproof.engine.trial_results import TrialResults
 from flakeproof.engine.usual_duration import Overdue, TimeLimit, UsualDuration
 from flakeproof.errors import CannotRunError, Stop
@@ -98,7 +98,7 @@ class Dispatcher:
         self._emit = emit
         self._selector = selectors.DefaultSelector()
         self._processes: dict[int, WorkerProcess] = {}
-        self._watches: dict[int, Watch] = {}
+        self._watches: dict[int, ProcessWatch] = {}
         self._next_number = max(spec.first_process, before.next_process)
         self._elapsed_before = before.elapsed
         self._started_ns: int | None = None
@@ -231,7 +231,7 @@ class Dispatcher:
         self._processes[number] = process
         self._results.limit_failures()
         now = monotonic_ns()
-        self._watches[number] = Watch(self._limit, spec.grace, now)
+        self._watches[number] = ProcessWatch(self._limit, spec.grace, now)
         self._loading.begins(number, now)
         self._selector.register(process.fileno(), selectors.EVENT_READ, process)
         self._selector.register(process.pidfd, selectors.EVENT_READ, process)
@@ -296,7 +296,7 @@ class Dispatcher:
             case messages.Used():
                 if self._scout is not None:
                     self._scout.used = message
-            case Ended():
+            case TrialEnded():
                 process.account.ended(message.trial)
                 if self._scout is not None and self._scout.is_trying(message.trial) and _is_bad(message.outcome):
                     self._work.put_back(process.place, [(message.trial, 1)])
@@ -306,9 +306,9 @@ class Dispatcher:
                     self._orders.found(message.trial, message.found)
                 self._ended_alone(process, message)
                 self._scouted(passed=not _is_bad(message.outcome))
-            case messages.Sighted():
+            case messages.SightingsReported():
                 self._emit(Sighted(process=process.number, seen=message.seen))
-            case messages.Session() if not self._told_session:
+            case messages.SessionFixtures() if not self._told_session:
                 self._told_session = True
                 if (note := session_note(message)) is not None:
                     self._emit(Noted(message=note))
@@ -413,7 +413,7 @@ class Dispatcher:
         if event is not None and not self._suspicions.holds_back(process, event):
             self._results.tell(process, event)
 
-    def _ended_alone(self, process: WorkerProcess, message: Ended) -> None:
+    def _ended_alone(self, process: WorkerProcess, message: TrialEnded) -> None:
         self._results.reported(process, message)
         self._suspicions.ended(process)
 

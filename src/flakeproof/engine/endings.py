@@ -2,7 +2,7 @@
 
 import signal
 
-from flakeproof.engine.messages import Ended, Unloadable
+from flakeproof.engine.messages import TrialEnded, Unloadable
 from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
 from flakeproof.events import (
     AnyEvent,
@@ -20,7 +20,7 @@ from flakeproof.targets.near_misses import is_not_found, near_misses
 from flakeproof_worker.shared.durations import RATIO
 
 
-def event_of(message: Ended, process: int) -> AnyEvent:
+def event_of(message: TrialEnded, process: int) -> AnyEvent:
     """What is told of a trial that was reported by itself and has not failed."""
     match message.outcome:
         case Outcome.PASSED:

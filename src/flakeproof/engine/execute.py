@@ -62,7 +62,7 @@ def execute(
         else:
             early.append(text)
 
-    seen = company.Seen()
+    seen = company.FailureSeen()
     with temporary_root(warn) as temporary:
         work, before = resumed or (Pool(spec.first, spec.count, spec.chosen), Before())
         first = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from flakeproof.engine.messages import Ended
+from flakeproof.engine.messages import TrialEnded
 from flakeproof.failures import signature
 from flakeproof.model import CommandTarget, Failure, Isolation, ItemOutcome, Outcome, RunSpec
 from flakeproof.text import one_line
@@ -41,7 +41,7 @@ class FailedTrial:
     """Whether nothing is known of tests that are not in `items`."""
 
 
-def from_report(message: Ended, seed: int, process: int, lane_kind: str, words: str = "") -> FailedTrial:
+def from_report(message: TrialEnded, seed: int, process: int, lane_kind: str, words: str = "") -> FailedTrial:
     """What a worker process has reported of a trial that failed in a lane of the kind `lane_kind`.
 
     `words` say how it ended, if it was over its time.
@@ -59,7 +59,7 @@ def from_report(message: Ended, seed: int, process: int, lane_kind: str, words: 
     return FailedTrial(failure, further, message.items, message.cut_short)
 
 
-def _from_report(message: Ended, seed: int, process: int, words: str) -> Failure:
+def _from_report(message: TrialEnded, seed: int, process: int, words: str) -> Failure:
     if message.failure is not None:
         return _raised(
             message.failure,
@@ -114,7 +114,7 @@ def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
     )
 
 
-def of_command(message: Ended, seed: int, process: int, words: str = "") -> FailedTrial:
+def of_command(message: TrialEnded, seed: int, process: int, words: str = "") -> FailedTrial:
     """A command that ended badly: its exit status or signal or its time limit, and what it says of its tests.
 
     `words` say how it ended, if it was over its time.

@@ -19,7 +19,7 @@ _IDLE_NS = 10_000_000_000
 """A process that has work and takes none of it for so long is broken: a trial has got at flakeproof's own parts."""
 
 
-class Watch:
+class ProcessWatch:
     """Follows what is in flight in one process."""
 
     def __init__(self, limit: TimeLimit, grace: float, now: int) -> None:

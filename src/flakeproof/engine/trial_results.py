@@ -7,7 +7,7 @@ from flakeproof.engine import failure_records
 from flakeproof.engine.collection import Collected
 from flakeproof.engine.endings import event_of
 from flakeproof.engine.leases import Block, Work
-from flakeproof.engine.messages import Ended
+from flakeproof.engine.messages import TrialEnded
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.run_end import Ending, Settlement, Surplus
 from flakeproof.engine.usual_duration import TimeLimit, UsualDuration
@@ -91,7 +91,7 @@ class TrialResults:
         items = process.latest_items
         return TrialsPassed(process=process.number, count=count, durations=durations, items=items, trials=trials)
 
-    def reported(self, process: WorkerProcess, message: Ended) -> None:
+    def reported(self, process: WorkerProcess, message: TrialEnded) -> None:
         """Take in a trial that `process` reported by itself, because it did not simply pass."""
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)

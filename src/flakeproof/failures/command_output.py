@@ -9,7 +9,7 @@ from flakeproof.failures.runners.junit import java_place
 from flakeproof.failures.runners.pyunit import python_error
 from flakeproof.failures.runners.report import (
     FailedTest,
-    Output,
+    ProgramOutput,
     Reader,
     Report,
     failed_test,
@@ -26,7 +26,7 @@ _JS_ERROR = re.compile(r"\s*(?:Uncaught )?((?:[A-Z]\w*)?(?:Error|Exception)(?: \
 _JS_FRAME = re.compile(r"\s*(?:at .*?\(?|❯ (?:.* )?)(?:file://)?[^\s()]+:\d+:\d+\)?(?: \{)?$")
 
 
-def uncaught_error(output: Output) -> Report | None:
+def uncaught_error(output: ProgramOutput) -> Report | None:
     """The one failure that is told; the reports of sanitizers and of assert(3) say more than what follows them."""
     for recognise in (_sanitizer, _assert, python_error, _java_error, _js_error):
         if (found := recognise(output.lines)) is not None:
@@ -64,12 +64,12 @@ def _js_error(lines: Sequence[str]) -> FailedTest | None:
 
 def read(output: str) -> Report | None:
     """What `output` tells of failures; None if nothing of it is known."""
-    return _first(Output(output), (gtest.ctest_reader(_inside_ctest), *_RUNNERS, uncaught_error))
+    return _first(ProgramOutput(output), (gtest.ctest_reader(_inside_ctest), *_RUNNERS, uncaught_error))
 
 
 def last_line(output: str) -> str:
     """The last line with something on it, "" if there is none."""
-    return next((line for line in reversed(Output(output).lines) if line.strip()), "").strip()
+    return next((line for line in reversed(ProgramOutput(output).lines) if line.strip()), "").strip()
 
 
 _RUNNERS: tuple[Reader, ...] = (
@@ -85,9 +85,9 @@ _RUNNERS: tuple[Reader, ...] = (
 """The report of a test framework says more than the error that it quotes, so errors alone come last."""
 
 
-def _inside_ctest(output: Output) -> Report | None:
+def _inside_ctest(output: ProgramOutput) -> Report | None:
     return _first(output, (*_RUNNERS, uncaught_error))
 
 
-def _first(output: Output, readers: tuple[Reader, ...]) -> Report | None:
+def _first(output: ProgramOutput, readers: tuple[Reader, ...]) -> Report | None:
     return next((report for reader in readers if (report := reader(output)) is not None), None)

@@ -17,7 +17,7 @@ BUDGET = 45.0
 """Seconds."""
 
 
-class Rate(Record, frozen=True, kw_only=True):
+class DelayRate(Record, frozen=True, kw_only=True):
     """A failure rate, with the interval of Clopper and Pearson."""
 
     failures: int
@@ -46,8 +46,8 @@ class DelayedLine(Record, frozen=True, kw_only=True):
     """Of a pause each time that the line is reached."""
     raises: bool
     """Whether trials fail more often with the pause; else they fail less often."""
-    with_pause: Rate
-    without_pause: Rate
+    with_pause: DelayRate
+    without_pause: DelayRate
     chance: float
     """Probability of so clear a difference if the pause did not matter, corrected for all lines and lengths tried."""
     units: int
@@ -81,7 +81,7 @@ class DelayFinding(Record, frozen=True, kw_only=True):
 
     lines: list[DelayedLine]
     """The best first; none where no pause matters, as far as has been looked."""
-    base: Rate
+    base: DelayRate
     """Without any pause."""
     candidates: int
     """Lines of the project's own code that trials execute."""
@@ -183,6 +183,8 @@ def _described(line: Confirmed, name: str) -> DelayedLine:
     )
 
 
-def _rate(failures: int, trials: int) -> Rate:
+def _rate(failures: int, trials: int) -> DelayRate:
     interval = clopper_pearson(failures, trials)
-    return Rate(failures=failures, trials=trials, low=interval.low, high=interval.high, confidence=interval.confidence)
+    return DelayRate(
+        failures=failures, trials=trials, low=interval.low, high=interval.high, confidence=interval.confidence
+    )

@@ -17,7 +17,7 @@ from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_limits import hang_limit
 from flakeproof.errors import CannotRunError, StoppedError, is_signal
 from flakeproof.failures.signature import Alike
-from flakeproof.line_search.strategy import MOST_CANDIDATES, Pause, Place, Probed
+from flakeproof.line_search.strategy import MOST_CANDIDATES, LinePause, Probed, TracedLine
 from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
 from flakeproof_worker.perturb.places import NAME
 from flakeproof_worker.shared.draws import active
@@ -97,7 +97,7 @@ class Probes:
         """The same for several trials, as if to watch for lines cost nothing."""
         return self._start + count * (self._trial + each) / self._spec.workers
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[TracedLine]:
         """The lines of the project's own code that a few trials execute."""
         with temporary_root() as folder:
             began = monotonic_ns()
@@ -110,7 +110,7 @@ class Probes:
             lines = path.read_text(errors="replace").splitlines() if path.exists() else []
         return _places(lines, ended.trials)
 
-    def __call__(self, pauses: Sequence[Pause], count: int) -> list[Probed]:
+    def __call__(self, pauses: Sequence[LinePause], count: int) -> list[Probed]:
         """Run `count` trials, each with pauses of its own choice among these."""
         first = self._next
         own = self._spec.perturbations
@@ -165,7 +165,7 @@ def _kept(own: Perturbations) -> dict[str, Any]:
     }
 
 
-def _delay(pause: Pause) -> Delay:
+def _delay(pause: LinePause) -> Delay:
     return Delay(
         file=pause.place.file,
         where=str(pause.place.line),
@@ -176,7 +176,7 @@ def _delay(pause: Pause) -> Delay:
     )
 
 
-def _places(lines: Sequence[str], trials: int) -> list[Place]:
+def _places(lines: Sequence[str], trials: int) -> list[TracedLine]:
     """From what the workers have written down; what several threads execute comes first if there are too many.
 
     A comprehension is on the line of a function around it, which is the one that comes there first.
@@ -198,6 +198,6 @@ def _places(lines: Sequence[str], trials: int) -> list[Place]:
             units[trial] = units.get(trial, 0) + 1
         hits_each = sum(seen.values()) / max(1, trials)
         function = functions[file, line]
-        found.append(Place(file, line, function, hits_each, max(units.values()), writes_from(file, line)))
+        found.append(TracedLine(file, line, function, hits_each, max(units.values()), writes_from(file, line)))
     found.sort(key=lambda place: (-place.units, place.hits))
     return sorted(found[:MOST_CANDIDATES], key=lambda place: (place.file, place.line))

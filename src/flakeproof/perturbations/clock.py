@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.model import CommandTarget, Target
-from flakeproof.perturbations.perturbation import Hindrance, Kind, value_words
+from flakeproof.perturbations.perturbation import Hindrance, PerturbationKind, value_words
 from flakeproof.text import parse_duration, shortened
 from flakeproof_worker.perturb import faketime
 from flakeproof_worker.shared import instants
@@ -130,4 +130,4 @@ def _hindrance(clock: str, target: Target) -> Hindrance | None:
     )
 
 
-CLOCK = Kind("clock", "clock", parse_clock, value_words("clock"), hindrance=_hindrance)
+CLOCK = PerturbationKind("clock", "clock", parse_clock, value_words("clock"), hindrance=_hindrance)

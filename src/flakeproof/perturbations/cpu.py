@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flakeproof.model import Load, Target
-from flakeproof.perturbations.perturbation import Hindrance, Kind, value_words
+from flakeproof.perturbations.perturbation import Hindrance, PerturbationKind, value_words
 from flakeproof.text import parse_rate, parse_whole, plural, rate, shortened
 
 _MOST_CPUS = 4096
@@ -27,7 +27,7 @@ def _hindrance(count: int, target: Target) -> Hindrance | None:
     return None
 
 
-CPUS = Kind("cpus", "cpus", _parse_cpus, value_words("cpus"), hindrance=_hindrance)
+CPUS = PerturbationKind("cpus", "cpus", _parse_cpus, value_words("cpus"), hindrance=_hindrance)
 
 
 _LEAST = 0.01
@@ -44,7 +44,7 @@ def _words_quota(share: float) -> list[str]:
     return ["--cpu-quota", rate(share)]
 
 
-CPU_QUOTA = Kind("cpu-quota", "cpu_quota", _parse_quota, _words_quota)
+CPU_QUOTA = PerturbationKind("cpu-quota", "cpu_quota", _parse_quota, _words_quota)
 
 
 _MOST_NICE = 19
@@ -55,7 +55,7 @@ def _parse_nice(given: Any) -> int:
     return parse_whole(str(given), 0, _MOST_NICE)
 
 
-NICE = Kind("nice", "nice", _parse_nice, value_words("nice"))
+NICE = PerturbationKind("nice", "nice", _parse_nice, value_words("nice"))
 
 
 _KINDS = ("cpu", "io", "memory")
@@ -116,4 +116,4 @@ def _words_noise(noise: Mapping[str, Load]) -> list[str]:
     return ["--noise", written_noise(noise)]
 
 
-NOISE = Kind("noise", "noise", _parse_noise, _words_noise, read=noise_in)
+NOISE = PerturbationKind("noise", "noise", _parse_noise, _words_noise, read=noise_in)

@@ -10,7 +10,7 @@ from typing import Any
 
 from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, CommandTarget, Delay, Freeze, PytestTarget, Target
-from flakeproof.perturbations.perturbation import Kind
+from flakeproof.perturbations.perturbation import PerturbationKind
 from flakeproof.text import parse_duration, parse_rate, rate, short_duration, shortened, shown_path
 from flakeproof_worker.shared import user_code
 from flakeproof_worker.shared.user_code import OwnCode
@@ -188,7 +188,9 @@ def _words_delay(delays: list[Delay]) -> list[str]:
     return [word for delay in delays for word in ("--delay", written_delay(delay))]
 
 
-DELAY = Kind("delay", "delays", parse_delays, _words_delay, read=delays_in, only_python=True, check=_check_all)
+DELAY = PerturbationKind(
+    "delay", "delays", parse_delays, _words_delay, read=delays_in, only_python=True, check=_check_all
+)
 
 
 _LONGEST_FREEZE = 1.0
@@ -218,4 +220,4 @@ def _words_freeze(freeze: Freeze) -> list[str]:
     return ["--freeze", _written(freeze)]
 
 
-FREEZE = Kind("freeze", "freeze", _parse, _words_freeze, read=_freeze_in, own_process=True)
+FREEZE = PerturbationKind("freeze", "freeze", _parse, _words_freeze, read=_freeze_in, own_process=True)

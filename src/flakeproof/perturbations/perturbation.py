@@ -35,7 +35,7 @@ class Hindrance:
 
 
 @dataclass(frozen=True)
-class Kind:
+class PerturbationKind:
     """One perturbation."""
 
     setting: str

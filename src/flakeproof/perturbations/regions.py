@@ -10,7 +10,7 @@ from typing import Any
 
 from flakeproof.errors import UsageError
 from flakeproof.model import Target
-from flakeproof.perturbations.perturbation import Hindrance, Kind, refuse_variables
+from flakeproof.perturbations.perturbation import Hindrance, PerturbationKind, refuse_variables
 from flakeproof.text import shortened
 from flakeproof_worker.shared.variables import DRAWN, LOCALE, ZONE
 
@@ -101,7 +101,7 @@ def _words_timezone(zones: list[str]) -> list[str]:
     return ["--timezone", _shown_timezone(zones)]
 
 
-TIMEZONE = Kind(
+TIMEZONE = PerturbationKind(
     "timezone",
     "timezones",
     _parse_timezone,
@@ -174,7 +174,7 @@ def _words_locale(locales: list[str]) -> list[str]:
     return ["--locale", _shown_locale(locales)]
 
 
-LOCALES = Kind(
+LOCALES = PerturbationKind(
     "locale",
     "locales",
     _parse_locale,

@@ -8,17 +8,17 @@ from flakeproof.model import CommandTarget, Target
 from flakeproof.perturbations.clock import CLOCK
 from flakeproof.perturbations.cpu import CPU_QUOTA, CPUS, NICE, NOISE
 from flakeproof.perturbations.pauses import DELAY, FREEZE
-from flakeproof.perturbations.perturbation import Kind, flag_words, refuse_variables, value_words
+from flakeproof.perturbations.perturbation import PerturbationKind, flag_words, refuse_variables, value_words
 from flakeproof.perturbations.regions import LOCALES, TIMEZONE
 from flakeproof.perturbations.resources import MAX_FDS, NETWORK, PORTS, TEMP_SPACE
 from flakeproof.text import parse_flag, parse_whole
 from flakeproof_worker.shared.seeds import LIMIT
 from flakeproof_worker.shared.variables import DRAWN, HASH_SEED
 
-RACE = Kind("race", "race", parse_flag, flag_words("race"), only_python=True)
+RACE = PerturbationKind("race", "race", parse_flag, flag_words("race"), only_python=True)
 
 
-REVERSE = Kind("reverse", "reverse", parse_flag, flag_words("reverse"), only_tests=True, excludes="shuffle")
+REVERSE = PerturbationKind("reverse", "reverse", parse_flag, flag_words("reverse"), only_tests=True, excludes="shuffle")
 
 
 _MOST = 1_000_000
@@ -28,7 +28,7 @@ def _parse(given: Any) -> int:
     return parse_whole(str(given), 1, _MOST)
 
 
-GC = Kind("gc", "gc", _parse, value_words("gc"), only_python=True)
+GC = PerturbationKind("gc", "gc", _parse, value_words("gc"), only_python=True)
 
 
 _EACH = "each"
@@ -59,14 +59,14 @@ def _check_alone(wanted: str, source: str) -> None:
     )
 
 
-HASH_PERTURBATION = Kind(
+HASH_PERTURBATION = PerturbationKind(
     "hash-seed",
     "hash_seed",
     _number_or(DRAWN),
     value_words("hash-seed"),
     check=_check_hash_seed,
 )
-RANDOM_PERTURBATION = Kind(
+RANDOM_PERTURBATION = PerturbationKind(
     "random-seed",
     "random_seed",
     _number_or(_EACH),
@@ -76,7 +76,7 @@ RANDOM_PERTURBATION = Kind(
 )
 
 
-KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, PerturbationKind] = {
     kind.setting: kind
     for kind in (
         DELAY,

@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 from flakeproof.errors import UsageError
 from flakeproof.model import Isolation, Perturbations, Target
-from flakeproof.perturbations.perturbation import Hindrance, Kind
+from flakeproof.perturbations.perturbation import Hindrance, PerturbationKind
 from flakeproof.perturbations.registry import KINDS
 
 _NONE = Perturbations()
 
 
-class Settings(Protocol):
+class GivenSettings(Protocol):
     """What is asked for, and where it comes from (`flakeproof.settings.load.Config`)."""
 
     def get(self, name: str) -> Any:
@@ -35,7 +35,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunConditions:
     """How a target is to be run."""
 
     target: Target
@@ -44,7 +44,7 @@ class Surroundings:
     """Whether several tests run at once in one process."""
 
 
-def perturbations_of(config: Settings, around: Surroundings) -> Asked:
+def perturbations_of(config: GivenSettings, around: RunConditions) -> Asked:
     """What `config` asks for; for a command, what is possible around it.
 
     Raises UsageError for what can mean nothing, and for what is not possible, unless the best effort is enough.
@@ -57,7 +57,7 @@ def perturbations_of(config: Settings, around: Surroundings) -> Asked:
     return _possible(given, around, config.source, best_effort=bool(config.get("best-effort")))
 
 
-def perturbations_in(values: Mapping[str, str], around: Surroundings) -> Asked:
+def perturbations_in(values: Mapping[str, str], around: RunConditions) -> Asked:
     """Those that are written in `values`, by the names of their settings; what is not possible here is left out.
 
     Raises UsageError for what can mean nothing, ValueError for what cannot be read.
@@ -67,7 +67,7 @@ def perturbations_in(values: Mapping[str, str], around: Surroundings) -> Asked:
 
 
 def _possible(
-    given: Mapping[str, Any], around: Surroundings, source: Callable[[str], str], *, best_effort: bool
+    given: Mapping[str, Any], around: RunConditions, source: Callable[[str], str], *, best_effort: bool
 ) -> Asked:
     values: dict[str, Any] = {}
     left_out = []
@@ -90,13 +90,13 @@ def _possible(
     return Asked(Perturbations(**values), left_out)
 
 
-def _of_isolation(kind: Kind, isolation: Isolation) -> Hindrance | None:
+def _of_isolation(kind: PerturbationKind, isolation: Isolation) -> Hindrance | None:
     if not kind.own_process or isolation is not Isolation.SHARED:
         return None
     return Hindrance("it is done to the process of a test, and tests share theirs here", "add --isolation fork")
 
 
-def yields(config: Settings, setting: str, other: str) -> bool:
+def yields(config: GivenSettings, setting: str, other: str) -> bool:
     """Whether `setting` gives way to the `other`, which it cannot be beside. Raises UsageError if neither does."""
     if not (config.get(setting) and config.get(other)):
         return False
@@ -112,6 +112,6 @@ def words_of(perturbations: Perturbations) -> list[str]:
     return [word for kind in asked_for(perturbations) for word in kind.words(getattr(perturbations, kind.field))]
 
 
-def asked_for(perturbations: Perturbations) -> list[Kind]:
+def asked_for(perturbations: Perturbations) -> list[PerturbationKind]:
     """Those that are there."""
     return [kind for kind in KINDS.values() if getattr(perturbations, kind.field) != getattr(_NONE, kind.field)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Target
-from flakeproof.perturbations.perturbation import Hindrance, Kind, value_words
+from flakeproof.perturbations.perturbation import Hindrance, PerturbationKind, value_words
 from flakeproof.text import parse_size, parse_whole, shortened, size
 from flakeproof_worker.system.namespace import possible
 
@@ -33,7 +33,7 @@ def _check(value: int, source: str, target: Target) -> None:
         raise UsageError(f"{source} limits nothing: a process may have {soft} descriptors here", "ask for fewer")
 
 
-MAX_FDS = Kind("max-fds", "max_fds", _parse_max_fds, value_words("max-fds"), check=_check)
+MAX_FDS = PerturbationKind("max-fds", "max_fds", _parse_max_fds, value_words("max-fds"), check=_check)
 
 
 _MOST_PORTS = 28_232
@@ -48,7 +48,7 @@ def _hindrance_ports(value: int, target: Target) -> Hindrance | None:
     return hindered("network")
 
 
-PORTS = Kind("ports", "ports", _parse_ports, value_words("ports"), hindrance=_hindrance_ports)
+PORTS = PerturbationKind("ports", "ports", _parse_ports, value_words("ports"), hindrance=_hindrance_ports)
 
 
 _LEAST = 4096
@@ -71,7 +71,7 @@ def _words(value: int) -> list[str]:
     return ["--temp-space", size(value)]
 
 
-TEMP_SPACE = Kind("temp-space", "temp_space", _parse_temp_space, _words, hindrance=_hindrance_temp_space)
+TEMP_SPACE = PerturbationKind("temp-space", "temp_space", _parse_temp_space, _words, hindrance=_hindrance_temp_space)
 
 
 _NONE = "none"
@@ -90,4 +90,4 @@ def _hindrance_network(network: str, target: Target) -> Hindrance | None:
     return hindered("network")
 
 
-NETWORK = Kind("network", "network", _parse_network, value_words("network"), hindrance=_hindrance_network)
+NETWORK = PerturbationKind("network", "network", _parse_network, value_words("network"), hindrance=_hindrance_network)

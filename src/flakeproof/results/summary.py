@@ -10,7 +10,7 @@ from flakeproof.model import CommandTarget, Failure, Finding, Isolation, ItemOut
 from flakeproof.results import sanitizer_findings
 from flakeproof.results import verdict as verdicts
 from flakeproof.results.dependence import Dependence, Repetition, examine, repetition_in
-from flakeproof.results.history import OTHER, Group, History, ItemHistory
+from flakeproof.results.history import OTHER, FailureGroup, History, ItemHistory
 from flakeproof.results.question import find, find_in, reconsider
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.verdict import Verdict
@@ -315,7 +315,7 @@ def _acquitted(item: ItemSummary) -> ItemSummary:
 
 
 def _signatures(
-    groups: Mapping[str, Group], decided: int, confidence: float, worth: float | None, *, complete: bool
+    groups: Mapping[str, FailureGroup], decided: int, confidence: float, worth: float | None, *, complete: bool
 ) -> list[SignatureSummary]:
     found = []
     for group in sorted(groups.values(), key=lambda group: (-group.count, group.example.trial)):
@@ -333,7 +333,7 @@ def _signatures(
     return found
 
 
-def _unseen(groups: Mapping[str, Group]) -> UnseenSummary | None:
+def _unseen(groups: Mapping[str, FailureGroup]) -> UnseenSummary | None:
     counts = [group.count for group in groups.values()]
     if sum(counts) < _UNSEEN_FAILURES or 1 not in counts or OTHER in groups:
         return None

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from flakeproof.settings import values
-from flakeproof.settings.values import Value
+from flakeproof.settings.values import ValueKind
 
 MOST_TRIALS = 10**12
 MOST_WORKERS = 10_000
@@ -57,7 +57,7 @@ class Setting:
 
     name: str
     """In pyproject.toml, and after the dashes of the option."""
-    value: Value
+    value: ValueKind
     help: str
     panel: str = ""
     metavar: str | None = None

@@ -12,7 +12,7 @@ _PRIOR = 0.5  # of the beta distributions, both parameters: Jeffreys' prior
 
 
 @dataclass
-class Tally:
+class CulpritTally:
     """Of one candidate: trials in which it took part, those in which it did not, and how many of each failed."""
 
     active: int = 0
@@ -31,7 +31,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CulpritEvidence:
     """Bayes factors against "nothing matters": so many times as likely are the tallies if the candidate does matter."""
 
     raises: float
@@ -40,7 +40,7 @@ class Evidence:
     """And they fail less often with it."""
 
 
-def evidence(tally: Tally) -> Evidence:
+def evidence(tally: CulpritTally) -> CulpritEvidence:
     """What one tally tells.
 
     Two rates with independent priors against a common one. How that is shared out between "more often" and "less often"
@@ -55,7 +55,7 @@ def evidence(tally: Tally) -> Evidence:
     with_it, without = _moments(tally.active_failures, tally.active), _moments(tally.idle_failures, tally.idle)
     above = math.erfc((without[0] - with_it[0]) / math.sqrt(2 * (with_it[1] + without[1]))) / 2
     factor = 2 * math.exp(min(log, _LARGEST_LOG))  # each direction has half of the prior
-    return Evidence(factor * above, factor * (1 - above))
+    return CulpritEvidence(factor * above, factor * (1 - above))
 
 
 _LARGEST_LOG = 700.0

@@ -28,14 +28,14 @@ Wants = Callable[[CodeType], Watched | None]
 """What is to be heard of a code object; asked once for each."""
 
 
-class Watch(Protocol):
+class LineWatch(Protocol):
     """Calls what is wanted from where it is reached."""
 
     def start(self) -> None:
         """Watch this thread, and all that start from now on; without effect where that is so already."""
 
 
-def watch(wants: Wants) -> Watch:
+def watch(wants: Wants) -> LineWatch:
     """The way of this interpreter."""
     return Monitoring(wants) if sys.version_info >= (3, 12) else Tracing(wants)
 

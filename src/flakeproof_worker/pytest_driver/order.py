@@ -41,7 +41,7 @@ class Ordered:
             state = importlib.import_module("flakeproof_worker.pytest_driver.state")
             self._state = state.Surroundings(str(config.rootpath), _own_modules(self.items))
             if watched := order.get("watch"):
-                self._watch = Watch(self._state, watched)
+                self._watch = ChangeWatch(self._state, watched)
                 self._watch.start()
 
     def before(self, position: int) -> None:
@@ -82,7 +82,7 @@ def _own_modules(items: list[Any]) -> set[str]:
     return {os.fspath(module.__name__) for module in modules if module is not None}
 
 
-class Watch:
+class ChangeWatch:
     """Watches one thing of the surroundings."""
 
     def __init__(self, state: Any, name: str) -> None:

@@ -22,7 +22,7 @@ from flakeproof_worker.shared.private import copy_of, os, time
 from flakeproof_worker.system import folders
 
 if TYPE_CHECKING:
-    from flakeproof_worker.sanitize.watch import Watch
+    from flakeproof_worker.sanitize.watch import TrialWatch
 
 if TYPE_CHECKING:
     from flakeproof_worker.pytest_driver.order import Ordered
@@ -79,7 +79,7 @@ class Selection:
         self._factory = getattr(session.config, "_tmp_path_factory", None)
         self._left: BaseException | None = None
         """What has made an item leave pytest altogether."""
-        self.watch: Watch | None = None
+        self.watch: TrialWatch | None = None
         """The sanitizers, if there are any."""
         self.remarks = list(remarks)
         self.spoiled = ""

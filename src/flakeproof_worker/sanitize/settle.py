@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from flakeproof_worker.sanitize.descriptors.owners import Owner
-from flakeproof_worker.sanitize.descriptors.table import Table
+from flakeproof_worker.sanitize.descriptors.table import OwnerTable
 from flakeproof_worker.sanitize.leaks.leftover import NOT_TIMED, Creation, Description, Leftover
 from flakeproof_worker.sanitize.sighting import Sighting, places, user_place
 from flakeproof_worker.shared.private import time
@@ -76,7 +76,7 @@ class LeftOpen(Leftover):
 
     __slots__ = ("_owner", "_table", "creation", "lingered_ns", "seen")
 
-    def __init__(self, table: Table, owner: Owner) -> None:
+    def __init__(self, table: OwnerTable, owner: Owner) -> None:
         self._table = table
         self._owner = owner
         self.creation = Creation(owner.who, owner.made)

@@ -9,7 +9,7 @@ from flakeproof_worker.shared.private import os
 from flakeproof_worker.shared.user_code import is_library
 
 
-class Place(NamedTuple):
+class CodeLine(NamedTuple):
     """A line of code."""
 
     file: str
@@ -26,7 +26,7 @@ class Part(NamedTuple):
 
     role: str
     """What it did: "created", "opened", "closed" …"""
-    stack: tuple[Place, ...]
+    stack: tuple[CodeLine, ...]
     """Innermost first."""
     trial: int
     """0: none, or not known."""
@@ -73,10 +73,10 @@ def of_frame(frame: FrameType | None, limit: int = LIMIT) -> Stack:
     return tuple(taken)
 
 
-def places(stack: Stack) -> tuple[Place, ...]:
+def places(stack: Stack) -> tuple[CodeLine, ...]:
     """The lines of code in `stack`, innermost first, without those of flakeproof itself."""
     return tuple(
-        Place(code.co_filename, _line(code, offset), code.co_qualname)
+        CodeLine(code.co_filename, _line(code, offset), code.co_qualname)
         for code, offset in stack
         if not code.co_filename.startswith(_OURS)
     )
@@ -90,7 +90,7 @@ def _line(code: CodeType, offset: int) -> int:
     return code.co_firstlineno
 
 
-def user_place(stack: tuple[Place, ...]) -> Place | None:
+def user_place(stack: tuple[CodeLine, ...]) -> CodeLine | None:
     """The innermost line that is the user's own: not of the standard library, of what is installed, or of ours."""
     return next((place for place in stack if is_users(place.file)), None)
 
@@ -100,13 +100,13 @@ def is_users(file: str) -> bool:
     return not (file.startswith((_OURS, _STANDARD)) or is_library(file))
 
 
-def line(places: Sequence[Place]) -> str:
+def line(places: Sequence[CodeLine]) -> str:
     """`server.py:88`: the user's own line, where there is one; `places` has the innermost first."""
     place = user_place(tuple(places)) or (places[0] if places else None)
     return f"{os.path.basename(place.file)}:{place.line}" if place is not None else "an unknown place"
 
 
-def at(places: Sequence[Place], who: tuple[int, str]) -> str:
+def at(places: Sequence[CodeLine], who: tuple[int, str]) -> str:
     """`at server.py:88 in test_x.py::test_y (test 12)`, as far as `who` tells."""
     trial, item = who
     if not trial:

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from flakeproof_worker.sanitize.sighting import Part, Place, Sighting, user_place
+from flakeproof_worker.sanitize.sighting import CodeLine, Part, Sighting, user_place
 
 Row = dict[str, Any]
 _EXAMPLES = 3
@@ -22,7 +22,7 @@ def _line(part: Part) -> str:
     return f"{place.file}:{place.line}" if place is not None else "?"
 
 
-def _innermost(part: Part) -> Place | None:
+def _innermost(part: Part) -> CodeLine | None:
     """The line to show: the user's own, if there is one."""
     return user_place(part.stack) or (part.stack[0] if part.stack else None)
 
@@ -58,7 +58,7 @@ class _Count:
     examples: list[Row] = field(default_factory=list)
 
 
-class Tally:
+class SightingTally:
     """Counts by key. Finalisers may add to it at any moment, hence the lock that one thread can take twice."""
 
     def __init__(self) -> None:

@@ -9,13 +9,13 @@ from flakeproof_worker.failure import attribute, is_instance
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.allowlist import Allowed
 from flakeproof_worker.sanitize.descriptors import calls
-from flakeproof_worker.sanitize.descriptors.table import Table
+from flakeproof_worker.sanitize.descriptors.table import OwnerTable
 from flakeproof_worker.sanitize.leaks import children, tasks, temporaries, threads
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Leftover
 from flakeproof_worker.sanitize.settle import Fates, LeftOpen, settle, settle_async
 from flakeproof_worker.sanitize.sighting import LeakedError, Sighting, here
-from flakeproof_worker.sanitize.tally import Row, Tally, full, key_of
+from flakeproof_worker.sanitize.tally import Row, SightingTally, full, key_of
 from flakeproof_worker.shared.private import os
 
 
@@ -67,13 +67,13 @@ class _Ended(NamedTuple):
     keys: set[str]
 
 
-class Watch:
+class TrialWatch:
     """The sanitizers of this process."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         """`order` says which, and how leaks are treated. Everything is in place afterwards."""
         names = order["names"]
-        self.tally = Tally()
+        self.tally = SightingTally()
         self._fails_on_leak: bool = order["fail_on_leak"]
         self._settle_ns = int(order["settle"] * 1e9)
         self._allowed = Allowed(order["allowed"])
@@ -90,7 +90,7 @@ class Watch:
             self._leaks.install()
         self._tells_descriptors = "descriptors" in names
         # Leaks are to know of sockets and files, too.
-        self._table = Table(self.note, attribution.current, here)
+        self._table = OwnerTable(self.note, attribution.current, here)
         for watch in (calls.watch_numbers, calls.watch_sockets, calls.watch_files):
             watch(self._table)
         os.register_at_fork(after_in_child=self._in_copy)

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from flakeproof.failures.runners.report import (
     FailedTest,
-    Output,
+    ProgramOutput,
     Report,
     deeper,
     failed_test,
@@ -30,7 +30,7 @@ _MOCHA_MESSAGE_END = re.compile(r"\s+(?:at |\+ expected - actual|\d+\) )")
 _PLACE = re.compile(r"\s*(?:at .*?\(?|❯ (?:.* )?)((?:file://)?[^\s()]+:\d+):\d+\)?(?: \{)?$")
 
 
-def read(output: Output) -> Report | None:
+def read(output: ProgramOutput) -> Report | None:
     """Tests that failed, by the path of their suites."""
     for word, recognise in (("● ", _jest), ("FAIL", _vitest), (" failing", _mocha)):
         if word in output.text and (failed := recognise(output.lines)):
@@ -125,7 +125,7 @@ class _Entry:
     lines: Sequence[str] = ()
 
 
-def read_node(output: Output) -> Report | None:
+def read_node(output: ProgramOutput) -> Report | None:
     """Tests that failed themselves, not what they are part of."""
     lines = output.lines
     late = list(_late(lines))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from flakeproof.failures.runners.report import FailedTest, Output, Report, failed_test, matches, until
+from flakeproof.failures.runners.report import FailedTest, ProgramOutput, Report, failed_test, matches, until
 
 _HEAD = re.compile(r"(FAIL|ERROR|UNEXPECTED SUCCESS): (\S+) \(([\w.<>]+)\)(.*)$")
 _RULE = "=" * 70
@@ -22,7 +22,7 @@ _LIBRARY = re.compile(r"/lib/python\d+\.\d+/|/site-packages/|/dist-packages/|^<f
 _SHOWN = 12
 
 
-def read(output: Output) -> Report | None:
+def read(output: ProgramOutput) -> Report | None:
     """Tests that failed, by their dotted names; each subtest that failed is a failure of its test."""
     lines = output.lines
     failed: list[FailedTest] = []
@@ -70,7 +70,7 @@ def _verbose(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     return passed, skipped
 
 
-def read_pytest(output: Output) -> Report | None:
+def read_pytest(output: ProgramOutput) -> Report | None:
     """Items in the short summary of pytest."""
     lines = output.lines
     if "short test summary" not in output.text:

@@ -11,10 +11,10 @@ from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_limits import hang_limit
 from flakeproof.errors import FlakeproofError, Stop, is_signal
 from flakeproof.failures.signature import Alike
-from flakeproof.features.amplify.records import PLAIN, Batch, Setting
+from flakeproof.features.amplify.records import PLAIN, AmplifySetting, Batch
 from flakeproof.model import RunSpec
 
-Variants = Callable[[Setting], RunSpec]
+Variants = Callable[[AmplifySetting], RunSpec]
 """The run of the target under a setting; raises UsageError for what cannot be."""
 _USUAL = (None, Stop.DURATION.value, Stop.INTERRUPTED, Stop.TERMINATED)
 """Ends of a batch that say nothing against the target."""
@@ -60,7 +60,7 @@ class Runner:
             self._longest = hang_limit(ended.elapsed, self._plain.timeout)
         return ended.items
 
-    def __call__(self, setting: Setting, seconds: float) -> Batch:
+    def __call__(self, setting: AmplifySetting, seconds: float) -> Batch:
         """Run the target under `setting` for about so many seconds, one trial at least, or until a signal."""
         try:
             ended = self._run(self._variants(setting), count=None, seconds=seconds)

@@ -9,7 +9,7 @@ from typing import Any
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.amplify import report
 from flakeproof.features.amplify.driver import Amplified, Request, amplify
-from flakeproof.features.amplify.levels import Level, values_of, words_of
+from flakeproof.features.amplify.levels import FactorLevel, values_of, words_of
 from flakeproof.features.amplify.records import Amplification, Tried, exit_code
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import CallableTarget, RunSpec
@@ -141,12 +141,12 @@ def _only(text: str | None) -> list[str]:
     return [] if text is None else [name for name in (part.strip().lstrip("-") for part in text.split(",")) if name]
 
 
-def _levels(text: str) -> Sequence[Level]:
+def _levels(text: str) -> Sequence[FactorLevel]:
     name, equals, values = text.partition("=")
     found = [value.strip() for value in values.split(",") if value.strip()]
     if not name or not equals or not found:
         raise UsageError(f"--try {text!r} names no values", "write it like --try settle=0ms,20ms")
-    return [Level(name, value, {name: value}) for value in dict.fromkeys(found)]
+    return [FactorLevel(name, value, {name: value}) for value in dict.fromkeys(found)]
 
 
 def _renderers(found: Amplification) -> Renderers:

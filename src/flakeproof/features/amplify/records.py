@@ -9,14 +9,14 @@ from flakeproof.line_search.find_line import DelayFinding
 from flakeproof.model import Record
 
 
-class Factor(Record, frozen=True, kw_only=True):
+class AmplifyFactor(Record, frozen=True, kw_only=True):
     """Something that may be switched on, at one of its levels; off is always possible."""
 
     name: str
     levels: tuple[str, ...]
 
 
-class Setting(Record, frozen=True, kw_only=True, order=True):
+class AmplifySetting(Record, frozen=True, kw_only=True, order=True):
     """Which factors are on, and at which level; without any, the target runs as it is ("plain"). Hashable."""
 
     levels: tuple[tuple[str, str], ...] = ()
@@ -35,26 +35,26 @@ class Setting(Record, frozen=True, kw_only=True, order=True):
         """Whether the factor is on at this level."""
         return (factor, level) in self.levels
 
-    def without(self, factor: str) -> "Setting":
+    def without(self, factor: str) -> "AmplifySetting":
         """The same with the factor off."""
-        return Setting(levels=tuple(one for one in self.levels if one[0] != factor))
+        return AmplifySetting(levels=tuple(one for one in self.levels if one[0] != factor))
 
-    def plus(self, factor: str, level: str) -> "Setting":
+    def plus(self, factor: str, level: str) -> "AmplifySetting":
         """The same with the factor at this level, instead of any other."""
-        return Setting(levels=tuple(sorted((*self.without(factor).levels, (factor, level)))))
+        return AmplifySetting(levels=tuple(sorted((*self.without(factor).levels, (factor, level)))))
 
     def __str__(self) -> str:
         """In words."""
         return ", ".join(f"{factor} {level}" for factor, level in self.levels) or "plain"
 
 
-PLAIN = Setting()
+PLAIN = AmplifySetting()
 
 
 class Batch(Record, frozen=True, kw_only=True):
     """What a run of a few trials under one setting came to."""
 
-    setting: Setting
+    setting: AmplifySetting
     trials: int
     """Passed or failed; what was skipped or lost is not among them."""
     failed: dict[str, int]
@@ -65,7 +65,7 @@ class Batch(Record, frozen=True, kw_only=True):
     """Why the target could not be run at all under the setting; empty if it could."""
 
 
-class Kind(StrEnum):
+class EffectKind(StrEnum):
     """What a level does to the failure rate."""
 
     RAISES = "raises"
@@ -85,7 +85,7 @@ class Source(StrEnum):
     """Nothing ever failed."""
 
 
-class Stop(StrEnum):
+class SearchEnd(StrEnum):
     """Why the search ended."""
 
     FOUND = "found"
@@ -102,7 +102,7 @@ class Stop(StrEnum):
     """The budget was used up before there was a setting to confirm."""
 
 
-class Rate(Record, frozen=True, kw_only=True):
+class AmplifyRate(Record, frozen=True, kw_only=True):
     """How often trials failed in the way that counts."""
 
     failures: int
@@ -124,7 +124,7 @@ class Ratio(Record, frozen=True, kw_only=True):
     """None if there is no upper end."""
 
 
-class Counts(Record, frozen=True, kw_only=True):
+class EffectCounts(Record, frozen=True, kw_only=True):
     """Failures among trials; what failed otherwise is not among the trials, as it tells nothing."""
 
     failures: int
@@ -136,7 +136,7 @@ class Effect(Record, frozen=True, kw_only=True):
 
     factor: str
     level: str
-    kind: Kind
+    kind: EffectKind
     odds_ratio: float
     """Of failing with it against without it (Mantel and Haenszel), stratified by the other factors that matter."""
     low: float
@@ -145,10 +145,10 @@ class Effect(Record, frozen=True, kw_only=True):
     """None if there is no upper end, because nothing failed without it."""
     chance: float
     """Probability of so clear a difference if it did not matter, corrected for all levels tried (Holm)."""
-    with_it: Counts
-    without: Counts
+    with_it: EffectCounts
+    without: EffectCounts
     """While the factor was off."""
-    beside: Setting | None = None
+    beside: AmplifySetting | None = None
     """What else was on all the time, if it is known from the confirmation; None if it is known from the screening, with
     the other factors on or off at random."""
 
@@ -165,16 +165,16 @@ class Pair(Record, frozen=True, kw_only=True):
     """Of both against neither."""
     low: float
     high: float | None
-    both: Counts
-    only_first: Counts
-    only_second: Counts
-    neither: Counts
+    both: EffectCounts
+    only_first: EffectCounts
+    only_second: EffectCounts
+    neither: EffectCounts
 
 
 class Retired(Record, frozen=True, kw_only=True):
     """A setting that was given up; nothing is claimed about it."""
 
-    setting: Setting
+    setting: AmplifySetting
     """One level, or several that do not go together."""
     why: str
     trials: int
@@ -189,7 +189,7 @@ class OtherSignature(Record, frozen=True, kw_only=True):
     failures: int
     trials: int
     """Of all batches."""
-    mostly: Setting
+    mostly: AmplifySetting
     """The level under which it was most frequent (plain if it came without any)."""
     mostly_failures: int
     mostly_trials: int
@@ -198,18 +198,18 @@ class OtherSignature(Record, frozen=True, kw_only=True):
 class Best(Record, frozen=True, kw_only=True):
     """The setting with the most failures per second, confirmed by trials that were not used to find it."""
 
-    setting: Setting
-    rate: Rate
+    setting: AmplifySetting
+    rate: AmplifyRate
     ratio: Ratio
     """Of its failure rate to the plain one."""
     chance: float
     """Probability of so clear a difference in these trials if the setting did not matter."""
 
 
-class Found(Record, frozen=True, kw_only=True):
+class AmplifyFindings(Record, frozen=True, kw_only=True):
     """What came of a search."""
 
-    stop: Stop
+    stop: SearchEnd
     reason: str
     """The same for people, with what it was decided by."""
     out_of_time: bool
@@ -217,7 +217,7 @@ class Found(Record, frozen=True, kw_only=True):
     signatures: list[str]
     """Failures that count."""
     source: Source
-    plain: Rate
+    plain: AmplifyRate
     """Of the fresh trials if there was a confirmation, else of all plain ones."""
     best: Best | None
     effects: list[Effect]
@@ -225,11 +225,11 @@ class Found(Record, frozen=True, kw_only=True):
     pairs: list[Pair]
     retired: list[Retired]
     others: list[OtherSignature]
-    everything: Rate
+    everything: AmplifyRate
     """Of all trials under settings that were not given up, plain ones too."""
     confirmation_chance: float | None
     """Of the setting that came out of the race, confirmed or not; None if there was no confirmation."""
-    raced: list[Setting] = msgspec.field(default_factory=list)
+    raced: list[AmplifySetting] = msgspec.field(default_factory=list)
     """What came into the race, the best first."""
     trials: int
     seconds: float
@@ -254,7 +254,7 @@ class Amplification(Record, frozen=True, kw_only=True):
     target: str
     seed: int
     exit_code: int
-    found: Found | None
+    found: AmplifyFindings | None
     """None where it ended before anything could be said."""
     levels: list[Tried]
     left_out: list[str]
@@ -277,12 +277,12 @@ class Amplification(Record, frozen=True, kw_only=True):
     """Seconds."""
 
 
-def exit_code(found: Found | None, stopped: str | None) -> ExitCode:
+def exit_code(found: AmplifyFindings | None, stopped: str | None) -> ExitCode:
     """1 if it was made to fail, or fails anyway; 0 if nothing ever failed; 4 if there was no time to tell."""
     if (code := exit_code_of_signal(stopped)) is not None:
         return code
-    if found is None or found.stop is Stop.BROKEN:
+    if found is None or found.stop is SearchEnd.BROKEN:
         return ExitCode.BROKEN
     if found.everything.failures or found.best is not None:
         return ExitCode.FAILURES
-    return ExitCode.INCONCLUSIVE if found.stop is Stop.OUT_OF_TIME else ExitCode.GOOD
+    return ExitCode.INCONCLUSIVE if found.stop is SearchEnd.OUT_OF_TIME else ExitCode.GOOD

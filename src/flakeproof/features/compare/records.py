@@ -8,7 +8,7 @@ from flakeproof.events import Event
 from flakeproof.model import Record, RunSpec
 
 
-class Arm(Record, frozen=True, kw_only=True):
+class ComparisonArm(Record, frozen=True, kw_only=True):
     """One side."""
 
     name: str
@@ -23,7 +23,7 @@ class Arm(Record, frozen=True, kw_only=True):
 class ComparisonSpec(Record, frozen=True, kw_only=True):
     """A whole comparison: does the second arm fail less often than the first?"""
 
-    arms: tuple[Arm, Arm]
+    arms: tuple[ComparisonArm, ComparisonArm]
     """The base, and what is to be better."""
     error: float
     """Probability that the verdict may be wrong with, whichever it is."""

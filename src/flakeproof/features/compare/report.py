@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeproof.features.compare.history import ComparisonHistory
-from flakeproof.features.compare.summary import ArmSummary, ComparisonSummary, Confirmation, KindSummary
+from flakeproof.features.compare.summary import ArmSummary, ComparisonSummary, ConfirmationSummary, KindSummary
 from flakeproof.features.compare.verdict import FixVerdict, decide
 from flakeproof.features.run.report import name_of
 from flakeproof.reports.details import place
@@ -118,7 +118,7 @@ def closing(summary: ComparisonSummary) -> str:
     return f"Inconclusive{_ended(summary)}: {_why_inconclusive(summary)}"
 
 
-def confirmed(found: Confirmation) -> str:
+def confirmed(found: ConfirmationSummary) -> str:
     """What a run of the fix as usual says to its verdict."""
     tests = f"{number(found.failed)} of {number(found.passed + found.failed)} tests failed"
     if not found.exit_code:

@@ -9,12 +9,12 @@ from flakeproof.engine.execute import Sink
 from flakeproof.events import AnyEvent, LoadFailed, Noted, TrialFailed
 from flakeproof.features.compare import report
 from flakeproof.features.compare.recorded_comparison import conduct_comparison
-from flakeproof.features.compare.records import AnyComparisonEvent, Arm, ComparisonProgressed, ComparisonSpec
-from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
+from flakeproof.features.compare.records import AnyComparisonEvent, ComparisonArm, ComparisonProgressed, ComparisonSpec
+from flakeproof.features.compare.summary import ComparisonSummary, ConfirmationSummary
 from flakeproof.features.compare.verdict import FixVerdict, Referee
 from flakeproof.features.run import report_items
 from flakeproof.features.run.plain_console import FailureLines, Shown
-from flakeproof.features.run.session import Session, described, interpreter_of
+from flakeproof.features.run.session import RunSession, described, interpreter_of
 from flakeproof.model import RunSpec
 from flakeproof.reports.details import excerpt
 from flakeproof.reports.files import Renderers, ReportFiles, to_json
@@ -76,11 +76,11 @@ class ComparisonSession:
     def _confirmed(self, summary: ComparisonSummary, plain: RunSpec) -> ComparisonSummary:
         """`summary` with what a run of the fix as usual says to it."""
         self._presentation.print("")
-        session = Session(plain, self._config, self._files)
+        session = RunSession(plain, self._config, self._files)
         run = session.run(heading=f"{summary.fix.name}, without provocation:", becomes_latest=False)
         session.print_results(run)
         assert run.finding is not None
-        found = Confirmation(
+        found = ConfirmationSummary(
             run_id=run.run_id, passed=run.passed, failed=run.failed, finding=run.finding, exit_code=run.exit_code
         )
         summary = msgspec.structs.replace(summary, confirmation=found, exit_code=summary.exit_code or found.exit_code)
@@ -167,7 +167,7 @@ def announcement(spec: ComparisonSpec) -> list[str]:
     ]
 
 
-def _described(arm: Arm) -> str:
+def _described(arm: ComparisonArm) -> str:
     revision = f" at {arm.revision[:12]}" if arm.revision else ""
     return f"{described(arm.spec.target)}{revision}{interpreter_of(arm.spec.target)}"
 

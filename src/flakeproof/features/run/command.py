@@ -7,7 +7,7 @@ from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.run.earlier import ask_for_trust, rest_of, spec_of, summary_of
-from flakeproof.features.run.session import Session
+from flakeproof.features.run.session import RunSession
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Detail
 from flakeproof.settings.build_spec import build, names_of
@@ -22,7 +22,7 @@ def run_target(given: Mapping[str, Any], *, is_gate: bool = False) -> int:
     wanted = wanted_by(given, given["context"].obj)
     config = settings(options_in(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), is_gate=is_gate)
-    session = Session(spec, config, report_files(config), detail=detail)
+    session = RunSession(spec, config, report_files(config), detail=detail)
     summary = session.run()
     session.print_results(summary)
     return session.finish(summary)
@@ -39,7 +39,7 @@ def report_run(run: str, given: Mapping[str, Any]) -> int:
     spec = spec_of(folder, "report {run}")
     summary = summary_of(folder)
     files.prepare()
-    session = Session(spec, config, files, copies=False)
+    session = RunSession(spec, config, files, copies=False)
     session.print_results(summary)
     return session.finish(summary)
 
@@ -61,7 +61,7 @@ def resume_run(run: str, given: Mapping[str, Any]) -> int:
     rest = rest_of(folder)
     if not Path(spec.target.folder).is_dir():
         raise UsageError(f"the folder of that run is gone: {spec.target.folder}", "start it anew")
-    session = Session(spec, config, report_files(config))
+    session = RunSession(spec, config, report_files(config))
     for name in differing:
         session.warn(f"{name} has another value than in the run that goes on")
     summary = session.run(

@@ -22,7 +22,7 @@ class Shown(Enum):
     ALL = "all"
 
 
-class Selection:
+class FailureSelection:
     """Decides for each failure, in order."""
 
     def __init__(self, shown: Shown = Shown.FIRST) -> None:
@@ -51,7 +51,7 @@ class FailureLines:
     """Follows the events of a run."""
 
     def __init__(self, shown: Shown = Shown.FIRST) -> None:
-        self._selection = Selection(shown)
+        self._selection = FailureSelection(shown)
         self.several = False
         """Whether each trial is a pass over several tests."""
 

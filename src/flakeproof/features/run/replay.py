@@ -12,7 +12,7 @@ import msgspec
 from flakeproof.errors import UsageError
 from flakeproof.events import ItemsCollected, TrialFailed
 from flakeproof.features.run.earlier import ask_for_trust, spec_of
-from flakeproof.features.run.session import Session
+from flakeproof.features.run.session import RunSession
 from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
@@ -55,7 +55,7 @@ def replay_trial(run: str, trial: str, given: Mapping[str, Any]) -> int:
         max_failures=None,
         ci_rate=None,
     )
-    session = Session(again, config, files)
+    session = RunSession(again, config, files)
     for name in differing:
         session.warn(f"{name} has another value than in the run that is replayed")
     # A replay is recorded, but `latest` goes on to mean the run that it belongs to.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flakeproof.copies import Conclusion, Copies, Counts
+from flakeproof.copies import Conclusion, Copies, CopyCounts
 from flakeproof.model import Answer, Isolation
 from flakeproof.reports.rates import bounds, rate_with_interval
 from flakeproof.results.dependence import Aspect, Dependence
@@ -127,7 +127,7 @@ def copies_closing(summary: Summary, answer: str) -> str:
     return f"{answer}; {gist[0].lower()}{gist[1:]}"
 
 
-def _counted(counts: Counts) -> str:
+def _counted(counts: CopyCounts) -> str:
     return f"{number(counts.failed)} of {number(counts.total)}"
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flakeproof.features.run.live_console import LiveConsole
 
 
-class Session:
+class RunSession:
     """One run in front of the user."""
 
     def __init__(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any
 
-from flakeproof_worker.sanitize.descriptors.table import Table
+from flakeproof_worker.sanitize.descriptors.table import OwnerTable
 
 _OPENING = {
     "open": "file",
@@ -44,7 +44,7 @@ class _Call:
         return str(self.__name__)  # type: ignore[attr-defined]  # as for any function: by its name
 
 
-def watch_numbers(table: Table) -> None:
+def watch_numbers(table: OwnerTable) -> None:
     """Replace the functions of `os` and `socket`."""
     for name, kind in _OPENING.items():
         _replace(os, name, partial(_opening, table, kind))
@@ -72,7 +72,7 @@ def _replace(module: Any, name: str, make: Callable[[Any], Callable[..., Any]]) 
     return call
 
 
-def _opening(table: Table, kind: str, original: Any) -> Callable[..., Any]:
+def _opening(table: OwnerTable, kind: str, original: Any) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         since = table.moment
         number = original(*args, **kwargs)
@@ -82,7 +82,7 @@ def _opening(table: Table, kind: str, original: Any) -> Callable[..., Any]:
     return call
 
 
-def _opening_two(table: Table, kind: str, original: Any) -> Callable[..., Any]:
+def _opening_two(table: OwnerTable, kind: str, original: Any) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         pair = original(*args, **kwargs)
         for number in pair:
@@ -92,7 +92,7 @@ def _opening_two(table: Table, kind: str, original: Any) -> Callable[..., Any]:
     return call
 
 
-def _using(table: Table, original: Any) -> Callable[..., Any]:
+def _using(table: OwnerTable, original: Any) -> Callable[..., Any]:
     def call(number: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             table.used(number, skip=4)
@@ -104,7 +104,7 @@ def _using(table: Table, original: Any) -> Callable[..., Any]:
     return call
 
 
-def _closing(table: Table, original: Any) -> Callable[..., Any]:
+def _closing(table: OwnerTable, original: Any) -> Callable[..., Any]:
     def call(fd: Any) -> Any:
         number = fd if type(fd) is int else _as_number(fd)
         owner = table.closes(number, skip=4)
@@ -120,7 +120,7 @@ def _closing(table: Table, original: Any) -> Callable[..., Any]:
     return call
 
 
-def _closing_range(table: Table, original: Any) -> Callable[..., Any]:
+def _closing_range(table: OwnerTable, original: Any) -> Callable[..., Any]:
     def call(fd_low: int, fd_high: int, /) -> Any:
         table.closes_range(fd_low, fd_high, skip=4)
         return original(fd_low, fd_high)
@@ -148,7 +148,7 @@ _LETTERS = frozenset("rwxab+t")
 _BUFFERED = 1 << 13
 
 
-def watch_files(table: Table) -> None:
+def watch_files(table: OwnerTable) -> None:
     """Replace `open`."""
     original = io.open
 
@@ -259,7 +259,7 @@ def _text(file: Any) -> str:
 _KIND_SOCKETS = "socket"
 
 
-def watch_sockets(table: Table) -> None:
+def watch_sockets(table: OwnerTable) -> None:
     """Replace methods of `socket.socket`, so that subclasses and those who have imported the class are seen, too."""
     kind: Any = socket.socket
     init, accept, close, detach = kind.__init__, kind.accept, kind._real_close, kind.detach
