@@ -46,9 +46,16 @@ def repetition(summary: Summary) -> Iterator[str]:
 
 
 def fixed_once(summary: Summary) -> Iterator[str]:
-    """`What a process fixes once (hash seed, imports, addresses): at most 11.74% (95%, 24 processes)`."""
+    """`What a process fixes once (hash seed, imports, addresses): at most 11.74% (95%, 24 processes)`.
+
+    One to four processes bound nothing (their limit is above a half), so the sentence names them without a number.
+    """
     found = summary.fixed_once
     if found is None:
+        return
+    if not found.interval.low and found.interval.high > 0.5:
+        varied = "Not varied" if found.processes == 1 else "Hardly varied"
+        yield f"{varied}: what a process fixes once ({FIXED}), in {plural(found.processes, 'process', 'processes')}"
         return
     bound = bounds(1.0 if found.interval.low > 0 else 0.0, found.interval)
     which = ", for tests that never failed" if summary.failed and not found.interval.low else ""
