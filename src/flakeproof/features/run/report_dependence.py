@@ -75,6 +75,13 @@ def unseen(found: UnseenSummary) -> str:
 
 
 def _findings(found: Dependence) -> Iterator[tuple[str, str]]:
+    if (machine := found.machine) is not None:
+        name = f" ({machine.machine})" if machine.machine else ""
+        yield (
+            f"Failures cluster on the machine of part {machine.part}{name}",
+            f"{number(machine.failed)} of its {number(machine.trials)} tests failed, {number(machine.others_failed)} "
+            f"of the other {number(machine.others_trials)} ({_p(found, Aspect.MACHINE)})",
+        )
     if (process := found.process) is not None:
         yield (
             f"Failures cluster in process {process.process}",
@@ -101,6 +108,8 @@ def _p(found: Dependence, *tested: Aspect) -> str:
 
 
 def _remedy(found: Dependence) -> str:
+    if found.machine is not None:
+        return "What is different on that machine comes first: its load, its image, its versions"
     if found.isolation is Isolation.FORK and found.process is not None:
         return (
             f"Each test is a fork of one of {number(found.process.processes)} processes: it is what a process fixes "
