@@ -20,6 +20,7 @@ from flakeproof.cli.fdtrace import fdtrace
 from flakeproof.cli.gate import gate
 from flakeproof.cli.help import Command, Group
 from flakeproof.cli.isolate import isolate
+from flakeproof.cli.merge import merge
 from flakeproof.cli.plan import plan
 from flakeproof.cli.replay import replay
 from flakeproof.cli.report import report
@@ -55,6 +56,7 @@ _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
     ),
     "Settings and records": (
         (runs, "List the runs that there are, newest first."),
+        (merge, "Put together a run whose parts several machines have run."),
         (report, "Write the reports of an earlier run from its record."),
         (config, "Print every setting and where its value comes from."),
         (clean, "Remove the records of runs."),

@@ -18,10 +18,10 @@ _RUN = argument(
 
 @takes("report", arguments=(_RUN,))
 def report(run: str, **given: Any) -> None:
-    """Write the reports of an earlier run from its record, also of one that was killed or still goes on.
+    """Write the reports of an earlier run or comparison from its record, also of one that was killed or still goes on.
 
     Exit status: that of the run; of one without an end 1 with failures, else 4. 2 usage, 5 there is no run.
     """
-    from flakeproof.features.run.report_command import report_run
+    from flakeproof.features.compare.report_command import report_recorded
 
-    raise typer.Exit(report_run(run, given))
+    raise typer.Exit(report_recorded(run, given))

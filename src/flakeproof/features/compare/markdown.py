@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from flakeproof.features.compare import report as lines
 from flakeproof.features.compare.summary import ComparisonSummary
+from flakeproof.features.run import report_loading
 from flakeproof.reports.markdown import code
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.text import duration, number, odds
@@ -31,6 +32,11 @@ def _head(summary: ComparisonSummary) -> Iterator[str]:
         name = f"{code(arm.name)} at {code(arm.revision[:12])}" if arm.revision else code(arm.name)
         yield f"| {name} | {code(arm.target)} | {number(arm.failed)} | {number(arm.passed + arm.failed)} | {rate} |"
     yield ""
+    for arm in (summary.base, summary.fix):
+        for line in report_loading.results(arm.loads):
+            yield f"- {code(arm.name)}: {line.strip()}"
+        if arm.loads is not None and arm.loads.failed:
+            yield ""
     wanted = odds(summary.evidence.wanted)
     yield (
         f"{number(summary.pairs)} pairs in random order: {code(summary.base.name)} failed more often in "

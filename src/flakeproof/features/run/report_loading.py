@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from flakeproof.events import LoadFailed
 from flakeproof.reports.details import explanation
 from flakeproof.reports.rates import rate_with_interval
-from flakeproof.results.summary import LoadSummary, Summary
+from flakeproof.results.summary import LoadSummary
 from flakeproof.text import number, one_line, percent
 
 _ROWS = 12
@@ -23,9 +23,8 @@ def as_it_happens(event: LoadFailed) -> tuple[str, list[str]]:
     return line, [f"    {row}" for row in rows]
 
 
-def results(summary: Summary) -> Iterator[str]:
+def results(loads: LoadSummary | None) -> Iterator[str]:
     """Lines for the results; none where every process could load it."""
-    loads = summary.loads
     if loads is None or not loads.failed:
         return
     yield f"Not loaded: {_count(loads)}: {rate_with_interval(loads.rate, loads.interval)}"
@@ -44,9 +43,8 @@ def _count(loads: LoadSummary) -> str:
     return f"{loads.failed} of {loads.loaded + loads.failed} processes"
 
 
-def remark(summary: Summary) -> str:
+def remark(loads: LoadSummary | None) -> str:
     """What the last line has to say of it; "" for nothing."""
-    loads = summary.loads
     if loads is None or not loads.failed:
         return ""
     tolerated = ", which is tolerated" if loads.tolerated else ""
