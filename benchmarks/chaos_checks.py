@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -138,19 +137,17 @@ def report(place: Path, status: int, trials: Mapping[str, set[int]], planned: in
 def from_record(project: Path, environment: Mapping[str, str]) -> list[str]:
     """Have the report written again from the record, where there is one; what is wrong with that."""
     latest = project / ".flakeproof" / "latest"
-    if not re.search(r"^  report ", _help(environment), re.M) or not (latest / SPEC_NAME).exists():
+    if not (latest / SPEC_NAME).exists() and not _has_begun(latest / PAIRS_NAME):
         return []  # nothing was recorded, or the run was killed before it had written down what it is
     words = [sys.executable, "-m", "flakeproof", "report", "latest", "--json", "again.json"]
     done = subprocess.run(
         words, cwd=project, env=dict(environment), capture_output=True, text=True, timeout=120, check=False
     )
-    if done.returncode == 2 and "is a comparison" in done.stderr:
-        return []  # its arms are runs of their own
     if done.returncode in (2, 3) or not (project / "again.json").exists():
         return [f"not reportable: exit {done.returncode}: {done.stderr[-300:]}"]
     return []
 
 
-def _help(environment: Mapping[str, str]) -> str:
-    words = [sys.executable, "-m", "flakeproof", "--help"]
-    return subprocess.run(words, env=dict(environment), capture_output=True, text=True, check=True).stdout
+def _has_begun(pairs: Path) -> bool:
+    """Whether the record of a comparison says what is compared."""
+    return pairs.exists() and b"\n" in pairs.read_bytes()

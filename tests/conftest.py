@@ -26,9 +26,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # What flakeproof keeps for its user (a key) is not to be mixed with that of whoever runs the tests.
 os.environ["XDG_STATE_HOME"] = str(Path(tempfile.gettempdir(), f"flakeproof-tests-{os.getuid()}"))
 
-# A shell ignores SIGINT for what it starts in the background, and so would all that is tested here.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell ignores these for what it starts in the background, or with nohup, and so would all that is tested here.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

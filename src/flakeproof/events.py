@@ -18,6 +18,8 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):
     """Time of day, ISO 8601, UTC."""
     version: str
     spec: RunSpec
+    machine: str = ""
+    """Its name in the network."""
 
 
 class ItemsCollected(Event, frozen=True, kw_only=True, tag="items-collected"):

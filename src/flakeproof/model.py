@@ -351,6 +351,10 @@ class SeenBySanitizer(Record, frozen=True, kw_only=True):
         )
 
 
+PROCESSES_PER_SHARD = 1_000_000
+"""Numbers that the processes of one part of a run have for themselves: they decide about hash seeds."""
+
+
 class RunSpec(Record, frozen=True, kw_only=True):
     """A whole run: the target and every setting that decides what happens."""
 
@@ -360,6 +364,10 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Trials to run; None when only the duration ends the run."""
     first: int = 1
     """Number of the first trial."""
+    shard: tuple[int, int] | None = None
+    """Which part of a run this is, from 1, and of how many; None for a whole one."""
+    machines: list[str] = []
+    """Of a run that was merged: the name of the machine of each part, by its number; "" for a part that is missing."""
     chosen: list[int] = []
     """Numbers of the trials to run, in this order, in place of `count` of them from the first on; none for those."""
     duration: float | None = None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.conftest import Flakeproof
@@ -231,6 +232,34 @@ def test_interrupted(project: Path, environment: dict[str, str]) -> None:
     summary = json.loads((project / "out.json").read_text())
     assert summary["pairs"] > 10
     assert summary["stopped"] == "interrupted"
+    again = reported(project, environment)
+    assert again.returncode == 130
+    assert "Inconclusive (interrupted)" in again.stdout
+    assert json.loads((project / "again.json").read_text()) == summary
+
+
+def reported(project: Path, environment: dict[str, str], *more: str) -> "subprocess.CompletedProcess[str]":
+    """What `flakeproof report latest` says."""
+    words = [sys.executable, "-m", "flakeproof", "report", "latest", "--json", "again.json", *more]
+    return subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_killed_comparison_is_reported_from_its_record(project: Path, environment: dict[str, str]) -> None:
+    """Its evidence holds at every moment, also at that one; an arm has JUnit XML, the comparison has none."""
+    words = [sys.executable, "-m", "flakeproof", "compare", *both("naps", "naps_too")]
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=project, env=environment, **pipes) as run:
+        assert run.stderr is not None
+        next(line for line in run.stderr if line.startswith(b"Progress"))
+        run.kill()
+    again = reported(project, environment, "--markdown", "again.md")
+    assert again.returncode == 4
+    assert "Inconclusive (killed)" in again.stdout
+    assert json.loads((project / "again.json").read_text())["stopped"] == "killed"
+    assert "Inconclusive (killed)" in (project / "again.md").read_text()
+    refused = reported(project, environment, "--junit-xml", "again.xml")
+    assert refused.returncode == 2
+    assert "is a comparison, and JUnit XML has no place for its verdict" in refused.stderr
 
 
 @pytest.mark.long

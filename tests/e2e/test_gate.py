@@ -58,8 +58,7 @@ def test_a_budget_that_cannot_answer_is_told_before_the_run(flakeproof: Flakepro
         enough = flakeproof(*question, "targets:passes", "-c", "377", "-w", "1")
         assert enough.returncode == 0, enough.stderr
         assert "cannot show" not in enough.stderr
-        bounds = [line for line in enough.stdout.splitlines() if "at most" in line]
-        assert [line.partition(" (")[0] for line in bounds] == ["What a process fixes once"]
+        assert "at most" not in enough.stdout
         assert enough.stdout.endswith("\nThe failure rate is below 1% (95% confidence)\n")
 
 

@@ -132,3 +132,24 @@ def test_diagnose_looks_into_it(flakeproof: Flakeproof, half: Path) -> None:
     document = json.loads((half / "out.json").read_bytes())
     assert "importing rare failed" in ended.stdout
     assert any("each test has loaded it anew" in note for note in document["notes"])
+
+
+def test_a_comparison_counts_loads_of_each_arm(flakeproof: Flakeproof, half: Path) -> None:
+    """Nothing is proven fixed by a side that cannot always be loaded."""
+    (half / "mended.py").write_text("from arms_of_loading import seldom_passes as passes\n")
+    (half / "arms_of_loading.py").write_text(
+        "import os\ndef seldom_passes():\n    assert int(os.environ['FLAKEPROOF_SEED']) % 2\ndef passes(): pass\n"
+    )
+    (half / "every_second.py").write_text(EVERY_SECOND.replace("time.sleep(0.01)", "pass"))
+    arms = ["--arm", "old:arms_of_loading:seldom_passes", "--arm", "new:every_second:passes"]
+    done = flakeproof("compare", *arms, "--processes", "4", "-w", "4", "--json", "found.json", "--markdown", "found.md")
+    found = json.loads((half / "found.json").read_text())
+    assert found["verdict"] == "fixed"
+    assert found["fix"]["loads"]["failed"] >= 1
+    assert found["base"]["loads"]["failed"] == 0
+    assert done.returncode == found["exit_code"] == 1
+    verdict = next(line for line in done.stdout.splitlines() if line.startswith("Fixed where it could be loaded: "))
+    assert "; new: " in verdict
+    assert "could not load the target: importing every_second failed: RuntimeError: every second time" in verdict
+    assert "Not loaded: " in done.stdout
+    assert "`new`: Not loaded: " in (half / "found.md").read_text()

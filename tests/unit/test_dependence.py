@@ -16,9 +16,9 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.features.run import markdown, report
+from flakeproof.features.run import markdown, report, report_findings
 from flakeproof.features.run.junit import render
-from flakeproof.model import Answer, CallableTarget, Failure, Isolation, Outcome, Question, RunSpec
+from flakeproof.model import PROCESSES_PER_SHARD, Answer, CallableTarget, Failure, Isolation, Outcome, Question, RunSpec
 from flakeproof.results import failure_positions
 from flakeproof.results.dependence import Aspect, Dependence, examine
 from flakeproof.results.failure_positions import Places
@@ -30,6 +30,8 @@ from flakeproof.store.log import LogWriter, read_events
 _TARGET = CallableTarget(name="t", module="m", attribute="a", python="p", folder="f")
 SPREAD = [30, 75, 130, 180, 225, 260, 310, 340, 365, 390]
 """Places of ten failures in 400 trials, which are nothing special."""
+ONE_MACHINE = {*Aspect} - {Aspect.MACHINE}
+"""What is tested of a run that was not merged."""
 CLUSTERED = [0, 0, 1, 0, 7, 0, 2, 0]
 """How many of them are in each of eight processes."""
 EVEN = [1, 1, 1, 1, 2, 1, 2, 1]
@@ -128,7 +130,7 @@ def test_nothing_is_said_of_independent_trials() -> None:
     """All four tests are made, and the exact interval stands."""
     summary = summarize(history_of(*events_of(EVEN, SPREAD)), "folder")
 
-    assert set(p_values(summary.dependence)) == set(Aspect)
+    assert set(p_values(summary.dependence)) == ONE_MACHINE
     assert summary.dependence is not None
     assert (summary.dependence.dependent, summary.dependence.effective) == (False, 400.0)
     assert summary.interval is not None
@@ -183,13 +185,13 @@ def test_what_may_have_ended_its_process_tells_nothing_of_processes() -> None:
         (history_of(*events_of([10], SPREAD, 400)), {Aspect.RUNS, Aspect.NEIGHBOURS, Aspect.DRIFT}),
         (history_of(*events_of(EVEN, SPREAD), TrialSkipped(trial=9, reason="")), {Aspect.PROCESS}),
         (history_of(*events_of(EVEN, [*SPREAD[:9], 500])), {Aspect.PROCESS}),
-        (history_of(*events_of(EVEN, SPREAD), stopped="interrupted"), set(Aspect)),
+        (history_of(*events_of(EVEN, SPREAD), stopped="interrupted"), ONE_MACHINE),
         (history_of(*events_of(EVEN, SPREAD), stopped="interrupted", elapsed=1.0), {Aspect.PROCESS}),
         (history_of(*events_of(EVEN, SPREAD), stopped="x", spec=spec_of(workers=50)), {Aspect.PROCESS}),
-        (history_of(*events_of(EVEN, SPREAD), spec=spec_of(max_failures=50)), set(Aspect) - {Aspect.DRIFT}),
+        (history_of(*events_of(EVEN, SPREAD), spec=spec_of(max_failures=50)), ONE_MACHINE - {Aspect.DRIFT}),
         (
             history_of(*events_of(EVEN, SPREAD), spec=spec_of(question=Question(rate=0.1, error=0.1))),
-            set(Aspect) - {Aspect.DRIFT},
+            ONE_MACHINE - {Aspect.DRIFT},
         ),
         (history_of(*events_of(EVEN, SPREAD), spec=spec_of(drop_failed=True)), None),
         (history_of(*events_of(EVEN, SPREAD), TrialsCounted(outcome=Outcome.FAILED, signature="", count=1)), None),
@@ -322,3 +324,24 @@ def test_each_kind_of_failure_has_a_rate_of_its_own() -> None:
     assert second.interval is not None
     assert second.interval.low < 1 / 401 < second.interval.high
     assert sum("95% interval" in row and row.startswith("      ") for row in shown(summary)) == 2
+
+
+def test_a_machine_is_a_cluster() -> None:
+    """In a merged run: the part whose machine is to blame is named, and the interval is wider for it."""
+    run = spec_of(machines=["quiet", "bad", "quiet", "quiet"])
+    history = History()
+    history.add(RunStarted(run_id="r", at="", version="", spec=run))
+    number = 0
+    for part, failed in enumerate([1, 17, 0, 1]):
+        first = part * PROCESSES_PER_SHARD
+        for process in (first, first + 1):
+            history.add(TrialsPassed(process=process, count=50 - failed // 2, durations=[]))
+        for index in range(failed):
+            number += 1
+            history.add(TrialFailed(number=number, failure=failure(number, first + index % 2)))
+    found = examine(history)
+    assert found is not None
+    assert found.machine is not None
+    assert (found.machine.part, found.machine.machine, found.machine.failed) == (2, "bad", 17)
+    assert found.effective < found.trials
+    assert "on the machine of part 2 (bad)" in "".join(report_findings.dependence(summarize(history, "f")))

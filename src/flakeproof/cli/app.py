@@ -13,7 +13,7 @@ from flakeproof import signals
 from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate
 from flakeproof.cli.compare_commands import compare, verify
 from flakeproof.cli.help import Command, CommandGroup
-from flakeproof.cli.record_commands import clean, config, report, runs
+from flakeproof.cli.record_commands import clean, config, merge, report, runs
 from flakeproof.cli.run_commands import gate, plan, replay, run, show, stress
 from flakeproof.cli.signature import signed
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
@@ -42,6 +42,7 @@ _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
     ),
     "Settings and records": (
         (runs, "List the runs that there are, newest first."),
+        (merge, "Put together a run whose parts several machines have run."),
         (report, "Write the reports of an earlier run from its record."),
         (config, "Print every setting and where its value comes from."),
         (clean, "Remove the records of runs."),

@@ -80,6 +80,11 @@ EXAMPLES = {
         ("flakeproof report latest --junit-xml flaky.xml", "for CI"),
         ("flakeproof report 20261122-17 --markdown flaky.md", "for a pull request"),
     ),
+    "merge": (
+        ("flakeproof merge part-*/.flakeproof", "the records of all parts of a run"),
+        ("flakeproof merge artifacts --junit-xml flaky.xml", "all that lie below a folder"),
+        ("flakeproof merge part-1.zip part-2.zip", "archives of them"),
+    ),
     "replay": (
         ("flakeproof replay latest 17", "test 17 of the latest run"),
         ("flakeproof replay 20261122-17 3", "of a run by the beginning of its id"),

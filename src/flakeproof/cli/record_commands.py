@@ -1,4 +1,4 @@
-"""The commands about settings and records: `runs report config clean`."""
+"""The commands about settings and records: `runs report merge config clean`."""
 
 from typing import Any
 
@@ -34,13 +34,13 @@ _RUN = argument(
 
 @takes("report", arguments=(_RUN,))
 def report(run: str, **given: Any) -> None:
-    """Write the reports of an earlier run from its record, also of one that was killed or still goes on.
+    """Write the reports of an earlier run or comparison from its record, also of one that was killed or still goes on.
 
     Exit status: that of the run; of one without an end 1 with failures, else 4. 2 usage, 5 there is no run.
     """
-    from flakeproof.features.run.command import report_run
+    from flakeproof.features.compare.report_command import report_recorded
 
-    raise typer.Exit(report_run(run, given))
+    raise typer.Exit(report_recorded(run, given))
 
 
 _TARGET = argument(
@@ -77,3 +77,23 @@ def clean(keep: str | None, dry_run: bool, **given: Any) -> None:
     from flakeproof.features.run.runs_command import clean_store
 
     raise typer.Exit(clean_store(keep or "0", dry_run=dry_run, given=given))
+
+
+_RECORDS = argument(
+    "records",
+    list[str],
+    help="Folders .flakeproof of the parts, folders that hold them, or archives of them.",
+    metavar="RECORD…",
+    show_default=False,
+)
+
+
+@takes("merge", arguments=(_RECORDS,))
+def merge(records: list[str], **given: Any) -> None:
+    """Put together the parts of a run that several machines have run with --shard K/N.
+
+    Exit status: that of the whole run, a gate's answer from all parts together; 2 for what are not parts of one run.
+    """
+    from flakeproof.features.merge.command import merge_records
+
+    raise typer.Exit(merge_records(records, given))

@@ -1,5 +1,6 @@
 """A run from its specification to its end: checks, folder, log, signals, dispatcher, clean-up."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,7 +80,7 @@ def execute(
             dispatcher.share_left = company.SHARE_LEFT
         at, version = now().isoformat(), __version__
         if resumed is None:
-            emit(RunStarted(run_id=run_id, at=at, version=version, spec=spec))
+            emit(RunStarted(run_id=run_id, at=at, version=version, spec=spec, machine=os.uname().nodename))
         else:
             emit(RunResumed(at=at, version=version))
         has_started = True

@@ -1,9 +1,20 @@
-"""Whether the trials of a run were independent: a pure function of what was counted (docs/dependence.md)."""
+"""Whether the trials of a run were independent: a pure function of what was counted. docs/dependence.md tells it.
+
+| tested | with | not where |
+|---|---|---|
+| failures cluster on machines | parts of a merged run, as for processes | one part |
+| failures cluster in processes | all that have an outcome, but none that may have ended its process | one process |
+| failures come in bursts | trials in the order of their numbers, by runs and by neighbours | some have no outcome |
+| the rate changed | the same | the failures decided about the end |
+
+Nothing is tested with fewer than three failures, nor where a test is left out once it has failed, nor from a log that
+has grown too large for each failure: there is no answer then, rather than a wrong one.
+"""
 
 from collections.abc import Iterator
 from enum import StrEnum
 
-from flakeproof.model import Isolation, PytestTarget, Record, RunSpec
+from flakeproof.model import PROCESSES_PER_SHARD, Isolation, PytestTarget, Record, RunSpec
 from flakeproof.results.history import History
 from flakeproof.stats import dispersion, order
 from flakeproof.stats.tables import fisher_greater, holm
@@ -22,6 +33,8 @@ _STOPPED_SHARE = 0.9
 class Aspect(StrEnum):
     """What a test of independence looks at."""
 
+    MACHINE = "machine"
+    """Failures per machine, of a run that was merged from parts: the same statistic as for processes."""
     PROCESS = "process"
     """Failures per process: sum of squares, exact or simulated."""
     RUNS = "runs"
@@ -53,6 +66,20 @@ class ProcessCluster(Record, frozen=True, kw_only=True):
     processes: int
     z: float
     """Tarone's Z, for display."""
+    correlation: float
+    """Intraclass correlation."""
+
+
+class MachineCluster(Record, frozen=True, kw_only=True):
+    """Failures cluster on machines; the part with the most beyond its share."""
+
+    part: int
+    machine: str
+    failed: int
+    trials: int
+    others_failed: int
+    others_trials: int
+    parts: int
     correlation: float
     """Intraclass correlation."""
 
@@ -95,6 +122,8 @@ class Dependence(Record, frozen=True, kw_only=True):
     process: ProcessCluster | None
     bursts: Bursts | None
     change: RateChange | None
+    machine: MachineCluster | None = None
+    """Of a merged run."""
 
 
 def examine(history: History) -> Dependence | None:
@@ -107,7 +136,10 @@ def examine(history: History) -> Dependence | None:
         return None
     groups = _processes(history, spec)
     places, reach = _in_order(history, spec)
+    machines = _by_machine(groups) if spec.machines else {}
     tested = dict(_tests(groups, places, reach, spec))
+    if (p := _clustering(machines, spec.seed)) is not None:
+        tested[Aspect.MACHINE] = p
     if not tested:
         return None
     adjusted = holm(list(tested.values()))
@@ -119,7 +151,10 @@ def examine(history: History) -> Dependence | None:
     process = _cluster(groups) if Aspect.PROCESS in found else None
     bursts = _bursts(places, reach) if found & {Aspect.RUNS, Aspect.NEIGHBOURS} else None
     change = _change(places, reach, spec) if Aspect.DRIFT in found else None
+    machine = _machine(machines, spec) if Aspect.MACHINE in found else None
     effects = [1.0]
+    if machine is not None:
+        effects.append(dispersion.design_effect(*_columns(machines)).design_effect)
     if process is not None:
         effects.append(dispersion.design_effect(*_columns(groups)).design_effect)
     if bursts is not None or change is not None:
@@ -135,6 +170,7 @@ def examine(history: History) -> Dependence | None:
         process=process,
         bursts=bursts,
         change=change,
+        machine=machine,
     )
 
 
@@ -159,8 +195,23 @@ def _processes(history: History, spec: RunSpec) -> _Groups:
     return {number: group for number, group in groups.items() if group[1]}
 
 
+def _by_machine(groups: _Groups) -> _Groups:
+    """The processes of each part together, by its number from 1."""
+    found: _Groups = {}
+    for process, (failed, trials) in groups.items():
+        part = process // PROCESSES_PER_SHARD + 1
+        before = found.get(part, (0, 0))
+        found[part] = before[0] + failed, before[1] + trials
+    return found
+
+
 def _in_order(history: History, spec: RunSpec) -> tuple[list[int], int]:
-    """Places of the failures among the first trials, and how many trials that are; none where it is not known."""
+    """Places of the failures among the first trials, and how many trials that are; none where it is not known.
+
+    The parts of a merged run went on side by side: their numbers are no order in time.
+    """
+    if spec.machines:
+        return [], 0
     decided = history.failed + history.passed
     if decided != history.total:
         return [], 0
@@ -178,9 +229,8 @@ def _in_order(history: History, spec: RunSpec) -> tuple[list[int], int]:
 
 
 def _tests(groups: _Groups, places: list[int], reach: int, spec: RunSpec) -> Iterator[tuple[Aspect, float]]:
-    failures, trials = _columns(groups)
-    if len(groups) > 1 and _LEAST_FAILURES <= sum(failures) < sum(trials):
-        yield Aspect.PROCESS, dispersion.clustering(failures, trials, spec.seed)
+    if (p := _clustering(groups, spec.seed)) is not None:
+        yield Aspect.PROCESS, p
     if _LEAST_FAILURES <= len(places) < reach:
         yield Aspect.RUNS, order.few_runs(order.runs(places, reach), len(places), reach - len(places))
         yield Aspect.NEIGHBOURS, order.following(places, reach).p
@@ -188,14 +238,43 @@ def _tests(groups: _Groups, places: list[int], reach: int, spec: RunSpec) -> Ite
             yield Aspect.DRIFT, order.drift(places, reach, spec.seed).p
 
 
+def _clustering(groups: _Groups, seed: int) -> float | None:
+    failures, trials = _columns(groups)
+    if len(groups) < 2 or not _LEAST_FAILURES <= sum(failures) < sum(trials):
+        return None
+    return dispersion.clustering(failures, trials, seed)
+
+
 def _columns(groups: _Groups) -> tuple[list[int], list[int]]:
     return [failed for failed, _ in groups.values()], [trials for _, trials in groups.values()]
 
 
-def _cluster(groups: _Groups) -> ProcessCluster:
+def _worst(groups: _Groups) -> int:
+    """The group with the most failures beyond its share."""
     failures, trials = _columns(groups)
     rate = sum(failures) / sum(trials)
-    worst = max(groups, key=lambda number: groups[number][0] - rate * groups[number][1])
+    return max(groups, key=lambda number: groups[number][0] - rate * groups[number][1])
+
+
+def _machine(groups: _Groups, spec: RunSpec) -> MachineCluster:
+    failures, trials = _columns(groups)
+    worst = _worst(groups)
+    failed, of = groups[worst]
+    return MachineCluster(
+        part=worst,
+        machine=spec.machines[worst - 1],
+        failed=failed,
+        trials=of,
+        others_failed=sum(failures) - failed,
+        others_trials=sum(trials) - of,
+        parts=len(groups),
+        correlation=dispersion.design_effect(failures, trials).correlation,
+    )
+
+
+def _cluster(groups: _Groups) -> ProcessCluster:
+    failures, trials = _columns(groups)
+    worst = _worst(groups)
     failed, of = groups[worst]
     return ProcessCluster(
         process=worst,

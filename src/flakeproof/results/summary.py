@@ -216,7 +216,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95, *, unfini
         elif worth is not None:
             finding = reconsider(spec.question, finding, history, worth)
         code = verdicts.exit_code_of_answer(finding.answer, code, tolerates=spec.question.tolerates)
-    loads = _loads(history, confidence, tolerated=spec.tolerates_load_failures)
+    loads = loads_of(history, confidence)
     not_loaded = loads.failed if loads is not None and not loads.tolerated else 0
     if unfinished:
         code = ExitCode.FAILURES if failed else ExitCode.INCONCLUSIVE
@@ -278,7 +278,8 @@ def _unattributed(history: History, decided: int) -> UnattributedSummary | None:
     )
 
 
-def _loads(history: History, confidence: float, *, tolerated: bool) -> LoadSummary | None:
+def loads_of(history: History, confidence: float) -> LoadSummary | None:
+    """How many processes of a run could load its target; None for a command, which loads nothing."""
     failed = sum(group.count for group in history.not_loaded.values())
     total = history.loaded + failed
     if not total or history.spec is None or isinstance(history.spec.target, CommandTarget):
@@ -289,7 +290,7 @@ def _loads(history: History, confidence: float, *, tolerated: bool) -> LoadSumma
         rate=failed / total,
         # Whether another process is started depends on what the others do: the number is not fixed.
         interval=_interval(failed, total, confidence, None, complete=False),
-        tolerated=tolerated,
+        tolerated=history.spec.tolerates_load_failures,
         signatures=_signatures(history.not_loaded, total, confidence, None, complete=False),
     )
 

@@ -4,11 +4,21 @@ import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from flakeproof.errors import UsageError
-from flakeproof.model import CommandTarget, Isolation, PytestTarget, Question, RunSpec, Sanitize, Target
+from flakeproof.model import (
+    PROCESSES_PER_SHARD,
+    CommandTarget,
+    Isolation,
+    PytestTarget,
+    Question,
+    RunSpec,
+    Sanitize,
+    Target,
+)
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.perturbations.resolve import RunConditions, perturbations_of, yields
 from flakeproof.perturbations.resources import hindered
@@ -20,6 +30,9 @@ from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
+
+if TYPE_CHECKING:
+    from flakeproof.settings.shards import Shard
 
 _DEFAULT_PROCESS_RATE = 0.01
 """The least one that is asked of what a process fixes once: each process tells but once of it, and is slow to start."""
@@ -65,7 +78,8 @@ def build(
     several = isolation is Isolation.SHARED and workers > processes
     asked = perturbations_of(config, RunConditions(target, isolation, several))
     is_limited = "timeout" in config.values
-    return RunSpec(
+    shard = _shard(config)
+    spec = RunSpec(
         target=target,
         preset=config.preset or (presets.DEFAULT if count == preset.count else None),
         count=count,
@@ -81,12 +95,59 @@ def build(
         private_network=_private_network(config),
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
         tolerates_load_failures=bool(config.get("tolerate-load-failures")),
-        seed=seed_of(config),
+        seed=_seed_of_shard(config) if shard is not None else seed_of(config),
         ci_rate=ci_rate,
         sanitize=_sanitize(target, config),
         question=question,
         perturbations=asked.perturbations,
         left_out=asked.left_out,
+    )
+    return spec if shard is None else _part_of(spec, shard, config)
+
+
+def _shard(config: Config) -> "Shard | None":
+    """The part of the run that is wanted; None for all of it."""
+    asked = config.get("shard")
+    if asked is None:
+        return None
+    from flakeproof.settings.shards import AUTO, Shard, shard_here
+
+    return shard_here() if asked == AUTO else Shard(*asked)
+
+
+def _seed_of_shard(config: Config) -> int:
+    """The seed that all parts have. Raises UsageError where they would draw different ones."""
+    from flakeproof.settings.shards import seed_of_job
+
+    seed = config.get("seed")
+    if seed is None and (seed := seed_of_job()) is None:
+        raise UsageError(
+            f"{config.source('shard')}: all parts of a run need one seed, and nothing here tells which CI run this is",
+            "give the same --seed to each of them, e.g. --seed 1",
+        )
+    return int(seed)
+
+
+def _part_of(spec: RunSpec, shard: "Shard", config: Config) -> RunSpec:
+    """The part of `spec` that the shard has: numbers of trials and processes that no other part has."""
+    from flakeproof.settings import shards
+
+    if spec.count is None:
+        first, count = 1 + (shard.number - 1) * shards.TRIALS_EACH, None
+    else:
+        first, count = shards.part_of(spec.count, shard)
+        if not count:
+            part = f"{config.source('shard')} {shard.number}/{shard.total}"
+            raise UsageError(
+                f"{part}: a run of {spec.count} tests has nothing for it",
+                "ask for more tests (--count), or for fewer parts",
+            )
+    return msgspec.structs.replace(
+        spec,
+        count=count,
+        first=first,
+        first_process=(shard.number - 1) * PROCESSES_PER_SHARD,
+        shard=(shard.number, shard.total),
     )
 
 

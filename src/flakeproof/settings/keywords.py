@@ -23,6 +23,7 @@ class RunKeywords(TypedDict, total=False):
     timeout: float | str | None
     grace: float | str | None
     seed: int | None
+    shard: str | tuple[int, int] | None
     python: str | os.PathLike[str] | None
     loop: str | None
     sanitize: str | Sequence[str] | None

@@ -124,7 +124,7 @@ _ARMS = _BOTH | _commands("arm")
 _SEARCHES = _commands("amplify", "diagnose")
 _TARGETED = _RUN | _ARMS | _SEARCHES
 _TYPED = _TARGETED - _commands("config")
-_FOUND = _commands("run", "gate", "stress", "replay", "report", "isolate", "fdtrace") | _BOTH | _SEARCHES
+_FOUND = _commands("run", "gate", "stress", "replay", "report", "merge", "isolate", "fdtrace") | _BOTH | _SEARCHES
 """Commands that find something to report."""
 
 _OUTPUT_FILE = "Write the findings as JSON; - is stdout."
@@ -358,6 +358,16 @@ _ROWS = (
         "N",
         otherwise="drawn for each run",
         commands=(_TARGETED - _commands("arm")) | _commands("stress", "isolate"),
+        of_run=True,
+    ),
+    Setting(
+        "shard",
+        values.SHARD,
+        "Part K of N of the run, for one of N machines; `auto`: as this CI job's variables say.",
+        HOW_MUCH,
+        "K/N",
+        otherwise="the whole run",
+        commands=_RUN,
         of_run=True,
     ),
     Setting(
@@ -696,7 +706,7 @@ _ROWS = (
         REPORTS,
         "FILE",
         otherwise="not written",
-        commands=_RUNS | _commands("replay", "report"),
+        commands=_RUNS | _commands("replay", "report", "merge"),
         is_path=True,
         of_run=True,
     ),

@@ -181,6 +181,12 @@ def _listed(value: Any) -> list[str]:
     return found
 
 
+def _shard(value: Any) -> Any:
+    from flakeproof.settings.shards import parse_shard
+
+    return parse_shard(value)
+
+
 def _isolations() -> list[str]:
     from flakeproof.model import Isolation
 
@@ -208,3 +214,6 @@ PATTERNS = ValueKind(_patterns, "str | Sequence[str]")
 ISOLATION = one_of(_isolations)
 PRESET = one_of(_presets)
 SEED = replace(whole(0, 2**63 - 1), show=str)
+SHARD = ValueKind(
+    _shard, "str | tuple[int, int]", lambda value: value if isinstance(value, str) else f"{value[0]}/{value[1]}"
+)

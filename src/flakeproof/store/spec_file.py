@@ -131,11 +131,11 @@ _MOST_WHOLE = 2**63
 _MOST_PLACES = {"workers": 10_000, "processes": 1_000}
 
 
-def write_spec(folder: Path, spec: RunSpec) -> None:
-    """Write `spec` without the values of the user's variables, and the mark. Raises OSError."""
+def write_spec(folder: Path, spec: RunSpec, *, is_ours: bool = True) -> None:
+    """Write `spec` without the values of the user's variables, and the mark if it `is_ours`. Raises OSError."""
     data = msgspec.json.format(as_json(without_values(spec))) + b"\n"
     _write(folder / SPEC_NAME, data)
-    if (mark := signed(data, _PURPOSE, make=True)) is not None:
+    if is_ours and (mark := signed(data, _PURPOSE, make=True)) is not None:
         _write(folder / MARK_NAME, mark.encode() + b"\n")
 
 

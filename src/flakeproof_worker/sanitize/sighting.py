@@ -21,7 +21,7 @@ Stack = tuple[tuple[CodeType, int], ...]
 """Innermost first, as it is cheap to take: code object and offset of the instruction (`f_lasti`)."""
 
 
-class Part(NamedTuple):
+class SightingPart(NamedTuple):
     """One side of a finding."""
 
     role: str
@@ -44,7 +44,7 @@ class Sighting(NamedTuple):
     """To what, without numbers that vary: "thread Server._serve"."""
     text: str
     """The sentence for people."""
-    parts: tuple[Part, ...]
+    parts: tuple[SightingPart, ...]
     """The guilty one first."""
 
 

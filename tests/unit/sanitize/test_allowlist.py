@@ -3,7 +3,7 @@
 import pytest
 
 from flakeproof_worker.sanitize.allowlist import BUILT_IN, Allowed
-from flakeproof_worker.sanitize.sighting import CodeLine, Part, Sighting
+from flakeproof_worker.sanitize.sighting import CodeLine, Sighting, SightingPart
 
 STACK = (
     CodeLine("/usr/lib/python3.11/threading.py", 964, "Thread.start"),
@@ -14,7 +14,7 @@ STACK = (
 
 def sighting(what: str = "thread Client.run named beat-N", kind: str = "thread left running") -> Sighting:
     """One of a thread that a library has started."""
-    return Sighting("leaks", kind, what, "", (Part("created", STACK, 7, ""),))
+    return Sighting("leaks", kind, what, "", (SightingPart("created", STACK, 7, ""),))
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_built_in_ones_have_reasons() -> None:
     Allowed(BUILT_IN)
     assert all(reason for reason in BUILT_IN.values())
     helper = CodeLine("/usr/lib/python3.11/multiprocessing/resource_tracker.py", 1, "ResourceTracker.ensure_running")
-    assert Allowed().allows(sighting()._replace(parts=(Part("created", (helper, *STACK), 7, ""),)))
+    assert Allowed().allows(sighting()._replace(parts=(SightingPart("created", (helper, *STACK), 7, ""),)))

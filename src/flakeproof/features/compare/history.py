@@ -61,6 +61,7 @@ class ComparisonHistory:
     last_pair: int = 0
     elapsed: float = 0.0
     stopped: str | None = None
+    ended: bool = False
 
     def add(self, event: AnyComparisonEvent) -> None:
         """Count `event`."""
@@ -78,7 +79,7 @@ class ComparisonHistory:
             case ComparisonProgressed():
                 self.elapsed = event.elapsed
             case ComparisonEnded():
-                self.elapsed, self.stopped = event.elapsed, event.stopped
+                self.elapsed, self.stopped, self.ended = event.elapsed, event.stopped, True
 
     @property
     def total(self) -> int:

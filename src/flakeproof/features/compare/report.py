@@ -7,6 +7,7 @@ from pathlib import Path
 from flakeproof.features.compare.history import ComparisonHistory
 from flakeproof.features.compare.summary import ArmSummary, ComparisonSummary, ConfirmationSummary, KindSummary
 from flakeproof.features.compare.verdict import FixVerdict, decide
+from flakeproof.features.run import report_items
 from flakeproof.features.run.report import name_of
 from flakeproof.reports.details import place
 from flakeproof.reports.foreign import code
@@ -66,6 +67,8 @@ def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
     yield "=== Comparison ==="
     for arm in (summary.base, summary.fix):
         yield _arm(arm)
+        for line in report_items.load_failures(arm.loads):
+            yield f"  {line}"
     names = summary.base.name, summary.fix.name
     lost = f"{names[0]} failed more often in {summary.base_lost}, {names[1]} in {summary.fix_lost}"
     yield f"Pairs: {number(summary.pairs)} {_unit(summary)}; {lost}"
@@ -81,7 +84,8 @@ def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
     )
     if summary.base_lost + summary.fix_lost:
         yield f"Odds of failing, {names[1]} to {names[0]}: {_factor(summary)}"
-    yield f"Duration: {duration(summary.elapsed)}"
+    if summary.elapsed:  # unknown of one that was killed
+        yield f"Duration: {duration(summary.elapsed)}"
     if summary.kinds:
         yield ""
         yield f"{plural(len(summary.kinds), 'distinct failure')}:"
@@ -93,15 +97,27 @@ def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
 
 def closing(summary: ComparisonSummary) -> str:
     """The last line: what it means."""
+    loads = [f"; {arm.name}: {remark}" for arm in _arms(summary) if (remark := report_items.load_remark(arm.loads))]
+    advice = ""
+    if loads and summary.verdict is FixVerdict.INCONCLUSIVE:
+        advice = "; with --isolation fresh each test loads its target, and failures to load it are compared as well"
+    return _answer(summary) + "".join(loads) + advice
+
+
+def _answer(summary: ComparisonSummary) -> str:
+    """What the tests say."""
     base, fix = (
         f"{arm.name} failed in {number(arm.failed)} of {number(arm.passed + arm.failed)}" for arm in _arms(summary)
     )
     error = f"error at most {rate(summary.error)}"
     match summary.verdict:
         case FixVerdict.FIXED:
+            fixed = (
+                "Fixed" if not summary.fix.loads or not summary.fix.loads.failed else "Fixed where it could be loaded"
+            )
             broken = "" if summary.base.passed else f"; {summary.base.name} always failed: it was broken, not flaky"
             most = f", so at most {upper(summary.fix.interval.high)}" if summary.fix.interval is not None else ""
-            return f"Fixed: {base} tests, {fix}{most} ({error}){broken}"
+            return f"{fixed}: {base} tests, {fix}{most} ({error}){broken}"
         case FixVerdict.REDUCED:
             gone = [kind for kind in summary.kinds if kind.verdict is FixVerdict.FIXED]
             if gone and summary.evidence.effect < summary.evidence.wanted:
@@ -233,6 +249,11 @@ def _head(summary: ComparisonSummary) -> Iterator[str]:
         name = f"{code(arm.name)} at {code(arm.revision[:12])}" if arm.revision else code(arm.name)
         yield f"| {name} | {code(arm.target)} | {number(arm.failed)} | {number(arm.passed + arm.failed)} | {rate} |"
     yield ""
+    for arm in (summary.base, summary.fix):
+        for line in report_items.load_failures(arm.loads):
+            yield f"- {code(arm.name)}: {line.strip()}"
+        if arm.loads is not None and arm.loads.failed:
+            yield ""
     wanted = odds(summary.evidence.wanted)
     yield (
         f"{number(summary.pairs)} pairs in random order: {code(summary.base.name)} failed more often in "

@@ -68,10 +68,10 @@ class ComparisonSession:
                 self._config.value("keep-runs"),
                 self._carried,
             )
-            self._print_results(summary)
+            print_results(summary, self._presentation)
             if self._plain is not None and summary.verdict is FixVerdict.FIXED:
                 summary = self._confirmed(summary, self._plain)
-        return self._presentation.finish(summary.exit_code, _renderers(summary))
+        return self._presentation.finish(summary.exit_code, renderers(summary))
 
     def _confirmed(self, summary: ComparisonSummary, plain: RunSpec) -> ComparisonSummary:
         """`summary` with what a run of the fix as usual says to it."""
@@ -121,11 +121,6 @@ class ComparisonSession:
 
         return [tell]
 
-    def _print_results(self, summary: ComparisonSummary) -> None:
-        rows = report.results(summary, command_name())
-        self._presentation.block(rows, report.closing(summary), _STYLES[summary.verdict])
-        self._note(f"The record of this comparison is in {shown_path(summary.folder)}")
-
     def _note(self, text: str) -> None:
         self._presentation.note(text, Style.DIM)
 
@@ -152,6 +147,12 @@ _STYLES = {
 }
 
 
+def print_results(summary: ComparisonSummary, presentation: Presentation) -> None:
+    """Print what came out of a comparison."""
+    presentation.block(report.results(summary, command_name()), report.closing(summary), _STYLES[summary.verdict])
+    presentation.note(f"The record of this comparison is in {shown_path(summary.folder)}", Style.DIM)
+
+
 def announcement(spec: ComparisonSpec) -> list[str]:
     """Lines that say what is compared, and how."""
     base = spec.arms[0].spec
@@ -172,5 +173,6 @@ def _described(arm: ComparisonArm) -> str:
     return f"{described(arm.spec.target)}{revision}{interpreter_of(arm.spec.target)}"
 
 
-def _renderers(summary: ComparisonSummary) -> Renderers:
+def renderers(summary: ComparisonSummary) -> Renderers:
+    """The documents about a comparison."""
     return {"json": lambda: to_json(summary), "markdown": lambda: report.as_markdown(summary)}

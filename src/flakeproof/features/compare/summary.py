@@ -9,7 +9,7 @@ from flakeproof.features.compare.records import ComparisonArm, ComparisonSpec
 from flakeproof.features.compare.verdict import FixVerdict, Weighed, decide, exit_code, weigh_kinds
 from flakeproof.model import Failure, Finding, Record
 from flakeproof.results.history import History
-from flakeproof.results.summary import RateInterval, anytime_interval
+from flakeproof.results.summary import LoadSummary, RateInterval, anytime_interval, loads_of
 from flakeproof.stats.comparison import further_pairs, odds_ratio
 from flakeproof.stats.special import from_logarithm
 
@@ -29,6 +29,8 @@ class ArmSummary(Record, frozen=True, kw_only=True):
     """Skipped or lost."""
     rate: float | None
     interval: RateInterval | None
+    loads: LoadSummary | None = None
+    """Processes of the arm that could load its target; None for a command. With `fresh` such failures are trials."""
 
 
 class ComparisonEvidence(Record, frozen=True, kw_only=True):
@@ -115,15 +117,31 @@ class ComparisonSummary(Record, frozen=True, kw_only=True):
 
 
 def summarize_comparison(
-    history: ComparisonHistory, folder: str, arms: Sequence[History], confidence: float = 0.95
+    history: ComparisonHistory,
+    folder: str,
+    arms: Sequence[History],
+    confidence: float = 0.95,
+    unfinished: str = "",
 ) -> ComparisonSummary:
-    """Summary of a comparison; `arms` have what happened in each, for examples of failures."""
+    """Summary of a comparison; `arms` have what happened in each, for examples of failures.
+
+    `unfinished` says why its record has no end; the evidence holds at every moment, also at that one.
+    """
     spec = history.spec
     if spec is None:
         raise ValueError("the history has no start of a comparison")
     decision = decide(spec, history)
     base_lost, fix_lost = history.pairs["base"], history.pairs["fix"]
     odds = odds_ratio(base_lost, fix_lost, confidence)
+    base, fix = (
+        _arm(arm, count, run_id, in_arm, confidence)
+        for arm, count, run_id, in_arm in zip(spec.arms, (history.base, history.fix), history.runs, arms, strict=True)
+    )
+    code = exit_code(decision.verdict, history.stopped)
+    if unfinished and decision.verdict is FixVerdict.INCONCLUSIVE:
+        code = ExitCode.INCONCLUSIVE
+    if fix.loads is not None and fix.loads.failed and not fix.loads.tolerated and code is ExitCode.GOOD:
+        code = ExitCode.FAILURES
     further: int | None = 0
     if decision.verdict is FixVerdict.INCONCLUSIVE:
         further = further_pairs(base_lost, fix_lost, history.total, spec.error, spec.reduction)
@@ -131,13 +149,13 @@ def summarize_comparison(
         run_id=history.run_id,
         folder=folder,
         verdict=decision.verdict,
-        exit_code=int(exit_code(decision.verdict, history.stopped)),
+        exit_code=int(code),
         seed=spec.seed,
         error=spec.error,
         reduction=spec.reduction,
         company=spec.company,
-        base=_arm(spec.arms[0], history.base, history.runs[0], confidence),
-        fix=_arm(spec.arms[1], history.fix, history.runs[1], confidence),
+        base=base,
+        fix=fix,
         pairs=history.total,
         base_lost=base_lost,
         fix_lost=fix_lost,
@@ -150,11 +168,11 @@ def summarize_comparison(
         kinds=_kinds(spec, history, decision.gone, arms),
         further_pairs=further,
         elapsed=history.elapsed,
-        stopped=history.stopped,
+        stopped=unfinished or history.stopped,
     )
 
 
-def _arm(arm: ComparisonArm, count: ArmCount, run_id: str, confidence: float) -> ArmSummary:
+def _arm(arm: ComparisonArm, count: ArmCount, run_id: str, history: History, confidence: float) -> ArmSummary:
     decided = count.passed + count.failed
     interval = anytime_interval(count.failed, decided, confidence) if decided else None
     return ArmSummary(
@@ -167,6 +185,7 @@ def _arm(arm: ComparisonArm, count: ArmCount, run_id: str, confidence: float) ->
         other=count.other,
         rate=count.failed / decided if decided else None,
         interval=interval,
+        loads=loads_of(history, confidence),
     )
 
 

@@ -60,7 +60,7 @@ def _head(summary: Summary) -> Iterator[str]:
     if report.cut_short(summary):
         planned = f" of {number(summary.planned)}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} {report.units(summary)}."
-    for line in report_items.load_failures(summary):
+    for line in report_items.load_failures(summary.loads):
         yield f"- {line.strip()}"
     yield ""
     yield from _table(summary)

@@ -93,7 +93,7 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     yield f"Passed: {summary.passed} ({percent(summary.passed, summary.total)})"
     yield f"Failed: {summary.failed} ({percent(summary.failed, summary.total)})"
     yield from _other_outcomes(summary)
-    yield from report_items.load_failures(summary)
+    yield from report_items.load_failures(summary.loads)
     yield f"Duration: {duration(summary.elapsed)}"
     yield f"Rate: {speed(summary.trials_per_second or 0)} {units(summary)}/second"
     if summary.interval is not None and (verbose or not (is_pass(summary) or _is_answered(summary))):
@@ -199,7 +199,7 @@ def _below(finding: Finding, *, verbose: bool) -> str:
 def closing(summary: Summary, *, verbose: bool = False) -> str:
     """The last line: what it means."""
     said = _closing(summary, verbose=verbose)
-    remark = report_items.load_remark(summary)
+    remark = report_items.load_remark(summary.loads)
     return f"{said.removesuffix('!')}, but {remark}" if remark else said
 
 

@@ -178,9 +178,16 @@ def repetition(summary: Summary) -> Iterator[str]:
 
 
 def fixed_once(summary: Summary) -> Iterator[str]:
-    """`What a process fixes once (hash seed, imports, addresses): at most 11.74% (95%, 24 processes)`."""
+    """`What a process fixes once (hash seed, imports, addresses): at most 11.74% (95%, 24 processes)`.
+
+    One to four processes bound nothing (their limit is above a half), so the sentence names them without a number.
+    """
     found = summary.fixed_once
     if found is None:
+        return
+    if not found.interval.low and found.interval.high > 0.5:
+        varied = "Not varied" if found.processes == 1 else "Hardly varied"
+        yield f"{varied}: what a process fixes once ({FIXED}), in {plural(found.processes, 'process', 'processes')}"
         return
     bound = bounds(1.0 if found.interval.low > 0 else 0.0, found.interval)
     which = ", for tests that never failed" if summary.failed and not found.interval.low else ""
@@ -200,6 +207,13 @@ def unseen(found: UnseenSummary) -> str:
 
 
 def _findings(found: Dependence) -> Iterator[tuple[str, str]]:
+    if (machine := found.machine) is not None:
+        name = f" ({machine.machine})" if machine.machine else ""
+        yield (
+            f"Failures cluster on the machine of part {machine.part}{name}",
+            f"{number(machine.failed)} of its {number(machine.trials)} tests failed, {number(machine.others_failed)} "
+            f"of the other {number(machine.others_trials)} ({_p(found, Aspect.MACHINE)})",
+        )
     if (process := found.process) is not None:
         yield (
             f"Failures cluster in process {process.process}",
@@ -226,6 +240,8 @@ def _p(found: Dependence, *tested: Aspect) -> str:
 
 
 def _remedy(found: Dependence) -> str:
+    if found.machine is not None:
+        return "What is different on that machine comes first: its load, its image, its versions"
     if found.isolation is Isolation.FORK and found.process is not None:
         return (
             f"Each test is a fork of one of {number(found.process.processes)} processes: it is what a process fixes "

@@ -101,9 +101,8 @@ def load_failure(event: LoadFailed) -> tuple[str, list[str]]:
     return line, [f"    {row}" for row in rows]
 
 
-def load_failures(summary: Summary) -> Iterator[str]:
+def load_failures(loads: LoadSummary | None) -> Iterator[str]:
     """Lines for the results; none where every process could load it."""
-    loads = summary.loads
     if loads is None or not loads.failed:
         return
     yield f"Not loaded: {_count(loads)}: {rate_with_interval(loads.rate, loads.interval)}"
@@ -122,9 +121,8 @@ def _count(loads: LoadSummary) -> str:
     return f"{loads.failed} of {loads.loaded + loads.failed} processes"
 
 
-def load_remark(summary: Summary) -> str:
+def load_remark(loads: LoadSummary | None) -> str:
     """What the last line has to say of it; "" for nothing."""
-    loads = summary.loads
     if loads is None or not loads.failed:
         return ""
     tolerated = ", which is tolerated" if loads.tolerated else ""

@@ -90,6 +90,10 @@ class RunSession:
         """A line of the result."""
         self._presentation.print(line, style)
 
+    def note(self, line: str) -> None:
+        """A line about the way to the answer."""
+        self._presentation.note(line)
+
     def finish(self, summary: Summary) -> int:
         """Write the reports and return the exit code."""
         annotations = github_annotations.annotations(summary, os.environ)
@@ -134,6 +138,8 @@ def announcement(spec: RunSpec) -> str:
         plan += f" for {spec.duration:g}s" if spec.count is None else f" or {spec.duration:g}s"
     if spec.question is not None:
         plan = f"at most {plan}, until it is known whether the failure rate is below {rate(spec.question.rate)}"
+    if spec.shard is not None:
+        plan = f"part {spec.shard[0]} of {spec.shard[1]}: {plan}"
     return (
         f"{described(spec.target)}: {plan}, {spec.workers} at once "
         f"in {spec.processes} process{'es' if spec.processes != 1 else ''}, "
@@ -149,8 +155,8 @@ def interpreter_of(target: TargetSpec) -> str:
 def too_short(spec: RunSpec) -> str:
     """Said before a run whose tests are too few to find that the rate is below the one in question; "" if they do."""
     question = spec.question
-    if question is None or spec.count is None:
-        return ""
+    if question is None or spec.count is None or spec.shard is not None:
+        return ""  # a part of a run answers nothing by itself
     needed = trials_without_failure(question.rate, question.error)
     if spec.count >= needed:
         return ""

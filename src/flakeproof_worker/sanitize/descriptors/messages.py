@@ -2,7 +2,7 @@
 
 from flakeproof_worker.sanitize import sighting
 from flakeproof_worker.sanitize.descriptors.owners import Owner, OwnershipEnd, Who
-from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack
+from flakeproof_worker.sanitize.sighting import Sighting, SightingPart, Stack
 
 _SANITIZER = "descriptors"
 
@@ -100,7 +100,7 @@ def used_of_other(owner: Owner, stack: Stack, who: Who, earlier: OwnershipEnd) -
     return Sighting(_SANITIZER, "used a descriptor that belongs to somebody else", owner.kind, text, tuple(parts))
 
 
-def _opening(owner: Owner) -> Part:
+def _opening(owner: Owner) -> SightingPart:
     return _part("opened", owner.made, owner.who)
 
 
@@ -108,7 +108,7 @@ def _opened(owner: Owner) -> str:
     return f"{owner.described()} opened {_at(owner.made, owner.who)}"
 
 
-def _guilty(mine: Owner, stack: Stack, who: Who, *, finalises: bool) -> Part:
+def _guilty(mine: Owner, stack: Stack, who: Who, *, finalises: bool) -> SightingPart:
     """The line to blame: a finaliser runs anywhere, so there it is the one that made the object."""
     return _part("made", mine.made, mine.who) if finalises else _part("closed", stack, who)
 
@@ -119,7 +119,7 @@ def _by(mine: Owner, stack: Stack, who: Who, finalises: bool) -> str:
     return f"{_at(stack, who)} by the {mine.kind} object made {_at(mine.made, mine.who)}"
 
 
-def _already(past: OwnershipEnd, who: Who, parts: list[Part]) -> str:
+def _already(past: OwnershipEnd, who: Who, parts: list[SightingPart]) -> str:
     """`which had already been closed at …`, with the place among the `parts`."""
     if not past.closed:
         return f"where its number had been that of {_opened(past.owner)}"
@@ -130,8 +130,8 @@ def _already(past: OwnershipEnd, who: Who, parts: list[Part]) -> str:
     return f"although it had already been closed {_at(past.closed, past.who)}"
 
 
-def _part(role: str, stack: Stack, who: Who) -> Part:
-    return Part(role, sighting.places(stack), *who)
+def _part(role: str, stack: Stack, who: Who) -> SightingPart:
+    return SightingPart(role, sighting.places(stack), *who)
 
 
 def _at(stack: Stack, who: Who) -> str:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from flakeproof_worker.sanitize.attribution import Doer
-from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack, at, places
+from flakeproof_worker.sanitize.sighting import Sighting, SightingPart, Stack, at, places
 
 SANITIZER = "leaks"
 NOT_TIMED = -1
@@ -28,7 +28,7 @@ class Description(NamedTuple):
     """As it calls itself, numbers included."""
     state: str
     """What is wrong with it: "left running"."""
-    others: tuple[Part, ...] = ()
+    others: tuple[SightingPart, ...] = ()
     """What else had a part in it."""
 
 
@@ -73,7 +73,7 @@ class Leftover:
         else:
             kind = f"{seen.noun} {seen.state}"
             text = f"{seen.name}, {origin}, was {seen.state}"
-        return Sighting(SANITIZER, kind, seen.what, text, (Part("created", created, trial, item), *seen.others))
+        return Sighting(SANITIZER, kind, seen.what, text, (SightingPart("created", created, trial, item), *seen.others))
 
 
 def _by(nanoseconds: int) -> str:

@@ -15,7 +15,7 @@ from flakeproof_worker.sanitize.allowlist import named
 from flakeproof_worker.sanitize.attribution import NOBODY, current
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Creation, Description, Leftover
-from flakeproof_worker.sanitize.sighting import LIMIT, Part, here, places
+from flakeproof_worker.sanitize.sighting import LIMIT, SightingPart, here, places
 
 
 def install(ledger: Ledger) -> None:
@@ -63,7 +63,7 @@ class _Task(weakref.ref[Any], Leftover):
         if task.get_loop().is_closed():
             state = "left pending in a closed loop"
         now = _awaiting(coroutine)
-        others = (Part("running", now, *self.creation.doer),) if now else ()
+        others = (SightingPart("running", now, *self.creation.doer),) if now else ()
         return Description("task", what, f"task {code} ('{name}')", state, others)
 
 

@@ -21,7 +21,7 @@ from flakeproof_worker.sanitize.allowlist import name_of, named
 from flakeproof_worker.sanitize.attribution import NOBODY, current
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Creation, Description, Leftover
-from flakeproof_worker.sanitize.sighting import Part, here, of_frame, places
+from flakeproof_worker.sanitize.sighting import SightingPart, here, of_frame, places
 
 _AUTOMATIC = re.compile(r"(Thread|Dummy)-\d+( \(.*\))?")
 _POOLS: weakref.WeakKeyDictionary[Any, Creation] = weakref.WeakKeyDictionary()
@@ -68,15 +68,15 @@ class _Thread(weakref.ref[threading.Thread], Leftover):
         name = f"{'daemon ' if thread.daemon else ''}thread {code} ('{thread.name}')"
         return Description("thread", what, name, "left running", self._others(thread))
 
-    def _others(self, thread: threading.Thread) -> tuple[Part, ...]:
+    def _others(self, thread: threading.Thread) -> tuple[SightingPart, ...]:
         trial, item = self.creation.doer
         parts = []
         if self.started is not None:
             doer, stack = self.started
-            parts.append(Part("started", places(stack), *doer))
+            parts.append(SightingPart("started", places(stack), *doer))
         now = places(of_frame(sys._current_frames().get(thread.ident or 0)))
         if now:
-            parts.append(Part("running", now, trial, item))
+            parts.append(SightingPart("running", now, trial, item))
         return tuple(parts)
 
 
@@ -114,7 +114,7 @@ class _RawThread(Leftover):
     def describe(self) -> Description | None:
         what = f"thread {name_of(self._function)}"
         now = places(of_frame(sys._current_frames().get(self.ident)))
-        others = (Part("running", now, *self.creation.doer),) if now else ()
+        others = (SightingPart("running", now, *self.creation.doer),) if now else ()
         return Description("thread", what, what, "left running", others)
 
 

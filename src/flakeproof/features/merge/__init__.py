@@ -1,0 +1,1 @@
+"""One run out of the parts that several machines have run."""
