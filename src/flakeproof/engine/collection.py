@@ -1,4 +1,4 @@
-"""What pytest has collected, the same in all processes of a run, and what of it does not run any more."""
+"""The tests that pytest has collected, alike in all processes of a run, and those that do not run any more."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ from flakeproof.text import short_duration
 
 
 class Collected:
-    """The items of a run; none where the target is no test of pytest."""
+    """The collected tests of a run; none where the target is not run by pytest."""
 
     def __init__(self) -> None:
         self.items: list[str] = []
@@ -34,23 +34,23 @@ class Collected:
 
     @property
     def dropped(self) -> set[str]:
-        """What is not run any more."""
+        """Tests that do not run any more."""
         return self._dropped
 
     def drop(self, items: Iterable[str]) -> list[str]:
-        """Run these no more; those of them that were run until now."""
+        """Run these tests no more; return those of them that ran until now."""
         failed = {item for item in items if item in self.items} - self._dropped
         self._dropped |= failed
         return sorted(failed)
 
     @property
     def is_used_up(self) -> bool:
-        """Whether nothing of it is run any more."""
+        """Whether no test is left to run."""
         return bool(self.items) and len(self._dropped) == len(self.items)
 
 
 _MUCH = 0.5
-"""The part of a pass that is worth a word."""
+"""Share of a pass from which on fixtures are mentioned."""
 _NAMED = 3
 
 

@@ -49,21 +49,21 @@ SPOILT = (
 
 @dataclass(frozen=True)
 class Before:
-    """What a run that is resumed has done already."""
+    """What a resumed run has done before."""
 
     trials: int = 0
     failed: int = 0
     elapsed: float = 0.0
     """Seconds."""
     next_process: int = 0
-    """Number of the first process now."""
+    """Number that the next process gets."""
 
 
 _NOTHING_BEFORE = Before()
 
 
 class Dispatcher:
-    """Runs `spec` and tells `emit` what happens."""
+    """Runs `spec` and passes every event to `emit`."""
 
     def __init__(
         self,
@@ -79,14 +79,14 @@ class Dispatcher:
         renewal: Renewal | None = None,
         scout: Scout | None = None,
     ) -> None:
-        """`scratch` is a folder for files that have no name (output of processes), `temporary` one for trials'.
+        """`scratch` is the folder for nameless files (output of processes), `temporary` the one for files of trials.
 
-        `work` has the trials to run; `inquiry` is whether the run's question is answered, None if it has none.
-        `orders` has what runs in each trial where that is not all that is collected. `renewal` says when a process
-        gives way to a new one; None where somebody else does. `scout` says who may run at first.
+        `work` supplies the trials; `inquiry` answers the run's question, None if there is none. `orders` says what runs
+        in each trial, None if that is all collected tests. `renewal` says when a process gives way to a new one, None
+        if the caller does. `scout` says which tests may run at first.
         """
         self.share_left = 0.0
-        """Of the time given: left for others as soon as something has failed."""
+        """Share of `--duration` that is left for later checks as soon as a trial has failed."""
         self._scout = scout
         self._work = work
         self._renewal = renewal
@@ -166,7 +166,7 @@ class Dispatcher:
         return self._selector.fileno()
 
     def step(self, timeout: float) -> None:
-        """Wait for at most `timeout` seconds until something happens, and see to it. Raises like `run`."""
+        """Wait at most `timeout` seconds for messages and ends of processes, and handle them. Raises like `run`."""
         self._handle(self._selector.select(timeout))
         now = monotonic_ns()
         self._end_in_time(now)
@@ -184,13 +184,13 @@ class Dispatcher:
         self._suspicions.give_up()
 
     def wake(self, place: int) -> None:
-        """Look for work for the process at `place`: there is some that was not there before."""
+        """Give the process at `place` new work that has come up."""
         for process in self._at(place):
             if process.ready and self._ending.reason is None:
                 self._leasing.top_up(process)
 
     def renew(self, place: int) -> None:
-        """Have the process at `place`, which has nothing to do now, end and another one start, if it is not new."""
+        """Replace the idle process at `place` by a new one, unless it has not run anything yet."""
         for process in self._at(place):
             if process.taken:
                 process.finish()
@@ -200,7 +200,7 @@ class Dispatcher:
         return [process for process in self._processes.values() if process.place == place]
 
     def end(self) -> RunEnded:
-        """How long it took, and why it ended; to be told when all is done."""
+        """The last event of the run: how long it took, and why it ended."""
         ended_ns, reason = self._results.last_end_ns, self._ending.reason
         elapsed = (ended_ns - self._started_ns) / 1e9 if self._started_ns and ended_ns else 0.0
         return RunEnded(
@@ -377,7 +377,7 @@ class Dispatcher:
             self._replacement.replace(process, status, output, any_started=self.has_started)
 
     def _lose(self, process: WorkerProcess) -> None:
-        """Give up a process of which nothing can be believed any more; what it had and has not told has no result."""
+        """Give up a process that cannot be believed any more; trials that it had and did not report have no result."""
         process.kill(signal.SIGKILL)
         if not self._has_lost:
             self._has_lost = True

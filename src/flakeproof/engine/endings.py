@@ -21,7 +21,7 @@ from flakeproof_worker.shared.durations import RATIO
 
 
 def event_of(message: TrialEnded, process: int) -> AnyEvent:
-    """What is told of a trial that was reported by itself and has not failed."""
+    """The event of a trial that was reported by itself and did not fail."""
     match message.outcome:
         case Outcome.PASSED:
             return TrialPassed(trial=message.trial, items=message.items)
@@ -49,7 +49,7 @@ def status_text(status: int) -> str:
 
 
 def unloadable(message: Unloadable, target: TargetSpec) -> FlakeproofError:
-    """What to tell the user about `target`, of which a worker process says that it cannot load it."""
+    """The error for a `target` that a worker process could not load, in words for the user."""
     if isinstance(target, PytestTarget) and message.kind == "nothing" and is_not_found(message.message):
         return _not_found(message, target)
     if message.kind == "nothing":
@@ -67,7 +67,7 @@ def unloadable(message: Unloadable, target: TargetSpec) -> FlakeproofError:
 
 
 def _not_found(message: Unloadable, target: PytestTarget) -> UsageError:
-    """A name that is none, and what may have been meant."""
+    """The error for a name that pytest does not find, with names that the user may have meant."""
     where = f"run from {target.folder}, with {target.python}"
     near = near_misses(message.message, target)
     return UsageError(message.message, f"did you mean {' or '.join(near)}? ({where})" if near else where)

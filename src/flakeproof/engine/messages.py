@@ -1,4 +1,4 @@
-"""What worker processes tell the dispatcher. Private to the engine: the rest of the product sees events."""
+"""Messages from worker processes to the dispatcher. Private to the engine: everything else sees events."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class Ready(msgspec.Struct, tag_field="type", tag="ready"):
     items: list[str] = []
     """What pytest has collected."""
     remarks: list[str] = []
-    """What people are told of how it was loaded."""
+    """Remarks for the user about how the target was loaded."""
 
 
 class Unloadable(msgspec.Struct, tag_field="type", tag="unloadable"):

@@ -37,14 +37,14 @@ class Inquiry(Protocol):
 
     @property
     def further_processes(self) -> int:
-        """More processes that it takes, after trials have told; 0 where it is not for processes to tell."""
+        """How many more processes the answer takes once there are enough trials; 0 if it takes none."""
 
 
 class Settlement:
     """Holds back from `inquiry` what a process has told until all is known that has ended in it.
 
-    Failures are told at once, and passes in batches: who counted what is known at any moment would see too many
-    failures, and would take each of its looks after one.
+    Failures are reported at once and passes in batches: whoever counted what is known at any moment would see too many
+    failures, and would look right after each of them.
     """
 
     def __init__(self, inquiry: Inquiry | None) -> None:
@@ -59,7 +59,7 @@ class Settlement:
 
     @property
     def further_processes(self) -> int:
-        """More processes that the answer takes, after trials have told; 0 where it is not for them to tell."""
+        """How many more processes the answer takes once there are enough trials; 0 if it takes none."""
         return self._inquiry.further_processes if self._inquiry is not None else 0
 
     def settle(self, process: int) -> Finding | None:
@@ -105,7 +105,7 @@ class Surplus:
         return True
 
     def told(self) -> str:
-        """What is said of it; "" if there is nothing to say."""
+        """A sentence for the user; "" if nothing was left out."""
         trials = self._passed + self._failed
         if not trials:
             return ""

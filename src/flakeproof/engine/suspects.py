@@ -1,8 +1,8 @@
 """Which of several trials that were in flight in a process ended it.
 
-Known is the trial that ended it by a call (the board shows it), and the one in whose thread it crashed (the stack shows
-it). Otherwise each runs once more, alone in a process: who ends that one, too, is charged. Where none does, the end is
-charged to one of them, and it is told that it may have been any.
+A trial that ended the process by a call shows on the board, and a crash in the thread of one trial shows in the stack.
+Otherwise each trial runs once more, alone in a process, and the one that ends that process, too, is charged. If none
+does, one of them is charged, and its message says that it may have been any of them.
 """
 
 import re
@@ -46,21 +46,21 @@ class Suspects:
     """Trials that were in flight when a process ended, of which at least one has ended it."""
 
     crash: Callable[[int], Failure]
-    """What is to be told of a trial that is charged with it."""
+    """Makes the failure of a trial that is charged with the crash."""
     trials: list[int]
     process: WorkerProcess
-    """The one that has ended."""
+    """The process that ended."""
     running: int = 0
-    """The one that runs alone now; 0 for none."""
+    """The trial that runs alone now; 0 for none."""
     passed: dict[int, TrialsPassed] = field(default_factory=dict)
-    """What is held back of those that have passed alone, until it is known whether one of them has to be charged."""
+    """Events of trials that passed alone, held back until it is known whether one of them is charged."""
     is_solved: bool = False
-    """Whether one has ended its process again."""
+    """Whether one of the trials ended its process again, and was charged."""
     _waiting: deque[int] = field(default_factory=deque)
     _have_run: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """All have to run again, unless there are too many."""
+        """Queue all trials to run again, unless there are too many."""
         if len(self.trials) <= _MOST:
             self._waiting.extend(self.trials)
 
@@ -71,16 +71,16 @@ class Suspects:
 
     @property
     def without_result(self) -> list[int]:
-        """Those that nothing is known of."""
+        """The trials whose outcome is unknown."""
         return [trial for trial in self.trials if trial not in self._have_run]
 
     def next(self) -> int:
-        """Take the next one that is to run alone."""
+        """Take the next trial that is to run alone."""
         self.running = self._waiting.popleft()
         return self.running
 
     def ran(self, *, has_run: bool) -> None:
-        """The one that ran alone has come to an end, or has to be tried again."""
+        """Note that the trial which ran alone has ended (`has_run`), or has to be tried again."""
         if has_run:
             self._have_run.add(self.running)
         else:
@@ -88,7 +88,7 @@ class Suspects:
         self.running = 0
 
     def charged(self) -> Failure | None:
-        """The failure of one of them, where none could be shown to be guilty; None if all have another outcome."""
+        """Charge a trial where none was shown to be guilty; return its failure, None if all have another outcome."""
         candidates = [*self.passed, *self.without_result]
         if not candidates:
             return None

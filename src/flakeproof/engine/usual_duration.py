@@ -16,7 +16,7 @@ _LEAST = 10.0
 
 
 class UsualDuration:
-    """Counts how long trials took that have passed."""
+    """Counts the durations of trials that passed."""
 
     def __init__(self) -> None:
         self._buckets: Counter[int] = Counter()
@@ -33,7 +33,7 @@ class UsualDuration:
 
     @property
     def is_known(self) -> bool:
-        """Whether so many have passed that one may speak of a usual duration."""
+        """Whether enough trials have passed to speak of a usual duration."""
         return self.total >= ENOUGH
 
     @property
@@ -92,15 +92,15 @@ class TimeLimit:
 
 _SLOW_FROM = 20
 _LEAST_NS = 5_000_000_000
-"""What takes less is worth no line."""
+"""A trial that takes less than this is not mentioned."""
 _UNKNOWN_NS = 30_000_000_000
-"""How long a trial may take of which there is none to compare it with."""
+"""How long a trial may take while none has passed yet, to compare it with."""
 _MOST = 10
-"""Lines in all; who has so many knows."""
+"""Lines in all: more of them would tell nothing new."""
 
 
 class Overdue:
-    """Knows what has been told."""
+    """Finds trials that are unusually slow, and remembers which ones it has reported."""
 
     def __init__(self, usual: UsualDuration, limit: TimeLimit) -> None:
         """`limit` is that of a trial, for the message."""

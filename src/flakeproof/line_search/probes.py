@@ -94,7 +94,7 @@ class Probes:
         return self._slower * self._foreseen(count, each)
 
     def _foreseen(self, count: int, each: float) -> float:
-        """The same for several trials, as if to watch for lines cost nothing."""
+        """Seconds for several trials, as if watching for lines cost nothing."""
         return self._start + count * (self._trial + each) / self._spec.workers
 
     def places(self) -> list[TracedLine]:

@@ -224,7 +224,7 @@ def _first_signature(trials: Sequence[Probed]) -> set[str]:
 
 
 def _plan(suspects: Sequence[TracedLine], seconds: float, probe: Probe) -> tuple[int, list[LinePause]]:
-    """How many trials, and the pauses among which each of them chooses; 0 where there is no time for that."""
+    """How many trials to run, and the pauses among which each chooses; 0 trials if there is no time for them."""
     chances = [min(1.0, _SCREENED_HITS / max(place.hits, 1e-9)) for place in suspects]
     whole = seconds * math.fsum(place.hits * chance for place, chance in zip(suspects, chances, strict=True))
     trial = probe.seconds_for(1, 0)

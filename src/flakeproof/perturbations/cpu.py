@@ -48,7 +48,7 @@ CPU_QUOTA = PerturbationKind("cpu-quota", "cpu_quota", _parse_quota, _words_quot
 
 
 _MOST_NICE = 19
-"""The nicest that there is (sched(7))."""
+"""The highest nice value (sched(7))."""
 
 
 def _parse_nice(given: Any) -> int:
@@ -106,7 +106,7 @@ def _presets(cpus: int) -> Mapping[str, Mapping[str, Load]]:
 
 
 def written_noise(noise: Mapping[str, Load]) -> str:
-    """`noise` as one would type it."""
+    """`noise` as a user would type it."""
     return ",".join(
         f"{kind}={load.count}{f'@{rate(load.share)}' if load.share < 1 else ''}" for kind, load in noise.items()
     )

@@ -42,7 +42,7 @@ def parse_chance(text: str) -> float:
 
 
 def written_span(least: float, most: float) -> str:
-    """As one would type it."""
+    """The span as a user would type it."""
     return short_duration(least) + (f"..{short_duration(most)}" if most != least else "")
 
 

@@ -1,4 +1,4 @@
-"""From settings to the perturbations of a run, and back to the words of a command line."""
+"""Turns settings into the perturbations of a run, and those back into words of a command line."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ _NONE = Perturbations()
 
 
 class GivenSettings(Protocol):
-    """What is asked for, and where it comes from (`flakeproof.settings.load.Config`)."""
+    """Values of settings and where they come from (`flakeproof.settings.load.Config`)."""
 
     def get(self, name: str) -> Any:
-        """The value of a setting, None if nobody has set it."""
+        """The value of a setting, None if it is not set."""
 
     def source(self, name: str) -> str:
-        """Where it comes from, as a user would write it."""
+        """Source of a setting, as a user would write it."""
 
     def layer(self, name: str) -> int:
-        """How much weight that source has."""
+        """Rank of that source: a higher one overrides a lower one."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What there will be of what was asked for."""
+    """The perturbations of a run, and those that were asked for and left out."""
 
     perturbations: Perturbations
     left_out: list[str]
-    """What will not be, and why."""
+    """One sentence for each that is left out, with the reason."""
 
 
 @dataclass(frozen=True)
 class RunConditions:
-    """How a target is to be run."""
+    """The target and how it runs, as far as that decides which perturbations are possible."""
 
     target: Target
     isolation: Isolation
@@ -58,7 +58,7 @@ def perturbations_of(config: GivenSettings, around: RunConditions) -> Asked:
 
 
 def perturbations_in(values: Mapping[str, str], around: RunConditions) -> Asked:
-    """Those that are written in `values`, by the names of their settings; what is not possible here is left out.
+    """Perturbations from texts, by the names of their settings; those that are not possible here are left out.
 
     Raises UsageError for what can mean nothing, ValueError for what cannot be read.
     """
@@ -97,7 +97,7 @@ def _of_isolation(kind: PerturbationKind, isolation: Isolation) -> Hindrance | N
 
 
 def yields(config: GivenSettings, setting: str, other: str) -> bool:
-    """Whether `setting` gives way to the `other`, which it cannot be beside. Raises UsageError if neither does."""
+    """Whether `setting` gives way to the `other`, which contradicts it. Raises UsageError if neither is stronger."""
     if not (config.get(setting) and config.get(other)):
         return False
     if config.layer(setting) == config.layer(other):
@@ -113,5 +113,5 @@ def words_of(perturbations: Perturbations) -> list[str]:
 
 
 def asked_for(perturbations: Perturbations) -> list[PerturbationKind]:
-    """Those that are there."""
+    """The kinds of perturbation that are switched on."""
     return [kind for kind in KINDS.values() if getattr(perturbations, kind.field) != getattr(_NONE, kind.field)]

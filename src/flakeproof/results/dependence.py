@@ -52,7 +52,7 @@ class IndependenceTest(Record, frozen=True, kw_only=True):
     p: float
     """Probability of at least what was seen, if the trials are independent."""
     adjusted: float
-    """The same with Holm's correction for the number of tests."""
+    """The p-value with Holm's correction for the number of tests."""
 
 
 class ProcessCluster(Record, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ not counted by themselves."""
 _ITEMS_KEPT = 1000
 _ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
 OTHER = "(further signatures)"
-"""What all kinds of failure beyond those that are kept are counted as."""
+"""Signature under which all kinds of failure beyond those kept are counted."""
 
 
 @dataclass
@@ -121,7 +121,7 @@ class History:
     """Trials that had started when the run was ended, and have no outcome."""
     ended: bool = False
     knows_first_trials: bool = True
-    """Whether the first trial of each process is known: some outcomes are told without their process."""
+    """Whether the first trial of each process is known: some outcomes are reported without their process."""
     _begun: set[int] = field(default_factory=set)
     """Processes whose first trial has ended."""
     _collected: list[str] = field(default_factory=list)

@@ -84,7 +84,7 @@ class UnattributedSummary(Record, frozen=True, kw_only=True):
 
 
 class LoadSummary(Record, frozen=True, kw_only=True):
-    """How many processes could load the target; that is no matter of trials, and tells of flaky imports."""
+    """How many processes could load the target: it counts processes, not trials, and shows flaky imports."""
 
     loaded: int
     failed: int

@@ -155,7 +155,7 @@ def typed(wanted: str | CommandLine | PytestLine, target: Target, given: Mapping
 
 
 def command_name() -> str:
-    """How this program is called here, for commands that a user is told to type."""
+    """How to call flakeproof here, for commands that the user is shown."""
     beside = Path(sys.executable).with_name("flakeproof")
     found = shutil.which("flakeproof")
     if found is not None and Path(found).resolve() == beside.resolve():

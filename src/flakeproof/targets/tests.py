@@ -88,7 +88,7 @@ _FOLDERS = ("tests", "test")
 
 
 def has_tests(folder: Path) -> bool:
-    """Whether pytest is configured for `folder`, there or above in its repository, or there is a folder of tests."""
+    """Whether `folder` or a folder above it in its repository configures pytest, or `folder` has a folder of tests."""
     if any((folder / name).is_dir() for name in _FOLDERS):
         return True
     for place in (folder, *folder.resolve().parents):

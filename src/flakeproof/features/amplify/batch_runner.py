@@ -51,7 +51,7 @@ class Runner:
         self.stopped = self.stopped or reason.value
 
     def first(self) -> list[str]:
-        """Run a single trial as it is; return what pytest has collected.
+        """Run a single unperturbed trial; return what pytest has collected.
 
         Raises UsageError, CannotRunError or NothingToRunError where the target cannot be run.
         """

@@ -123,7 +123,7 @@ _NOT_AGAIN = ("context", "target", "env", "shell", "keyword", "marker", "json", 
 
 
 def _faces(spec: RunSpec) -> Sequence[str]:
-    """How the flake of a scenario shows; none of other targets, of which nobody knows."""
+    """Signatures of the flake of a scenario; empty for other targets, whose flake is not known in advance."""
     scenario = SCENARIOS.get(spec.target.scenario or "") if isinstance(spec.target, CallableTarget) else None
     return scenario.faces if scenario is not None else ()
 

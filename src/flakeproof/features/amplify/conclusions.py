@@ -104,9 +104,9 @@ def _stop(outcome: SearchOutcome, best: Best | None, flake: FlakeFilter) -> Sear
 
 def _reason(stop: SearchEnd, outcome: SearchOutcome, chance: float | None, has_failed: bool) -> str:
     if stop is SearchEnd.BROKEN:
-        return f"the target cannot be run as it is: {outcome.broken}"
+        return f"the target cannot be run without perturbations: {outcome.broken}"
     if stop is SearchEnd.FAILS_PLAIN:
-        return "it fails nearly always as it is: there is nothing to amplify"
+        return "it fails nearly always without perturbations: there is nothing to amplify"
     if stop is SearchEnd.FOUND:
         return f"confirmed by fresh trials (p = {chance:.2g})"
     if stop is SearchEnd.OUT_OF_TIME:

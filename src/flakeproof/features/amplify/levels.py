@@ -37,7 +37,7 @@ _DELAYS = {"few": "*.py:*:1ms..20ms@p=0.02", "many": "*.py:*:0ms..2ms@p=0.2"}
 """At any line of the project's own code: long pauses here and there, or short ones at every turn."""
 DELAY = "delay"
 FACTORS = (*_TIMING, *_OTHERS, DELAY, "workers", "order", "isolation")
-"""Of the factors that are tried, those that are no setting of a scenario."""
+"""Factors that are tried, except for settings of scenarios."""
 _NOT_SHARED = ("freeze", "workers")
 """Not beside tests in shared processes: a pause takes a process of its own, and to start many takes all of the time."""
 

@@ -18,7 +18,7 @@ class FlakeFilter:
     """The signatures that count, as far as they are known."""
 
     def __init__(self, signatures: Collection[str]) -> None:
-        """Those that are given, if any."""
+        """The signatures that the user gave, if any."""
         self.signatures = frozenset(signatures)
         self.source = Source.GIVEN if self.signatures else Source.NONE
         self.plain_hidden = 0.0

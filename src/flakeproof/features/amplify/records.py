@@ -17,7 +17,7 @@ class AmplifyFactor(Record, frozen=True, kw_only=True):
 
 
 class AmplifySetting(Record, frozen=True, kw_only=True, order=True):
-    """Which factors are on, and at which level; without any, the target runs as it is ("plain"). Hashable."""
+    """Which factors are on, and at which level; without any, the target runs unperturbed ("plain"). Hashable."""
 
     levels: tuple[tuple[str, str], ...] = ()
     """(factor, level), sorted by factor; made by `plus`."""
@@ -36,11 +36,11 @@ class AmplifySetting(Record, frozen=True, kw_only=True, order=True):
         return (factor, level) in self.levels
 
     def without(self, factor: str) -> "AmplifySetting":
-        """The same with the factor off."""
+        """This setting with the factor off."""
         return AmplifySetting(levels=tuple(one for one in self.levels if one[0] != factor))
 
     def plus(self, factor: str, level: str) -> "AmplifySetting":
-        """The same with the factor at this level, instead of any other."""
+        """This setting with the factor at this level instead of any other."""
         return AmplifySetting(levels=tuple(sorted((*self.without(factor).levels, (factor, level)))))
 
     def __str__(self) -> str:
@@ -95,7 +95,7 @@ class SearchEnd(StrEnum):
     NOTHING = "nothing"
     """Nothing was promising, or nothing ever failed."""
     FAILS_PLAIN = "fails plain"
-    """It fails nearly always as it is: there is nothing to amplify."""
+    """It fails nearly always without perturbations: there is nothing to amplify."""
     BROKEN = "broken"
     """The plain target could not be run."""
     OUT_OF_TIME = "out of time"
@@ -211,7 +211,7 @@ class AmplifyFindings(Record, frozen=True, kw_only=True):
 
     stop: SearchEnd
     reason: str
-    """The same for people, with what it was decided by."""
+    """Why the search ended, in words for the user, with the numbers that decided it."""
     out_of_time: bool
     """Whether something was cut short by the budget."""
     signatures: list[str]
@@ -260,9 +260,9 @@ class Amplification(Record, frozen=True, kw_only=True):
     left_out: list[str]
     """Levels that are not possible here, and why."""
     options: list[str]
-    """What switches the setting on that was found; none where there is none."""
+    """Options that switch on the setting that was found; empty if none was."""
     command: str
-    """That reproduces the failure as fast as was found; empty where there is none."""
+    """The command that reproduces the failure fastest; empty if none was found."""
     settings: dict[str, str]
     """Of a preset that has the setting switched on."""
     preset: str

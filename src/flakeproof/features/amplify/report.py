@@ -60,7 +60,7 @@ def _meaning(found: Amplification, known: AmplifyFindings) -> str:
         unsure = "" if known.source is not Source.PERTURBED else "; it was never seen to fail without"
         return f"{_typed(found.options)} makes it fail in {much}{_times(known)}{unsure}{_where(found)}"
     if known.stop is SearchEnd.FAILS_PLAIN:
-        return "It fails as it is: there is nothing to amplify"
+        return "It fails without perturbations: there is nothing to amplify"
     if known.stop is SearchEnd.BROKEN:
         return f"The target could not be run: {known.reason}"
     everything = known.everything
@@ -69,7 +69,7 @@ def _meaning(found: Amplification, known: AmplifyFindings) -> str:
     seen = (
         f"no failure in {plural(everything.trials, 'test')} under all settings (below {upper(everything.high)})"
         if not everything.failures
-        else f"{_rate(known.plain)} as it is"
+        else f"{_rate(known.plain)} unperturbed"
     )
     return f"Nothing was seen to raise the rate: {seen}"
 
@@ -80,7 +80,7 @@ def _where(found: Amplification) -> str:
 
 
 def _rates(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
-    yield f"As it is: {_rate(known.plain)}, {_per_second(known.plain)}"
+    yield f"Unperturbed: {_rate(known.plain)}, {_per_second(known.plain)}"
     if known.best is not None:
         best = known.best
         yield f"With {_typed(found.options)}: {_rate(best.rate)}, {_per_second(best.rate)}"
@@ -142,9 +142,9 @@ def _times(known: AmplifyFindings) -> str:
     assert known.best is not None
     ratio = known.best.ratio
     if ratio.value is None:
-        return f", as it is in {_bounds(known.plain)}: at least {speed(ratio.low)} times as often"
+        return f", unperturbed in {_bounds(known.plain)}: at least {speed(ratio.low)} times as often"
     high = "" if ratio.high is None else f" to {speed(ratio.high)}"
-    return f", {speed(ratio.value)} times as often as it is ({speed(ratio.low)}{high})"
+    return f", {speed(ratio.value)} times as often as unperturbed ({speed(ratio.low)}{high})"
 
 
 def _rate(rate: AmplifyRate) -> str:

@@ -137,7 +137,7 @@ class _Search:
         self._flake.settle(bench)
         self._flake.look_at_plain(bench)
         failures, trials = self._plain()
-        self._say(f"as it is, {failures} of {trials} tests failed")
+        self._say(f"unperturbed, {failures} of {trials} tests failed")
         self._outcome.fails_plain = bool(trials) and clopper_pearson(failures, trials).low > _ALWAYS_FAILS
         return not self._outcome.fails_plain
 

@@ -45,7 +45,7 @@ class Judge(Protocol):
         """Take in `event`."""
 
     def is_over(self) -> bool:
-        """Whether there is an answer."""
+        """Whether the comparison is decided."""
 
     def is_spent(self) -> bool:
         """Whether the trials that may be spent have been."""

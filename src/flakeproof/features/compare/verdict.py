@@ -165,10 +165,10 @@ class Referee:
             self._over = decide(self.history.spec, self.history).over
 
     def is_over(self) -> bool:
-        """Whether there is a verdict."""
+        """Whether the comparison is decided."""
         return self._over
 
     def is_spent(self) -> bool:
-        """Whether the trials that may be spent have been."""
+        """Whether the test budget (--count) is used up."""
         spec = self.history.spec
         return spec is not None and spec.most_trials is not None and self.history.trials >= spec.most_trials

@@ -56,10 +56,10 @@ def summary_of(folder: Path) -> Summary:
 
 @dataclass(frozen=True)
 class Rest:
-    """What is missing of a run."""
+    """The trials of a run that have not run yet."""
 
     history: History
-    """Of what there is."""
+    """Everything that is recorded of the run."""
     missing: list[Block] | None
     """Trials, in order, if they are numbered beforehand; None where only a time ends the run …"""
     gaps: list[Block]

@@ -80,7 +80,7 @@ def unit(summary: Summary) -> str:
 
 
 def units(summary: Summary) -> str:
-    """The same of several."""
+    """The plural of `unit`."""
     return "passes" if is_pass(summary) else "tests"
 
 

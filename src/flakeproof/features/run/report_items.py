@@ -24,7 +24,7 @@ def collected(items: Sequence[str]) -> str:
 
 
 def several(summary: Summary) -> bool:
-    """Whether there is more than one test to tell apart."""
+    """Whether the run has more than one test."""
     return len(summary.items) > 1
 
 

@@ -82,7 +82,7 @@ class Git:
     """Variables for git alone."""
 
     def ask(self, *words: str) -> GitAnswer:
-        """What git says to `words`. Raises UsageError where there is no git."""
+        """Output of git with the arguments `words`. Raises UsageError if git is not installed."""
         environment = {
             **without_repository(os.environ),
             "GIT_OPTIONAL_LOCKS": "0",  # a look does not rewrite the index, and a locked one does not matter
