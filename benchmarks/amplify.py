@@ -21,8 +21,7 @@ from tests.planted.amplifiable import CASES, Case, Side, case
 
 from benchmarks.amplify_judging import MOSTLY, TIMES, Judgement, Named, is_false, judge
 from benchmarks.planted import print_head, print_row
-from flakeproof.features.amplify.amplification import Amplification
-from flakeproof.features.amplify.records import Found, Rate
+from flakeproof.features.amplify.records import Amplification, AmplifyFindings, AmplifyRate
 from flakeproof.text import rate
 
 _ENDS = (0, 1, 4)
@@ -37,7 +36,7 @@ _GOAL = 0.75
 class Search:
     """What came of one."""
 
-    found: Found | None
+    found: AmplifyFindings | None
     seconds: float
     said: str
     """Options that switch on what was found, or why there is nothing."""
@@ -74,7 +73,7 @@ def search(side: Side, held: Sequence[str], budget: str, limit: float, seed: int
     return Search(answer.found, seconds, " ".join(answer.options) or answer.found.reason)
 
 
-def written(seen: Rate) -> str:
+def written(seen: AmplifyRate) -> str:
     """A rate with its interval, and what it comes from."""
     if not seen.trials:
         return "no test"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flakeproof.features.amplify.records import Found, Kind
+from flakeproof.features.amplify.records import AmplifyFindings, EffectKind
 
 TIMES = 10.0
 """So many times the plain rate are enough,"""
@@ -36,7 +36,7 @@ class Judgement:
     named: Named
 
 
-def judge(found: Found, drivers: Sequence[str]) -> Judgement:
+def judge(found: AmplifyFindings, drivers: Sequence[str]) -> Judgement:
     """The rate under the setting that was found against the plain one, and the factor that was named.
 
     Both rates are point estimates from the fresh trials that confirmed the setting; the interval is printed beside.
@@ -54,12 +54,12 @@ def judge(found: Found, drivers: Sequence[str]) -> Judgement:
     return Judgement(ratio, at_least, amplified, factor, named)
 
 
-def driving(found: Found) -> str:
+def driving(found: AmplifyFindings) -> str:
     """The factor that is named first: the effect that raises the rate, among what was found if anything was.
 
     Where no effect is claimed, what was found names its factor only if it has but one.
     """
-    raising = [effect.factor for effect in found.effects if effect.kind is Kind.RAISES]
+    raising = [effect.factor for effect in found.effects if effect.kind is EffectKind.RAISES]
     if found.best is None:
         return raising[0] if raising else ""
     chosen = [factor for factor, _ in found.best.setting.levels]
@@ -69,6 +69,6 @@ def driving(found: Found) -> str:
     return raising[0] if raising else chosen[0] if len(chosen) == 1 else ""
 
 
-def is_false(found: Found) -> bool:
+def is_false(found: AmplifyFindings) -> bool:
     """Whether something is said to raise the rate; in a twin nothing does."""
     return found.best is not None or bool(driving(found))

@@ -22,7 +22,7 @@ from tests.planted.amplifiable import CASES, Side
 from benchmarks.amplify import chosen, search, times, written
 from benchmarks.amplify_judging import judge
 from benchmarks.planted import print_head, print_row
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.stats.intervals import clopper_pearson
 from flakeproof.text import parse_size, rate
 
 _RUN_LIMIT = 60.0

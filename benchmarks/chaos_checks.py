@@ -15,10 +15,10 @@ import msgspec
 
 from benchmarks.chaos_targets import FAILING
 from flakeproof.errors import FlakeproofError
-from flakeproof.features.compare.pair_log import read_pairs
+from flakeproof.features.compare.recorded_comparison import read_pairs
 from flakeproof.results.history import History
-from flakeproof.store.log import LOG_NAME, PAIRS_NAME, read_events
-from flakeproof.store.spec_file import SPEC_NAME, read_spec
+from flakeproof.store.log import LOG_NAME, read_events
+from flakeproof.store.spec_file import PAIRS_NAME, SPEC_NAME, read_spec
 
 _PATIENCE = 5.0
 """Seconds for what was killed to disappear."""

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from flakeproof.features.amplify import amplification
+from flakeproof.features.amplify import records
 from flakeproof.features.compare import summary as comparison
 from flakeproof.features.diagnose import records as diagnosing
 from flakeproof.features.fdtrace import findings
 from flakeproof.features.isolate import records as isolation
-from flakeproof.reports.json import schema_of
+from flakeproof.reports.files import schema_of
 from flakeproof.results.summary import SCHEMA_VERSION, Summary
 
 _DOCS = Path(__file__).parent.parent / "docs"
@@ -18,7 +18,7 @@ if __name__ == "__main__":
     (_DOCS / "comparison.schema.json").write_bytes(written)
     written = schema_of(diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION)
     (_DOCS / "diagnosis.schema.json").write_bytes(written)
-    written = schema_of(amplification.Amplification, "amplification", amplification.SCHEMA_VERSION)
+    written = schema_of(records.Amplification, "amplification", records.SCHEMA_VERSION)
     (_DOCS / "amplification.schema.json").write_bytes(written)
     written = schema_of(findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION)
     (_DOCS / "fdtrace.schema.json").write_bytes(written)

@@ -310,9 +310,9 @@ class _Stress:
         rate = _rate(result)
         outcome, text = "passed", None
         if summary.copies is not None and summary.copies.acquits(item.nodeid):
-            from flakeproof.features.run.report_copies import verdict
+            from flakeproof.features.run.report_findings import copies_verdict
 
-            rate = f"{rate}. {verdict(summary)}"
+            rate = f"{rate}. {copies_verdict(summary)}"
         elif (result.rate or 0.0) > most:
             budget = f"more than the {100 * most:g}% allowed\n" if most else ""
             outcome, text = "failed", f"{rate}\n{budget}{_text(result)}"
@@ -352,7 +352,7 @@ class _Stress:
 
 def _leave_ours_alone(config: pytest.Config) -> None:
     """Have flakeproof's modules imported as they are, and not compiled again by pytest."""
-    from flakeproof_worker.pytest_driver.rewriting import leave_ours_alone
+    from flakeproof_worker.pytest_driver.folder_on_path import leave_ours_alone
 
     leave_ours_alone(config)
 

@@ -9,9 +9,8 @@ from typing import Any, Unpack
 
 from flakeproof.errors import ExitCode, Stop, UsageError
 from flakeproof.events import AnyEvent
-from flakeproof.features.run.documents import renderers
 from flakeproof.features.run.plan import Plan, plan
-from flakeproof.features.run.recorded_run import conduct
+from flakeproof.features.run.recorded_run import conduct, renderers
 from flakeproof.reports.files import report_files
 from flakeproof.results.summary import Summary
 from flakeproof.settings import load as configuration

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from flakeproof.model import Record
-from flakeproof.stats.difference import fisher
+from flakeproof.stats.comparison import fisher
 
 ERROR = 0.01
 """Probability of calling what company does not change at all a collision."""
@@ -33,7 +33,7 @@ class Conclusion(StrEnum):
     UNKNOWN = "could not tell"
 
 
-class Counts(Record, frozen=True, kw_only=True):
+class CopyCounts(Record, frozen=True, kw_only=True):
     """Trials of one way of running, those that told something."""
 
     failed: int = 0
@@ -59,8 +59,8 @@ class Copies(Record, frozen=True, kw_only=True):
     """Trials alone, in turns with trials in company, of a run in which tests failed with several at once."""
 
     conclusion: Conclusion
-    alone: Counts
-    company: Counts
+    alone: CopyCounts
+    company: CopyCounts
     """In turns with those."""
     at_once: int
     """How many made the company."""
@@ -87,7 +87,7 @@ class Copies(Record, frozen=True, kw_only=True):
         return any(one.item == item and one.conclusion is Conclusion.COLLIDE for one in self.items)
 
 
-def conclude(alone: Counts, company: Counts, tests: int, look: int) -> Conclusion:
+def conclude(alone: CopyCounts, company: CopyCounts, tests: int, look: int) -> Conclusion:
     """The conclusion about one of so many `tests` at the `look` with this number, from 1."""
     if alone.failed:
         return Conclusion.FAILS_ALONE

@@ -3,7 +3,7 @@
 import msgspec
 
 from flakeproof.copies import Copies
-from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, Seen
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, SeenBySanitizer
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -91,7 +91,7 @@ class Sighted(Event, frozen=True, kw_only=True, tag="sighted"):
     """What the sanitizers of a process have seen since the last time."""
 
     process: int
-    seen: list[Seen]
+    seen: list[SeenBySanitizer]
 
 
 class TrialLost(Event, frozen=True, kw_only=True, tag="trial-lost"):

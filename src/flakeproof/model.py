@@ -57,7 +57,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class TraceOrder(Record, frozen=True, kw_only=True):
-    """How closely trials are recorded (`flakeproof_worker.trace`)."""
+    """How closely trials are recorded (`flakeproof_worker.recording`)."""
 
     folder: str
     """Where each trial's record is written."""
@@ -293,7 +293,7 @@ class Sanitize(Record, frozen=True, kw_only=True):
     """Patterns of what may be left behind."""
 
 
-class SeenPlace(Record, frozen=True, kw_only=True):
+class SourceLocation(Record, frozen=True, kw_only=True):
     """A line of code."""
 
     file: str
@@ -310,9 +310,9 @@ class SeenPart(Record, frozen=True, kw_only=True):
     """0: none, or not known."""
     item: str
     """pytest's id of the test, "" if there is none."""
-    place: SeenPlace | None
+    place: SourceLocation | None
     """The line to show; None where it is not known."""
-    stack: list[SeenPlace]
+    stack: list[SourceLocation]
     """Innermost first."""
 
 
@@ -324,7 +324,7 @@ class Sight(Record, frozen=True, kw_only=True):
     """The guilty one first."""
 
 
-class Seen(Record, frozen=True, kw_only=True):
+class SeenBySanitizer(Record, frozen=True, kw_only=True):
     """How often a sanitizer has seen the same at the same lines."""
 
     key: str
@@ -340,7 +340,7 @@ class Seen(Record, frozen=True, kw_only=True):
     examples: list[Sight]
     """Not seen before; a few."""
 
-    def more(self, before: "Seen") -> "Seen":
+    def more(self, before: "SeenBySanitizer") -> "SeenBySanitizer":
         """This and what was counted `before`."""
         return msgspec.structs.replace(
             self,

@@ -8,8 +8,8 @@ import threading
 from types import FrameType
 from typing import Any
 
-from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.private import json, os
+from flakeproof_worker.shared.user_code import is_library
 
 _MOST = 4000
 _LOOKS = 20

@@ -5,17 +5,16 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from flakeproof_worker.current import RUNNING
-from flakeproof_worker.loaded_target import Loaded
+from flakeproof_worker.generators import randomness_for
+from flakeproof_worker.loaded_target import Loaded, watch_for
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.perturb.applied import prepare
-from flakeproof_worker.randomness import randomness_for
-from flakeproof_worker.sanitize.start import watch_for
 from flakeproof_worker.shared import stacks
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.private import json, os
 from flakeproof_worker.shared.process_exit import end_at_once, end_copy
 from flakeproof_worker.single_trial import Once
-from flakeproof_worker.system import prctl
+from flakeproof_worker.system import process_tree
 
 
 def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
@@ -24,7 +23,7 @@ def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> No
     try:
         order = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
         os.ftruncate(descriptor, 0)
-        prctl.die_with(order["parent"])
+        process_tree.die_with(order["parent"])
         stacks.prepare(os.dup(1))
         _run(order, descriptor, import_by_path)
     except BaseException as error:

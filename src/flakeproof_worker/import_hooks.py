@@ -1,8 +1,12 @@
-"""Do something to a module as soon as it is imported, without importing it into a process that does not use it."""
+"""Reach code of the user: a module right after its import, a function in place of another one, `flakeproof` itself."""
 
+import functools
 import importlib.machinery
+import importlib.util
+import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -70,3 +74,44 @@ class _NoticingLoader:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)  # inspect.getsource and friends ask the real loader
+
+
+def replace(owner: Any, name: str, make: Callable[[Any], Callable[..., Any]], *, module: str = "") -> None:
+    """Let `make` wrap the function `name` of a module or class; the wrapper has the name, signature and pickle of it.
+
+    Where `owner` does not have it (another version of Python, another platform), nothing happens. `module` is where
+    pickle finds it, if that is not where it was defined.
+    """
+    real = getattr(owner, name, None)
+    if real is None:
+        return
+    wrapper = functools.update_wrapper(make(real), real)
+    if isinstance(owner, type) and name not in vars(owner):  # inherited: the base class keeps its own
+        wrapper.__module__, wrapper.__qualname__ = owner.__module__, f"{owner.__qualname__}.{name}"
+    if module:
+        wrapper.__module__ = module
+    setattr(owner, name, wrapper)
+
+
+_NAME = "flakeproof"
+
+
+class _LastFinder:
+    """Asked only where nobody else has a package of that name, so that it hides none."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Where the package is; everything in it is found by the usual means."""
+        if name != _NAME:
+            return None
+        parent = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120 - no pathlib here
+        folder = os.path.join(parent, _NAME)  # noqa: PTH118
+        return importlib.util.spec_from_file_location(
+            name,
+            os.path.join(folder, "__init__.py"),  # noqa: PTH118
+            submodule_search_locations=[folder],
+        )
+
+
+def make_importable() -> None:
+    """Do so from now on, in this process and its forks."""
+    sys.meta_path.append(_LastFinder())

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from flakeproof_worker.channel import Channel, Message
+from flakeproof_worker.reporter import Channel, Message
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.seeds import seeds_of
 

@@ -4,7 +4,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from flakeproof_worker.failure import describe, is_instance, is_skip, message_of
-from flakeproof_worker.sanitize.leaked import LeakedError
+from flakeproof_worker.sanitize.sighting import LeakedError
 
 
 def leaked(error: LeakedError) -> dict[str, Any]:

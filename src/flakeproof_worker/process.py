@@ -11,20 +11,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from flakeproof_worker.channel import Channel, Message
+from flakeproof_worker.generators import LiveGenerators
 from flakeproof_worker.leases import Leases
-from flakeproof_worker.live_generators import LiveGenerators
-from flakeproof_worker.loaded_target import Loaded
+from flakeproof_worker.loaded_target import Loaded, watch_for
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.perturb.applied import prepare
 from flakeproof_worker.perturb.confinement import confine
-from flakeproof_worker.reporter import Reporter
-from flakeproof_worker.sanitize.start import watch_for
+from flakeproof_worker.reporter import Channel, Message, Reporter
 from flakeproof_worker.shared import board, stacks
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.private import os, time
 from flakeproof_worker.shared.process_exit import DISCONNECTED, end_at_once
-from flakeproof_worker.system import prctl
+from flakeproof_worker.system import process_tree
 from flakeproof_worker.targets import with_target
 from flakeproof_worker.trial_context import Duty
 
@@ -42,9 +40,9 @@ def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, st
         if order is None:
             os._exit(DISCONNECTED)  # the coordinator has gone before it said anything
         if order["target"]["kind"] != "command":  # the lane of commands has to end these itself
-            prctl.die_with(order["coordinator"])
+            process_tree.die_with(order["coordinator"])
         if any(order["perturbations"].get(name) for name in ("cpus", "cpu_quota", "nice")):
-            importlib.import_module("flakeproof_worker.perturb.placement").take_place(order)
+            importlib.import_module("flakeproof_worker.perturb.confinement").take_place(order)
         try:
             rooms = confine(order)
         except OSError as error:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.outcome import check_result, ending_of
 from flakeproof_worker.shared.output import Output
-from flakeproof_worker.shared.own_code import folders_of
 from flakeproof_worker.shared.private import json, os, time
+from flakeproof_worker.shared.user_code import folders_of
 
 if TYPE_CHECKING:
     from flakeproof_worker.footprint import Footprint
@@ -47,7 +47,7 @@ class Once:
             with Witness(folder, self.trial):
                 verdict = self._outcome(loaded, leave)
         elif trace := self.target.get("trace"):
-            from flakeproof_worker.trace.start import recorder
+            from flakeproof_worker.recording.start import recorder
 
             with recorder(trace, folders_of(self.target), self.trial):
                 verdict = self._outcome(loaded, leave)

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from flakeproof_worker.import_hooks import make_importable
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.loader import load
-from flakeproof_worker.own_package import make_importable
 
 ImportByPath = Callable[[str, str], None]
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flakeproof_worker.channel import Channel
+from flakeproof_worker.generators import Reseed
 from flakeproof_worker.leases import Leases
-from flakeproof_worker.live_generators import Reseed
 from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.outcome import ending_of
-from flakeproof_worker.reporter import Reporter
+from flakeproof_worker.reporter import Channel, Reporter
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.private import os

@@ -118,7 +118,7 @@ def test_an_interrupt(project: Path) -> None:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if "as it is" in line:
+            if "unperturbed, " in line:
                 break
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()

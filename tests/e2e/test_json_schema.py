@@ -8,13 +8,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flakeproof.features.amplify import amplification
+from flakeproof.features.amplify import records
 from flakeproof.features.compare import summary as comparison
 from flakeproof.features.diagnose import records as diagnosing
 from flakeproof.features.fdtrace import findings
 from flakeproof.features.isolate import records as isolation
 from flakeproof.model import Record
-from flakeproof.reports.json import schema_of
+from flakeproof.reports.files import schema_of
 from flakeproof.results.summary import SCHEMA_VERSION, Summary
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
@@ -34,7 +34,7 @@ _OF_ISOLATIONS = _DOCS / "isolation.schema.json"
         (_PAGE, Summary, "run", SCHEMA_VERSION),
         (_OF_COMPARISONS, comparison.ComparisonSummary, "comparison", comparison.SCHEMA_VERSION),
         (_OF_DIAGNOSES, diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION),
-        (_OF_AMPLIFICATIONS, amplification.Amplification, "amplification", amplification.SCHEMA_VERSION),
+        (_OF_AMPLIFICATIONS, records.Amplification, "amplification", records.SCHEMA_VERSION),
         (_OF_TRACES, findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION),
         (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
     ],

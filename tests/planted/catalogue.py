@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flakeproof.features.diagnose.records import CauseId
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.stats.intervals import clopper_pearson
 
 PYTHON = Path(__file__).parent / "python"
 MARK = "# guilty"

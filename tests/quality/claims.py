@@ -8,7 +8,7 @@ import numpy as np
 from tests.quality import simulate as sim
 
 from flakeproof.stats.detection import zero_failure_bound
-from flakeproof.stats.proportion import Interval, clopper_pearson, wilson
+from flakeproof.stats.intervals import Interval, clopper_pearson, wilson
 from flakeproof.stats.threshold import trials_without_failure
 
 MANY, SOME, FEW = 100_000, 20_000, 4_000

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from scipy.stats import gamma  # type: ignore[import-untyped]
 
-from flakeproof.features.amplify.records import Batch, Factor, Found, Kind, Setting
+from flakeproof.features.amplify.records import AmplifyFactor, AmplifyFindings, AmplifySetting, Batch, EffectKind
 from flakeproof.features.amplify.search import search
 
 Level = tuple[str, str]
@@ -41,7 +41,7 @@ class World:
     other: float = 0.0
     """Share of trials that fail in another way whatever is on."""
 
-    def rate(self, setting: Setting) -> float:
+    def rate(self, setting: AmplifySetting) -> float:
         """Failures per trial, without the spread and at the beginning."""
         odds = self.base / (1 - self.base) if self.base < 1 else 1e9
         for level in setting.levels:
@@ -51,7 +51,7 @@ class World:
                 odds *= times
         return odds / (1 + odds)
 
-    def shown(self, setting: Setting) -> float:
+    def shown(self, setting: AmplifySetting) -> float:
         """The rate of failures that are not hidden behind others, on average over batches."""
         rate = self.rate(setting)
         if self.spread and rate < 1:
@@ -81,7 +81,7 @@ class Simulation:
         """Seconds of the budget."""
         return self.seconds - self.time
 
-    def run(self, setting: Setting, seconds: float) -> Batch:
+    def run(self, setting: AmplifySetting, seconds: float) -> Batch:
         """Run a batch."""
         world, chance = self.world, self.chance
         self.runs += 1
@@ -109,10 +109,10 @@ class Simulation:
         return Batch(setting=setting, trials=trials, failed=found, seconds=took)
 
 
-def factors(count: int) -> list[Factor]:
+def factors(count: int) -> list[AmplifyFactor]:
     """So many; every third one has two levels."""
     return [
-        Factor(name=f"f{number:02}", levels=("mild", "strong") if number % 3 == 0 else ("on",))
+        AmplifyFactor(name=f"f{number:02}", levels=("mild", "strong") if number % 3 == 0 else ("on",))
         for number in range(count)
     ]
 
@@ -125,7 +125,7 @@ def searched(
     given: Sequence[str] = ("flake",),
     error: float = 0.05,
     looker: "Looker | None" = None,
-) -> Found:
+) -> AmplifyFindings:
     """A search in it."""
     simulation = Simulation(world, seconds, seed)
 
@@ -181,21 +181,21 @@ class Judged:
     """The interval of the rate holds the true one."""
 
 
-def judge(world: World, found: Found) -> Judged:
+def judge(world: World, found: AmplifyFindings) -> Judged:
     """What is right in it."""
     matter = {*world.times, *(level for pair in world.together for level in pair)}
-    said = {(one.factor, one.level): one.kind for one in found.effects if one.kind is not Kind.NONE_SEEN}
+    said = {(one.factor, one.level): one.kind for one in found.effects if one.kind is not EffectKind.NONE_SEEN}
     pairs = {(one.first, one.second) for one in found.pairs}
     acting = {(min(pair), max(pair)) for pair in world.together}
     if len(world.times) > 1:
         acting |= set(itertools.combinations(sorted(world.times), 2))
     rate = world.shown(found.best.setting) if found.best else 0.0
     return Judged(
-        named=all(said.get(level) is Kind.RAISES for level in matter),
+        named=all(said.get(level) is EffectKind.RAISES for level in matter),
         wrongly=bool(said.keys() - matter),
         claimed=bool(said or pairs or found.best),
         best=found.best is not None,
-        strong=rate >= 9.99 * world.shown(Setting()) or rate > 0.5,
+        strong=rate >= 9.99 * world.shown(AmplifySetting()) or rate > 0.5,
         paired=acting <= pairs,
         wrong_pair=bool(pairs - acting),
         levels=len(found.best.setting.levels) if found.best else 0,

@@ -18,7 +18,7 @@ from tests.quality.claims import Row, percent
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.features.compare.command import arm_spec
 from flakeproof.features.compare.recorded_comparison import conduct_comparison
-from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.records import ComparisonArm, ComparisonSpec
 from flakeproof.features.compare.summary import ComparisonSummary
 from flakeproof.features.compare.verdict import FixVerdict
 from flakeproof.store.folder import Store
@@ -59,7 +59,9 @@ def ask(question: Question) -> ComparisonSummary:
             shutil.copy(alike.__file__, folder)
             (folder / "arms.py").write_text(ARMS.format(question.behaves))
         base, fix = (
-            Arm(name=name, spec=arm_spec(target, {"set_": None, **dict(question.options), **own}, folder, seed))
+            ComparisonArm(
+                name=name, spec=arm_spec(target, {"set_": None, **dict(question.options), **own}, folder, seed)
+            )
             for name, (target, own), seed in (
                 ("base", question.base, 2 * question.seed),
                 ("fix", question.fix, 2 * question.seed + 1),

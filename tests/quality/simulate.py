@@ -13,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as scipy_stats  # type: ignore[import-untyped]
 
-from flakeproof.stats.comparison import log_evidence_of_effect, log_evidence_of_futility
-from flakeproof.stats.difference import fisher
-from flakeproof.stats.proportion import Interval
-from flakeproof.stats.sequential import robbins
+from flakeproof.stats.comparison import fisher, log_evidence_of_effect, log_evidence_of_futility
+from flakeproof.stats.intervals import Interval, robbins
 from flakeproof.stats.threshold import log_evidence_above, log_evidence_below, log_likelihood_ratio
 
 Counts = NDArray[np.int64]

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from tests.quality.flaky_world import NOTHING, SOMETHING, A, B, C, D, Judged, Looker, Simulation, World, judge, searched
 
-from flakeproof.features.amplify.records import PLAIN, Kind, Setting, Source, Stop
+from flakeproof.features.amplify.records import PLAIN, AmplifySetting, EffectKind, SearchEnd, Source
 
 ONE = SOMETHING["one level: 2% to 20%"]
 PAIR = SOMETHING["two levels, together only: 0.2% to 6%"]
@@ -104,7 +104,7 @@ def test_what_only_perturbations_bring_about(times: Mapping[tuple[str, str], flo
     assert found.plain.failures == 0
     assert found.best.ratio.value is None
     assert found.best.ratio.low > 10
-    assert [(one.factor, one.level) for one in found.effects if one.kind is Kind.RAISES] == [A]
+    assert [(one.factor, one.level) for one in found.effects if one.kind is EffectKind.RAISES] == [A]
 
 
 LINE = ("f01", "at a line")
@@ -118,7 +118,7 @@ def test_a_level_that_is_looked_for() -> None:
     assert looker.asked == [({"flake"}, None)]
     assert found.best is not None
     assert found.best.setting.has(*LINE)
-    assert LINE in {(one.factor, one.level) for one in found.effects if one.kind is Kind.RAISES}
+    assert LINE in {(one.factor, one.level) for one in found.effects if one.kind is EffectKind.RAISES}
     assert A not in {(one.factor, one.level) for one in found.effects}
     assert found.seconds <= 60
 
@@ -222,8 +222,8 @@ def test_a_level_that_lowers_the_rate() -> None:
     """It is named as such."""
     found = searched(World(0.3, times={A: 0.05}), 120, 4)
 
-    assert [(one.factor, one.level, one.kind) for one in found.effects if one.kind is not Kind.NONE_SEEN] == [
-        (*A, Kind.LOWERS)
+    assert [(one.factor, one.level, one.kind) for one in found.effects if one.kind is not EffectKind.NONE_SEEN] == [
+        (*A, EffectKind.LOWERS)
     ]
     assert found.effects[0].odds_ratio < 1
     assert found.effects[0].high is not None
@@ -233,17 +233,17 @@ def test_a_level_that_lowers_the_rate() -> None:
 def test_nothing_to_amplify() -> None:
     """What nearly always fails is told so in a tenth of the time, what cannot be run at once."""
     always = searched(World(0.97), 60, 5)
-    assert (always.stop, always.best, always.effects) == (Stop.FAILS_PLAIN, None, [])
+    assert (always.stop, always.best, always.effects) == (SearchEnd.FAILS_PLAIN, None, [])
     assert always.seconds <= 7
 
     never = searched(World(0.0), 60, 5)
-    assert (never.stop, never.source, never.best) == (Stop.NOTHING, Source.GIVEN, None)
+    assert (never.stop, never.source, never.best) == (SearchEnd.NOTHING, Source.GIVEN, None)
     assert never.reason == "nothing that was tried made it fail"
     assert never.everything.failures == 0
     assert 0 < never.everything.high < 0.01
 
     alone = searched(World(0.1), 60, 5, count=0)
-    assert (alone.stop, alone.reason) == (Stop.NOTHING, "nothing that was tried made it fail more often")
+    assert (alone.stop, alone.reason) == (SearchEnd.NOTHING, "nothing that was tried made it fail more often")
 
 
 @pytest.mark.parametrize(("seconds", "trial"), [(1, 0.02), (10, 0.3), (60, 5.0)])
@@ -255,7 +255,7 @@ def test_the_budget_is_kept(seconds: float, trial: float) -> None:
 
     assert found.seconds <= seconds + trial + 1.2 * simulation.world.start
     assert found.best is None
-    assert all(one.kind is Kind.NONE_SEEN for one in found.effects)
+    assert all(one.kind is EffectKind.NONE_SEEN for one in found.effects)
 
 
 def test_the_same_seed_finds_the_same() -> None:
@@ -264,4 +264,4 @@ def test_the_same_seed_finds_the_same() -> None:
 
     assert searched(ONE, 60, 7) == found
     assert searched(ONE, 60, 8).raced != found.raced
-    assert isinstance(found.best and found.best.setting, Setting)
+    assert isinstance(found.best and found.best.setting, AmplifySetting)

@@ -3,7 +3,7 @@
 import random
 
 from flakeproof.stats.dispersion import design_effect, korn_graubard
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.stats.intervals import clopper_pearson
 
 RUNS, PROCESSES, SIZE, RATE, CORRELATION = 1000, 20, 50, 0.02, 0.18
 

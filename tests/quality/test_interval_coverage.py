@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from tests.quality.simulate import coverage, ever_missed, robbins_rule, walks
 
-from flakeproof.stats.proportion import Interval, clopper_pearson, jeffreys, wilson
-from flakeproof.stats.sequential import intersect, robbins
+from flakeproof.stats.intervals import Interval, clopper_pearson, intersect, jeffreys, robbins, wilson
 
 RATES = (0.001, 0.005, 0.02, 0.05, 0.1, 0.3, 0.5, 0.9, 0.99)
 

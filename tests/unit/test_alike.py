@@ -2,7 +2,7 @@
 
 import pytest
 
-from flakeproof.failures.signature_patterns import Alike
+from flakeproof.failures.signature import Alike
 
 WRITE = "StepError[EBADF] write failed (local=<address>): [Errno 9] Bad file\ndescriptor at tcprtt:trial"
 

@@ -11,16 +11,27 @@ from tests.planted.amplifiable import CASES, Case, case
 from tests.planted.catalogue import MARK
 from tests.planted.rare import RARE, Rare
 
-from flakeproof.features.amplify.records import Best, Counts, Effect, Found, Kind, Rate, Ratio, Setting, Source, Stop
+from flakeproof.features.amplify.records import (
+    AmplifyFindings,
+    AmplifyRate,
+    AmplifySetting,
+    Best,
+    Effect,
+    EffectCounts,
+    EffectKind,
+    Ratio,
+    SearchEnd,
+    Source,
+)
 
-HARDLY = Counts(failures=0, trials=0)
+HARDLY = EffectCounts(failures=0, trials=0)
 
 
-def _rate(failures: int, trials: int, high: float = 0.5) -> Rate:
-    return Rate(failures=failures, trials=trials, low=0.0, high=high, per_second=1.0)
+def _rate(failures: int, trials: int, high: float = 0.5) -> AmplifyRate:
+    return AmplifyRate(failures=failures, trials=trials, low=0.0, high=high, per_second=1.0)
 
 
-def _effect(factor: str, kind: Kind = Kind.RAISES) -> Effect:
+def _effect(factor: str, kind: EffectKind = EffectKind.RAISES) -> Effect:
     return Effect(
         factor=factor,
         level="yes",
@@ -34,10 +45,15 @@ def _effect(factor: str, kind: Kind = Kind.RAISES) -> Effect:
     )
 
 
-def _found(plain: Rate, best: Rate | None, factors: Sequence[str] = (), effects: Sequence[Effect] = ()) -> Found:
-    setting, ratio = Setting(levels=tuple((factor, "yes") for factor in factors)), Ratio(value=None, low=1.0, high=None)
-    return Found(
-        stop=Stop.FOUND if best else Stop.NOTHING,
+def _found(
+    plain: AmplifyRate, best: AmplifyRate | None, factors: Sequence[str] = (), effects: Sequence[Effect] = ()
+) -> AmplifyFindings:
+    setting, ratio = (
+        AmplifySetting(levels=tuple((factor, "yes") for factor in factors)),
+        Ratio(value=None, low=1.0, high=None),
+    )
+    return AmplifyFindings(
+        stop=SearchEnd.FOUND if best else SearchEnd.NOTHING,
         reason="",
         out_of_time=False,
         signatures=["AssertionError"],
@@ -92,7 +108,7 @@ def test_without_a_setting_there_is_no_ratio() -> None:
         (["gc", "race"], [_effect("race"), _effect("gc")], "race"),
         (["race"], [_effect("gc"), _effect("race")], "race"),
         (["race"], [_effect("gc")], "gc"),
-        (["gc", "race"], [_effect("gc", Kind.LOWERS), _effect("race", Kind.NONE_SEEN)], ""),
+        (["gc", "race"], [_effect("gc", EffectKind.LOWERS), _effect("race", EffectKind.NONE_SEEN)], ""),
     ],
 )
 def test_the_factor_that_is_named(chosen: list[str], effects: list[Effect], factor: str) -> None:
@@ -111,7 +127,9 @@ def test_what_is_false_in_a_twin() -> None:
     plain = _rate(0, 100)
     assert is_false(_found(plain, _rate(9, 100), ["gc", "race"]))
     assert is_false(_found(plain, None, (), [_effect("gc")]))
-    assert not is_false(_found(plain, None, (), [_effect("gc", Kind.LOWERS), _effect("race", Kind.NONE_SEEN)]))
+    assert not is_false(
+        _found(plain, None, (), [_effect("gc", EffectKind.LOWERS), _effect("race", EffectKind.NONE_SEEN)])
+    )
 
 
 @pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)

@@ -5,17 +5,19 @@ import random
 import msgspec
 import pytest
 
-from flakeproof.features.amplify.budgeted_runs import Bench, OutOfTime, Purpose, Ran, Told, tell
+from flakeproof.features.amplify.budgeted_runs import BatchRun, Bench, OutOfTime, Purpose, Told, tell
 from flakeproof.features.amplify.design import Design, by_name
 from flakeproof.features.amplify.effects import effects
 from flakeproof.features.amplify.rate_model import fit, units
-from flakeproof.features.amplify.records import PLAIN, Batch, Factor, Found, Kind, Setting
+from flakeproof.features.amplify.records import PLAIN, AmplifyFactor, AmplifyFindings, AmplifySetting, Batch, EffectKind
 from flakeproof.features.amplify.search import search
 
 LEVELS = {"a": ("on",), "b": ("mild", "strong"), "c": ("on",)}
 
 
-def batch(setting: Setting = PLAIN, trials: int = 10, seconds: float = 1.0, broke: str = "", **failed: int) -> Batch:
+def batch(
+    setting: AmplifySetting = PLAIN, trials: int = 10, seconds: float = 1.0, broke: str = "", **failed: int
+) -> Batch:
     """A batch; failures by name."""
     return Batch(setting=setting, trials=trials, failed=failed, seconds=seconds, broke=broke)
 
@@ -29,7 +31,7 @@ def test_settings() -> None:
     assert (setting.level("b"), setting.level("c"), setting.has("b", "strong")) == ("mild", None, False)
     assert setting.without("a") == PLAIN.plus("b", "mild")
     assert (str(setting), str(PLAIN), PLAIN.is_plain, setting.is_plain) == ("a on, b mild", "plain", True, False)
-    assert msgspec.json.decode(msgspec.json.encode(setting), type=Setting) == setting
+    assert msgspec.json.decode(msgspec.json.encode(setting), type=AmplifySetting) == setting
 
 
 def test_a_design_draws_as_it_says() -> None:
@@ -53,13 +55,13 @@ def test_few_factors_are_on_at_once(count: int, chance: float) -> None:
 @pytest.mark.parametrize(
     "factors",
     [
-        [Factor(name="", levels=("on",))],
-        [Factor(name="a", levels=("on",)), Factor(name="a", levels=("off",))],
-        [Factor(name="a", levels=())],
-        [Factor(name="a", levels=("on", "on"))],
+        [AmplifyFactor(name="", levels=("on",))],
+        [AmplifyFactor(name="a", levels=("on",)), AmplifyFactor(name="a", levels=("off",))],
+        [AmplifyFactor(name="a", levels=())],
+        [AmplifyFactor(name="a", levels=("on", "on"))],
     ],
 )
-def test_factors_that_make_no_sense(factors: list[Factor]) -> None:
+def test_factors_that_make_no_sense(factors: list[AmplifyFactor]) -> None:
     """They are named."""
     with pytest.raises(ValueError, match="needs"):
         by_name(factors)
@@ -78,7 +80,7 @@ def test_a_bench_learns_what_time_things_take() -> None:
     clock = [100.0]
     slow = PLAIN.plus("a", "on")
 
-    def run(setting: Setting, seconds: float) -> Batch:
+    def run(setting: AmplifySetting, seconds: float) -> Batch:
         each = 0.5 if setting.has("a", "on") else 0.1
         trials = max(1, round(seconds / each))
         clock[0] -= 0.2 + trials * each
@@ -108,7 +110,7 @@ def test_a_batch_of_another_setting_is_refused() -> None:
         bench.run(PLAIN.plus("a", "on"), 1, Purpose.RACE)
 
 
-def drawn(rates: dict[str, float], count: int, seed: int, trials: int = 50) -> list[Ran]:
+def drawn(rates: dict[str, float], count: int, seed: int, trials: int = 50) -> list[BatchRun]:
     """Batches of a design in which levels of these factors fail at so high a rate, and all else at 2 %."""
     design, chance = Design.of(LEVELS), random.Random(seed)
     found = []
@@ -116,7 +118,7 @@ def drawn(rates: dict[str, float], count: int, seed: int, trials: int = 50) -> l
         setting = design.draw(chance)
         rate = max([0.02, *(rates.get(factor, 0.0) for factor, _ in setting.levels)])
         failed = sum(chance.random() < rate for _ in range(trials))
-        found.append(Ran(batch(setting, trials, flake=failed), Purpose.DRAWN, design))
+        found.append(BatchRun(batch(setting, trials, flake=failed), Purpose.DRAWN, design))
     return found
 
 
@@ -137,7 +139,7 @@ def test_the_odds_ratio_of_an_effect() -> None:
     for seed in range(40):
         data = units(drawn({"a": 0.3}, 60, seed), {"flake"})
         found = {one.factor: one for one in effects(data, [("a", "on"), ("b", "mild"), ("c", "on")], 0.02, seed)}
-        assert found["a"].kind is Kind.RAISES
+        assert found["a"].kind is EffectKind.RAISES
         assert found["a"].high is not None
         held += found["a"].low <= true <= found["a"].high
 
@@ -148,13 +150,13 @@ def test_without_factors_or_time() -> None:
     """There is nothing to find, and that is the answer; what makes no sense is refused."""
     clock = [3.0]
 
-    def run(setting: Setting, seconds: float) -> Batch:
+    def run(setting: AmplifySetting, seconds: float) -> Batch:
         clock[0] -= 0.5
         return batch(setting, 10, 0.4)
 
     found = search([], run, seconds=60, left=lambda: clock[0], seed=1)
 
     assert (found.best, found.effects, found.signatures) == (None, [], [])
-    assert msgspec.json.decode(msgspec.json.encode(found), type=Found) == found
+    assert msgspec.json.decode(msgspec.json.encode(found), type=AmplifyFindings) == found
     with pytest.raises(ValueError, match="error between 0 and 1"):
         search([], run, seconds=60, left=lambda: 3.0, seed=1, error=0)

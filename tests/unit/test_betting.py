@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from flakeproof.stats.betting import log_evidence_mean_below, observations_without_failure
+from flakeproof.stats.threshold import log_evidence_mean_below, observations_without_failure
 
 
 @pytest.mark.parametrize(("threshold", "count"), [(0.001, 3076), (0.01, 307), (0.05, 60), (0.25, 11)])

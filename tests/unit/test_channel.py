@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flakeproof_worker.channel import Channel
+from flakeproof_worker.reporter import Channel
 
 TEXT = st.text(st.characters(codec=None), max_size=50)
 

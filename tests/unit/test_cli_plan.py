@@ -3,7 +3,7 @@
 import pytest
 
 from flakeproof.errors import UsageError
-from flakeproof.features.run.plan_report import answer
+from flakeproof.features.run.plan import answer
 
 
 def _answer(

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flakeproof.stats.comparison import log_evidence_of_effect, log_evidence_of_futility, odds_ratio
-from flakeproof.stats.sequential import robbins
+from flakeproof.stats.intervals import robbins
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 pairs = st.integers(0, 500)

@@ -4,17 +4,18 @@ import pytest
 
 from flakeproof.events import TrialFailed
 from flakeproof.features.compare import report as lines
-from flakeproof.features.compare.events import (
+from flakeproof.features.compare.history import ComparisonHistory
+from flakeproof.features.compare.records import (
     AnyComparisonEvent,
+    ComparisonArm,
     ComparisonEnded,
     ComparisonProgressed,
+    ComparisonSpec,
     ComparisonStarted,
     PairEnded,
     PairsClean,
     Side,
 )
-from flakeproof.features.compare.history import ComparisonHistory
-from flakeproof.features.compare.records import Arm, ComparisonSpec
 from flakeproof.features.compare.summary import summarize_comparison
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
 from flakeproof.results.history import History
@@ -27,7 +28,7 @@ def history_of(*events: AnyComparisonEvent, carried: int = 0) -> ComparisonHisto
     target = CallableTarget(name="m:f", python="python", folder="/", module="m", attribute="f")
     run = RunSpec(target=target, count=None, workers=1, processes=1, seed=1)
     spec = ComparisonSpec(
-        arms=(Arm(name="base", spec=run), Arm(name="fix", spec=run)),
+        arms=(ComparisonArm(name="base", spec=run), ComparisonArm(name="fix", spec=run)),
         error=0.01,
         reduction=10,
         most_trials=None,

@@ -6,9 +6,15 @@ import math
 import pytest
 
 from flakeproof.errors import ExitCode
-from flakeproof.features.compare.events import ComparisonStarted, PairEnded, PairsClean, Side
 from flakeproof.features.compare.history import ComparisonHistory
-from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.records import (
+    ComparisonArm,
+    ComparisonSpec,
+    ComparisonStarted,
+    PairEnded,
+    PairsClean,
+    Side,
+)
 from flakeproof.features.compare.verdict import FixVerdict, decide, exit_code, table
 from flakeproof.model import CallableTarget, RunSpec
 
@@ -55,7 +61,7 @@ def spec(error: float = 0.01) -> ComparisonSpec:
     """A comparison of a function with itself."""
     target = CallableTarget(name="m:f", python="python", folder="/", module="m", attribute="f")
     run = RunSpec(target=target, count=None, workers=1, processes=1, seed=1)
-    arms = Arm(name="base", spec=run), Arm(name="fix", spec=run)
+    arms = ComparisonArm(name="base", spec=run), ComparisonArm(name="fix", spec=run)
     return ComparisonSpec(
         arms=arms, error=error, reduction=10, most_trials=None, duration=None, company=1, places=1, seed=1
     )

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from scipy.stats import binom  # type: ignore[import-untyped]
 
-from flakeproof.copies import ERROR, Conclusion, Counts, conclude, of_all, threshold, trials_alone
+from flakeproof.copies import ERROR, Conclusion, CopyCounts, conclude, of_all, threshold, trials_alone
 from flakeproof.failures.shared_things import named_in
 from flakeproof.model import Failure, Outcome
 
 
-def counts(failed: int, total: int) -> Counts:
+def counts(failed: int, total: int) -> CopyCounts:
     """So many failures of so many trials."""
-    return Counts(failed=failed, passed=total - failed)
+    return CopyCounts(failed=failed, passed=total - failed)
 
 
 def test_the_decision() -> None:

@@ -5,13 +5,13 @@ from math import comb
 
 import pytest
 
-from flakeproof.stats.culprits import Evidence, Tally, evidence
+from flakeproof.stats.culprits import CulpritEvidence, CulpritTally, evidence
 
 
-def _found(seed: int, candidates: int, trials: int, *, without: float, with_it: float) -> list[Evidence]:
+def _found(seed: int, candidates: int, trials: int, *, without: float, with_it: float) -> list[CulpritEvidence]:
     """Each takes part in a fifth of the trials; number 3 is the one that decides about the rate."""
     draw = random.Random(seed).random
-    tallies = [Tally() for _ in range(candidates)]
+    tallies = [CulpritTally() for _ in range(candidates)]
     for _ in range(trials):
         active = [draw() < 0.2 for _ in range(candidates)]
         failed = draw() < (with_it if active[3] else without)
@@ -54,7 +54,7 @@ def test_its_mean_is_one_where_nothing_matters() -> None:
     total = 0.0
     for active in range(size + 1):
         for idle in range(size + 1):
-            found = evidence(Tally(size, active, size, idle))
+            found = evidence(CulpritTally(size, active, size, idle))
             failures = active + idle
             # Jeffreys' prior for the common rate: the probability of this many failures in these places.
             likely = comb(size, active) * comb(size, idle) * _sequence(failures, 2 * size)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from flakeproof.line_search.strategy import PAUSES, Pause, Place, Probed, search
+from flakeproof.line_search.strategy import PAUSES, LinePause, Probed, TracedLine, search
 
-PLACES = [Place("m.py", 10 * number, f"f{number // 5}", 1.0 + number % 3, 1 + number % 2) for number in range(30)]
-Rate = Callable[[set[Place], float], tuple[float, str]]
+PLACES = [TracedLine("m.py", 10 * number, f"f{number // 5}", 1.0 + number % 3, 1 + number % 2) for number in range(30)]
+Rate = Callable[[set[TracedLine], float], tuple[float, str]]
 
 
 class Simulated:
@@ -24,13 +24,13 @@ class Simulated:
         """Two at once, 1 ms each."""
         return 0.001 + each if count == 1 else 0.1 + count * (0.001 + each) / 2
 
-    def __call__(self, pauses: Sequence[Pause], count: int) -> list[Probed]:
+    def __call__(self, pauses: Sequence[LinePause], count: int) -> list[Probed]:
         self.trials += count
         each = sum(pause.share * pause.place.hits * pause.probability * pause.seconds for pause in pauses)
         self.seconds_left -= self.seconds_for(count, each)
         return [self._trial(pauses) for _ in range(count)]
 
-    def _trial(self, pauses: Sequence[Pause]) -> Probed:
+    def _trial(self, pauses: Sequence[LinePause]) -> Probed:
         active = [self._random.random() < pause.share for pause in pauses]
         places = {pause.place for pause, part in zip(pauses, active, strict=True) if part}
         rate, signature = self._rate(places, pauses[0].seconds if pauses else 0.0)
@@ -42,7 +42,7 @@ def test_the_line_is_found(shortest: float, without: float, with_it: float) -> N
     """In each of 30 searches, and no other; with the shortest pause that works, but for one that chance was against."""
     guilty = PLACES[12]
 
-    def rate(places: set[Place], seconds: float) -> tuple[float, str]:
+    def rate(places: set[TracedLine], seconds: float) -> tuple[float, str]:
         return (with_it if guilty in places and seconds > shortest else without), "the flake"
 
     pauses = []
@@ -76,7 +76,7 @@ def test_another_failure_is_not_the_flake() -> None:
     """A pause that only brings about a failure of another kind is not named."""
     other, guilty = PLACES[3], PLACES[20]
 
-    def rate(places: set[Place], seconds: float) -> tuple[float, str]:
+    def rate(places: set[TracedLine], seconds: float) -> tuple[float, str]:
         if other in places:
             return 0.95, "took too long"
         return (0.8 if guilty in places else 0.02), "the flake"
@@ -102,7 +102,7 @@ def test_of_many_suspects_those_are_tested_for_which_there_is_time() -> None:
 
 def test_of_lines_in_a_row_the_last_is_named() -> None:
     """A pause anywhere between looking and acting does: the line that acts comes first, the others after it."""
-    rows = [Place("m.py", line, "f", 1.0, 2) for line in range(1, 9)]
+    rows = [TracedLine("m.py", line, "f", 1.0, 2) for line in range(1, 9)]
     for seed in range(20):
         found = search(rows, Simulated(seed, lambda places, _: (0.95 if places & {*rows[2:5]} else 0.0, "the flake")))
 
@@ -125,7 +125,7 @@ def test_a_longer_pause_is_preferred_where_it_does_far_more() -> None:
     """A short one that works now and then is not the last word."""
     guilty = PLACES[12]
 
-    def rate(places: set[Place], seconds: float) -> tuple[float, str]:
+    def rate(places: set[TracedLine], seconds: float) -> tuple[float, str]:
         if guilty not in places:
             return 0.0, "the flake"
         return (0.35 if seconds == PAUSES[0] else 0.95), "the flake"

@@ -16,7 +16,7 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.features.run import markdown, report, report_dependence
+from flakeproof.features.run import markdown, report, report_findings
 from flakeproof.features.run.junit import render
 from flakeproof.model import PROCESSES_PER_SHARD, Answer, CallableTarget, Failure, Isolation, Outcome, Question, RunSpec
 from flakeproof.results import failure_positions
@@ -24,8 +24,7 @@ from flakeproof.results.dependence import Aspect, Dependence, examine
 from flakeproof.results.failure_positions import Places
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.stats.proportion import clopper_pearson
-from flakeproof.stats.sequential import robbins
+from flakeproof.stats.intervals import clopper_pearson, robbins
 from flakeproof.store.log import LogWriter, read_events
 
 _TARGET = CallableTarget(name="t", module="m", attribute="a", python="p", folder="f")
@@ -345,4 +344,4 @@ def test_a_machine_is_a_cluster() -> None:
     assert found.machine is not None
     assert (found.machine.part, found.machine.machine, found.machine.failed) == (2, "bad", 17)
     assert found.effective < found.trials
-    assert "on the machine of part 2 (bad)" in "".join(report_dependence.dependence(summarize(history, "f")))
+    assert "on the machine of part 2 (bad)" in "".join(report_findings.dependence(summarize(history, "f")))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats  # type: ignore[import-untyped]
 from statsmodels.stats.proportion import confint_proportions_2indep  # type: ignore[import-untyped]
 
-from flakeproof.stats.difference import fisher, miettinen_nurminen, newcombe
-from flakeproof.stats.proportion import Interval
+from flakeproof.stats.comparison import fisher, miettinen_nurminen, newcombe
+from flakeproof.stats.intervals import Interval
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 

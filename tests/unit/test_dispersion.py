@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
 from flakeproof.stats.dispersion import clustering, design_effect, grouping, korn_graubard, tarone
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.stats.intervals import clopper_pearson
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 CLUSTERED, FIFTIES = [0, 0, 1, 0, 7, 0, 2, 0], [50] * 8

@@ -5,7 +5,7 @@ from operator import ge
 
 import pytest
 
-from flakeproof_worker.shared.escalation import Step, following
+from flakeproof_worker.shared.process_exit import Step, following
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from flakeproof.stats.factorial import (
     rate_ratio,
     studentised,
 )
-from flakeproof.stats.proportion import wilson
+from flakeproof.stats.intervals import wilson
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 GOLDEN: list[Table] = [((12, 488), (3, 497)), ((9, 491), (2, 498)), ((15, 485), (5, 495))]

@@ -1,8 +1,8 @@
 """Strace's lines become calls: real ones, ones cut in two, and ones that are not understood."""
 
-from flakeproof.features.fdtrace.calls import Call
+from flakeproof.features.fdtrace.calls import SystemCall
 from flakeproof.features.fdtrace.frames import Frame, parse_frame
-from flakeproof.features.fdtrace.record import Begun, Ended, Superseded, read
+from flakeproof.features.fdtrace.record import Begun, ProcessEnded, Superseded, read
 
 _GO = """\
 4041  <... close resumed>)              = -1 EBADF (Bad file descriptor)
@@ -15,12 +15,12 @@ _GO = """\
 """
 
 
-def calls(text: str) -> list[Call]:
+def calls(text: str) -> list[SystemCall]:
     """The calls that have returned."""
-    return [event for event in read(text.splitlines()) if isinstance(event, Call)]
+    return [event for event in read(text.splitlines()) if isinstance(event, SystemCall)]
 
 
-def one(line: str) -> Call:
+def one(line: str) -> SystemCall:
     """The call in a line."""
     (call,) = calls(line)
     return call
@@ -31,9 +31,9 @@ def test_a_call_that_others_have_cut_in_two_is_one() -> None:
     begun, other, whole = read(("4041  close(7 <unfinished ...>\n4039  dup(3</a>) = 9</a>\n" + _GO).splitlines())
 
     assert isinstance(begun, Begun)
-    assert isinstance(whole, Call)
+    assert isinstance(whole, SystemCall)
     assert begun.call is whole
-    assert isinstance(other, Call)
+    assert isinstance(other, SystemCall)
     assert (whole.number, whole.error, whole.started, whole.ended) == (7, "EBADF", 1, 3)
     assert len(whole.stack.frames) == 6
     assert other.stack.frames == ()
@@ -129,4 +129,4 @@ def test_what_is_no_call_is_left_out() -> None:
         "4  +++ superseded by execve in pid 5 +++",
         "1  close(3</x",
     ]
-    assert [Ended(1, None, "SIGKILL"), Ended(3, 7, ""), Superseded(4, 5)] == list(read(lines))
+    assert [ProcessEnded(1, None, "SIGKILL"), ProcessEnded(3, 7, ""), Superseded(4, 5)] == list(read(lines))

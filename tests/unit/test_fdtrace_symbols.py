@@ -2,9 +2,9 @@
 
 import pytest
 
-from flakeproof.features.fdtrace.descriptor_names import in_words
+from flakeproof.features.fdtrace.conclusions import in_words
 from flakeproof.features.fdtrace.frames import Frame
-from flakeproof.features.fdtrace.symbols import Place, _blocks, _place
+from flakeproof.features.fdtrace.symbols import FrameLocation, _blocks, _place
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,9 @@ def test_of_functions_that_became_part_of_others_the_user_s_own_is_named() -> No
         "??:0",
     ]
     first, second = _blocks(answer, 2)
-    assert _place(Frame("/app", "app::main", 1), first) == Place("app::twice", "/home/me/app/src/main.rs", 12, True)
+    assert _place(Frame("/app", "app::main", 1), first) == FrameLocation(
+        "app::twice", "/home/me/app/src/main.rs", 12, True
+    )
     assert _place(Frame("/app", "", 1), second) is None
 
 
@@ -52,7 +54,9 @@ def test_a_library_s_line_is_not_told_for_a_function_of_the_user_s() -> None:
     """The addr2line of Go tells the line of what became a part of it, without saying so."""
     (pairs,) = _blocks(["app.TestX", "/usr/local/go/src/os/file.go:134"], 1)
     assert _place(Frame("/app", "app.TestX", 1), pairs) is None
-    assert _place(Frame("/app", "os.(*file).close", 1), pairs) == Place("", "/usr/local/go/src/os/file.go", 134, False)
+    assert _place(Frame("/app", "os.(*file).close", 1), pairs) == FrameLocation(
+        "", "/usr/local/go/src/os/file.go", 134, False
+    )
 
 
 def test_answers_that_do_not_fit_the_questions_are_not_used() -> None:

@@ -7,7 +7,7 @@ import pytest
 from flakeproof.errors import CannotRunError, ExitCode
 from flakeproof.features.fdtrace import report
 from flakeproof.features.fdtrace.command import exit_code
-from flakeproof.features.fdtrace.trace import judge
+from flakeproof.features.fdtrace.traced_command import judge
 from flakeproof.features.fdtrace.tracer import Recording
 
 START = '1  execve("./p", ["p"], 0x7ff /* 3 vars */) = 0\n'

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from flakeproof.cli import app as application
-from flakeproof.cli.help import EXAMPLES, Group
+from flakeproof.cli.help import EXAMPLES, CommandGroup
 
 ROOT: Any = typer.main.get_command(application.app)
 SCENARIO_OPTIONS = ("--server", "--settle", "--set", "--ci-rate")
@@ -67,7 +67,7 @@ def test_options_stand_in_panels_in_one_order(monkeypatch: pytest.MonkeyPatch) -
 
 def test_commands_stand_in_groups() -> None:
     """All of them."""
-    assert isinstance(ROOT, Group)
+    assert isinstance(ROOT, CommandGroup)
     shown = ROOT.get_help(ROOT.make_context("flakeproof", [], resilient_parsing=True))
     assert all(f"\n  {name} " in shown for name in ROOT.commands)
     assert "Whether it is fixed:\n  verify" in shown

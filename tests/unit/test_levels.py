@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.planted.amplifiable import CASES
 
-from flakeproof.features.amplify.levels import FACTORS, Level, factors_of, levels_for, values_of, words_of
-from flakeproof.features.amplify.records import PLAIN, Setting
+from flakeproof.features.amplify.levels import FACTORS, FactorLevel, factors_of, levels_for, values_of, words_of
+from flakeproof.features.amplify.records import PLAIN, AmplifySetting
 from flakeproof.model import RunSpec
 from flakeproof.settings import build_spec, load
 from flakeproof.targets.command import CommandLine
@@ -58,11 +58,11 @@ def test_in_flight() -> None:
 
 
 LEVELS = [
-    Level("noise", "mild", {"noise": "mild"}),
-    Level("race", "yes", {"race": "yes"}),
-    Level("workers", "1", {"workers": "1"}),
-    Level("workers", "8", {"workers": "8"}),
-    Level("isolation", "shared", {"isolation": "shared"}),
+    FactorLevel("noise", "mild", {"noise": "mild"}),
+    FactorLevel("race", "yes", {"race": "yes"}),
+    FactorLevel("workers", "1", {"workers": "1"}),
+    FactorLevel("workers", "8", {"workers": "8"}),
+    FactorLevel("isolation", "shared", {"isolation": "shared"}),
 ]
 
 
@@ -75,7 +75,7 @@ LEVELS = [
         (PLAIN.plus("workers", "8").plus("isolation", "shared"), ["--isolation", "shared"]),
     ],
 )
-def test_as_it_is_typed(setting: Setting, words: list[str]) -> None:
+def test_as_it_is_typed(setting: AmplifySetting, words: list[str]) -> None:
     """In shared processes without a crowd: each would start pytest."""
     assert words_of(values_of(setting, LEVELS)) == words
 

@@ -9,7 +9,7 @@ from flakeproof.events import Progressed, RunEnded, RunStarted, TrialFailed, Tri
 from flakeproof.features.run import report
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
 from flakeproof.reports.details import excerpt, summary_lines
-from flakeproof.reports.terminal import wants_colour, wants_live
+from flakeproof.reports.writer import wants_colour, wants_live
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
 

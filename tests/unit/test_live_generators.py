@@ -7,8 +7,7 @@ from typing import Any
 import numpy
 import pytest
 
-from flakeproof_worker.live_generators import LiveGenerators
-from flakeproof_worker.pytest_driver.seed_watch import SeedWatch
+from flakeproof_worker.generators import LiveGenerators, SeedWatch
 
 
 class Own(random.Random):

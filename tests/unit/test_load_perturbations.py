@@ -11,7 +11,7 @@ import pytest
 
 from flakeproof.model import Freeze, Load
 from flakeproof.perturbations.registry import KINDS
-from flakeproof_worker.perturb.freeze import Pause, pauses
+from flakeproof_worker.perturb.freeze import Standstill, pauses
 from flakeproof_worker.system import cgroups, process_tree
 
 
@@ -69,7 +69,7 @@ def test_a_plan_of_pauses() -> None:
     asked = {"least": 0.001, "most": 0.05, "share": 0.25}
     found, again, other = (list(islice(pauses(asked, seed), 2000)) for seed in (1, 1, 2))
 
-    def told(plan: list[Pause]) -> list[tuple[int, int, bool]]:
+    def told(plan: list[Standstill]) -> list[tuple[int, int, bool]]:
         return [(one.after, one.length, one.whole) for one in plan]
 
     assert told(found) == told(again)

@@ -1,7 +1,6 @@
 """A trial that hangs is mentioned while it runs, once, and only when it is far beyond the usual."""
 
-from flakeproof.engine.slow_trials import Overdue
-from flakeproof.engine.usual_duration import TimeLimit, UsualDuration
+from flakeproof.engine.usual_duration import Overdue, TimeLimit, UsualDuration
 from flakeproof_worker.shared.durations import sketch
 
 SECOND = 1_000_000_000

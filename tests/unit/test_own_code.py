@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flakeproof_worker import loader
-from flakeproof_worker.shared.own_code import is_installed, is_library
+from flakeproof_worker.shared.user_code import is_installed, is_library
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from tests.unit.test_config import _spec as spec_of
 
 from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, Delay, Isolation, Perturbations
-from flakeproof.perturbations.delay import delays_in, parse_delays, written
-from flakeproof.perturbations.resolve import Surroundings, perturbations_of
+from flakeproof.perturbations.pauses import delays_in, parse_delays, written_delay
+from flakeproof.perturbations.resolve import RunConditions, perturbations_of
 from flakeproof.targets.command import CommandLine
 
 CODE = '''\
@@ -44,7 +44,7 @@ async def main():
 def test_what_is_written(text: str, expected: Delay) -> None:
     """Is read, and can be written again."""
     assert delays_in(text) == [expected]
-    assert delays_in(written(expected)) == [expected]
+    assert delays_in(written_delay(expected)) == [expected]
 
 
 def test_several() -> None:
@@ -94,7 +94,7 @@ def test_what_matches_nothing(tmp_path: Path, where: str, named: str) -> None:
 )
 def test_what_matches(tmp_path: Path, where: str) -> None:
     """By the name of the file or the end of its path; by names of functions, or a line."""
-    assert [written(delay) for delay in _perturbations(tmp_path, where).delays] == [where]
+    assert [written_delay(delay) for delay in _perturbations(tmp_path, where).delays] == [where]
 
 
 def test_installed_code_is_not_meant(tmp_path: Path) -> None:
@@ -121,4 +121,4 @@ def _perturbations(folder: Path, delay: str) -> Perturbations:
     )
     from flakeproof.settings.load import load
 
-    return perturbations_of(load({"delay": delay}, {}, folder), Surroundings(target, Isolation.SHARED)).perturbations
+    return perturbations_of(load({"delay": delay}, {}, folder), RunConditions(target, Isolation.SHARED)).perturbations

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from flakeproof.features.isolate.ddmin import minimise
-from flakeproof.stats.polluter import SingleCulprit, repeats
+from flakeproof.stats.culprits import SingleCulprit, repeats
 
 
 def test_a_certain_effect_halves_the_candidates() -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.reports.document import Document
-from flakeproof.reports.files import ReportFiles
-from flakeproof.reports.markdown import findings
+from flakeproof.reports.files import Document, ReportFiles
+from flakeproof.reports.foreign import findings
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flakeproof.errors import UsageError
-from flakeproof.settings import load, save_preset
+from flakeproof.settings import load, pyproject
 
 _VALUES = {"race": "yes", "workers": "8", "delay": '*.py:*:1ms@p=0.1,"odd\\name".py:f:2ms', "noise": "cpu=2"}
 
@@ -17,7 +17,7 @@ def test_what_is_saved_is_read_again(tmp_path: Path, before: str | None) -> None
     if before is not None:
         path.write_bytes(before.encode())
         path.chmod(0o640)
-    assert save_preset.save(tmp_path, "found", _VALUES) == path
+    assert pyproject.save(tmp_path, "found", _VALUES) == path
 
     assert path.read_bytes().startswith((before or "").encode())
     assert [one.name for one in tmp_path.iterdir()] == ["pyproject.toml"]
@@ -31,7 +31,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     """What it leads to is changed."""
     (tmp_path / "real.toml").write_text("")
     (tmp_path / "pyproject.toml").symlink_to("real.toml")
-    save_preset.save(tmp_path, "found", {"race": "yes"})
+    pyproject.save(tmp_path, "found", {"race": "yes"})
     assert (tmp_path / "pyproject.toml").is_symlink()
     assert "found" in (tmp_path / "real.toml").read_text()
 
@@ -50,7 +50,7 @@ def test_a_name_that_cannot_be(tmp_path: Path, name: str, named: str) -> None:
     text = "[tool.flakeproof.presets.mine]\ncount = 1\n"
     (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(UsageError, match=named):
-        save_preset.save(tmp_path, name, {"race": "yes"})
+        pyproject.save(tmp_path, name, {"race": "yes"})
     assert (tmp_path / "pyproject.toml").read_text() == text
 
 
@@ -59,6 +59,6 @@ def test_a_table_that_cannot_take_more(tmp_path: Path) -> None:
     text = "tool.flakeproof.presets = {}\n"
     (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(UsageError, match="cannot take the preset") as raised:
-        save_preset.save(tmp_path, "found", {"race": "yes"})
+        pyproject.save(tmp_path, "found", {"race": "yes"})
     assert 'race = "yes"' in raised.value.remedy
     assert (tmp_path / "pyproject.toml").read_text() == text

@@ -5,7 +5,7 @@ import struct
 import sys
 from pathlib import Path
 
-from flakeproof.perturbations import programs
+from flakeproof.perturbations import clock
 
 
 def _elf(interpreter: bool) -> bytes:
@@ -21,8 +21,8 @@ def test_kinds(tmp_path: Path) -> None:
     shell = shutil.which("sh")
     assert shell is not None
     for content, expected in (
-        (b"#!/usr/bin/env python3\n", programs.PYTHON),
-        (b"#!/opt/venv/bin/python3.12 -I\n", programs.PYTHON),
+        (b"#!/usr/bin/env python3\n", clock.PYTHON),
+        (b"#!/opt/venv/bin/python3.12 -I\n", clock.PYTHON),
         (b"#!/bin/sh\npython3\n", None),
         (_elf(interpreter=True), None),
         (_elf(interpreter=False), "linked statically"),
@@ -31,7 +31,7 @@ def test_kinds(tmp_path: Path) -> None:
     ):
         program = tmp_path / "program"
         program.write_bytes(content)
-        assert programs.kind_of(program) == expected
-    assert programs.kind_of(Path(sys.executable)) == programs.PYTHON
-    assert programs.kind_of(Path(shell)) is None
-    assert programs.kind_of(tmp_path / "nothing") is None
+        assert clock.kind_of(program) == expected
+    assert clock.kind_of(Path(sys.executable)) == clock.PYTHON
+    assert clock.kind_of(Path(shell)) is None
+    assert clock.kind_of(tmp_path / "nothing") is None

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeproof.reports.progress_line import ProgressLine
-from flakeproof.reports.writer import Writer
+from flakeproof.reports.writer import ProgressLine, Writer
 
 
 class _Terminal(io.StringIO):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeproof.engine import project_files
+from flakeproof.engine import leftovers
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def deep_folder(tmp_path: Path) -> Iterator[None]:
 def test_depth_is_no_limit(tmp_path: Path, deep_folder: None) -> None:
     """A folder a thousand levels deep, and deeper than a path can be long, ends nothing; what can be seen is seen."""
     (tmp_path / "kept").write_text("")
-    before = project_files.snapshot(str(tmp_path))
+    before = leftovers.snapshot(str(tmp_path))
     descriptor = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     for level in range(2_500):
         if level == 1_200:
@@ -30,15 +30,15 @@ def test_depth_is_no_limit(tmp_path: Path, deep_folder: None) -> None:
         os.close(descriptor)
         descriptor = below
     os.close(descriptor)
-    after = project_files.snapshot(str(tmp_path))
+    after = leftovers.snapshot(str(tmp_path))
     assert after is not None
     assert set(after) == {"kept", "d/" * 1_200 + "left"}
-    assert "made d/" in project_files.difference(before, after)
+    assert "made d/" in leftovers.difference(before, after)
 
 
 def test_folders_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A project of very many folders is looked through for no longer than one of very many files."""
-    monkeypatch.setattr(project_files, "_MOST", 10)
+    monkeypatch.setattr(leftovers, "_MOST", 10)
     for number in range(11):
         (tmp_path / str(number)).mkdir()
-    assert project_files.snapshot(str(tmp_path)) is None
+    assert leftovers.snapshot(str(tmp_path)) is None

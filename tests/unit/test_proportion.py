@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats  # type: ignore[import-untyped]
 from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]
 
-from flakeproof.stats.proportion import Interval, clopper_pearson, jeffreys, wilson
+from flakeproof.stats.intervals import Interval, clopper_pearson, jeffreys, wilson
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
 

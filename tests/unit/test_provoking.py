@@ -4,15 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from flakeproof.cli.amplify import amplify
-from flakeproof.cli.compare import compare
-from flakeproof.cli.config import config
-from flakeproof.cli.diagnose import diagnose
-from flakeproof.cli.gate import gate
-from flakeproof.cli.isolate import isolate
-from flakeproof.cli.run import run
+from flakeproof.cli.cause_commands import amplify, diagnose, isolate
+from flakeproof.cli.compare_commands import compare, verify
+from flakeproof.cli.record_commands import config
+from flakeproof.cli.run_commands import gate, run
 from flakeproof.cli.signature import parameters
-from flakeproof.cli.verify import verify
 from flakeproof.model import Perturbations
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.settings.keywords import RunKeywords

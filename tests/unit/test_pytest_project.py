@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeproof.targets.project import has_tests
+from flakeproof.targets.tests import has_tests
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from collections import Counter
 import pytest
 from scipy import integrate, stats  # type: ignore[import-untyped]
 
-from flakeproof.stats.racing import Arm, chances_best, mean_rates, next_arm
+from flakeproof.stats.racing import RacingArm, chances_best, mean_rates, next_arm
 
 
 def test_the_probability_to_be_best() -> None:
     """Of two gamma posteriors, by integration."""
-    arms = [Arm(12, 10), Arm(5, 8)]
+    arms = [RacingArm(12, 10), RacingArm(5, 8)]
     one, other = (stats.gamma(arm.failures + 0.5, scale=1 / arm.seconds) for arm in arms)
     expected = integrate.quad(lambda rate: one.pdf(rate) * other.cdf(rate), 0, 10)[0]
 
@@ -23,17 +23,17 @@ def test_the_probability_to_be_best() -> None:
 
 def test_dispersion_makes_it_less_sure() -> None:
     """Ten times the dispersion, a tenth of the failures and of the time."""
-    arms = [Arm(120, 100), Arm(50, 80)]
+    arms = [RacingArm(120, 100), RacingArm(50, 80)]
 
     wide = chances_best(arms, random.Random(1), dispersion=10)
 
-    assert wide == chances_best([Arm(12, 10), Arm(5, 8)], random.Random(1))
+    assert wide == chances_best([RacingArm(12, 10), RacingArm(5, 8)], random.Random(1))
     assert chances_best(arms, random.Random(1))[0] > wide[0]
 
 
 def test_about_as_good_is_good_enough() -> None:
     """Two alike are both as good as the best but for a half, though neither is surely the best."""
-    arms = [Arm(100, 10), Arm(100, 10), Arm(1, 10)]
+    arms = [RacingArm(100, 10), RacingArm(100, 10), RacingArm(1, 10)]
 
     assert max(chances_best(arms, random.Random(2))) < 0.8
     assert chances_best(arms, random.Random(2), within=0.5) == [1, 1, 0]
@@ -41,7 +41,7 @@ def test_about_as_good_is_good_enough() -> None:
 
 def test_the_two_best_are_run() -> None:
     """The best one in about half of all cases, its rival in nearly all others."""
-    arms = [Arm(60, 10), Arm(40, 10), Arm(1, 10), Arm(2, 10)]
+    arms = [RacingArm(60, 10), RacingArm(40, 10), RacingArm(1, 10), RacingArm(2, 10)]
     chance = random.Random(3)
 
     found = Counter(next_arm(arms, chance) for _ in range(400))
@@ -52,8 +52,8 @@ def test_the_two_best_are_run() -> None:
 
 def test_a_rival_is_found_where_one_is_surely_best() -> None:
     """No sample names another one: then it is the second best."""
-    arms = [Arm(1, 100), Arm(100_000, 100), Arm(50, 100)]
+    arms = [RacingArm(1, 100), RacingArm(100_000, 100), RacingArm(50, 100)]
     chance = random.Random(4)
 
     assert {next_arm(arms, chance) for _ in range(20)} == {1, 2}
-    assert next_arm([Arm(0, 1)], chance) == 0
+    assert next_arm([RacingArm(0, 1)], chance) == 0

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flakeproof.results.ranges import Ranges
+from flakeproof.results.failure_positions import Ranges
 
 BLOCKS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 8)))
 

@@ -15,7 +15,7 @@ SECOND = 1_000_000_000
 def process(*, lanes: int = 1, given: int = 100, taken: int = 100, ready: float = 0.0, started: float = -1.0) -> Any:
     """One whose start took a second."""
     return cast(
-        WorkerProcess,
+        "WorkerProcess",
         SimpleNamespace(
             lanes=lanes,
             account=SimpleNamespace(given=given),
@@ -30,7 +30,7 @@ def process(*, lanes: int = 1, given: int = 100, taken: int = 100, ready: float 
 
 def renewal(isolation: Isolation = Isolation.FORK) -> Renewal:
     """That of a run in which a process has just got ready."""
-    found = Renewal(cast(RunSpec, SimpleNamespace(isolation=isolation)))
+    found = Renewal(cast("RunSpec", SimpleNamespace(isolation=isolation)))
     found.started(process(), 0)
     return found
 

@@ -7,8 +7,8 @@ import pytest
 from flakeproof.events import AnyRecord, ItemsCollected, RunEnded, RunStarted, TrialFailed, TrialSkipped, TrialsPassed
 from flakeproof.features.run import report
 from flakeproof.model import Failure, Isolation, ItemOutcome, Outcome, PytestTarget, RunSpec
+from flakeproof.results.dependence import repetition_in
 from flakeproof.results.history import History
-from flakeproof.results.repetition import of_run
 from flakeproof.results.summary import summarize
 
 
@@ -44,7 +44,7 @@ ONCE = [(0, "passed"), (1, "passed"), *[(place, "t.py::a") for place in (0, 1) f
 
 def test_what_fails_ever_after_is_told_with_its_counts() -> None:
     """Of 20 trials, two are the first of their process: 1 of 190 ways to choose two has both of them passing."""
-    (found,) = of_run(history_of(*ONCE))
+    (found,) = repetition_in(history_of(*ONCE))
     assert (found.processes, found.later, found.later_failed, found.alone) == (2, 18, 18, True)
     assert found.p == pytest.approx(1 / 190)
     assert (
@@ -56,7 +56,7 @@ def test_what_fails_ever_after_is_told_with_its_counts() -> None:
 def test_beside_other_tests_it_may_be_their_doing() -> None:
     """Then what an earlier pass has left behind is all that is known."""
     history = history_of(*ONCE, items=("t.py::a", "t.py::b"))
-    (found,) = of_run(history)
+    (found,) = repetition_in(history)
     assert not found.alone
     assert any("what an earlier pass leaves behind" in row for row in report.results(summarize(history, "f")))
 
@@ -71,15 +71,15 @@ def test_beside_other_tests_it_may_be_their_doing() -> None:
 )
 def test_what_may_be_chance_is_not_told(outcomes: list[tuple[int, str]]) -> None:
     """Nor what fails in first trials, too."""
-    assert of_run(history_of(*outcomes)) == []
+    assert repetition_in(history_of(*outcomes)) == []
 
 
 def test_nothing_is_told_where_first_trials_are_not_known() -> None:
     """In forks there is no later trial, and a trial that was skipped is told without its process."""
-    assert of_run(history_of(*ONCE, fork=True)) == []
+    assert repetition_in(history_of(*ONCE, fork=True)) == []
     history = history_of(*ONCE)
     history.add(TrialSkipped(trial=99, reason=""))
-    assert of_run(history) == []
+    assert repetition_in(history) == []
 
 
 def test_independent_trials_are_accused_as_rarely_as_it_says() -> None:
@@ -88,5 +88,5 @@ def test_independent_trials_are_accused_as_rarely_as_it_says() -> None:
     for _ in range(400):
         rate = chance.random()
         outcomes = [(place, "t.py::a" if chance.random() < rate else "passed") for place in range(4) for _ in range(6)]
-        accused += bool(of_run(history_of(*outcomes)))
+        accused += bool(repetition_in(history_of(*outcomes)))
     assert accused <= 0.05 * 400

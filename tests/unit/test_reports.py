@@ -15,7 +15,7 @@ from flakeproof.events import TrialSkipped as Skipped
 from flakeproof.features.run import github_annotations, markdown, report
 from flakeproof.features.run.junit import render
 from flakeproof.model import CallableTarget, Failure, ItemOutcome, Outcome, RunSpec
-from flakeproof.reports import job_summary
+from flakeproof.reports import files
 from flakeproof.reports.foreign import in_github_actions, line_shown, no_command
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
@@ -363,16 +363,16 @@ def test_the_job_summary_is_appended_to_as_far_as_it_goes(tmp_path: Path) -> Non
     path = tmp_path / "summary.md"
     environment = {"GITHUB_STEP_SUMMARY": str(path)}
 
-    assert job_summary.append_summary(b"one", {}) is None
-    assert job_summary.append_summary(b"one", environment) is None
-    assert job_summary.append_summary(b"two", environment) is None
+    assert files.append_summary(b"one", {}) is None
+    assert files.append_summary(b"one", environment) is None
+    assert files.append_summary(b"two", environment) is None
     assert path.read_bytes() == b"one\ntwo\n"
     assert (
-        job_summary.append_summary(bytes(1024 * 1024 - 8), environment)
+        files.append_summary(bytes(1024 * 1024 - 8), environment)
         == "8 of the 1,048,576 bytes that GitHub takes are used"
     )
     assert path.read_bytes() == b"one\ntwo\n"
-    assert job_summary.append_summary(b"one", {"GITHUB_STEP_SUMMARY": str(tmp_path)}) == "Is a directory"
+    assert files.append_summary(b"one", {"GITHUB_STEP_SUMMARY": str(tmp_path)}) == "Is a directory"
 
 
 def _fields(failure: Failure) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flakeproof.stats.search import fewest
+from flakeproof.stats.detection import fewest
 
 
 @given(st.integers(1, 10**30), st.integers(1, 10**6))

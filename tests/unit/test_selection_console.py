@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flakeproof.reports.selection import Selection, Shown
+from flakeproof.features.run.plain_console import FailureSelection, Shown
 
 _KINDS = st.lists(st.sampled_from("abc"), max_size=400)
 
@@ -11,7 +11,7 @@ _KINDS = st.lists(st.sampled_from("abc"), max_size=400)
 @given(_KINDS)
 def test_the_first_of_each_kind_is_shown(kinds: list[str]) -> None:
     """Where nobody asks for more."""
-    selection = Selection()
+    selection = FailureSelection()
 
     assert [kind for kind in kinds if selection.shows(kind)] == list(dict.fromkeys(kinds))
 
@@ -19,7 +19,7 @@ def test_the_first_of_each_kind_is_shown(kinds: list[str]) -> None:
 @given(_KINDS)
 def test_of_several_the_first_ten_and_round_numbers(kinds: list[str]) -> None:
     """Of each kind, so that the lines do not grow with the failures."""
-    selection = Selection(Shown.SEVERAL)
+    selection = FailureSelection(Shown.SEVERAL)
     shown = [kind for kind in kinds if selection.shows(kind)]
 
     for kind in set(kinds):
@@ -30,7 +30,7 @@ def test_of_several_the_first_ten_and_round_numbers(kinds: list[str]) -> None:
 @given(_KINDS)
 def test_all_are_shown_on_request(kinds: list[str]) -> None:
     """Every one."""
-    selection = Selection(Shown.ALL)
+    selection = FailureSelection(Shown.ALL)
 
     assert all(selection.shows(kind) for kind in kinds)
 
@@ -38,5 +38,5 @@ def test_all_are_shown_on_request(kinds: list[str]) -> None:
 def test_ever_new_kinds_do_not_fill_the_screen() -> None:
     """A message that is never the same twice is one kind after a while."""
     for shown in (Shown.FIRST, Shown.SEVERAL):
-        selection = Selection(shown)
+        selection = FailureSelection(shown)
         assert sum(selection.shows(f"kind {number}") for number in range(100_000)) < 100

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flakeproof.stats.proportion import Interval, clopper_pearson, wilson
-from flakeproof.stats.sequential import intersect, robbins
+from flakeproof.stats.intervals import Interval, clopper_pearson, intersect, robbins, wilson
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
 

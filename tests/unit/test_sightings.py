@@ -6,17 +6,27 @@ from scipy import stats  # type: ignore[import-untyped]
 
 from flakeproof.events import AnyRecord, RunEnded, RunStarted, Sighted, TrialFailed, TrialLeaked, TrialsPassed
 from flakeproof.features.run import markdown, report
-from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec, Sanitize, Seen, SeenPart, SeenPlace, Sight
+from flakeproof.model import (
+    CallableTarget,
+    Failure,
+    Outcome,
+    RunSpec,
+    Sanitize,
+    SeenBySanitizer,
+    SeenPart,
+    Sight,
+    SourceLocation,
+)
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
 
-_PLACE = SeenPlace(file="/p/server.py", line=88, function="Server._guard")
+_PLACE = SourceLocation(file="/p/server.py", line=88, function="Server._guard")
 
 
-def _seen(kind: str, passed: int, failed: int, *, examples: int = 1, what: str = "socket") -> Seen:
+def _seen(kind: str, passed: int, failed: int, *, examples: int = 1, what: str = "socket") -> SeenBySanitizer:
     part = SeenPart(role="closed", trial=3, item="", place=_PLACE, stack=[_PLACE])
     sight = Sight(text=f"descriptor 5 was {kind} | `x`", parts=[part])
-    return Seen(
+    return SeenBySanitizer(
         key=f"{kind} {what}",
         sanitizer="descriptors",
         kind=kind,

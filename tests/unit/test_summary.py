@@ -20,7 +20,7 @@ from flakeproof.events import (
 )
 from flakeproof.features.run.plan import Plan, plan
 from flakeproof.model import CallableTarget, Failure, Isolation, Outcome, RunSpec
-from flakeproof.reports.json import to_json
+from flakeproof.reports.files import to_json
 from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
 

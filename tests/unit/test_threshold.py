@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats  # type: ignore[import-untyped]
 
-from flakeproof.stats.search import fewest
+from flakeproof.stats.detection import fewest
 from flakeproof.stats.threshold import (
     further_trials,
     log_evidence_above,

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from flakeproof.events import AnyEvent, TrialFailed, TrialLost, TrialsPassed
-from flakeproof.features.compare.events import PairEnded
+from flakeproof.features.compare.records import PairEnded
 from flakeproof.features.compare.turns import Turns
 from flakeproof.model import Failure, Outcome
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flakeproof.stats.unseen import kinds_in_all, unseen_share
+from flakeproof.stats.detection import kinds_in_all, unseen_share
 
 
 @pytest.mark.parametrize(

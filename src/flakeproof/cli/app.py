@@ -10,28 +10,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from flakeproof import signals
-from flakeproof.cli.amplify import amplify
-from flakeproof.cli.clean import clean
-from flakeproof.cli.command_words import hint, split_command
-from flakeproof.cli.compare import compare
-from flakeproof.cli.config import config
-from flakeproof.cli.diagnose import diagnose
-from flakeproof.cli.fdtrace import fdtrace
-from flakeproof.cli.gate import gate
-from flakeproof.cli.help import Command, Group
-from flakeproof.cli.isolate import isolate
-from flakeproof.cli.merge import merge
-from flakeproof.cli.plan import plan
-from flakeproof.cli.replay import replay
-from flakeproof.cli.report import report
-from flakeproof.cli.run import run
-from flakeproof.cli.runs import runs
-from flakeproof.cli.show import show
+from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate
+from flakeproof.cli.compare_commands import compare, verify
+from flakeproof.cli.help import Command, CommandGroup
+from flakeproof.cli.record_commands import clean, config, merge, report, runs
+from flakeproof.cli.run_commands import gate, plan, replay, run, show, stress
 from flakeproof.cli.signature import signed
-from flakeproof.cli.stress import stress
-from flakeproof.cli.verify import verify
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
-from flakeproof.targets.forgotten_dashes import TAKING_COMMANDS
+from flakeproof.targets.command_line import TAKING_COMMANDS, hint, split_command
 from flakeproof.text import shortened
 from flakeproof.version import __version__
 
@@ -83,7 +69,7 @@ def make_app() -> typer.Typer:
     """The commands, with the options that the table of settings has now."""
     made = typer.Typer(
         name="flakeproof",
-        cls=Group,
+        cls=CommandGroup,
         no_args_is_help=True,
         rich_markup_mode=None,  # our own help, which imports nothing
         pretty_exceptions_enable=False,

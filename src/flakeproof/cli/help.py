@@ -129,7 +129,7 @@ class Command(TyperCommand):
         _examples(formatter, EXAMPLES.get(self.name or "", ()))
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """All commands, by what they are for."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from flakeproof.errors import CannotRunError, ExitCode
 from flakeproof.model import Record
-from flakeproof.reports.document import Document
+from flakeproof.reports.files import Document
 from flakeproof.scenarios.catalogue import SCENARIOS
 from flakeproof.settings import presets, table
 from flakeproof.settings.build_spec import length
@@ -20,7 +20,7 @@ SCHEMA_VERSION = 1
 _DEFAULT = "default"
 
 
-class Setting(Record, frozen=True, kw_only=True):
+class ShownSetting(Record, frozen=True, kw_only=True):
     """One setting."""
 
     name: str
@@ -31,7 +31,7 @@ class Setting(Record, frozen=True, kw_only=True):
     """In words."""
 
 
-class Settings(Record, frozen=True, kw_only=True):
+class ShownSettings(Record, frozen=True, kw_only=True):
     """All of them."""
 
     schema_version: int = SCHEMA_VERSION
@@ -39,7 +39,7 @@ class Settings(Record, frozen=True, kw_only=True):
     """Path of pyproject.toml, if there is one."""
     targets: list[str]
     preset: str
-    settings: list[Setting]
+    settings: list[ShownSetting]
 
 
 def show_settings(targets: Sequence[str], given: Mapping[str, Any], json_to: str | None) -> int:
@@ -55,7 +55,7 @@ def show_settings(targets: Sequence[str], given: Mapping[str, Any], json_to: str
         return ExitCode.GOOD
     document = Document("--json", json_to)
     document.prepare()
-    found = Settings(
+    found = ShownSettings(
         project=str(path) if path.is_file() else None,
         targets=list(targets),
         preset=config.preset or presets.DEFAULT,
@@ -68,9 +68,9 @@ def show_settings(targets: Sequence[str], given: Mapping[str, Any], json_to: str
     return ExitCode.GOOD
 
 
-def _row(name: str, config: Config, targets: Sequence[str]) -> Setting:
+def _row(name: str, config: Config, targets: Sequence[str]) -> ShownSetting:
     value, source = _value(name, config, targets)
-    return Setting(name=name, value=value, source=source, default=table.TABLE[name].words)
+    return ShownSetting(name=name, value=value, source=source, default=table.TABLE[name].words)
 
 
 def _value(name: str, config: Config, targets: Sequence[str]) -> tuple[Any, str]:
@@ -100,7 +100,7 @@ def _built_in(config: Config) -> str:
     return str(config.get("preset") or presets.DEFAULT)
 
 
-def _table(rows: list[Setting]) -> Iterator[str]:
+def _table(rows: list[ShownSetting]) -> Iterator[str]:
     shown = [("setting", "value", "source")]
     for row in rows:
         # That all of it comes out of the file of the line above need not be said in each line.
@@ -111,7 +111,7 @@ def _table(rows: list[Setting]) -> Iterator[str]:
         yield f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}"
 
 
-def _text(row: Setting) -> str:
+def _text(row: ShownSetting) -> str:
     value = row.value
     if value is None:
         return row.default if row.source == _DEFAULT else "no limit"

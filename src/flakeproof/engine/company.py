@@ -20,7 +20,7 @@ from flakeproof.copies import (
     ERROR,
     Conclusion,
     Copies,
-    Counts,
+    CopyCounts,
     ItemCopies,
     conclude,
     of_all,
@@ -30,9 +30,9 @@ from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.leases import Pool
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.engine.messages import Used
-from flakeproof.engine.question import Inquiry
+from flakeproof.engine.noise import surroundings
 from flakeproof.engine.renewal import Renewal
-from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.run_end import Inquiry
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import CannotRunError, Stop, UsageError
 from flakeproof.events import AnyEvent, Progressed, TrialFailed, TrialLeaked, TrialsPassed
@@ -63,7 +63,7 @@ _ENDED_FROM_OUTSIDE = (Stop.INTERRUPTED, Stop.TERMINATED)
 
 
 @dataclass
-class Seen:
+class FailureSeen:
     """What has come of trials that ran in one way."""
 
     passed: int = 0
@@ -109,7 +109,7 @@ def may_collide(spec: RunSpec) -> bool:
     return at_once(spec) > 1 and not is_meant
 
 
-def is_suspicious(spec: RunSpec, seen: Seen) -> bool:
+def is_suspicious(spec: RunSpec, seen: FailureSeen) -> bool:
     """Whether what was seen of `spec` may be the doing of copies, if only because of what a failure names."""
     return bool(seen.failed and at_once(spec) > 1 and (may_collide(spec) or seen.things))
 
@@ -120,7 +120,7 @@ class Check:
     def __init__(
         self,
         spec: RunSpec,
-        seen: Seen,
+        seen: FailureSeen,
         run_id: str,
         folder: Path,
         used: Used | None,
@@ -137,7 +137,7 @@ class Check:
         self._folder = folder
         self._used = used
         self._inquiry = inquiry
-        self._tried, self._alone, self._company = Seen(), Seen(), Seen()
+        self._tried, self._alone, self._company = FailureSeen(), FailureSeen(), FailureSeen()
         self._conclusions = dict.fromkeys(seen.items, Conclusion.UNKNOWN)
         self._events: list[AnyEvent] = []
         """How trials alone have ended."""
@@ -227,7 +227,7 @@ class Check:
         self._turn_alone(count)
         for item in self._conclusions.keys() & self._alone.items.keys():
             self._conclusions[item] = Conclusion.FAILS_ALONE
-        self._tried, self._alone = self._alone, Seen()
+        self._tried, self._alone = self._alone, FailureSeen()
         self._events.clear()
 
     def _pair(self, look: int, more: int) -> None:
@@ -319,11 +319,11 @@ class Check:
     def _result(self, conclusion: Conclusion) -> Copies:
         what, place, is_address = self._thing()
         # What was tried beforehand belongs to no comparison, but to what is known of a test that fails alone.
-        tried = self._tried if conclusion is Conclusion.FAILS_ALONE else Seen()
+        tried = self._tried if conclusion is Conclusion.FAILS_ALONE else FailureSeen()
         return Copies(
             conclusion=conclusion,
-            alone=Counts(failed=tried.failed + self._alone.failed, passed=tried.passed + self._alone.passed),
-            company=Counts(failed=self._company.failed, passed=self._company.passed),
+            alone=CopyCounts(failed=tried.failed + self._alone.failed, passed=tried.passed + self._alone.passed),
+            company=CopyCounts(failed=self._company.failed, passed=self._company.passed),
             at_once=at_once(self._spec),
             was_busy=bool(self._busy),
             error=ERROR,
@@ -379,9 +379,9 @@ def was_ended_from_outside(reason: str | None) -> bool:
     return reason in {stop.value for stop in (*_ENDED_FROM_OUTSIDE, Stop.GIVEN_UP)}
 
 
-def _counts(seen: Seen, item: str) -> Counts:
+def _counts(seen: FailureSeen, item: str) -> CopyCounts:
     failed = seen.items[item]
-    return Counts(failed=failed, passed=max(0, seen.total - failed))
+    return CopyCounts(failed=failed, passed=max(0, seen.total - failed))
 
 
 def _shown(place: str) -> str:

@@ -14,16 +14,15 @@ from flakeproof.clock import now
 from flakeproof.engine import company, limits, scout
 from flakeproof.engine.dispatcher import Before, Dispatcher
 from flakeproof.engine.leases import Pool
-from flakeproof.engine.project_files import difference, snapshot
-from flakeproof.engine.question import Inquiry
+from flakeproof.engine.leftovers import difference, snapshot
+from flakeproof.engine.noise import surroundings, without_effect
 from flakeproof.engine.renewal import Renewal
-from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.run_end import Inquiry
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.engine.without_effect import without_effect
 from flakeproof.errors import Stop
 from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunResumed, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
-from flakeproof.perturbations.namespaces import hindered
+from flakeproof.perturbations.resources import hindered
 from flakeproof.version import __version__
 
 Sink = Callable[[AnyEvent], None]
@@ -64,7 +63,7 @@ def execute(
         else:
             early.append(text)
 
-    seen = company.Seen()
+    seen = company.FailureSeen()
     with temporary_root(warn) as temporary:
         work, before = resumed or (Pool(spec.first, spec.count, spec.chosen), Before())
         first = None

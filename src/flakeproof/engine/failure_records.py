@@ -7,13 +7,15 @@ from typing import Any
 
 import msgspec
 
-from flakeproof.engine.messages import Ended
+from flakeproof.engine.messages import TrialEnded
 from flakeproof.failures import signature
-from flakeproof.model import Failure, ItemOutcome, Outcome
+from flakeproof.model import CommandTarget, Failure, Isolation, ItemOutcome, Outcome, RunSpec
 from flakeproof.text import one_line
 from flakeproof_worker.shared.output import LEFT_OUT
-from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.process_exit import DISCONNECTED
+from flakeproof_worker.shared.seeds import trial_seed
+from flakeproof_worker.shared.user_code import is_library
+from flakeproof_worker.shared.variables import locale_of, zone_of
 
 _USUAL = {0, 1, 2, 66, 101}
 """Most programs fail with 1, Rust's tests with 101, Go's race detector ends with 66 unless it is told 0: only something
@@ -39,7 +41,7 @@ class FailedTrial:
     """Whether nothing is known of tests that are not in `items`."""
 
 
-def from_report(message: Ended, seed: int, process: int, lane_kind: str, words: str = "") -> FailedTrial:
+def from_report(message: TrialEnded, seed: int, process: int, lane_kind: str, words: str = "") -> FailedTrial:
     """What a worker process has reported of a trial that failed in a lane of the kind `lane_kind`.
 
     `words` say how it ended, if it was over its time.
@@ -57,7 +59,7 @@ def from_report(message: Ended, seed: int, process: int, lane_kind: str, words: 
     return FailedTrial(failure, further, message.items, message.cut_short)
 
 
-def _from_report(message: Ended, seed: int, process: int, words: str) -> Failure:
+def _from_report(message: TrialEnded, seed: int, process: int, words: str) -> Failure:
     if message.failure is not None:
         return _raised(
             message.failure,
@@ -112,7 +114,7 @@ def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
     )
 
 
-def of_command(message: Ended, seed: int, process: int, words: str = "") -> FailedTrial:
+def of_command(message: TrialEnded, seed: int, process: int, words: str = "") -> FailedTrial:
     """A command that ended badly: its exit status or signal or its time limit, and what it says of its tests.
 
     `words` say how it ended, if it was over its time.
@@ -263,3 +265,20 @@ def innermost(stacks: str) -> str:
 
 def _is_theirs(file: str) -> bool:
     return not (file.startswith("<") or "/flakeproof/" in file or is_library(file))
+
+
+def with_drawn(failure: Failure, spec: RunSpec) -> Failure:
+    """`failure` with the time zone and the locale of its trial, where these were drawn."""
+    asked = spec.perturbations
+    if len(asked.timezones) < 2 and len(asked.locales) < 2:
+        return failure
+    as_data = msgspec.to_builtins(asked)
+    # A program that was started for the trial alone has a locale of its own, a worker process one for all its trials.
+    own = isinstance(spec.target, CommandTarget) or spec.isolation is Isolation.FRESH
+    at_start = failure.seed if own else trial_seed(spec.seed, failure.process)
+    drawn = []
+    if len(asked.timezones) > 1:
+        drawn.append(f"--timezone {zone_of(as_data, failure.seed)}")
+    if len(asked.locales) > 1:
+        drawn.append(f"--locale {locale_of(as_data, at_start)}")
+    return msgspec.structs.replace(failure, details={**failure.details, "drawn": drawn})

@@ -20,7 +20,7 @@ class Work(Protocol):
 
     @property
     def is_over(self) -> bool:
-        """Whether no more will come, but for those that are put back."""
+        """Whether no more trials will come, except for those that are put back."""
 
     def take(self, place: int, wanted: int) -> Block | None:
         """A block of at most `wanted` trials for the process at `place`; None if there is none now."""
@@ -108,7 +108,7 @@ class Account:
     def __init__(self, lanes: int) -> None:
         self._given: deque[Block] = deque()
         self._open: list[Block] = []
-        """What was given and has no outcome, as far as has been told."""
+        """Trials that were given and whose outcome has not been reported."""
         self._settled = 0
         self._ended: deque[Block] = deque(maxlen=2 * lanes)
         """The latest leases that were taken to their end."""

@@ -1,10 +1,19 @@
-"""How a run is spread over processes, and whether the machine has the descriptors and ports that it needs."""
+"""How a run is spread over processes, whether the machine has room for them, and what each of them is told to do."""
 
+import os
 import resource
 from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from flakeproof.engine.leftovers import marker_of
 from flakeproof.errors import UsageError
-from flakeproof.model import Isolation, RunSpec
+from flakeproof.model import CommandTarget, Isolation, PytestTarget, RunSpec
+from flakeproof_worker.environment import RUN
+from flakeproof_worker.shared import slots
+from flakeproof_worker.shared.seeds import trial_seed
+from flakeproof_worker.shared.variables import of_process
 
 _OWN_IN_COORDINATOR = 32
 _PER_PROCESS = 4
@@ -54,3 +63,41 @@ def _ephemeral_ports() -> int | None:
     except (OSError, ValueError):
         return None
     return high - low + 1
+
+
+def order_for(
+    spec: RunSpec, number: int, place: int, *, run_id: str, scratch: str, temporary: str, private_network: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What a worker process is told to do, and the environment that it starts with.
+
+    `number` is that of the process in its run, `place` which of the run's processes it is one after the other;
+    `scratch` and `temporary` are folders, as for the dispatcher.
+    """
+    all_lanes, target = lanes_per_process(spec), spec.target
+    order: dict[str, Any] = {
+        "coordinator": os.getpid(),
+        "seed": spec.seed,
+        "lanes": all_lanes[place],
+        "isolation": spec.isolation.value,
+        "grace": spec.grace,
+        "timeout": None if spec.adapts_timeout else spec.timeout,
+        "scratch": scratch,
+        "temporary": temporary,
+        "draws_hash_seed": "PYTHONHASHSEED" not in {**os.environ, **target.environment},
+        "listens": spec.drop_failed,
+        "slots": {},
+        "private_network": private_network,
+        "sanitize": msgspec.to_builtins(spec.sanitize),
+        "target": msgspec.to_builtins(target),
+        "perturbations": msgspec.to_builtins(spec.perturbations),
+    }
+    environment = {**os.environ, RUN: marker_of(run_id)}
+    if isinstance(target, PytestTarget | CommandTarget):
+        order["slots"] = slots.of_process(sum(all_lanes[:place]), sum(all_lanes), os.environ)
+        environment |= slots.variables(0, order["slots"])
+    if not isinstance(target, CommandTarget):
+        # Derived from the run's seed, different in each process: what depends on hash order can show itself.
+        environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
+        environment |= of_process(order["perturbations"], spec.seed, number)
+        environment |= target.environment
+    return order, environment

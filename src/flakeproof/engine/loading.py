@@ -1,11 +1,11 @@
-"""Whether processes can load the target: who tried, who could not, and how long that may take."""
+"""Whether processes can load the target: which ones tried, which ones failed, and how long loading may take."""
 
 from collections import Counter
 from collections.abc import Callable
 
+from flakeproof.engine.endings import status_text
 from flakeproof.engine.failure_records import innermost, stacks_in
 from flakeproof.engine.messages import Unloadable
-from flakeproof.engine.process_endings import status_text
 from flakeproof.events import AnyEvent, LoadFailed, Noted, ProcessLoaded
 from flakeproof.failures.signature import normalised
 from flakeproof.model import Failure, Outcome
@@ -17,7 +17,7 @@ _SAME = 2
 """Processes that fail with the same error, and none that loads, are enough to call it broken."""
 _TIMES_THE_LONGEST = 20
 _SHORTEST_NS = 5_000_000_000
-"""Once all else is over a process may load for so long, or so many times as long as the slowest that has loaded."""
+"""Once all trials have ended, a process may load for this long, or `_TIMES_THE_LONGEST` times the slowest load."""
 _TOLD_NS = 1_000_000_000
 
 Place = tuple[int, int]
@@ -31,7 +31,7 @@ class Loading:
         self._emit = emit
         self._began: dict[int, int] = {}
         self._withheld: list[LoadFailed] = []
-        """Failures while nobody has loaded it: perhaps it cannot be loaded at all, which is told otherwise."""
+        """Failures while no process has loaded the target: if none can, the run ends with one error instead."""
         self._failed_at: Counter[int] = Counter()
         self._longest_ns = 0
         self._told = False
@@ -57,7 +57,7 @@ class Loading:
     def failed(
         self, process: int, place: int, said: Unloadable | None, status: int, output: str, now: int, *, hung: bool
     ) -> None:
-        """A process has ended before it had loaded the target; `said` is what it has said of that, if anything."""
+        """Note that a process ended before it had loaded the target; `said` is the reason that it gave, if any."""
         seconds = (now - self._began.pop(process, now)) / 1e9
         self._failed_at[place] += 1
         stacks = stacks_in(output)
@@ -91,7 +91,7 @@ class Loading:
             self._withheld.append(event)
 
     def is_hopeless(self) -> bool:
-        """Whether nobody has loaded it, and so many have failed that nobody is expected to."""
+        """Whether no process has loaded the target, and so many have failed that none is expected to."""
         signatures = [failed.failure.signature for failed in self._withheld]
         return len(signatures) >= _TRIES or (len(signatures) >= _SAME and len(set(signatures)) == 1)
 
@@ -100,7 +100,7 @@ class Loading:
         return self._failed_at[place] >= _TRIES
 
     def abandoned(self, process: int, now: int) -> None:
-        """The run ends while a process is still loading; say so if that has taken longer than is usual."""
+        """Note that the run ends while a process is still loading; emit a note if it took unusually long."""
         took = now - self._began.pop(process, now)
         if self.any_loaded and took > max(_SHORTEST_NS, _TIMES_THE_LONGEST * self._longest_ns):
             self._emit(
@@ -111,7 +111,7 @@ class Loading:
             )
 
     def limit_at_the_end(self, now: int) -> int:
-        """How long a process may load (ns) when there is nothing else left to wait for; says that there is."""
+        """How long a process may load (ns) once all trials have ended; emits a note that the run waits for it."""
         limit = max(_SHORTEST_NS, _TIMES_THE_LONGEST * self._longest_ns)
         oldest = min(self._began.values(), default=now)
         if not self._told and now - oldest > _TOLD_NS:

@@ -1,10 +1,10 @@
-"""What worker processes tell the dispatcher. Private to the engine: the rest of the product sees events."""
+"""Messages from worker processes to the dispatcher. Private to the engine: everything else sees events."""
 
 from typing import Any
 
 import msgspec
 
-from flakeproof.model import ItemOutcome, Outcome, Seen, Sight
+from flakeproof.model import ItemOutcome, Outcome, SeenBySanitizer, Sight
 
 
 class Ready(msgspec.Struct, tag_field="type", tag="ready"):
@@ -17,7 +17,7 @@ class Ready(msgspec.Struct, tag_field="type", tag="ready"):
     items: list[str] = []
     """What pytest has collected."""
     remarks: list[str] = []
-    """What people are told of how it was loaded."""
+    """Remarks for the user about how the target was loaded."""
 
 
 class Unloadable(msgspec.Struct, tag_field="type", tag="unloadable"):
@@ -49,7 +49,7 @@ class ItemFailure(msgspec.Struct):
     output: str
 
 
-class Ended(msgspec.Struct, tag_field="type", tag="ended"):
+class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     """One trial that did not pass, or one with an order of its own."""
 
     trial: int
@@ -78,13 +78,13 @@ class Ended(msgspec.Struct, tag_field="type", tag="ended"):
     """What sanitizers have seen in it."""
 
 
-class Sighted(msgspec.Struct, tag_field="type", tag="sighted"):
+class SightingsReported(msgspec.Struct, tag_field="type", tag="sighted"):
     """What sanitizers have seen since the last time."""
 
-    seen: list[Seen]
+    seen: list[SeenBySanitizer]
 
 
-class Session(msgspec.Struct, tag_field="type", tag="session"):
+class SessionFixtures(msgspec.Struct, tag_field="type", tag="session"):
     """What a pass spends on fixtures of the session, which each fork sets up."""
 
     spent: dict[str, int]
@@ -109,7 +109,7 @@ class Bye(msgspec.Struct, tag_field="type", tag="bye"):
     """Every trial that was taken has been reported; the process is about to exit."""
 
 
-WorkerMessage = Ready | Unloadable | Passed | Ended | Sighted | Session | Used | Bye
+WorkerMessage = Ready | Unloadable | Passed | TrialEnded | SightingsReported | SessionFixtures | Used | Bye
 
 decode = msgspec.json.Decoder(WorkerMessage).decode
 """Bytes of one line to a message; raises msgspec.DecodeError."""

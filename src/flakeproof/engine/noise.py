@@ -1,23 +1,23 @@
-"""Keep the machine busy beside the tests: with stress-ng where it is installed, else with processes of our own.
-
-Either ends with the run, however that ends.
-"""
+"""What is around the tests while they run: processes that keep the machine busy, a CPU quota, pauses."""
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 import flakeproof_worker
-from flakeproof.engine.leftovers import marker_of
+from flakeproof.engine.leftovers import marker_of, nothing_left_running
 from flakeproof.errors import CannotRunError
-from flakeproof.model import Load
-from flakeproof.perturbations.noise import written
+from flakeproof.model import Load, Perturbations
+from flakeproof.perturbations.cpu import written_noise
+from flakeproof.perturbations.pauses import written_delay
 from flakeproof_worker.environment import RUN
+from flakeproof_worker.shared.user_code import DELAY_MARK
+from flakeproof_worker.system import cgroups
 
 _PROGRAMS = Path(flakeproof_worker.__file__).parent / "perturb"
 _STRESS_NG = "stress-ng"
@@ -50,7 +50,9 @@ def noise(
     version = _version(program) if program else ""
     theirs = {kind: load for kind, load in wanted.items() if version and (load.share == 1 or kind in _TAKES_SHARES)}
     own = {kind: load for kind, load in wanted.items() if kind not in theirs}
-    parts = [f"{written(part)} by {by}" for part, by in ((theirs, version), (own, "flakeproof's own program")) if part]
+    parts = [
+        f"{written_noise(part)} by {by}" for part, by in ((theirs, version), (own, "flakeproof's own program")) if part
+    ]
     tell(f"noise beside the tests: {', '.join(parts)}")
     environment = {**os.environ, RUN: marker_of(run_id)}
     leash: subprocess.Popen[bytes] | None = None
@@ -91,7 +93,7 @@ def _started(
         )
     except OSError as error:
         raise CannotRunError(
-            f"a process for --noise {written(wanted)} cannot be started: {error}", "ask for less"
+            f"a process for --noise {written_noise(wanted)} cannot be started: {error}", "ask for less"
         ) from error
 
 
@@ -133,3 +135,59 @@ def _stress_ng(wanted: Mapping[str, Load], temporary: str) -> list[str]:
         if load.share < 1:
             words += ["--cpu-load", f"{100 * load.share:.0f}"]
     return words
+
+
+@contextmanager
+def surroundings(
+    asked: Sequence[Perturbations], temporary: str, run_id: str, tell: Callable[[str], None]
+) -> Iterator[None]:
+    """Put up what was `asked` for around the tests that run at the same time, and leave nothing of it, or of them.
+
+    `tell` hears what a user should know of it. Raises CannotRunError if it cannot be put up.
+    """
+    if any(perturbations.cpu_quota for perturbations in asked):
+        tell(_means_of_a_quota())
+    with nothing_left_running(run_id), noise(loads_of(asked), temporary, run_id, tell, cpus_of(asked)):
+        yield
+
+
+def loads_of(asked: Sequence[Perturbations]) -> dict[str, Load]:
+    """All share one machine, and so what keeps it busy: for each kind the most processes, and the busiest."""
+    found: dict[str, Load] = {}
+    for perturbations in asked:
+        for kind, load in perturbations.noise.items():
+            other = found.get(kind, load)
+            found[kind] = Load(count=max(load.count, other.count), share=max(load.share, other.share))
+    return found
+
+
+def cpus_of(asked: Sequence[Perturbations]) -> int | None:
+    """The noise is where the tests are: elsewhere it would not disturb them."""
+    counts = [perturbations.cpus for perturbations in asked]
+    return None if None in counts else max(count or 0 for count in counts)
+
+
+def _means_of_a_quota() -> str:
+    """Worker processes find the same, by the same means."""
+    places = cgroups.own_folder()
+    made = cgroups.make(places, f"probe-{os.getpid()}", 1.0) if places is not None else None
+    if made is None:
+        return "the CPU quota is kept by stopping and continuing processes: no control group (v2) can be made here"
+    cgroups.remove(made)
+    return f"the CPU quota is kept by control groups like {made}"
+
+
+def without_effect(perturbations: Perturbations, folder: Path) -> list[str]:
+    """What is to be said of them; the marks in the `folder` of the run are removed."""
+    found = []
+    for number, delay in enumerate(perturbations.delays):
+        mark = folder / f"{DELAY_MARK}{number}"
+        if mark.exists():
+            mark.unlink()
+        elif delay.share == 1 and delay.probability > 0:
+            found.append(
+                f"no pause of --delay {written_delay(delay)} has taken place: no such line was reached in a test"
+                if delay.probability == 1
+                else f"no pause of --delay {written_delay(delay)} has taken place"
+            )
+    return found

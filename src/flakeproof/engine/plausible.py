@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from flakeproof.engine.messages import Bye, Ended, Passed, Ready, Session, Sighted, Unloadable, Used, WorkerMessage
+from flakeproof.engine.messages import (
+    Bye,
+    Passed,
+    Ready,
+    SessionFixtures,
+    SightingsReported,
+    TrialEnded,
+    Unloadable,
+    Used,
+    WorkerMessage,
+)
 
 if TYPE_CHECKING:
     from flakeproof.engine.process import WorkerProcess
@@ -21,7 +31,7 @@ _NUMBERS = range(-(2**31), 2**31)
 
 
 class _Raised(msgspec.Struct):
-    """What `flakeproof_worker.failure.describe` makes of an exception."""
+    """What `flakeproof_worker.outcome.describe` makes of an exception."""
 
     type: str
     message: str
@@ -40,9 +50,9 @@ def is_possible(message: WorkerMessage, process: "WorkerProcess") -> bool:
             return not process.ready
         case Passed():
             return process.ready and _can_have_passed(message, process)
-        case Ended():
+        case TrialEnded():
             return process.ready and _can_have_ended(message, process)
-        case Sighted() | Session() | Used() | Bye():
+        case SightingsReported() | SessionFixtures() | Used() | Bye():
             return process.ready
 
 
@@ -56,7 +66,7 @@ def _can_have_passed(message: Passed, process: "WorkerProcess") -> bool:
     )
 
 
-def _can_have_ended(message: Ended, process: "WorkerProcess") -> bool:
+def _can_have_ended(message: TrialEnded, process: "WorkerProcess") -> bool:
     account = process.account
     numbers = (message.signal or 0, message.exit_code or 0)
     return (

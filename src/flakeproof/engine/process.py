@@ -63,7 +63,7 @@ class WorkerProcess:
         """Failures that it has reported, counted or not."""
         self.says_what_cannot_be = False
         self.is_finishing = False
-        """Whether it has been told that no more leases will come."""
+        """Whether the process knows that no more leases will come."""
         self._has_clock = bool(order["perturbations"].get("clock"))
         self._partial = b""
         self._unsent = b""

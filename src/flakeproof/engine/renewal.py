@@ -10,7 +10,7 @@ from flakeproof.model import Isolation, RunSpec
 from flakeproof.text import FIXED, number
 
 SHARE = 0.12
-"""The part of its time that a run spends on new processes, at most."""
+"""Largest share of its time that a run spends on new processes."""
 
 
 class Renewal:
@@ -23,7 +23,7 @@ class Renewal:
         self._further = 0
         self._told = False
         self.hurries = False
-        """Whether processes are wanted, and trials only for them."""
+        """Whether the run needs new processes rather than more trials."""
 
     def wants(self, further_processes: int) -> bool:
         """Take in how many more processes the run's question takes; tell whether that is news."""

@@ -12,21 +12,21 @@ from flakeproof.model import CommandTarget, Isolation, RunSpec
 from flakeproof.text import shown_path
 
 _PATIENCE_NS = 30_000_000_000
-"""Others do not wait longer than that for the first."""
+"""Other tests wait at most this long for the first one."""
 
 
 class _Step(Enum):
     FIRST = 1
-    """Somebody is to run the first test."""
+    """A process is to run the first test."""
     LOOKING = 2
     SECOND = 3
-    """A network of one's own has been switched on: somebody is to try it."""
+    """Private networks have been switched on: a process is to try one."""
     TRYING = 4
     OVER = 5
 
 
 class Scout:
-    """Says who may run when at the beginning of a run, and whether tests have networks of their own."""
+    """Decides which tests may run at the beginning of a run, and whether each gets a private network."""
 
     def __init__(
         self,
@@ -47,17 +47,17 @@ class Scout:
         self._step = _Step.FIRST
         self._since = 0
         self.trial = 0
-        """The one that runs alone, or did so last."""
+        """The test that runs alone, or did so last."""
         self.used: Used | None = None
-        """What was seen in the first."""
+        """What the first test used."""
         self.private_network = False
-        """Whether tests have networks of their own by now."""
+        """Whether each test has a private network by now."""
         self.one_at_a_time = False
         """Whether no test is to start while another one runs."""
 
     @property
     def is_over(self) -> bool:
-        """Whether everybody may run."""
+        """Whether all tests may run."""
         return self._step is _Step.OVER
 
     @property
@@ -67,7 +67,7 @@ class Scout:
 
     @property
     def looks(self) -> bool:
-        """Whether in the next test is to be looked what it uses."""
+        """Whether the next test is to be watched for what it uses."""
         return self._step is _Step.FIRST
 
     def started(self, trial: int, now: int) -> None:
@@ -90,12 +90,12 @@ class Scout:
                 self._slow_down(f"test {self.trial} failed in a network of its own and runs again without one")
 
     def look(self, now: int) -> None:
-        """Have nobody wait for too long."""
+        """Let the other tests run if the first one takes too long."""
         if self._step in (_Step.LOOKING, _Step.TRYING) and now - self._since > _PATIENCE_NS:
             self._step = _Step.OVER
 
     def _decide(self) -> bool:
-        """Whether a network of one's own has been switched on."""
+        """Switch private networks on where they help; return whether that was done."""
         used = self.used
         if used is None or not used.ports or not self._may_switch:
             return False
@@ -112,7 +112,7 @@ class Scout:
         return True
 
     def _slow_down(self, why: str) -> None:
-        """Have tests run one at a time, if that is left to us, and tell why."""
+        """Have tests run one at a time if the user left that to flakeproof, and note why."""
         self.one_at_a_time = self._may_slow
         if self._may_slow:
             self._note(f"{why}: tests run one at a time, so as not to collide (-w 2 for two at once)")
@@ -121,7 +121,7 @@ class Scout:
 
 
 def suits(spec: RunSpec) -> bool:
-    """Whether tests of this run may collide, and nobody has said that they have networks of their own."""
+    """Whether tests of this run may collide, and no setting gives them private networks."""
     several = spec.workers > 1 and (spec.count is None or spec.count > 1)
     own_process = spec.isolation is not Isolation.SHARED and not isinstance(spec.target, CommandTarget)
     changed = spec.perturbations.ports or spec.perturbations.network

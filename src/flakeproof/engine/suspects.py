@@ -1,8 +1,8 @@
-"""Who is to blame for the end of a process in which several trials were in flight.
+"""Which of several trials that were in flight in a process ended it.
 
-Known is the trial that ended it by a call (the board shows it), and the one in whose thread it crashed (the stack shows
-it). Otherwise each runs once more, alone in a process: who ends that one, too, is charged. Where none does, the end is
-charged to one of them, and it is told that it may have been any.
+A trial that ended the process by a call shows on the board, and a crash in the thread of one trial shows in the stack.
+Otherwise each trial runs once more, alone in a process, and the one that ends that process, too, is charged. If none
+does, one of them is charged, and its message says that it may have been any of them.
 """
 
 import re
@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from flakeproof.engine.leases import Block, Work
 from flakeproof.engine.process import WorkerProcess
+from flakeproof.engine.trial_results import TrialResults
 from flakeproof.events import TrialsPassed
 from flakeproof.model import Failure
 from flakeproof_worker.shared import board
@@ -44,21 +46,21 @@ class Suspects:
     """Trials that were in flight when a process ended, of which at least one has ended it."""
 
     crash: Callable[[int], Failure]
-    """What is to be told of a trial that is charged with it."""
+    """Makes the failure of a trial that is charged with the crash."""
     trials: list[int]
     process: WorkerProcess
-    """The one that has ended."""
+    """The process that ended."""
     running: int = 0
-    """The one that runs alone now; 0 for none."""
+    """The trial that runs alone now; 0 for none."""
     passed: dict[int, TrialsPassed] = field(default_factory=dict)
-    """What is held back of those that have passed alone, until it is known whether one of them has to be charged."""
+    """Events of trials that passed alone, held back until it is known whether one of them is charged."""
     is_solved: bool = False
-    """Whether one has ended its process again."""
+    """Whether one of the trials ended its process again, and was charged."""
     _waiting: deque[int] = field(default_factory=deque)
     _have_run: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """All have to run again, unless there are too many."""
+        """Queue all trials to run again, unless there are too many."""
         if len(self.trials) <= _MOST:
             self._waiting.extend(self.trials)
 
@@ -69,16 +71,16 @@ class Suspects:
 
     @property
     def without_result(self) -> list[int]:
-        """Those that nothing is known of."""
+        """The trials whose outcome is unknown."""
         return [trial for trial in self.trials if trial not in self._have_run]
 
     def next(self) -> int:
-        """Take the next one that is to run alone."""
+        """Take the next trial that is to run alone."""
         self.running = self._waiting.popleft()
         return self.running
 
     def ran(self, *, has_run: bool) -> None:
-        """The one that ran alone has come to an end, or has to be tried again."""
+        """Note that the trial which ran alone has ended (`has_run`), or has to be tried again."""
         if has_run:
             self._have_run.add(self.running)
         else:
@@ -86,7 +88,7 @@ class Suspects:
         self.running = 0
 
     def charged(self) -> Failure | None:
-        """The failure of one of them, where none could be shown to be guilty; None if all have another outcome."""
+        """Charge a trial where none was shown to be guilty; return its failure, None if all have another outcome."""
         candidates = [*self.passed, *self.without_result]
         if not candidates:
             return None
@@ -95,3 +97,81 @@ class Suspects:
         others = ", ".join(str(trial) for trial in self.trials)
         text = f"{failure.message} (by one of tests {others}, which ran at once)"
         return msgspec.structs.replace(failure, message=text)
+
+
+class Suspicions:
+    """Has the suspects of one run tried, each alone in a process, and charges one of each group."""
+
+    def __init__(self, results: TrialResults, work: Work) -> None:
+        """What suspects did is counted in `results`; those without a result go back to `work`."""
+        self._results = results
+        self._work = work
+        self._groups: dict[int, list[Suspects]] = {}
+        """By place: trials of which one has ended a process there."""
+        self._alone: dict[int, Suspects] = {}
+        """By number of a process: the group of the trial that has it to itself."""
+
+    @property
+    def any_left(self) -> bool:
+        """Whether any suspect is still to be tried."""
+        return any(self._groups.values())
+
+    def waits_at(self, place: int) -> bool:
+        """Whether suspects are to be tried at `place`, before any other trial runs there."""
+        return bool(self._groups.get(place))
+
+    def next_for(self, process: WorkerProcess) -> int | None:
+        """Take the suspect that `process` is to run alone; None if it has something else to finish first."""
+        if process.account.leases or process.number in self._alone:
+            return None
+        group = self._alone[process.number] = self._groups[process.place][0]
+        return group.next()
+
+    def suspect(self, group: Suspects) -> list[Block]:
+        """Start to try `group`; return those of it that run again like any other trial, because they are too many."""
+        if group.is_over:
+            self._solve(group)
+            return [(trial, 1) for trial in group.without_result]
+        self._groups.setdefault(group.process.place, []).append(group)
+        return []
+
+    def holds_back(self, process: WorkerProcess, event: TrialsPassed) -> bool:
+        """Whether `event` is about a suspect: then it is reported once it is known whether that one is charged."""
+        if (group := self._alone.pop(process.number, None)) is None:
+            return False
+        group.passed[group.running] = event
+        self.examined(group, has_run=True)
+        return True
+
+    def ended(self, process: WorkerProcess) -> None:
+        """Take in that the trial which `process` ran has been reported, if it was a suspect."""
+        if (group := self._alone.pop(process.number, None)) is not None:
+            self.examined(group, has_run=True)
+
+    def died(self, process: WorkerProcess) -> Suspects | None:
+        """The group of the suspect that `process` ran when it ended; `examined` must follow. None if it ran none."""
+        return self._alone.pop(process.number, None)
+
+    def examined(self, group: Suspects, *, has_run: bool) -> None:
+        """Take in that the suspect of `group` that ran alone has ended, or has to be tried again."""
+        group.ran(has_run=has_run)
+        if group.is_over:
+            self._groups[group.process.place].remove(group)
+            self._solve(group)
+
+    def give_up(self) -> None:
+        """The run ends before all suspects have run alone."""
+        self._alone.clear()
+        for place, groups in self._groups.items():
+            for group in groups:
+                self._solve(group)
+                self._work.put_back(place, [(trial, 1) for trial in group.without_result])
+        self._groups.clear()
+
+    def _solve(self, group: Suspects) -> None:
+        """Report what was held back until it was known which of `group` is charged."""
+        if not group.is_solved and (failure := group.charged()) is not None:
+            group.passed.pop(failure.trial, None)
+            self._results.died(group.process, failure, suspects=group.trials)
+        for event in group.passed.values():
+            self._results.tell(group.process, event)

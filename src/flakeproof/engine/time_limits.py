@@ -1,10 +1,11 @@
-"""The time limits of one process: tell it, dump its stacks (twice if need be), TERM, grace, KILL."""
+"""Time limits of processes (dump the stacks, TERM, grace, KILL), and the time budget of a search."""
 
 import signal
 
+from flakeproof.clock import monotonic_ns
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.usual_duration import TimeLimit
-from flakeproof_worker.shared.escalation import Step, following
+from flakeproof_worker.shared.process_exit import Step, following
 
 _DUMP_NS = 150_000_000
 """How long a process gets to write its stacks before it is asked to end."""
@@ -18,7 +19,7 @@ _IDLE_NS = 10_000_000_000
 """A process that has work and takes none of it for so long is broken: a trial has got at flakeproof's own parts."""
 
 
-class Watch:
+class ProcessWatch:
     """Follows what is in flight in one process."""
 
     def __init__(self, limit: TimeLimit, grace: float, now: int) -> None:
@@ -104,3 +105,38 @@ class Watch:
             case _:
                 process.kill(signal.SIGKILL)
                 self._next_step = now + self._grace_ns
+
+
+_LEAST = 1.0
+_LEAST_LIMIT = 5.0
+"""Seconds that a trial of a search may take at least, however short it usually is."""
+TIMES_AS_LONG = 50
+"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
+
+
+def hang_limit(usual: float, asked: float | None, times: float = TIMES_AS_LONG) -> float:
+    """Seconds after which a trial is taken to hang, if it `usual`ly takes so long; never more than was `asked` for."""
+    limit = max(_LEAST_LIMIT, times * usual)
+    return min(limit, asked or limit)
+
+
+class Budget:
+    """`seconds` from now on."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._start = monotonic_ns()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds so far."""
+        return (monotonic_ns() - self._start) / 1e9
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return max(0.0, self.seconds - self.elapsed)
+
+    def share(self, part: float) -> float:
+        """Seconds for an experiment that may take `part` of the whole: not more than are left, at least one."""
+        return max(_LEAST, min(part * self.seconds, self.left))

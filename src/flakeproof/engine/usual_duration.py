@@ -1,7 +1,7 @@
-"""How long a trial usually takes, and the time limit that follows from it where nobody has set one."""
+"""How long a trial usually takes, the time limit that follows from it, and the trials that take far longer."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from flakeproof.text import short_duration, whole_duration
 from flakeproof_worker.shared.durations import quantile
@@ -16,7 +16,7 @@ _LEAST = 10.0
 
 
 class UsualDuration:
-    """Counts how long trials took that have passed."""
+    """Counts the durations of trials that passed."""
 
     def __init__(self) -> None:
         self._buckets: Counter[int] = Counter()
@@ -33,7 +33,7 @@ class UsualDuration:
 
     @property
     def is_known(self) -> bool:
-        """Whether so many have passed that one may speak of a usual duration."""
+        """Whether enough trials have passed to speak of a usual duration."""
         return self.total >= ENOUGH
 
     @property
@@ -88,3 +88,53 @@ class TimeLimit:
             (_TIMES_THE_LONGEST * longest, f"{_TIMES_THE_LONGEST} times the {most} of the longest that has passed"),
         ]
         return max(choices)
+
+
+_SLOW_FROM = 20
+_LEAST_NS = 5_000_000_000
+"""A trial that takes less than this is not mentioned."""
+_UNKNOWN_NS = 30_000_000_000
+"""How long a trial may take while none has passed yet, to compare it with."""
+_MOST = 10
+"""Lines in all: more of them would tell nothing new."""
+
+
+class Overdue:
+    """Finds trials that are unusually slow, and remembers which ones it has reported."""
+
+    def __init__(self, usual: UsualDuration, limit: TimeLimit) -> None:
+        """`limit` is that of a trial, for the message."""
+        self._usual = usual
+        self._limit = limit
+        self._told: set[int] = set()
+
+    def look(self, flying: Mapping[int, int], now: int, item: str = "") -> Iterable[str]:
+        """Lines about the trials in `flying` (number to start, monotonic ns) that are overdue for the first time.
+
+        `item` is the pytest item that they have come to, where that is known.
+        """
+        limit = None
+        for trial, start in flying.items():
+            if now - start < _LEAST_NS or trial in self._told or len(self._told) >= _MOST:
+                continue
+            if limit is None:
+                limit = self._limit_ns()
+            if now - start >= limit:
+                self._told.add(trial)
+                where = f" (in {item})" if item else ""
+                yield (
+                    f"test {trial}{where} has been running for {whole_duration((now - start) / 1e9)}; "
+                    f"{self._usually()}, {self._limited()}"
+                )
+
+    def _limit_ns(self) -> float:
+        median = self._usual.median if self._usual.is_known else None
+        return _UNKNOWN_NS if median is None else max(_LEAST_NS, median * 1e9 * _SLOW_FROM)
+
+    def _limited(self) -> str:
+        seconds = self._limit.seconds
+        return "no time limit" if seconds is None else f"time limit {whole_duration(seconds)}"
+
+    def _usually(self) -> str:
+        median = self._usual.median
+        return "none has passed yet" if median is None else f"usual are {short_duration(median)}"

@@ -1,16 +1,11 @@
-"""The identity of a failure, so that the same bug counts as one and distinct bugs stay distinct.
-
-The key follows what grouping of failures in practice uses (exception type, normalised message, project frames without
-line numbers; An et al., "Just-in-Time Flaky Test Detection via Abstracted Failure Symptom Matching", ICSME 2024).
-It groups failures for people; it never decides whether a trial passed.
-"""
+"""The identity of a failure: the same bug counts as one; and patterns that let several signatures count as one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from flakeproof_worker.shared.own_code import is_installed
+from flakeproof_worker.shared.user_code import is_installed
 
 Frame = tuple[str, int, str]
 
@@ -50,7 +45,7 @@ def normalised(message: str) -> str:
 
 
 def of_exception(details: dict[str, Any]) -> str:
-    """Signature of a described exception (`flakeproof_worker.failure.describe`)."""
+    """Signature of a described exception (`flakeproof_worker.outcome.describe`)."""
     kind = details["type"].rpartition(".")[2]
     errno = f"[{details['errno']}]" if details.get("errno") else ""
     frames = own_frames(details["frames"])[-_FRAMES:]
@@ -83,3 +78,23 @@ def of_timeout(place: str) -> str:
     """
     found = _PLACE.fullmatch(place)
     return f"time limit at {PurePath(found[1]).stem}:{found[2]}" if found else "time limit at ?"
+
+
+class Alike:
+    """Calls each signature by the first pattern that it fits, others by their own name."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """A signature without any `*` is a pattern that fits itself alone."""
+        self._patterns = {text: re.compile(".*".join(map(re.escape, text.split("*"))), re.S) for text in patterns}
+        self._known: dict[str, str] = {}
+
+    def name(self, signature: str) -> str:
+        """The pattern that it fits, or the signature itself."""
+        if signature not in self._known:
+            fitting = (text for text, pattern in self._patterns.items() if pattern.fullmatch(signature))
+            self._known[signature] = next(fitting, signature)
+        return self._known[signature]
+
+    def names(self, signatures: Iterable[str]) -> list[str]:
+        """Of several signatures, each once."""
+        return list(dict.fromkeys(map(self.name, signatures)))

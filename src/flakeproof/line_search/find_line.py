@@ -5,19 +5,19 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from flakeproof.errors import StoppedError, UsageError
-from flakeproof.failures.signature_patterns import Alike
+from flakeproof.failures.signature import Alike
 from flakeproof.line_search.probes import Probes
 from flakeproof.line_search.strategy import ERROR, PAUSES, Confirmed, search
 from flakeproof.model import CommandTarget, Delay, Record, RunSpec
-from flakeproof.perturbations.delay import name_of, written
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.perturbations.pauses import name_of, written_delay
+from flakeproof.stats.intervals import clopper_pearson
 from flakeproof.text import duration, rate, short_duration, shown_path
 
 BUDGET = 45.0
 """Seconds."""
 
 
-class Rate(Record, frozen=True, kw_only=True):
+class DelayRate(Record, frozen=True, kw_only=True):
     """A failure rate, with the interval of Clopper and Pearson."""
 
     failures: int
@@ -46,8 +46,8 @@ class DelayedLine(Record, frozen=True, kw_only=True):
     """Of a pause each time that the line is reached."""
     raises: bool
     """Whether trials fail more often with the pause; else they fail less often."""
-    with_pause: Rate
-    without_pause: Rate
+    with_pause: DelayRate
+    without_pause: DelayRate
     chance: float
     """Probability of so clear a difference if the pause did not matter, corrected for all lines and lengths tried."""
     units: int
@@ -81,7 +81,7 @@ class DelayFinding(Record, frozen=True, kw_only=True):
 
     lines: list[DelayedLine]
     """The best first; none where no pause matters, as far as has been looked."""
-    base: Rate
+    base: DelayRate
     """Without any pause."""
     candidates: int
     """Lines of the project's own code that trials execute."""
@@ -179,10 +179,12 @@ def _described(line: Confirmed, name: str) -> DelayedLine:
         without_pause=_rate(line.idle_failures, line.idle),
         chance=line.chance,
         units=line.place.units,
-        delay=written(delay),
+        delay=written_delay(delay),
     )
 
 
-def _rate(failures: int, trials: int) -> Rate:
+def _rate(failures: int, trials: int) -> DelayRate:
     interval = clopper_pearson(failures, trials)
-    return Rate(failures=failures, trials=trials, low=interval.low, high=interval.high, confidence=interval.confidence)
+    return DelayRate(
+        failures=failures, trials=trials, low=interval.low, high=interval.high, confidence=interval.confidence
+    )

@@ -1,26 +1,51 @@
 """Probes of the search for a line as real runs: the pauses of each trial follow from its seed, known to both sides."""
 
+import ast
 import json
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from flakeproof.clock import monotonic_ns
+from flakeproof.engine.endings import TrialCounts
 from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.engine.time_budget import hang_limit
-from flakeproof.engine.trial_outcomes import Ended
+from flakeproof.engine.time_limits import hang_limit
 from flakeproof.errors import CannotRunError, StoppedError, is_signal
-from flakeproof.failures.signature_patterns import Alike
-from flakeproof.line_search.sites import writes_from
-from flakeproof.line_search.strategy import MOST_CANDIDATES, Pause, Place, Probed
+from flakeproof.failures.signature import Alike
+from flakeproof.line_search.strategy import MOST_CANDIDATES, LinePause, Probed, TracedLine
 from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
 from flakeproof_worker.perturb.places import NAME
 from flakeproof_worker.shared.draws import active
 from flakeproof_worker.shared.seeds import trial_seed
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def writes_from(file: str, line: int) -> bool:
+    """Whether the function around `line` writes to an attribute or an item on it or below; False where unknown."""
+    inner: Function | None = None
+    for function in _functions(file):
+        if function.lineno <= line <= (function.end_lineno or 0) and (inner is None or function.lineno > inner.lineno):
+            inner = function
+    return inner is not None and any(
+        isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store) and node.lineno >= line
+        for node in ast.walk(inner)
+    )
+
+
+@lru_cache(maxsize=64)
+def _functions(file: str) -> list[Function]:
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, Function)]
+
 
 _TRACED = 6
 """Trials whose lines are written down."""
@@ -69,10 +94,10 @@ class Probes:
         return self._slower * self._foreseen(count, each)
 
     def _foreseen(self, count: int, each: float) -> float:
-        """The same for several trials, as if to watch for lines cost nothing."""
+        """Seconds for several trials, as if watching for lines cost nothing."""
         return self._start + count * (self._trial + each) / self._spec.workers
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[TracedLine]:
         """The lines of the project's own code that a few trials execute."""
         with temporary_root() as folder:
             began = monotonic_ns()
@@ -85,7 +110,7 @@ class Probes:
             lines = path.read_text(errors="replace").splitlines() if path.exists() else []
         return _places(lines, ended.trials)
 
-    def __call__(self, pauses: Sequence[Pause], count: int) -> list[Probed]:
+    def __call__(self, pauses: Sequence[LinePause], count: int) -> list[Probed]:
         """Run `count` trials, each with pauses of its own choice among these."""
         first = self._next
         own = self._spec.perturbations
@@ -107,7 +132,7 @@ class Probes:
             found.append(Probed(chosen, self._alike.names(ended.failed.get(trial, ()))))
         return found
 
-    def _run(self, perturbations: Perturbations, count: int, folder: Path) -> Ended:
+    def _run(self, perturbations: Perturbations, count: int, folder: Path) -> TrialCounts:
         self._number += 1
         paused = sum(delay.share * delay.most for delay in perturbations.delays)
         asked = self._spec.timeout
@@ -120,7 +145,7 @@ class Probes:
             adapts_timeout=False,
         )
         self._next += count
-        ended = Ended()
+        ended = TrialCounts()
         execute(spec, f"search-{self._number}", folder, [ended.add], None)
         if is_signal(ended.stopped):
             raise StoppedError(ended.stopped)
@@ -140,7 +165,7 @@ def _kept(own: Perturbations) -> dict[str, Any]:
     }
 
 
-def _delay(pause: Pause) -> Delay:
+def _delay(pause: LinePause) -> Delay:
     return Delay(
         file=pause.place.file,
         where=str(pause.place.line),
@@ -151,7 +176,7 @@ def _delay(pause: Pause) -> Delay:
     )
 
 
-def _places(lines: Sequence[str], trials: int) -> list[Place]:
+def _places(lines: Sequence[str], trials: int) -> list[TracedLine]:
     """From what the workers have written down; what several threads execute comes first if there are too many.
 
     A comprehension is on the line of a function around it, which is the one that comes there first.
@@ -173,6 +198,6 @@ def _places(lines: Sequence[str], trials: int) -> list[Place]:
             units[trial] = units.get(trial, 0) + 1
         hits_each = sum(seen.values()) / max(1, trials)
         function = functions[file, line]
-        found.append(Place(file, line, function, hits_each, max(units.values()), writes_from(file, line)))
+        found.append(TracedLine(file, line, function, hits_each, max(units.values()), writes_from(file, line)))
     found.sort(key=lambda place: (-place.units, place.hits))
     return sorted(found[:MOST_CANDIDATES], key=lambda place: (place.file, place.line))

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from flakeproof.stats.culprits import Tally, evidence
-from flakeproof.stats.difference import fisher
+from flakeproof.stats.comparison import fisher
+from flakeproof.stats.culprits import CulpritTally, evidence
 from flakeproof.stats.tables import holm
 
 PAUSES = (0.001, 0.005, 0.02, 0.05)
@@ -37,7 +37,7 @@ _LOWERABLE = 0.15
 
 
 @dataclass(frozen=True)
-class Place:
+class TracedLine:
     """A line of the project's own code that trials execute."""
 
     file: str
@@ -52,10 +52,10 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Pause:
+class LinePause:
     """What is done at a place in a probe."""
 
-    place: Place
+    place: TracedLine
     seconds: float
     probability: float
     """Each time that the line is reached."""
@@ -76,7 +76,7 @@ class Probed:
 class Probe(Protocol):
     """Runs trials."""
 
-    def __call__(self, pauses: Sequence[Pause], count: int) -> list[Probed]:
+    def __call__(self, pauses: Sequence[LinePause], count: int) -> list[Probed]:
         """Run `count` trials, each with pauses of its own choice among these."""
 
     @property
@@ -91,7 +91,7 @@ class Probe(Protocol):
 class Confirmed:
     """A place at which a pause has been shown to matter, in trials that were not used to find it."""
 
-    place: Place
+    place: TracedLine
     seconds: float
     probability: float
     raises: bool
@@ -105,7 +105,7 @@ class Confirmed:
 
 
 @dataclass
-class Found:
+class FoundLine:
     """What has come of a search."""
 
     lines: list[Confirmed] = field(default_factory=list)
@@ -120,18 +120,18 @@ class Found:
 
 
 def search(
-    places: Sequence[Place],
+    places: Sequence[TracedLine],
     probe: Probe,
     signatures: Collection[str] = (),
     say: Callable[[str], None] = lambda _: None,
     error: float = ERROR,
-) -> Found:
+) -> FoundLine:
     """Find the places at which a pause matters for failures with these `signatures`.
 
     Without any, those count that trials fail with when nothing is paused, else the first that pauses bring about.
     `error` is the probability with which a line may be named although no pause there matters.
     """
-    found = Found(signatures=set(signatures))
+    found = FoundLine(signatures=set(signatures))
     count = _base_count(probe)
     base = probe([], count)
     seen = {name for trial in base for name in trial.signatures}
@@ -167,19 +167,21 @@ def _base_count(probe: Probe) -> int:
     return count
 
 
-def _failed(trial: Probed, found: Found) -> bool:
+def _failed(trial: Probed, found: FoundLine) -> bool:
     return not found.signatures.isdisjoint(trial.signatures)
 
 
-def _tells(trial: Probed, found: Found) -> bool:
+def _tells(trial: Probed, found: FoundLine) -> bool:
     """Whether it passed, or failed in the way that is looked for: another failure tells nothing about that."""
     return not trial.signatures or _failed(trial, found)
 
 
-def _screen(places: Sequence[Place], seconds: float, probe: Probe, found: Found) -> list[tuple[Place, bool]]:
+def _screen(
+    places: Sequence[TracedLine], seconds: float, probe: Probe, found: FoundLine
+) -> list[tuple[TracedLine, bool]]:
     """The places that are suspected to matter, and whether they raise the rate; the most suspected first."""
     suspects = list(places)
-    tallies = [Tally() for _ in suspects]
+    tallies = [CulpritTally() for _ in suspects]
     may_lower = found.base_failures > _LOWERABLE * found.base_trials
     for turn in range(_ROUNDS):
         count, pauses = _plan(suspects, seconds, probe)
@@ -206,7 +208,7 @@ def _screen(places: Sequence[Place], seconds: float, probe: Probe, found: Found)
     return []
 
 
-def _suspicion(tally: Tally, *, may_lower: bool) -> tuple[float, bool]:
+def _suspicion(tally: CulpritTally, *, may_lower: bool) -> tuple[float, bool]:
     """The evidence that a candidate matters, and whether it raises the rate."""
     found = evidence(tally)
     lowers = found.lowers if may_lower else 0.0
@@ -221,8 +223,8 @@ def _first_signature(trials: Sequence[Probed]) -> set[str]:
     return {max(counts, key=lambda name: (counts[name], name))} if counts else set()
 
 
-def _plan(suspects: Sequence[Place], seconds: float, probe: Probe) -> tuple[int, list[Pause]]:
-    """How many trials, and the pauses among which each of them chooses; 0 where there is no time for that."""
+def _plan(suspects: Sequence[TracedLine], seconds: float, probe: Probe) -> tuple[int, list[LinePause]]:
+    """How many trials to run, and the pauses among which each chooses; 0 trials if there is no time for them."""
     chances = [min(1.0, _SCREENED_HITS / max(place.hits, 1e-9)) for place in suspects]
     whole = seconds * math.fsum(place.hits * chance for place, chance in zip(suspects, chances, strict=True))
     trial = probe.seconds_for(1, 0)
@@ -230,16 +232,16 @@ def _plan(suspects: Sequence[Place], seconds: float, probe: Probe) -> tuple[int,
     count = min(_MOST, max(_FEWEST, math.ceil(_PARTS / share)))
     if probe.seconds_for(count, share * whole) > probe.seconds_left:
         count = int(count * probe.seconds_left / probe.seconds_for(count, share * whole))
-    pauses = [Pause(place, seconds, chance, share) for place, chance in zip(suspects, chances, strict=True)]
+    pauses = [LinePause(place, seconds, chance, share) for place, chance in zip(suspects, chances, strict=True)]
     return (count if count >= _FEWEST // 2 else 0), pauses
 
 
 def _confirm(
-    suspects: Sequence[tuple[Place, bool]],
-    places: Sequence[Place],
+    suspects: Sequence[tuple[TracedLine, bool]],
+    places: Sequence[TracedLine],
     seconds: float,
     probe: Probe,
-    found: Found,
+    found: FoundLine,
     error: float,
 ) -> list[Confirmed]:
     """Put the suspects to the test, and the lines behind the best of them: one at least, others while there is time."""
@@ -259,7 +261,7 @@ def _confirm(
     return lines
 
 
-def _next(place: Place, places: Sequence[Place]) -> Place | None:
+def _next(place: TracedLine, places: Sequence[TracedLine]) -> TracedLine | None:
     """The line that is executed next below in the same function."""
     below = [
         one for one in places if (one.file, one.function) == (place.file, place.function) and one.line > place.line
@@ -267,14 +269,14 @@ def _next(place: Place, places: Sequence[Place]) -> Place | None:
     return min(below, key=lambda one: one.line, default=None)
 
 
-def _test(place: Place, raises: bool, seconds: float, probe: Probe, found: Found) -> Confirmed:
+def _test(place: TracedLine, raises: bool, seconds: float, probe: Probe, found: FoundLine) -> Confirmed:
     """Pause at one place alone, in half of the trials, drawn at random: whatever else changes, changes for both halves.
 
     With Fisher's test on a number of trials that is fixed beforehand.
     """
     probability = min(1.0, _CONFIRMED_HITS / max(place.hits, 1e-9))
-    tally = Tally()
-    for trial in probe([Pause(place, seconds, probability, 0.5)], _CONFIRMATION):
+    tally = CulpritTally()
+    for trial in probe([LinePause(place, seconds, probability, 0.5)], _CONFIRMATION):
         if _tells(trial, found):
             tally.add(active=trial.active[0], failed=_failed(trial, found))
     return Confirmed(
@@ -290,7 +292,7 @@ def _test(place: Place, raises: bool, seconds: float, probe: Probe, found: Found
     )
 
 
-def _chance(tally: Tally, *, raises: bool) -> float:
+def _chance(tally: CulpritTally, *, raises: bool) -> float:
     """Fisher's one-sided p-value for a difference in the rates."""
     active, idle = (tally.active_failures, tally.active), (tally.idle_failures, tally.idle)
     if not tally.active or not tally.idle:

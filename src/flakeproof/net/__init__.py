@@ -1,10 +1,10 @@
 """Utilities for tests that use sockets: servers that leave nothing behind, and what goes with them."""
 
 from flakeproof.net.async_server import AsyncTCPServer
+from flakeproof.net.background_work import ShutdownError, Unfinished
 from flakeproof.net.closing import async_drain, async_graceful_close, drain, graceful_close
 from flakeproof.net.dialing import async_dial_tcp, dial_tcp
 from flakeproof.net.edge_loop import EdgeLoop, new_event_loop
-from flakeproof.net.errors import ShutdownError, Unfinished
 from flakeproof.net.server import TCPServer
 from flakeproof.net.tcp_info import (
     NotTCPError,

@@ -12,8 +12,8 @@ import socket
 from contextvars import copy_context
 from typing import Any, Final, Protocol
 
+from flakeproof.net.background_work import EXHAUSTED, PASSING, RETRY
 from flakeproof.net.edge_loop import EdgeLoop, ReadableCall
-from flakeproof.net.limits import EXHAUSTED, PASSING, RETRY
 
 __all__ = ["Acceptor", "AcceptorOwner"]
 

@@ -19,12 +19,21 @@ from typing import Any, Final, Self
 
 from flakeproof.net.addresses import Address, format_address, listen_tcp, loopback_of
 from flakeproof.net.async_accept import Acceptor
+from flakeproof.net.background_work import (
+    BACKLOG,
+    CONNECTION_DEADLINE,
+    EXHAUSTED,
+    SHUTDOWN_TIMEOUT,
+    ErrorLog,
+    ShutdownError,
+    Unfinished,
+    deadline_error,
+    is_consequence_of_closing,
+    note_on,
+    task_stands_at,
+)
 from flakeproof.net.deadlines import Deadlines
 from flakeproof.net.dialing import DIAL_TIMEOUT, begin_dial, finish_dial
-from flakeproof.net.errors import ShutdownError, Unfinished
-from flakeproof.net.limits import BACKLOG, CONNECTION_DEADLINE, EXHAUSTED, SHUTDOWN_TIMEOUT
-from flakeproof.net.outcome import ErrorLog, deadline_error, is_consequence_of_closing, note_on
-from flakeproof.net.standing import task_stands_at
 
 __all__ = ["AsyncTCPServer"]
 

@@ -37,7 +37,7 @@ _AnyHandle = TypeVar("_AnyHandle", bound=asyncio.Handle)
 _Ts = TypeVarTuple("_Ts")
 
 _STEP: Final = "TaskStepMethWrapper"  # what a task of asyncio's C code schedules for its next step
-_NO_HANDLE: Final = cast(asyncio.Handle, None)
+_NO_HANDLE: Final = cast("asyncio.Handle", None)
 _SWEEP: Final = 1.0  # seconds between two looks for closed descriptors
 _FINE: Final = 0.002  # seconds; below it a timer is awaited with select
 _LONGEST: Final = 86_400.0  # seconds epoll may be asked to wait at once
@@ -131,7 +131,7 @@ class EdgeLoop(SocketCalls):
         # The count keeps timers of the same instant in order, and handles from being compared.
         heappush(self._timers, (timer._when, count, timer))
         timer._scheduled = True
-        return cast(asyncio.TimerHandle, timer)
+        return cast("asyncio.TimerHandle", timer)
 
     def _drop_cancelled_timers(self) -> None:
         timers = self._timers

@@ -21,13 +21,22 @@ from types import TracebackType
 from typing import Any, Self
 
 from flakeproof.net.addresses import Address, format_address, listen_tcp, loopback_of
+from flakeproof.net.background_work import (
+    BACKLOG,
+    CONNECTION_DEADLINE,
+    EXHAUSTED,
+    PASSING,
+    RETRY,
+    SHUTDOWN_TIMEOUT,
+    ErrorLog,
+    Unfinished,
+    deadline_error,
+    is_consequence_of_closing,
+    note_on,
+    thread_stands_at,
+)
 from flakeproof.net.dialing import DIAL_TIMEOUT, dial_tcp
-from flakeproof.net.errors import Unfinished
-from flakeproof.net.limits import BACKLOG, CONNECTION_DEADLINE, EXHAUSTED, PASSING, RETRY, SHUTDOWN_TIMEOUT
-from flakeproof.net.outcome import ErrorLog, deadline_error, is_consequence_of_closing, note_on
-from flakeproof.net.served_socket import ServedSocket
-from flakeproof.net.standing import thread_stands_at
-from flakeproof.net.waker import Waker
+from flakeproof.net.server_sockets import ServedSocket, Waker
 
 __all__ = ["TCPServer"]
 

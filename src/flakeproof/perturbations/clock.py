@@ -1,14 +1,78 @@
-"""`--clock`: another time of day, or one that passes faster or slower."""
+"""`--clock`: another time of day, or one that passes faster or slower; and whether a command can be given it."""
 
+import struct
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from flakeproof.model import CommandTarget, Target
-from flakeproof.perturbations import programs
-from flakeproof.perturbations.perturbation import Hindrance, Kind, value_words
+from flakeproof.perturbations.perturbation import Hindrance, PerturbationKind, value_words
 from flakeproof.text import parse_duration, shortened
 from flakeproof_worker.perturb import faketime
 from flakeproof_worker.shared import instants
+
+PYTHON = "Python"
+_HEAD = 8192
+_INTERPRETER = 3  # PT_INTERP of elf(5): what a program has that is linked with libraries
+_PYTHON_LINE = 200
+_PATIENCE = 5
+_SLEEPS = "import time, threading; time.sleep(0.001); threading.Event().wait(0.001)"
+
+
+def kind_of(program: Path) -> str | None:
+    """`PYTHON`, or what a program is that asks the kernel without a library; None for all others."""
+    try:
+        with program.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return None
+    if program.name.startswith("python") or program.resolve().name.startswith("python"):
+        return PYTHON
+    if head.startswith(b"#!"):
+        words = head[2:_PYTHON_LINE].split(b"\n")[0].split()
+        return PYTHON if any(Path(word.decode(errors="replace")).name.startswith("python") for word in words) else None
+    if not head.startswith(b"\x7fELF\x02\x01"):
+        return None
+    if b"Go build ID" in head:
+        return "a Go program"
+    return None if _is_linked(head) else "linked statically"
+
+
+def _is_linked(head: bytes) -> bool:
+    """Whether an ELF program of 64 bits has an interpreter, the dynamic linker (elf(5))."""
+    (offset,) = struct.unpack_from("<Q", head, 32)
+    size, count = struct.unpack_from("<HH", head, 54)
+    starts = (offset + number * size for number in range(count))
+    return any(start + 4 > len(head) or struct.unpack_from("<I", head, start)[0] == _INTERPRETER for start in starts)
+
+
+@cache
+def python_sleeps_under(library: str) -> bool:
+    """Whether a Python program can sleep while `library`, a libfaketime, shifts its clock: not with all versions."""
+    for shift in ("+86400", "-86400"):
+        environment = {"LD_PRELOAD": library, "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        words = [sys.executable, "-I", "-S", "-c", _SLEEPS]
+        with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) as process:
+            try:
+                status = process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                status = process.wait()
+            _remove_memory(process.pid)
+        if status:
+            return False
+    return True
+
+
+def _remove_memory(pid: int) -> None:
+    """What the library has made for a process, and leaves behind if that was killed."""
+    for name in ("faketime_shm_", "sem.faketime_sem_"):
+        with suppress(FileNotFoundError):
+            Path("/dev/shm", f"{name}{pid}").unlink()
+
 
 _SLOWEST, _FASTEST = 0.001, 1000.0
 _FARTHEST = 100 * 366 * 86400.0
@@ -52,10 +116,10 @@ def _hindrance(clock: str, target: Target) -> Hindrance | None:
         return None
     if faketime.library() is None:
         return Hindrance("the clock of a command takes libfaketime, which is not installed", "apt-get install faketime")
-    kind = programs.kind_of(Path(target.program))
-    if kind is None or (kind == programs.PYTHON and programs.python_sleeps_under(faketime.library())):
+    kind = kind_of(Path(target.program))
+    if kind is None or (kind == PYTHON and python_sleeps_under(faketime.library())):
         return None
-    if kind == programs.PYTHON:
+    if kind == PYTHON:
         return Hindrance(
             f"{target.program} is a Python program, whose time.sleep fails with the libfaketime that is installed",
             "run its function (MODULE:FUNCTION) or its tests, for which no library is needed",
@@ -66,4 +130,4 @@ def _hindrance(clock: str, target: Target) -> Hindrance | None:
     )
 
 
-CLOCK = Kind("clock", "clock", parse_clock, value_words("clock"), hindrance=_hindrance)
+CLOCK = PerturbationKind("clock", "clock", parse_clock, value_words("clock"), hindrance=_hindrance)

@@ -1,4 +1,4 @@
-"""What there is to know of a perturbation before a run."""
+"""What a kind of perturbation has to declare: its option, its targets, its checks."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,45 +26,45 @@ def _possible(value: Any, target: Target) -> None:
 
 @dataclass(frozen=True)
 class Hindrance:
-    """Why something cannot be done here."""
+    """Why a perturbation is not possible on this machine."""
 
     why: str
-    """What is missing, as what follows a colon."""
+    """What is missing, worded to follow a colon."""
     remedy: str
     """What to do about it."""
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One perturbation."""
+class PerturbationKind:
+    """One kind of perturbation."""
 
     setting: str
-    """Its name: that of the option and of the setting."""
+    """Name of its option and of its setting."""
     field: str
-    """That of `model.Perturbations`."""
+    """Name of its field in `model.Perturbations`."""
     parse: Callable[[Any], Any]
-    """From what is written to the value of the setting; raises ValueError."""
+    """Turns what the user wrote into the value of the setting; raises ValueError."""
     words: Callable[[Any], list[str]]
-    """From the value of the field to the words of a command line."""
+    """Turns the value of the field into words of a command line."""
     read: Callable[[Any], Any] = _as_it_is
-    """From the value of the setting to that of the field."""
+    """Turns the value of the setting into that of the field."""
     only_python: bool = False
-    """Whether it is a matter of code that runs in worker processes, and cannot be for a command."""
+    """Whether it acts on Python code in worker processes, so that a command cannot have it."""
     own_process: bool = False
-    """Whether it is done to the process of a trial, so that each trial needs one of its own."""
+    """Whether it acts on the process of a trial, so that each trial needs a process of its own."""
     only_tests: bool = False
-    """Whether it is a matter of tests of pytest."""
+    """Whether only tests of pytest can have it."""
     excludes: str = ""
-    """The setting that cannot be beside it: of the two the one from the heavier source wins."""
+    """The setting that contradicts it: of the two, the one from the stronger source wins."""
     check: Callable[[Any, str, Target], None] = _nothing_to_say
-    """Raises UsageError if a value of the field, which comes from the source that is named, can mean nothing."""
+    """Raises UsageError if a value of the field makes no sense for the target; gets the name of its source."""
     check_shared: Callable[[Any, str], None] = _nothing_against
-    """Raises UsageError if a value of the field cannot be where several tests run at once in one process."""
+    """Raises UsageError if a value of the field is not possible while several tests share a process."""
     hindrance: Callable[[Any, Target], Hindrance | None] = _possible
-    """Why a value of the field is not possible on this machine, or for this target."""
+    """Returns why a value of the field is not possible on this machine or for this target, None if it is."""
 
     def suits(self, target: Target) -> bool:
-        """Whether it can be for this kind of target."""
+        """Whether this kind of target can have it."""
         if self.only_tests:
             return isinstance(target, PytestTarget)
         return not (self.only_python and isinstance(target, CommandTarget))
@@ -80,10 +80,10 @@ def refuse_variables(names: Iterable[str], shown: str, target: Target) -> None:
 
 
 def flag_words(name: str) -> Callable[[bool], list[str]]:
-    """Of an option that is given or not."""
+    """Make the `words` of an option without a value."""
     return lambda value: [f"--{name}"] if value else []
 
 
 def value_words(name: str) -> Callable[[Any], list[str]]:
-    """Of an option with a value that can be written as it is."""
+    """Make the `words` of an option whose value is written as str() shows it."""
     return lambda value: [f"--{name}", str(value)]

@@ -1,27 +1,82 @@
-"""Every perturbation that there is."""
+"""Every perturbation; those that are a flag, a number or a seed are declared here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from flakeproof.errors import UsageError
+from flakeproof.model import CommandTarget, Target
 from flakeproof.perturbations.clock import CLOCK
-from flakeproof.perturbations.cpu_quota import CPU_QUOTA
-from flakeproof.perturbations.cpus import CPUS
-from flakeproof.perturbations.delay import DELAY
-from flakeproof.perturbations.freeze import FREEZE
-from flakeproof.perturbations.garbage_collection import GC
-from flakeproof.perturbations.locales import LOCALES
-from flakeproof.perturbations.max_fds import MAX_FDS
-from flakeproof.perturbations.network import NETWORK
-from flakeproof.perturbations.nice import NICE
-from flakeproof.perturbations.noise import NOISE
-from flakeproof.perturbations.perturbation import Kind
-from flakeproof.perturbations.ports import PORTS
-from flakeproof.perturbations.race import RACE
-from flakeproof.perturbations.reverse import REVERSE
-from flakeproof.perturbations.seeds import HASH_PERTURBATION, RANDOM_PERTURBATION
-from flakeproof.perturbations.temp_space import TEMP_SPACE
-from flakeproof.perturbations.timezone import TIMEZONE
+from flakeproof.perturbations.cpu import CPU_QUOTA, CPUS, NICE, NOISE
+from flakeproof.perturbations.pauses import DELAY, FREEZE
+from flakeproof.perturbations.perturbation import PerturbationKind, flag_words, refuse_variables, value_words
+from flakeproof.perturbations.regions import LOCALES, TIMEZONE
+from flakeproof.perturbations.resources import MAX_FDS, NETWORK, PORTS, TEMP_SPACE
+from flakeproof.text import parse_flag, parse_whole
+from flakeproof_worker.shared.seeds import LIMIT
+from flakeproof_worker.shared.variables import DRAWN, HASH_SEED
 
-KINDS: Mapping[str, Kind] = {
+RACE = PerturbationKind("race", "race", parse_flag, flag_words("race"), only_python=True)
+
+
+REVERSE = PerturbationKind("reverse", "reverse", parse_flag, flag_words("reverse"), only_tests=True, excludes="shuffle")
+
+
+_MOST = 1_000_000
+
+
+def _parse(given: Any) -> int:
+    return parse_whole(str(given), 1, _MOST)
+
+
+GC = PerturbationKind("gc", "gc", _parse, value_words("gc"), only_python=True)
+
+
+_EACH = "each"
+
+
+def _number_or(word: str) -> Callable[[Any], str]:
+    def parse(given: Any) -> str:
+        text = str(given).strip()
+        if text == word:
+            return text
+        try:
+            return str(parse_whole(text, 0, LIMIT - 1))
+        except ValueError as error:
+            raise ValueError(f"{error}; or write {word}") from None
+
+    return parse
+
+
+def _check_hash_seed(wanted: str, source: str, target: Target) -> None:
+    if isinstance(target, CommandTarget):
+        refuse_variables([HASH_SEED], f"{source} {wanted}", target)
+
+
+def _check_alone(wanted: str, source: str) -> None:
+    raise UsageError(
+        f"{source} {wanted}: several tests at once in one process share its generators, so none has numbers of its own",
+        "have one test at a time in a process: --processes as many as --workers, or --isolation fork",
+    )
+
+
+HASH_PERTURBATION = PerturbationKind(
+    "hash-seed",
+    "hash_seed",
+    _number_or(DRAWN),
+    value_words("hash-seed"),
+    check=_check_hash_seed,
+)
+RANDOM_PERTURBATION = PerturbationKind(
+    "random-seed",
+    "random_seed",
+    _number_or(_EACH),
+    value_words("random-seed"),
+    only_python=True,
+    check_shared=_check_alone,
+)
+
+
+KINDS: Mapping[str, PerturbationKind] = {
     kind.setting: kind
     for kind in (
         DELAY,

@@ -1,4 +1,4 @@
-"""From settings to the perturbations of a run, and back to the words of a command line."""
+"""Turns settings into the perturbations of a run, and those back into words of a command line."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,37 +6,37 @@ from typing import Any, Protocol
 
 from flakeproof.errors import UsageError
 from flakeproof.model import Isolation, Perturbations, Target
-from flakeproof.perturbations.perturbation import Hindrance, Kind
+from flakeproof.perturbations.perturbation import Hindrance, PerturbationKind
 from flakeproof.perturbations.registry import KINDS
 
 _NONE = Perturbations()
 
 
-class Settings(Protocol):
-    """What is asked for, and where it comes from (`flakeproof.settings.load.Config`)."""
+class GivenSettings(Protocol):
+    """Values of settings and where they come from (`flakeproof.settings.load.Config`)."""
 
     def get(self, name: str) -> Any:
-        """The value of a setting, None if nobody has set it."""
+        """The value of a setting, None if it is not set."""
 
     def source(self, name: str) -> str:
-        """Where it comes from, as a user would write it."""
+        """Source of a setting, as a user would write it."""
 
     def layer(self, name: str) -> int:
-        """How much weight that source has."""
+        """Rank of that source: a higher one overrides a lower one."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What there will be of what was asked for."""
+    """The perturbations of a run, and those that were asked for and left out."""
 
     perturbations: Perturbations
     left_out: list[str]
-    """What will not be, and why."""
+    """One sentence for each that is left out, with the reason."""
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """How a target is to be run."""
+class RunConditions:
+    """The target and how it runs, as far as that decides which perturbations are possible."""
 
     target: Target
     isolation: Isolation
@@ -44,7 +44,7 @@ class Surroundings:
     """Whether several tests run at once in one process."""
 
 
-def perturbations_of(config: Settings, around: Surroundings) -> Asked:
+def perturbations_of(config: GivenSettings, around: RunConditions) -> Asked:
     """What `config` asks for; for a command, what is possible around it.
 
     Raises UsageError for what can mean nothing, and for what is not possible, unless the best effort is enough.
@@ -57,8 +57,8 @@ def perturbations_of(config: Settings, around: Surroundings) -> Asked:
     return _possible(given, around, config.source, best_effort=bool(config.get("best-effort")))
 
 
-def perturbations_in(values: Mapping[str, str], around: Surroundings) -> Asked:
-    """Those that are written in `values`, by the names of their settings; what is not possible here is left out.
+def perturbations_in(values: Mapping[str, str], around: RunConditions) -> Asked:
+    """Perturbations from texts, by the names of their settings; those that are not possible here are left out.
 
     Raises UsageError for what can mean nothing, ValueError for what cannot be read.
     """
@@ -67,7 +67,7 @@ def perturbations_in(values: Mapping[str, str], around: Surroundings) -> Asked:
 
 
 def _possible(
-    given: Mapping[str, Any], around: Surroundings, source: Callable[[str], str], *, best_effort: bool
+    given: Mapping[str, Any], around: RunConditions, source: Callable[[str], str], *, best_effort: bool
 ) -> Asked:
     values: dict[str, Any] = {}
     left_out = []
@@ -90,14 +90,14 @@ def _possible(
     return Asked(Perturbations(**values), left_out)
 
 
-def _of_isolation(kind: Kind, isolation: Isolation) -> Hindrance | None:
+def _of_isolation(kind: PerturbationKind, isolation: Isolation) -> Hindrance | None:
     if not kind.own_process or isolation is not Isolation.SHARED:
         return None
     return Hindrance("it is done to the process of a test, and tests share theirs here", "add --isolation fork")
 
 
-def yields(config: Settings, setting: str, other: str) -> bool:
-    """Whether `setting` gives way to the `other`, which it cannot be beside. Raises UsageError if neither does."""
+def yields(config: GivenSettings, setting: str, other: str) -> bool:
+    """Whether `setting` gives way to the `other`, which contradicts it. Raises UsageError if neither is stronger."""
     if not (config.get(setting) and config.get(other)):
         return False
     if config.layer(setting) == config.layer(other):
@@ -112,6 +112,6 @@ def words_of(perturbations: Perturbations) -> list[str]:
     return [word for kind in asked_for(perturbations) for word in kind.words(getattr(perturbations, kind.field))]
 
 
-def asked_for(perturbations: Perturbations) -> list[Kind]:
-    """Those that are there."""
+def asked_for(perturbations: Perturbations) -> list[PerturbationKind]:
+    """The kinds of perturbation that are switched on."""
     return [kind for kind in KINDS.values() if getattr(perturbations, kind.field) != getattr(_NONE, kind.field)]

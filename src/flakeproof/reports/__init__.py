@@ -1,1 +1,1 @@
-"""How a run is told to people and machines."""
+"""How results are reported to people and machines."""

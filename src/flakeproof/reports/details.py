@@ -123,7 +123,7 @@ def _surroundings(failure: Failure) -> Iterator[str]:
 
 
 def _output(failure: Failure) -> Iterator[str]:
-    """What the trial has written, without the stacks that are told apart from it."""
+    """What the trial wrote, without the stacks that are shown separately."""
     stacks = set((failure.details.get("stacks") or "").splitlines())
     return (row for row in _theirs(failure.output) if row not in stacks)
 

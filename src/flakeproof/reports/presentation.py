@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flakeproof.errors import ExitCode
-from flakeproof.reports import job_summary
-from flakeproof.reports.files import Renderers, ReportFiles
+from flakeproof.reports.files import Renderers, ReportFiles, append_summary
 from flakeproof.reports.foreign import in_github_actions
 from flakeproof.reports.writer import Style, Writer, standard
 from flakeproof.store.folder import OUTPUT_NAME
@@ -99,7 +98,7 @@ class Presentation:
         if in_github_actions(os.environ):
             for line in annotations:
                 self.writer.command(line)  # with --quiet, too: GitHub hides them
-            if (problem := job_summary.append_summary(renderers["markdown"](), os.environ)) is not None:
+            if (problem := append_summary(renderers["markdown"](), os.environ)) is not None:
                 self.warn(f"the job summary was not written: {problem}")
         for problem in self._files.write(renderers):
             self.warn(problem)

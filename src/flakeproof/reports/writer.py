@@ -1,20 +1,39 @@
-"""Where text for people goes: the terminal or a pipe, and `output.log` in the folder of the run.
-
-Whatever a target has put into a line is made harmless here (`foreign`), the one place that all lines pass.
-"""
+"""Where text for people goes: the terminal or a pipe, `output.log` in the folder of the run, and lines of progress."""
 
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Mapping
 from enum import Enum, IntEnum
 from pathlib import Path
+from time import monotonic
 from typing import TextIO
 
 from flakeproof.errors import UsageError
 from flakeproof.reports.foreign import in_github_actions, line_shown, no_command
-from flakeproof.reports.terminal import wants_colour
 from flakeproof.store.file import GrowingFile
+from flakeproof.text import one_line
+
+_NO = {"", "0", "false", "no", "off"}
+
+
+def wants_live(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """A live display: on a terminal that can move its cursor, and not in CI."""
+    return stream.isatty() and environment.get("CI", "").lower() in _NO and not _is_dumb(environment)
+
+
+def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """Colours: NO_COLOR forbids them, FORCE_COLOR asks for them, else a terminal that is not dumb gets them."""
+    if environment.get("NO_COLOR"):
+        return False
+    if (forced := environment.get("FORCE_COLOR")) is not None:
+        return forced.lower() not in _NO
+    return stream.isatty() and not _is_dumb(environment)
+
+
+def _is_dumb(environment: Mapping[str, str]) -> bool:
+    return environment.get("TERM", "") in ("", "dumb")
 
 
 class Style(Enum):
@@ -158,3 +177,45 @@ def standard(
     """Results to stdout, the rest to stderr; all to stderr where stdout carries data."""
     results = sys.stderr if results_to_stderr else sys.stdout
     return Writer(results, sys.stderr, copy, quiet=quiet, keeps_colours=keeps_colours)
+
+
+_REFRESH_SECONDS = 0.1
+_PAUSE_SECONDS = 10.0
+_CLEAR = "\r\x1b[2K"
+
+
+class ProgressLine:
+    """Shows the latest of the lines that it is called with; all of them with `every`."""
+
+    def __init__(self, writer: Writer, *, every: bool = False) -> None:
+        self._writer = writer
+        self._every = every
+        self._is_live = not every and wants_live(writer.notes)
+        self._next = monotonic() + (0.0 if self._is_live else _PAUSE_SECONDS)
+        self._is_shown = False
+
+    def __call__(self, line: str) -> None:
+        """Show `line`, or keep it back where one was shown a moment ago."""
+        now = monotonic()
+        if self._every:
+            self._writer.note(line, Style.DIM)
+        elif now >= self._next and self._is_live:
+            self._next = now + _REFRESH_SECONDS
+            self._is_shown = True
+            self._put(_CLEAR + one_line(line, max(10, shutil.get_terminal_size().columns - 1)))
+        elif now >= self._next:
+            self._next = now + _PAUSE_SECONDS
+            self._writer.note(line, Style.DIM)
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._is_shown:
+            self._put(_CLEAR)
+            self._is_shown = False
+
+    def _put(self, text: str) -> None:
+        try:
+            self._writer.notes.write(text)
+            self._writer.notes.flush()
+        except OSError:  # the terminal has gone
+            self._is_live = False

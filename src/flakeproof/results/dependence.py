@@ -14,10 +14,10 @@ has grown too large for each failure: there is no answer then, rather than a wro
 from collections.abc import Iterator
 from enum import StrEnum
 
-from flakeproof.model import PROCESSES_PER_SHARD, Isolation, Record, RunSpec
+from flakeproof.model import PROCESSES_PER_SHARD, Isolation, PytestTarget, Record, RunSpec
 from flakeproof.results.history import History
 from flakeproof.stats import dispersion, order
-from flakeproof.stats.tables import holm
+from flakeproof.stats.tables import fisher_greater, holm
 
 LEVEL = 0.01
 """Of all tests together: so often independent trials are called dependent, at most."""
@@ -52,7 +52,7 @@ class IndependenceTest(Record, frozen=True, kw_only=True):
     p: float
     """Probability of at least what was seen, if the trials are independent."""
     adjusted: float
-    """The same with Holm's correction for the number of tests."""
+    """The p-value with Holm's correction for the number of tests."""
 
 
 class ProcessCluster(Record, frozen=True, kw_only=True):
@@ -317,3 +317,55 @@ def _effects_in_time(places: list[int], reach: int) -> Iterator[float]:
     yield dispersion.design_effect(*order.blocks(places, reach)).design_effect
     correlation = order.following(places, reach).correlation
     yield (1 + correlation) / (1 - correlation) if correlation < 1 else float(reach)
+
+
+REPETITION_LEVEL = 0.05
+"""Of all tests together: so often something is said where the first trial of a process is like any other, at most."""
+
+
+class Repetition(Record, frozen=True, kw_only=True):
+    """A test that passed in the first trial of each process, and failed in later ones."""
+
+    item: str
+    processes: int
+    """In which it ran, and passed in the first trial."""
+    later: int
+    """Further trials in these processes that passed or failed …"""
+    later_failed: int
+    """… and how many of them failed."""
+    alone: bool
+    """Whether it was the only test of each trial, so that nothing but itself has run before."""
+    p: float
+    """Probability of such a difference by chance, corrected for the number of tests that failed."""
+
+
+def repetition_in(history: History) -> list[Repetition]:
+    """What is found, the most failures first."""
+    spec = history.spec
+    if spec is None or spec.isolation is not Isolation.SHARED or not isinstance(spec.target, PytestTarget):
+        return []
+    if not history.knows_first_trials or spec.drop_failed:
+        return []
+    failed = {name: item for name, item in history.items.items() if item.failed}
+    p_values = []
+    for item in failed.values():
+        first, first_failed = item.first_passed + item.first_failed, item.first_failed
+        later, later_failed = item.passed + item.failed - first, item.failed - first_failed
+        p_values.append(
+            fisher_greater(((later_failed, later - later_failed), (first_failed, first - first_failed)))
+            if later >= later_failed >= 0 and first
+            else 1.0
+        )
+    found = [
+        Repetition(
+            item=name,
+            processes=item.first_passed,
+            later=item.passed + item.failed - item.first_passed,
+            later_failed=item.failed,
+            alone=len(history.items) == 1,
+            p=p,
+        )
+        for (name, item), p in zip(failed.items(), holm(p_values), strict=True)
+        if p <= REPETITION_LEVEL and not item.first_failed
+    ]
+    return sorted(found, key=lambda one: -one.later_failed)

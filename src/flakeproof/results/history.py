@@ -26,9 +26,8 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, Seen
-from flakeproof.results.failure_positions import Places
-from flakeproof.results.ranges import Block, Ranges
+from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, SeenBySanitizer
+from flakeproof.results.failure_positions import Block, Places, Ranges
 from flakeproof_worker.shared.durations import bucket_of
 
 _SIGNATURES_KEPT = 200
@@ -40,11 +39,11 @@ not counted by themselves."""
 _ITEMS_KEPT = 1000
 _ITEM_PASSES = (ItemOutcome.PASSED, ItemOutcome.XFAILED, ItemOutcome.XPASSED)
 OTHER = "(further signatures)"
-"""What all kinds of failure beyond those that are kept are counted as."""
+"""Signature under which all kinds of failure beyond those kept are counted."""
 
 
 @dataclass
-class Group:
+class FailureGroup:
     """Failures that share a signature."""
 
     signature: str
@@ -62,7 +61,7 @@ class ItemHistory:
     """One pytest item over all trials."""
 
     outcomes: Counter[ItemOutcome] = field(default_factory=Counter)
-    groups: dict[str, Group] = field(default_factory=dict)
+    groups: dict[str, FailureGroup] = field(default_factory=dict)
     first_passed: int = 0
     """Processes in whose first trial it passed …"""
     first_failed: int = 0
@@ -86,7 +85,7 @@ class History:
     run_id: str = ""
     spec: RunSpec | None = None
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    groups: dict[str, Group] = field(default_factory=dict)
+    groups: dict[str, FailureGroup] = field(default_factory=dict)
     items: dict[str, ItemHistory] = field(default_factory=dict)
     """In the order of collection; also what failed for several of them, such as the teardown of a class.
 
@@ -98,7 +97,7 @@ class History:
     """Passed trials per duration bucket (`flakeproof_worker.shared.durations`)."""
     places: Places = field(default_factory=Places)
     """In which processes and at which trials the failures were."""
-    seen: dict[str, Seen] = field(default_factory=dict)
+    seen: dict[str, SeenBySanitizer] = field(default_factory=dict)
     """What sanitizers have seen, by what tells it apart."""
     unattributed: int = 0
     """Failures that are charged to one of several trials, of which any may be guilty …"""
@@ -106,7 +105,7 @@ class History:
     """… and those that would fail with them if all were."""
     loaded: int = 0
     """Processes that have loaded the target …"""
-    not_loaded: dict[str, Group] = field(default_factory=dict)
+    not_loaded: dict[str, FailureGroup] = field(default_factory=dict)
     """… and those that could not, by the kind of their failure."""
     copies: Copies | None = None
     """What was found out about failures with several tests at once."""
@@ -122,7 +121,7 @@ class History:
     """Trials that had started when the run was ended, and have no outcome."""
     ended: bool = False
     knows_first_trials: bool = True
-    """Whether the first trial of each process is known: some outcomes are told without their process."""
+    """Whether the first trial of each process is known: some outcomes are reported without their process."""
     _begun: set[int] = field(default_factory=set)
     """Processes whose first trial has ended."""
     _collected: list[str] = field(default_factory=list)
@@ -226,7 +225,7 @@ class History:
         for first, count in trials:
             self.done.add(first, count)
 
-    def _see(self, seen: Seen) -> None:
+    def _see(self, seen: SeenBySanitizer) -> None:
         """Count what sanitizers have seen, and keep a few examples of each."""
         known = self.seen.get(seen.key)
         if known is None and len(self.seen) >= _SEEN_KEPT:
@@ -264,7 +263,7 @@ class History:
             self.items[item] = ItemHistory(Counter({ItemOutcome.PASSED: self._complete} if self._complete else {}))
         return self.items[item]
 
-    def _group(self, failure: Failure) -> Group:
+    def _group(self, failure: Failure) -> FailureGroup:
         if failure.item:
             own = _add(self._known(failure.item).groups, failure)
             own.trials = own.count
@@ -278,11 +277,11 @@ def _once(items: Mapping[str, ItemOutcome]) -> dict[str, dict[ItemOutcome, int]]
     return {item: {outcome: 1} for item, outcome in items.items()}
 
 
-def _add(groups: dict[str, Group], failure: Failure) -> Group:
+def _add(groups: dict[str, FailureGroup], failure: Failure) -> FailureGroup:
     key = failure.signature
     if key not in groups and len(groups) >= _SIGNATURES_KEPT:
         key = OTHER
-    group = groups.setdefault(key, Group(key, failure))
+    group = groups.setdefault(key, FailureGroup(key, failure))
     group.count += 1
     group.example = min(group.example, failure, key=_rank)
     return group

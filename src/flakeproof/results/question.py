@@ -26,10 +26,9 @@ import msgspec
 from flakeproof.events import AnyEvent
 from flakeproof.model import Answer, Finding, Question
 from flakeproof.results.history import History
-from flakeproof.stats.betting import log_evidence_mean_below
-from flakeproof.stats.search import fewest
+from flakeproof.stats.detection import fewest
 from flakeproof.stats.special import from_logarithm
-from flakeproof.stats.threshold import further_trials, log_evidence_above, log_evidence_below
+from flakeproof.stats.threshold import further_trials, log_evidence_above, log_evidence_below, log_evidence_mean_below
 
 
 def find(question: Question, history: History) -> Finding:

@@ -1,6 +1,6 @@
 """What the sanitizers have seen in a run, held against its failures: a pure function of what was counted."""
 
-from flakeproof.model import Record, SeenPlace, Sight
+from flakeproof.model import Record, Sight, SourceLocation
 from flakeproof.results.history import History
 from flakeproof.stats.tables import fisher_greater, holm
 
@@ -27,7 +27,7 @@ class SightingSummary(Record, frozen=True, kw_only=True):
     kind: str
     what: str
     """What it happened to."""
-    place: SeenPlace | None
+    place: SourceLocation | None
     """The guilty line; None where it is not known."""
     times: int
     in_failures: int

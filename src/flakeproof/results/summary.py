@@ -7,15 +7,14 @@ import msgspec
 from flakeproof.copies import Copies
 from flakeproof.errors import ExitCode, Stop
 from flakeproof.model import CommandTarget, Failure, Finding, Isolation, ItemOutcome, Outcome, Record, RunSpec
-from flakeproof.results import repetition, sanitizer_findings
+from flakeproof.results import sanitizer_findings
 from flakeproof.results import verdict as verdicts
-from flakeproof.results.dependence import Dependence, examine
-from flakeproof.results.history import OTHER, Group, History, ItemHistory
+from flakeproof.results.dependence import Dependence, Repetition, examine, repetition_in
+from flakeproof.results.history import OTHER, FailureGroup, History, ItemHistory
 from flakeproof.results.question import find, find_in, reconsider
-from flakeproof.results.repetition import Repetition
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.verdict import Verdict
-from flakeproof.stats import detection, dispersion, proportion, sequential, unseen
+from flakeproof.stats import detection, dispersion, intervals
 from flakeproof_worker.shared.durations import quantile
 
 SCHEMA_VERSION = 1
@@ -85,7 +84,7 @@ class UnattributedSummary(Record, frozen=True, kw_only=True):
 
 
 class LoadSummary(Record, frozen=True, kw_only=True):
-    """How many processes could load the target; that is no matter of trials, and tells of flaky imports."""
+    """How many processes could load the target: it counts processes, not trials, and shows flaky imports."""
 
     loaded: int
     failed: int
@@ -257,7 +256,7 @@ def summarize(history: History, folder: str, confidence: float = 0.95, *, unfini
         fixed_once=_fixed_once(history, spec, items, confidence, complete=complete),
         sanitizers=spec.sanitize.names if spec.sanitize is not None else None,
         sightings=sanitizer_findings.of_run(history),
-        repetition=repetition.of_run(history),
+        repetition=repetition_in(history),
         unattributed=_unattributed(history, decided),
         loads=loads,
         copies=copies,
@@ -317,7 +316,7 @@ def _acquitted(item: ItemSummary) -> ItemSummary:
 
 
 def _signatures(
-    groups: Mapping[str, Group], decided: int, confidence: float, worth: float | None, *, complete: bool
+    groups: Mapping[str, FailureGroup], decided: int, confidence: float, worth: float | None, *, complete: bool
 ) -> list[SignatureSummary]:
     found = []
     for group in sorted(groups.values(), key=lambda group: (-group.count, group.example.trial)):
@@ -335,11 +334,11 @@ def _signatures(
     return found
 
 
-def _unseen(groups: Mapping[str, Group]) -> UnseenSummary | None:
+def _unseen(groups: Mapping[str, FailureGroup]) -> UnseenSummary | None:
     counts = [group.count for group in groups.values()]
     if sum(counts) < _UNSEEN_FAILURES or 1 not in counts or OTHER in groups:
         return None
-    return UnseenSummary(share=unseen.unseen_share(counts), kinds=unseen.kinds_in_all(counts))
+    return UnseenSummary(share=detection.unseen_share(counts), kinds=detection.kinds_in_all(counts))
 
 
 def _item(name: str, item: ItemHistory, confidence: float, worth: float | None, *, complete: bool) -> ItemSummary:
@@ -371,13 +370,13 @@ def exact_interval(failed: int, trials: int, confidence: float) -> RateInterval:
     if not failed:
         high = detection.zero_failure_bound(trials, confidence)
         return RateInterval(low=0.0, high=high, confidence=confidence, method="clopper-pearson, one-sided")
-    found = proportion.clopper_pearson(failed, trials, confidence)
+    found = intervals.clopper_pearson(failed, trials, confidence)
     return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
 
 
 def anytime_interval(failed: int, trials: int, confidence: float) -> RateInterval:
     """Anytime-valid interval; required when the data decide when to stop."""
-    found = sequential.robbins(failed, trials, confidence)
+    found = intervals.robbins(failed, trials, confidence)
     return RateInterval(low=found.low, high=found.high, confidence=confidence, method=found.method)
 
 
@@ -386,7 +385,7 @@ def _approximate(failed: int, decided: int, confidence: float, worth: float, *, 
     if complete:
         found = dispersion.korn_graubard(failed, decided, decided * worth, confidence)
     else:
-        found = sequential.robbins(failed * worth, decided * worth, confidence)
+        found = intervals.robbins(failed * worth, decided * worth, confidence)
     return RateInterval(low=found.low, high=found.high, confidence=confidence, method=f"approximate, {found.method}")
 
 

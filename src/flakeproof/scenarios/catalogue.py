@@ -60,7 +60,7 @@ class Scenario:
     provoking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Values of settings that may make its flake show more often."""
     faces: tuple[str, ...] = ()
-    """Signatures with which its flake shows, as patterns (`flakeproof.failures.signature_patterns`)."""
+    """Signatures with which its flake shows, as patterns (`flakeproof.failures.signature`)."""
     loops: Mapping[str, str] = field(default_factory=dict)
     """Event loop factory for each value of `io`, where not asyncio's own."""
 

@@ -19,9 +19,9 @@ from flakeproof.model import (
     Sanitize,
     Target,
 )
-from flakeproof.perturbations.namespaces import hindered
 from flakeproof.perturbations.registry import KINDS
-from flakeproof.perturbations.resolve import Surroundings, perturbations_of, yields
+from flakeproof.perturbations.resolve import RunConditions, perturbations_of, yields
+from flakeproof.perturbations.resources import hindered
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.settings import presets, table
 from flakeproof.settings.load import Config
@@ -76,7 +76,7 @@ def build(
         config, scenario, preset.workers, one_each=one_at_a_time(target, isolation), provokes=provokes
     )
     several = isolation is Isolation.SHARED and workers > processes
-    asked = perturbations_of(config, Surroundings(target, isolation, several))
+    asked = perturbations_of(config, RunConditions(target, isolation, several))
     is_limited = "timeout" in config.values
     shard = _shard(config)
     spec = RunSpec(

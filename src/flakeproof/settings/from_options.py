@@ -1,18 +1,22 @@
-"""From the arguments that a command was given to its settings and its target."""
+"""From the arguments of a command to its settings and its target, and back to what a user types."""
 
 import os
-from collections.abc import Mapping, Sequence
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import UsageError
+from flakeproof.model import PytestTarget, Target
 from flakeproof.settings import load as configuration
 from flakeproof.settings.load import Config
-from flakeproof.settings.table import by_argument
+from flakeproof.settings.table import PROVOKE, TABLE, by_argument, default_of
 from flakeproof.targets.command import CommandLine
-from flakeproof.targets.forgotten_dashes import is_command, with_dashes
-from flakeproof.targets.project import has_tests
-from flakeproof.targets.tests import PytestLine, names_tests
+from flakeproof.targets.command_line import is_command, with_dashes
+from flakeproof.targets.tests import PytestLine, has_tests, names_tests
+from flakeproof.text import parse_duration, shown_path
 
 _COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
 _EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
@@ -116,3 +120,60 @@ def options_in(given: Mapping[str, Any]) -> dict[str, Any]:
         if row is not None and not row.only_typed:
             found[name] = value
     return found
+
+
+def options_typed(given: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Those of the arguments `given` to a command that have one of the `names`, as words."""
+    words: list[str] = []
+    for name in names:
+        value, row = given.get(name), by_argument(name)
+        option = row.flags[0] if row is not None and row.flags else f"--{name.rstrip('_').replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif isinstance(value, list):
+            words += [word for one in value for word in (option, one)]
+        elif value not in (None, False):
+            words += [option, str(value)]
+    return words
+
+
+def target_typed(wanted: str | CommandLine | PytestLine, target: Target) -> list[str]:
+    """The target, with what selects in it."""
+    if isinstance(wanted, CommandLine):
+        variables = [word for name in wanted.environment for word in ("--env", name)]  # a value may be a password
+        return [*variables, *(["--shell"] if wanted.shell else []), "--", *wanted.words]
+    if isinstance(wanted, PytestLine):
+        assert isinstance(target, PytestTarget)
+        return [*target.arguments, *wanted.options]
+    return [wanted]
+
+
+def typed(wanted: str | CommandLine | PytestLine, target: Target, given: Mapping[str, Any]) -> str:
+    """The target as it is named on the command line."""
+    rows = [row for row in TABLE.values() if row.names_target or row.panel == PROVOKE]
+    return shlex.join([*options_typed(given, [row.argument_name for row in rows]), *target_typed(wanted, target)])
+
+
+def command_name() -> str:
+    """How to call flakeproof here, for commands that the user is shown."""
+    beside = Path(sys.executable).with_name("flakeproof")
+    found = shutil.which("flakeproof")
+    if found is not None and Path(found).resolve() == beside.resolve():
+        return "flakeproof"
+    return shown_path(str(beside)) if beside.exists() else f"{shown_path(sys.executable)} -m flakeproof"
+
+
+def budget(text: str | None, command: str, *, least: float) -> float:
+    """Seconds: those in `text`, or the default of the `command` if it is None.
+
+    Raises UsageError for less than the `least`.
+    """
+    if text is None:
+        return float(default_of("budget", command))
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--budget: {error}") from None
+    if seconds < least:
+        raise UsageError(f"--budget {text} is too short to see anything", "give it minutes: --budget 5m")
+    return seconds

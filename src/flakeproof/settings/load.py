@@ -12,7 +12,7 @@ from flakeproof.settings import table, values
 from flakeproof.settings.presets import PRESETS
 from flakeproof.settings.pyproject import TABLE
 from flakeproof.settings.table import Setting
-from flakeproof.settings.values import Value
+from flakeproof.settings.values import ValueKind
 from flakeproof.text import shortened
 
 _NOT_SETTINGS = {"trial", "seed-of-trial", "run", "short", "require-all", "bootstrap-python"}
@@ -121,7 +121,7 @@ def project_root(folder: Path) -> Path:
     return folder
 
 
-def _merged(layers: Sequence[_Layer], known: Mapping[str, Value]) -> dict[str, tuple[Any, str, int]]:
+def _merged(layers: Sequence[_Layer], known: Mapping[str, ValueKind]) -> dict[str, tuple[Any, str, int]]:
     """Value, source and weight of each setting; later layers win. Raises UsageError."""
     return {
         name: (_parse(name, value, layer, known), layer.wording(name), layer.weight)
@@ -139,7 +139,7 @@ def _of_override(override: project_file.Override) -> _Layer:
     return _Layer(_OVERRIDE, lambda name: f"{override.place}.{name} in pyproject.toml", override.settings, ("test",))
 
 
-def _parse(name: str, value: Any, layer: _Layer, known: Mapping[str, Value]) -> Any:
+def _parse(name: str, value: Any, layer: _Layer, known: Mapping[str, ValueKind]) -> Any:
     kind = known.get(name)
     if kind is None:
         close = difflib.get_close_matches(name, [*known, *layer.also], n=1)

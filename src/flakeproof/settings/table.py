@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from flakeproof.settings import values
-from flakeproof.settings.values import Value
+from flakeproof.settings.values import ValueKind
 
 MOST_TRIALS = 10**12
 MOST_WORKERS = 10_000
@@ -57,14 +57,14 @@ class Setting:
 
     name: str
     """In pyproject.toml, and after the dashes of the option."""
-    value: Value
+    value: ValueKind
     help: str
     panel: str = ""
     metavar: str | None = None
     default: str = ""
-    """What holds where nobody has set it, as one would type it; `Config.value` reads it."""
+    """The default, as a user would type it; `Config.value` reads it."""
     otherwise: str = ""
-    """The same in words, where there is no such value, or more to say."""
+    """The default in words, where no value says it, or there is more to say."""
     commands: frozenset[str] = frozenset()
     """The commands that have it as an option; `arm` stands for an arm of a comparison."""
     targets: Targets = Targets.ALL
@@ -99,7 +99,7 @@ class Setting:
 
     @property
     def words(self) -> str:
-        """What holds where nobody has set it, in words."""
+        """The default in words."""
         return self.otherwise or self.default
 
     @property
@@ -462,7 +462,7 @@ _ROWS = (
                 "Stop processes of a test for moments, 1ms..50ms@p=0.25, for that share of the time.",
             ),
             (
-                *("clock", "str", "WHEN", "as it is"),
+                *("clock", "str", "WHEN", "the real time"),
                 "Another time of day: `boundaries` (before midnight, a year's end, …), +3d, 2024-02-29T23:59:59.9; "
                 "or a fast or slow one: x4, x0.25.",
             ),
@@ -488,7 +488,7 @@ _ROWS = (
             ),
             ("timezone", "str", "NAME|random", "the machine's", "Time zone, or `random` for nasty ones."),
             ("locale", "str", "NAME|random", "the environment's", "LC_ALL and LANG, or `random` for nasty ones."),
-            ("network", "str", "none", "as it is", "`none`: nothing but loopback can be reached."),
+            ("network", "str", "none", "unrestricted", "`none`: nothing but loopback can be reached."),
         )
     ),
     Setting(

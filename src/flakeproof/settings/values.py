@@ -44,7 +44,7 @@ def _shown(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Value:
+class ValueKind:
     """A kind of value."""
 
     parse: Callable[[Any], Any]
@@ -62,12 +62,12 @@ class Value:
     """How many words the argument of the option has."""
 
 
-def whole(least: int, most: int) -> Value:
+def whole(least: int, most: int) -> ValueKind:
     """A whole number."""
-    return Value(lambda value: parse_whole(str(value), least, most), "int")
+    return ValueKind(lambda value: parse_whole(str(value), least, most), "int")
 
 
-def time(*, none_allowed: bool = False) -> Value:
+def time(*, none_allowed: bool = False) -> ValueKind:
     """A time in seconds; None for `none`, where that is allowed."""
 
     def parse(value: Any) -> float | None:
@@ -81,10 +81,10 @@ def time(*, none_allowed: bool = False) -> Value:
             raise ValueError(f"{value!r} is more than a year")
         return seconds
 
-    return Value(parse, "float | str", show_time)
+    return ValueKind(parse, "float | str", show_time)
 
 
-def timeout() -> Value:
+def timeout() -> ValueKind:
     """A limit for a trial; None for `none`."""
     read = time(none_allowed=True)
 
@@ -107,7 +107,7 @@ def show_time(value: Any) -> str:
     return f"{value:g}s" if value >= 1 else short_duration(value)
 
 
-def one_of(values: Callable[[], Sequence[str]]) -> Value:
+def one_of(values: Callable[[], Sequence[str]]) -> ValueKind:
     """One of some words, which are only asked for when they are needed."""
 
     def parse(value: Any) -> str:
@@ -118,10 +118,10 @@ def one_of(values: Callable[[], Sequence[str]]) -> Value:
             raise ValueError(f"{shortened(str(value))!r} is not one of {', '.join(known)}{hint}")
         return str(value)
 
-    return Value(parse, "str")
+    return ValueKind(parse, "str")
 
 
-def perturbation(name: str, python: str, *, is_flag: bool = False, is_repeated: bool = False) -> Value:
+def perturbation(name: str, python: str, *, is_flag: bool = False, is_repeated: bool = False) -> ValueKind:
     """What the perturbation `name` reads."""
 
     def parse(value: Any) -> Any:
@@ -129,7 +129,7 @@ def perturbation(name: str, python: str, *, is_flag: bool = False, is_repeated: 
 
         return KINDS[name].parse(value)
 
-    return Value(parse, python, is_flag=is_flag, is_repeated=is_repeated)
+    return ValueKind(parse, python, is_flag=is_flag, is_repeated=is_repeated)
 
 
 def _text(value: Any) -> str:
@@ -199,21 +199,21 @@ def _presets() -> list[str]:
     return list(PRESETS)
 
 
-FLAG = Value(parse_flag, "bool", is_flag=True)
+FLAG = ValueKind(parse_flag, "bool", is_flag=True)
 CHOICE = replace(FLAG, can_be_denied=True)
-TEXT = Value(_text, "str")
-WRITTEN = Value(lambda value: _text(str(value)), "str", show_time)
+TEXT = ValueKind(_text, "str")
+WRITTEN = ValueKind(lambda value: _text(str(value)), "str", show_time)
 """A setting of a scenario, which reads it itself."""
-PATH = Value(_text, "str | os.PathLike[str]")
+PATH = ValueKind(_text, "str | os.PathLike[str]")
 TEXTS = replace(TEXT, is_repeated=True)
-RATE = Value(lambda value: parse_rate(str(value)), "float | str")
-SHARE = Value(parse_share, "float | str")
-EXPRESSION = Value(_regular_expression, "str")
-SANITIZERS = Value(_sanitizers, "str | Sequence[str]")
-PATTERNS = Value(_patterns, "str | Sequence[str]")
+RATE = ValueKind(lambda value: parse_rate(str(value)), "float | str")
+SHARE = ValueKind(parse_share, "float | str")
+EXPRESSION = ValueKind(_regular_expression, "str")
+SANITIZERS = ValueKind(_sanitizers, "str | Sequence[str]")
+PATTERNS = ValueKind(_patterns, "str | Sequence[str]")
 ISOLATION = one_of(_isolations)
 PRESET = one_of(_presets)
 SEED = replace(whole(0, 2**63 - 1), show=str)
-SHARD = Value(
+SHARD = ValueKind(
     _shard, "str | tuple[int, int]", lambda value: value if isinstance(value, str) else f"{value[0]}/{value[1]}"
 )

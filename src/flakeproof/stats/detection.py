@@ -1,14 +1,27 @@
-"""How many trials show a failure of a known or a guessed rate, and what trials without a failure prove.
-
-Trials are taken as independent, with one rate. Where the rate is only guessed from failures already seen, use
-the predictive functions: the plug-in answer k/m promises too much.
-"""
+"""How many trials show a failure of a known or guessed rate, what trials without one prove, and what is yet unseen."""
 
 import math
+from collections.abc import Callable, Iterable
 
-from flakeproof.stats.proportion import check_confidence, check_counts
-from flakeproof.stats.search import fewest
+from flakeproof.stats.intervals import check_confidence, check_counts
 from flakeproof.stats.special import log_beta_shift, log_betaincc
+
+
+def fewest(enough: Callable[[int], bool], start: int = 1, *, within: float = 0.0) -> int:
+    """The smallest integer from `start` (1 or more) on that is enough, where every larger one is enough too.
+
+    It may be too large by a share `within` of itself, where that saves calls of `enough`.
+    """
+    if enough(start):
+        return start
+    low, high = start, 2 * start
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > max(1, int(high * within)):
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
 
 _EXACT = 1 - 1e-12  # lets a number of trials that is an integer but for rounding count as that integer
 _JEFFREYS = 0.5  # both parameters of the prior Beta(1/2, 1/2)
@@ -120,3 +133,29 @@ def _log_predictive_miss(seen_failures: int, seen_trials: int, trials: int) -> f
     _check_trials(trials)
     passes = seen_trials - seen_failures
     return log_beta_shift(seen_failures + _JEFFREYS, passes + _JEFFREYS, trials)
+
+
+def unseen_share(counts: Iterable[int]) -> float:
+    """The share of failures to come whose kind is new: f1 / n, with f1 kinds seen once among n failures.
+
+    I. J. Good, Biometrika 40 (1953) 237-264, after A. M. Turing. 0 without failures. Raises ValueError.
+    """
+    seen = _checked(counts)
+    return seen.count(1) / sum(seen) if seen else 0.0
+
+
+def kinds_in_all(counts: Iterable[int]) -> float:
+    """A lower bound on the number of kinds, S + f1 (f1 - 1) / (2 (f2 + 1)), with S seen, f1 once and f2 twice.
+
+    A. Chao, Scandinavian J. of Statistics 11 (1984) 265-270, in the form without bias. Raises ValueError.
+    """
+    seen = _checked(counts)
+    once, twice = seen.count(1), seen.count(2)
+    return len(seen) + once * (once - 1) / (2 * (twice + 1))
+
+
+def _checked(counts: Iterable[int]) -> list[int]:
+    seen = list(counts)
+    if any(count < 1 for count in seen):
+        raise ValueError(f"each kind must have been seen once or more, got {seen}")
+    return seen

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flakeproof.stats.proportion import Interval, check_counts, clopper_pearson
+from flakeproof.stats.intervals import Interval, check_counts, clopper_pearson
 from flakeproof.stats.tables import log_choose
 
 SIMULATIONS = 999

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flakeproof.stats.dispersion import simulated_p
-from flakeproof.stats.proportion import Interval, check_confidence
+from flakeproof.stats.intervals import Interval, check_confidence
 
 REDRAWS = 3999
 """The least p-value on one side is 1 / 4,000."""
@@ -92,7 +92,7 @@ Table = tuple[tuple[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class OddsRatio:
+class CommonOddsRatio:
     """So many times the odds."""
 
     value: float
@@ -101,7 +101,7 @@ class OddsRatio:
     """Infinite if nothing failed without the factor, or all did with it."""
 
 
-def mantel_haenszel(tables: Sequence[Table], dispersion: float = 1.0, confidence: float = 0.95) -> OddsRatio:
+def mantel_haenszel(tables: Sequence[Table], dispersion: float = 1.0, confidence: float = 0.95) -> CommonOddsRatio:
     """The common odds ratio of strata, R / S with R = sum a d / n and S = sum b c / n, and its interval.
 
     N. Mantel and W. Haenszel, J. National Cancer Institute 22 (1959) 719-748. The variance of its logarithm is that of
@@ -114,13 +114,13 @@ def mantel_haenszel(tables: Sequence[Table], dispersion: float = 1.0, confidence
         raise ValueError(f"counts of 0 or more and a dispersion above 0 are needed, got {tables} and {dispersion}")
     whole = [table for table in tables if sum(table[0]) and sum(table[1])]
     if not whole:
-        return OddsRatio(1.0, 0.0, math.inf)
+        return CommonOddsRatio(1.0, 0.0, math.inf)
     direct, inverse = _products(whole)
     if direct and inverse:
         return _with_interval(whole, dispersion, confidence)
     corrected = [((a + _HALF, b + _HALF), (c + _HALF, d + _HALF)) for (a, b), (c, d) in whole]
     found = _with_interval(corrected, dispersion, confidence)
-    return OddsRatio(found.value, found.low if direct else 0.0, found.high if inverse else math.inf)
+    return CommonOddsRatio(found.value, found.low if direct else 0.0, found.high if inverse else math.inf)
 
 
 def dispersion(cells: Sequence[Sequence[tuple[int, int]]]) -> float:
@@ -162,7 +162,7 @@ def _products(tables: Sequence[Table]) -> tuple[float, float]:
     return direct, inverse
 
 
-def _with_interval(tables: Sequence[Table], dispersion: float, confidence: float) -> OddsRatio:
+def _with_interval(tables: Sequence[Table], dispersion: float, confidence: float) -> CommonOddsRatio:
     from statistics import NormalDist  # takes longer to import than all of this package
 
     direct, inverse = _products(tables)
@@ -176,4 +176,4 @@ def _with_interval(tables: Sequence[Table], dispersion: float, confidence: float
     variance = same / (2 * direct**2) + crossed / (2 * direct * inverse) + opposite / (2 * inverse**2)
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(variance * dispersion)
     value = direct / inverse
-    return OddsRatio(value, value * math.exp(-reach), value * math.exp(reach))
+    return CommonOddsRatio(value, value * math.exp(-reach), value * math.exp(reach))

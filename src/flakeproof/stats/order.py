@@ -91,7 +91,7 @@ def few_runs(seen: int, failures: int, passes: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangePoint:
     """Where the rate differs most before and after."""
 
     p: float
@@ -102,14 +102,14 @@ class Change:
     """Those up to it."""
 
 
-def drift(places: Sequence[int], trials: int, seed: int = 0) -> Change:
+def drift(places: Sequence[int], trials: int, seed: int = 0) -> ChangePoint:
     """The permutation test of the largest CUSUM, max |failures up to t - k t / n|, drawn from `seed`.
 
     E. S. Page, Biometrika 41 (1954) 100-115. Raises ValueError.
     """
     _check(places, trials)
     if not places or len(places) == trials:
-        return Change(1.0, trials, len(places))
+        return ChangePoint(1.0, trials, len(places))
     _, place = _cusum(places, trials)
     import random  # takes longer to import than the rest, and few runs need it
 
@@ -118,7 +118,7 @@ def drift(places: Sequence[int], trials: int, seed: int = 0) -> Change:
     seen, _ = _cusum(chosen, trials)
     numbers = range(1, trials + 1)
     p = simulated_p(lambda: _cusum(sorted(chance.sample(numbers, len(chosen))), trials)[0] >= seen)
-    return Change(p, place, bisect.bisect_right(places, place))
+    return ChangePoint(p, place, bisect.bisect_right(places, place))
 
 
 def blocks(places: Sequence[int], trials: int, wanted: int = 30) -> tuple[list[int], list[int]]:

@@ -15,7 +15,7 @@ _PRIOR = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class RacingArm:
     """What a setting came to so far."""
 
     failures: float
@@ -23,7 +23,7 @@ class Arm:
     """Above 0."""
 
 
-def next_arm(arms: Sequence[Arm], chance: random.Random, dispersion: float = 1.0) -> int:
+def next_arm(arms: Sequence[RacingArm], chance: random.Random, dispersion: float = 1.0) -> int:
     """The one to run next, by top-two Thompson sampling.
 
     A sample from the posterior names a best one; in half of all cases it is run, otherwise the best one of the first
@@ -41,7 +41,7 @@ def next_arm(arms: Sequence[Arm], chance: random.Random, dispersion: float = 1.0
 
 
 def chances_best(
-    arms: Sequence[Arm], chance: random.Random, dispersion: float = 1.0, within: float = 0.0
+    arms: Sequence[RacingArm], chance: random.Random, dispersion: float = 1.0, within: float = 0.0
 ) -> list[float]:
     """The posterior probability of each to be the best, or to reach the best but for a share `within` of its rate."""
     counts = [0] * len(arms)
@@ -53,12 +53,12 @@ def chances_best(
     return [count / SAMPLES for count in counts]
 
 
-def mean_rates(arms: Sequence[Arm], dispersion: float = 1.0) -> list[float]:
+def mean_rates(arms: Sequence[RacingArm], dispersion: float = 1.0) -> list[float]:
     """The posterior mean of each rate, failures per second."""
     return [(arm.failures / dispersion + _PRIOR) / (arm.seconds / dispersion) for arm in arms]
 
 
-def _sample(arms: Sequence[Arm], chance: random.Random, dispersion: float) -> list[float]:
+def _sample(arms: Sequence[RacingArm], chance: random.Random, dispersion: float) -> list[float]:
     return [chance.gammavariate(arm.failures / dispersion + _PRIOR, dispersion / arm.seconds) for arm in arms]
 
 

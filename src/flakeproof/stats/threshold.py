@@ -1,16 +1,10 @@
-"""Evidence that a failure rate is below a threshold, or above it, that may be looked at after every trial.
-
-An e-value is a quotient of likelihoods that starts from 1 and, where the claim is false, exceeds 1 / alpha at *any*
-time with a probability of at most alpha: J. Ville, "Etude critique de la notion de collectif" (1939). Here the
-alternative is mixed over Jeffreys' prior Beta(1/2, 1/2), cut off at the threshold, so that no rate has to be named in
-advance. Where one is, A. Wald's sequential probability ratio test needs fewer trials (Sequential Analysis, 1947,
-chapter 5). All of it assumes independent trials.
-"""
+"""Evidence that a failure rate, or the mean of a share, is below a threshold; it may be looked at after every trial."""
 
 import math
+from collections.abc import Sequence
 
-from flakeproof.stats.proportion import check_confidence, check_counts
-from flakeproof.stats.search import fewest
+from flakeproof.stats.detection import fewest
+from flakeproof.stats.intervals import check_confidence, check_counts
 from flakeproof.stats.special import log_beta, log_betainc, log_betaincc
 
 _PRIOR = 0.5
@@ -91,3 +85,38 @@ def further_trials(failures: int, trials: int, threshold: float, error: float) -
 def _check_rate(name: str, value: float) -> None:
     if not 0 < value < 1:
         raise ValueError(f"{name} must be between 0 and 1 (exclusive), got {value}")
+
+
+_STAKES = ((1.0, 0.9), (0.5, 0.1))
+"""Parts of the capital that can be bet (c), and the weight of each: all of it, so that hardly more observations are
+needed than the fewest there can be; and half, which an observation of 1 does not ruin."""
+
+
+def log_evidence_mean_below(shares: Sequence[float], zeros: int, threshold: float) -> float:
+    """The logarithm of the capital after the observations `shares` and so many more that were 0. Raises ValueError."""
+    if not 0 < threshold < 1:
+        raise ValueError(f"threshold must be between 0 and 1 (exclusive), got {threshold}")
+    if zeros < 0:
+        raise ValueError(f"observations that were 0 must be 0 or more, got {zeros}")
+    logs = []
+    for stake, weight in _STAKES:
+        total = math.log(weight) + zeros * _log_factor(0.0, threshold, stake)
+        for share in shares:
+            if not 0 <= share <= 1:
+                raise ValueError(f"an observation must be between 0 and 1, got {share}")
+            total += _log_factor(share, threshold, stake)
+        logs.append(total)
+    most = max(logs)
+    return most + math.log(sum(math.exp(one - most) for one in logs)) if most > -math.inf else most
+
+
+def observations_without_failure(threshold: float, error: float) -> int:
+    """The fewest observations that, if all are 0, make the evidence reach 1 / error. Raises ValueError."""
+    check_confidence(error)
+    wanted = -math.log(error)
+    return fewest(lambda count: log_evidence_mean_below((), count, threshold) >= wanted)
+
+
+def _log_factor(share: float, threshold: float, stake: float) -> float:
+    factor = 1 + stake * (threshold - share) / (1 - threshold)
+    return math.log(factor) if factor > 0 else -math.inf

@@ -11,8 +11,8 @@ from pathlib import Path
 from flakeproof.clock import now
 from flakeproof.errors import NothingToRunError, UsageError
 from flakeproof.settings.load import Config
-from flakeproof.store.log import LOG_NAME, PAIRS_NAME
-from flakeproof.store.spec_file import MARK_NAME, SPEC_NAME
+from flakeproof.store.log import LOG_NAME
+from flakeproof.store.spec_file import MARK_NAME, PAIRS_NAME, SPEC_NAME
 
 NAME = ".flakeproof"
 OUTPUT_NAME = "output.log"

@@ -26,16 +26,12 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import Failure, ItemOutcome, Outcome, Seen
-from flakeproof.results.ranges import Ranges
-from flakeproof.store.file import GrowingFile
-from flakeproof.store.odd_bytes import as_json
-from flakeproof.store.spec_file import write_spec
-from flakeproof.store.withheld import without_values
+from flakeproof.model import Failure, ItemOutcome, Outcome, SeenBySanitizer
+from flakeproof.results.failure_positions import Ranges
+from flakeproof.store.file import GrowingFile, as_json
+from flakeproof.store.spec_file import without_values, write_spec
 
 LOG_NAME = "events.jsonl"
-PAIRS_NAME = "pairs.jsonl"
-"""In the folder of a comparison, which has no log of its own; its arms have."""
 SIZE_LIMIT = 32 * 1024 * 1024
 """Bytes after which single trials are not written any more; they are counted, and the counts are written at the end."""
 _FULL_FAILURES = 1000
@@ -86,7 +82,7 @@ class LogWriter:
         self._first: dict[str, int] = {}
         """For each kind of failure the first trial that it was seen in so far."""
         self._skips = 0
-        self._seen: dict[int, dict[str, Seen]] = {}
+        self._seen: dict[int, dict[str, SeenBySanitizer]] = {}
         """What sanitizers have seen again, by process."""
         self._encode = as_json
 
@@ -207,7 +203,7 @@ class LogWriter:
             self._write(Settled(trials=list(trials.blocks()), elapsed=self._elapsed))
         return Ranges()
 
-    def _merge_seen(self, process: int, seen: list[Seen]) -> None:
+    def _merge_seen(self, process: int, seen: list[SeenBySanitizer]) -> None:
         known = self._seen.setdefault(process, {}) if seen else {}
         for one in seen:
             known[one.key] = one.more(known[one.key]) if one.key in known else one

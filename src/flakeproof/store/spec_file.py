@@ -1,25 +1,130 @@
-"""The specification of a run in its folder (`spec.json`), and beside it the mark that we have written it (`spec.mark`).
-
-Whoever can put a specification into a store can have any program run by `flakeproof replay`: a store may come with a
-checkout, or belong to somebody else. So a record that does not bear our mark is not run without being asked for.
-"""
+"""The specification of a run (`spec.json`), the mark that we wrote it, and the values that a record must not hold."""
 
 import hmac
 import math
 import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from flakeproof.errors import UsageError
-from flakeproof.model import RunSpec
-from flakeproof.store.odd_bytes import as_json, as_written
-from flakeproof.store.user_key import signed
-from flakeproof.store.withheld import without_values
+from flakeproof.model import CommandTarget, RunSpec, Target
+from flakeproof.store.file import as_json, as_written
+
+_BYTES = 32
+_NAME = "key"
+
+
+def _state_folder() -> Path:
+    """Where a program keeps what is to outlive it (XDG Base Directory Specification 0.8)."""
+    named = os.environ.get("XDG_STATE_HOME", "")
+    home = Path(named) if os.path.isabs(named) else Path("~/.local/state").expanduser()  # noqa: PTH117 - "" is none
+    return home / "flakeproof"
+
+
+def user_key(*, make: bool = False) -> bytes | None:
+    """The key; with `make` it is made where there is none. None where it cannot be read, or is not ours alone."""
+    folder = _state_folder()
+    found = _read(folder / _NAME)
+    if found is None and make:
+        with suppress(OSError, RuntimeError):
+            _make(folder)
+        found = _read(folder / _NAME)
+    return found
+
+
+def signed(data: bytes, purpose: str, *, make: bool = False) -> str | None:
+    """A mark of `data` for a `purpose` that nobody can make who does not have the key (HMAC-SHA-256, RFC 2104)."""
+    key = user_key(make=make)
+    return None if key is None else hmac.new(key, purpose.encode() + b"\0" + data, "sha256").hexdigest()
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            return None
+        key = file.read(_BYTES)
+    return key if len(key) == _BYTES else None
+
+
+def _make(folder: Path) -> None:
+    """Make the key under another name first, so that no other run ever sees half of it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = folder / f"{_NAME}.{os.getpid()}.{secrets.token_hex(4)}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
+        with suppress(FileExistsError):
+            os.link(draft, folder / _NAME)
+    finally:
+        draft.unlink()
+
+
+_MARK = "withheld:hmac-sha256:"
+_PURPOSE_WITHHELD = "value of a variable"
+
+
+def without_values(spec: RunSpec) -> RunSpec:
+    """`spec` as it may be recorded."""
+    return msgspec.structs.replace(spec, target=_without_values(spec.target))
+
+
+def with_values(spec: RunSpec, given: Mapping[str, str], around: Mapping[str, str]) -> tuple[RunSpec, list[str]]:
+    """A recorded `spec` as it can run: with the values that are `given`, else with those of the environment `around`.
+
+    Also the names of those that have another value than then, as far as that can be told. Raises UsageError for one
+    that nobody gives, and for one that the run did not have.
+    """
+    target = spec.target
+    names = target.private if isinstance(target, CommandTarget) else []
+    for name in given:
+        if name not in names:
+            raise UsageError(f"--env {name}: the run was not given that variable", "leave it out")
+    values = {name: given.get(name, around.get(name)) for name in names}
+    if missing := [name for name, value in values.items() if value is None]:
+        raise UsageError(
+            f"the run was given {' and '.join(missing)} with --env, and its record does not have the value",
+            f"give it again: --env {missing[0]}=VALUE, or let the environment have it",
+        )
+    found = {name: value for name, value in values.items() if value is not None}
+    differing = [name for name, value in found.items() if _is_other(value, target.environment.get(name, ""))]
+    again = msgspec.structs.replace(target, environment={**target.environment, **found})
+    return msgspec.structs.replace(spec, target=again), differing
+
+
+def _without_values(target: Target) -> Target:
+    if not isinstance(target, CommandTarget) or not target.private:
+        return target
+    digests = {name: _digest(target.environment[name]) for name in target.private}
+    return msgspec.structs.replace(target, environment={**target.environment, **digests})
+
+
+def _digest(value: str) -> str:
+    # Without a key of the user's a digest could be tried out: one that fits nothing tells nothing.
+    return _MARK + (
+        signed(value.encode(errors="surrogateescape"), _PURPOSE_WITHHELD, make=True) or secrets.token_hex(32)
+    )
+
+
+def _is_other(value: str, recorded: str) -> bool:
+    mark = signed(value.encode(errors="surrogateescape"), _PURPOSE_WITHHELD)
+    return mark is not None and not hmac.compare_digest(recorded.encode(), (_MARK + mark).encode())
+
 
 SPEC_NAME = "spec.json"
 MARK_NAME = "spec.mark"
+PAIRS_NAME = "pairs.jsonl"
+"""In the folder of a comparison, which has no log of its own; its arms have."""
 _PURPOSE = "specification of a run"
 _MOST_SECONDS = 1e9
 _MOST_WHOLE = 2**63
@@ -79,3 +184,45 @@ def _check(value: Any, place: str) -> None:
             raise ValueError(f"{place} is {value:,}")
     if place in _MOST_PLACES and not 0 < value <= _MOST_PLACES[place]:
         raise ValueError(f"{place} is {value:,}")
+
+
+class _Target(msgspec.Struct):
+    name: str
+
+
+class _Spec(msgspec.Struct):
+    target: _Target
+
+
+class _Arm(msgspec.Struct):
+    name: str
+    spec: _Spec
+
+
+class _Arms(msgspec.Struct):
+    arms: list[_Arm]
+
+
+class _Started(msgspec.Struct):
+    spec: _Arms
+    runs: list[str]
+
+
+class RecordedArm(msgspec.Struct, frozen=True):
+    """An arm."""
+
+    name: str
+    run: str
+    """Id of the run that has its trials."""
+    target: str
+
+
+def arms_of(folder: Path) -> list[RecordedArm] | None:
+    """The arms that the first line of the record names; None if it is not the record of a comparison."""
+    with suppress(OSError, msgspec.DecodeError), (folder / PAIRS_NAME).open("rb") as file:
+        started = msgspec.json.decode(file.readline(), type=_Started)
+        return [
+            RecordedArm(arm.name, run, arm.spec.target.name)
+            for arm, run in zip(started.spec.arms, started.runs, strict=True)
+        ]
+    return None

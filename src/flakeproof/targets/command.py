@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flakeproof.errors import CannotRunError, UsageError
 from flakeproof.model import CommandTarget
-from flakeproof.targets.words import check_text
+from flakeproof.targets.command_line import check_text
 from flakeproof.text import shortened
 
 _SHELL = "/bin/sh"

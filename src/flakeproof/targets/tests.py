@@ -1,8 +1,11 @@
-"""Tests that pytest finds, as a target: what pytest is asked for, exactly as the user would ask."""
+"""Tests that pytest finds, as a target; and which folders hold tests that it finds by itself."""
 
+import configparser
 import os
 import shlex
+import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +13,8 @@ from flakeproof.errors import UsageError
 from flakeproof.model import PytestTarget
 from flakeproof.scenarios.catalogue import SCENARIOS
 from flakeproof.targets import interpreter
+from flakeproof.targets.command_line import check_text
 from flakeproof.targets.resolve import is_function
-from flakeproof.targets.words import check_text
 from flakeproof.text import shortened
 
 _NAME_LENGTH = 200
@@ -77,3 +80,37 @@ def resolve_tests(
         folder=str(folder),
         descriptors_per_trial=_DESCRIPTORS,
     )
+
+
+_INI = {"tox.ini": ("pytest",), "setup.cfg": ("tool:pytest",)}
+_OWN = ("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml")
+_FOLDERS = ("tests", "test")
+
+
+def has_tests(folder: Path) -> bool:
+    """Whether `folder` or a folder above it in its repository configures pytest, or `folder` has a folder of tests."""
+    if any((folder / name).is_dir() for name in _FOLDERS):
+        return True
+    for place in (folder, *folder.resolve().parents):
+        if any((place / name).is_file() for name in _OWN) or _in_pyproject(place) or _in_ini(place):
+            return True
+        if (place / ".git").exists():
+            break
+    return False
+
+
+def _in_pyproject(folder: Path) -> bool:
+    with suppress(OSError, ValueError):
+        tools = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("tool", {})
+        return "pytest" in tools
+    return False
+
+
+def _in_ini(folder: Path) -> bool:
+    for name, sections in _INI.items():
+        found = configparser.ConfigParser(interpolation=None, strict=False)
+        with suppress(OSError, UnicodeDecodeError, configparser.Error):
+            found.read_string((folder / name).read_text(encoding="utf-8"))
+            if any(found.has_section(section) for section in sections):
+                return True
+    return False

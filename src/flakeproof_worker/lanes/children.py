@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.shared import board
-from flakeproof_worker.shared.escalation import Step, following
 from flakeproof_worker.shared.output import Output, excerpt, nameless_file
 from flakeproof_worker.shared.private import time
+from flakeproof_worker.shared.process_exit import Step, following
 from flakeproof_worker.shared.stacks import DUMP_SIGNAL, LAST_RESORT_SIGNAL, are_in
 from flakeproof_worker.system import folders
 from flakeproof_worker.trial_context import Duty
@@ -83,7 +83,7 @@ class Children(ABC):
     def settle(self, pid: int | None = None) -> None:
         """Have the session of a child, or in a child its own, be as nice as it is asked for."""
         if self.duty.perturbations.get("nice"):
-            from flakeproof_worker.perturb.placement import be_nice_as_a_session
+            from flakeproof_worker.perturb.confinement import be_nice_as_a_session
 
             be_nice_as_a_session(pid)
 
@@ -247,8 +247,8 @@ def _freezer(duty: Duty) -> "Freezer | None":
     if not asked:
         return None
     from flakeproof_worker.perturb.freeze import Freezer
-    from flakeproof_worker.system import prctl
+    from flakeproof_worker.system import process_tree
 
     # Killed with the coordinator, we could let nothing go on any more; we see that it has gone.
-    prctl.outlive_parent()
+    process_tree.outlive_parent()
     return Freezer(asked)

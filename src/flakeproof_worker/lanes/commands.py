@@ -14,7 +14,7 @@ from flakeproof_worker.lanes.spawn import few_descriptors, spawn, spawn_prepared
 from flakeproof_worker.perturb.applied import clock_for, variables_for
 from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
-from flakeproof_worker.system import folders, prctl
+from flakeproof_worker.system import folders, process_tree
 from flakeproof_worker.trial_context import Duty
 
 _HASH_SEED = "PYTHONHASHSEED"
@@ -49,7 +49,7 @@ class _Commands(Children):
         self._failure = _pattern(target["failure"])
         self._ignore = _pattern(target["ignore"])
         # What a trial cuts loose becomes our child, so that it can be found when the trial ends.
-        self._adopts = prctl.adopt_orphans(True)
+        self._adopts = process_tree.adopt_orphans(True)
         # A flakeproof inside of a trial numbers its own trials; their environment says that they are of another run.
         self._run = f"{RUN}={os.environ.get(RUN, '')}".encode()
         self._nameless: set[int] = set()

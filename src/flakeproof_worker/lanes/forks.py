@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.environment import SEED, TRIAL
+from flakeproof_worker.generators import randomness_for
 from flakeproof_worker.lanes.reported_children import Judged
-from flakeproof_worker.randomness import randomness_for
 from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.process_exit import end_at_once
 from flakeproof_worker.single_trial import Once
-from flakeproof_worker.system import folders, prctl
+from flakeproof_worker.system import folders, process_tree
 from flakeproof_worker.trial_context import Duty
 
 
@@ -68,7 +68,7 @@ class _Forks(Judged):
         duty = self.duty
         try:
             os.setsid()
-            prctl.die_with(parent)
+            process_tree.die_with(parent)
             self.settle()
             verdict = self._keep_own(lane)
             duty.watch_forks()

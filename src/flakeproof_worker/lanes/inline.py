@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from flakeproof_worker.current import ALONE
 from flakeproof_worker.environment import Exporter
+from flakeproof_worker.generators import GlobalRandom, randomness_for
 from flakeproof_worker.outcome import check_result
-from flakeproof_worker.randomness import GlobalRandom, randomness_for
 from flakeproof_worker.reporter import FLUSH_NANOSECONDS
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.private import time

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec
 
 from flakeproof_worker import culprit, environment
 from flakeproof_worker.current import RUNNING
-from flakeproof_worker.randomness import randomness_for
+from flakeproof_worker.generators import randomness_for
 from flakeproof_worker.shared import board
 from flakeproof_worker.shared.private import time
 from flakeproof_worker.shared.process_exit import end_at_once, print_if_possible

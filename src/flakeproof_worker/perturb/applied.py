@@ -70,7 +70,7 @@ def _of_a_pass(asked: Mapping[str, Any]) -> bool:
 def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, together: int) -> list[Perturbation]:
     found: list[Perturbation] = []
     if asked.get("delays") or asked.get("records_places"):
-        from flakeproof_worker.shared.own_code import OwnCode, folders_of
+        from flakeproof_worker.shared.user_code import OwnCode, folders_of
 
         own = OwnCode(folders_of(target))
         if asked["records_places"]:
@@ -79,15 +79,15 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
             found.append(PlaceRecorder(own, f"{scratch}/{NAME}"))
         if asked["delays"]:
             from flakeproof_worker.perturb.delay import Delays
-            from flakeproof_worker.perturb.marks import PREFIX
+            from flakeproof_worker.shared.user_code import DELAY_MARK
 
-            found.append(Delays(asked["delays"], own, f"{scratch}/{PREFIX}"))
+            found.append(Delays(asked["delays"], own, f"{scratch}/{DELAY_MARK}"))
     if asked.get("race"):
         from flakeproof_worker.perturb.race import Race
 
         found.append(Race())
     if len(asked.get("timezones") or ()) > 1:  # before the clock, for which midnight depends on it
-        from flakeproof_worker.perturb.timezone import Zone
+        from flakeproof_worker.perturb.process_state import Zone
 
         found.append(Zone(asked))
     if asked.get("clock"):
@@ -95,11 +95,11 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
 
         found.append(Clock(asked["clock"]))
     if asked.get("gc"):
-        from flakeproof_worker.perturb.garbage_collection import Garbage
+        from flakeproof_worker.perturb.process_state import Garbage
 
         found.append(Garbage(asked["gc"]))
     if asked.get("max_fds"):
-        from flakeproof_worker.perturb.max_fds import FewDescriptors
+        from flakeproof_worker.perturb.process_state import FewDescriptors
 
         found.append(FewDescriptors(asked["max_fds"] * together))
     if asked.get("network"):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flakeproof_worker.perturb.running import PerTrial
+from flakeproof_worker.perturb.watching import PerTrial
 from flakeproof_worker.shared.instants import shift, speed
 
 _time, _time_ns = time.time, time.time_ns

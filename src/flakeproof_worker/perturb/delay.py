@@ -16,11 +16,9 @@ from types import CodeType
 from typing import Any
 
 from flakeproof_worker.perturb.postponement import Postponement
-from flakeproof_worker.perturb.running import PerTrial
-from flakeproof_worker.perturb.steps import steps_of
-from flakeproof_worker.perturb.watching import Watched, watch
-from flakeproof_worker.shared import code_patterns, draws
-from flakeproof_worker.shared.own_code import OwnCode
+from flakeproof_worker.perturb.watching import PerTrial, Watched, steps_of, watch
+from flakeproof_worker.shared import draws, user_code
+from flakeproof_worker.shared.user_code import OwnCode
 
 Place = tuple[str, int]
 """Name of a function with that of its file, and a line."""
@@ -64,13 +62,13 @@ class Delays:
         functions: list[int] = []
         lines: dict[int, list[int]] = {}
         for number, delay in enumerate(self._delays):
-            if not code_patterns.fits_file(delay["file"], code.co_filename, self._own):
+            if not user_code.fits_file(delay["file"], code.co_filename, self._own):
                 continue
-            line = code_patterns.line_of(delay["where"])
+            line = user_code.line_of(delay["where"])
             if line is None:
-                if code_patterns.fits_function(delay["where"], code):
+                if user_code.fits_function(delay["where"], code):
                     functions.append(number)
-            elif line in code_patterns.lines_of(code):
+            elif line in user_code.lines_of(code):
                 lines.setdefault(line, []).append(number)
         return functions, lines
 
@@ -79,7 +77,7 @@ class Delays:
         if not functions and not single:
             return None
         steps = steps_of(code)
-        everywhere = () if steps.is_coroutine else code_patterns.lines_of(code)
+        everywhere = () if steps.is_coroutine else user_code.lines_of(code)
         numbers = {line: tuple(functions) + tuple(single.get(line, ())) for line in {*everywhere, *single}}
         if steps.is_coroutine:
             numbers = {line: tuple(single[line]) for line in single if line not in steps.awaits}

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from flakeproof_worker.perturb.timezone import enter
+from flakeproof_worker.perturb.process_state import enter
 from flakeproof_worker.shared import instants
 from flakeproof_worker.shared.variables import ZONE, zone_of
 

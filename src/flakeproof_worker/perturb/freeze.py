@@ -16,7 +16,7 @@ _SOME = 0.5
 
 
 @dataclass(frozen=True)
-class Pause:
+class Standstill:
     """One pause; times in nanoseconds."""
 
     after: int
@@ -28,7 +28,7 @@ class Pause:
     """Chooses its processes where it is not the whole tree."""
 
 
-def pauses(asked: Mapping[str, Any], seed: int) -> Iterator[Pause]:
+def pauses(asked: Mapping[str, Any], seed: int) -> Iterator[Standstill]:
     """The pauses in the trial with this seed; they never end.
 
     The time between them is exponential, so that each moment of a trial is as likely to be hit as any other; its mean
@@ -44,7 +44,7 @@ def pauses(asked: Mapping[str, Any], seed: int) -> Iterator[Pause]:
     while True:
         number += 1
         after, length = int(draw.expovariate(1 / mean)), draw.randint(least, most)
-        yield Pause(after, length, draw.random() >= _SOME, generator(seed, "freeze", number))
+        yield Standstill(after, length, draw.random() >= _SOME, generator(seed, "freeze", number))
 
 
 @dataclass
@@ -52,8 +52,8 @@ class _Frozen:
     """A trial in flight."""
 
     pid: int
-    coming: Iterator[Pause]
-    pause: Pause
+    coming: Iterator[Standstill]
+    pause: Standstill
     due: int
     """When it begins, or ends."""
     stopped: Stopped = field(default_factory=Stopped)

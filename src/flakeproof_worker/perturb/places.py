@@ -5,12 +5,10 @@ import threading
 from collections import Counter
 from types import CodeType
 
-from flakeproof_worker.perturb.running import PerTrial
-from flakeproof_worker.perturb.steps import steps_of
-from flakeproof_worker.perturb.watching import Watched, watch
-from flakeproof_worker.shared import code_patterns
-from flakeproof_worker.shared.own_code import OwnCode
+from flakeproof_worker.perturb.watching import PerTrial, Watched, steps_of, watch
+from flakeproof_worker.shared import user_code
 from flakeproof_worker.shared.private import json, os
+from flakeproof_worker.shared.user_code import OwnCode
 
 NAME = "places.jsonl"
 """File in the folder of the run. Each line is one place in one thread or task of a trial, with the count so far."""
@@ -38,10 +36,10 @@ class PlaceRecorder:
         self._trials.end(trial)
 
     def _wants(self, code: CodeType) -> Watched | None:
-        if not code_patterns.is_function(code) or self._own.relative(code.co_filename) is None:
+        if not user_code.is_function(code) or self._own.relative(code.co_filename) is None:
             return None
         steps = steps_of(code)
-        lines = code_patterns.lines_of(code) & steps.awaits if steps.is_coroutine else code_patterns.lines_of(code)
+        lines = user_code.lines_of(code) & steps.awaits if steps.is_coroutine else user_code.lines_of(code)
         if not lines:
             return None
 
@@ -60,7 +58,7 @@ class PlaceRecorder:
         hits = counts.hits[key]
         # At 1, 2, 4, 8, …: a copy of this process may end without a word at any time.
         if hits & (hits - 1) == 0:
-            row = (counts.trial, unit, code.co_filename, line, code_patterns.names_of(code)[1], hits)
+            row = (counts.trial, unit, code.co_filename, line, user_code.names_of(code)[1], hits)
             self._write(json.dumps(row))
 
     def _write(self, text: str) -> None:

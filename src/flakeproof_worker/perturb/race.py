@@ -6,18 +6,124 @@ gives way now and then, or waits for a part of a millisecond. Event loops are tr
 ever promised about the order of threads: correct code cannot tell.
 """
 
+import asyncio
 import queue
+import socket
 import sys
 import threading
+from asyncio import base_events, events, selector_events
 from collections.abc import Callable
 from functools import wraps
 from time import sleep
 from types import TracebackType
 from typing import Any
 
-from flakeproof_worker.perturb import race_asyncio, race_sockets
-from flakeproof_worker.perturb.running import PerTrial
+from flakeproof_worker.perturb.postponement import task_woken_by
+from flakeproof_worker.perturb.watching import PerTrial
 from flakeproof_worker.shared.draws import Quick
+
+_LATE = 0.3
+"""Probability that a timer comes late."""
+_LATEST = 0.003
+"""Seconds."""
+_LEFT = 0.2
+"""Probability that something ready is left for the next turn."""
+_POSTPONED = 0.15
+"""Probability that a task goes on later."""
+
+
+def jitter_loops(generator: Callable[[Any], Quick | None]) -> None:
+    """Have the loops of this process do so; `generator` is that of the trial of a context, None outside of trials."""
+    _jitter_timers(generator)
+    _jitter_readiness(generator)
+    _jitter_wake_ups(generator)
+
+
+def _jitter_timers(generator: Callable[[Any], Quick | None]) -> None:
+    original = base_events.BaseEventLoop.call_at
+
+    def call_at(self: Any, when: float, callback: Any, *arguments: Any, context: Any = None) -> Any:
+        draw = generator(context)
+        if draw is not None and draw.random() < _LATE:
+            when += draw.random() * _LATEST
+        return original(self, when, callback, *arguments, context=context)
+
+    loop: Any = base_events.BaseEventLoop
+    loop.call_at = call_at
+
+
+def _jitter_readiness(generator: Callable[[Any], Quick | None]) -> None:
+    loop: Any = selector_events.BaseSelectorEventLoop
+    original = loop._process_events
+
+    def process_events(self: Any, ready: list[Any]) -> None:
+        draw = generator(None)
+        if draw is not None and ready:
+            # What is left is still ready at the next look: selectors report states, not changes.
+            ready = [one for one in ready if draw.random() >= _LEFT]
+            ready.sort(key=lambda one: draw.random())
+        original(self, ready)
+
+    loop._process_events = process_events
+
+
+def _jitter_wake_ups(generator: Callable[[Any], Quick | None]) -> None:
+    original: Callable[[Any], Any] = events.Handle._run
+
+    def run(handle: Any) -> Any:
+        if task_woken_by(handle) is not None:
+            draw = generator(handle._context)
+            if draw is not None and draw.random() < _POSTPONED:
+                handle._loop.call_later(draw.random() * _LATEST, original, handle)
+                return None
+        return original(handle)
+
+    handles: Any = events.Handle
+    handles._run = run
+
+
+_METHODS_SOCKETS = (
+    "connect",
+    "connect_ex",
+    "accept",
+    "send",
+    "sendall",
+    "sendmsg",
+    "sendto",
+    "recv",
+    "recv_into",
+    "recvfrom",
+    "recvfrom_into",
+    "recvmsg",
+    "shutdown",
+    "close",
+)
+_OWN = "flakeproof_worker.reporter"
+"""The conversation with the coordinator: what it takes must not hang on a trial."""
+
+
+def yield_around_sockets(give_way: Callable[[], None]) -> None:
+    """Have the sockets of this process do so."""
+    owner: Any = socket.socket
+    for name in _METHODS_SOCKETS:
+        if hasattr(owner, name):
+            setattr(owner, name, _around_sockets(getattr(owner, name), give_way))
+
+
+def _around_sockets(method: Callable[..., Any], give_way: Callable[[], None]) -> Callable[..., Any]:
+    running_loop = asyncio._get_running_loop
+
+    @wraps(method)
+    def yielding(*arguments: Any, **named: Any) -> Any:
+        if running_loop() is not None or sys._getframe(1).f_globals.get("__name__") == _OWN:
+            return method(*arguments, **named)
+        give_way()
+        result = method(*arguments, **named)
+        give_way()
+        return result
+
+    return yielding
+
 
 _SWITCH_SECONDS = 1e-6
 _GIVES_WAY = 0.25
@@ -26,7 +132,7 @@ _WAITS = 0.2
 """Probability of a wait, which lets others in even where nobody was ready yet."""
 _LONGEST = 2e-3
 """Seconds. Most waits are a small part of that, as the cube of an even draw is."""
-_METHODS = (
+_METHODS_THREADS = (
     (threading.Condition, ("wait", "notify")),
     (threading.Event, ("set", "clear", "wait", "is_set")),
     (threading.Semaphore, ("acquire", "release")),
@@ -49,14 +155,14 @@ class Race:
         """Replace what is used to synchronise, before any code of the user is imported."""
         sys.setswitchinterval(_SWITCH_SECONDS)
         give_way = self._give_way
-        for owner, names in _METHODS:
+        for owner, names in _METHODS_THREADS:
             for name in names:
-                setattr(owner, name, _around(getattr(owner, name), give_way))
+                setattr(owner, name, _around_threads(getattr(owner, name), give_way))
         _Yielding.give_way = staticmethod(give_way)
         module: Any = threading
         module.Lock, module.RLock = _Lock, _RLock
-        race_sockets.install(give_way)
-        race_asyncio.install(self._trials.now)
+        yield_around_sockets(give_way)
+        jitter_loops(self._trials.now)
 
     def begin(self, trial: int, seed: int) -> None:
         """A trial begins in this thread."""
@@ -77,7 +183,7 @@ class Race:
             sleep(0)
 
 
-def _around(method: Callable[..., Any], give_way: Callable[[], None]) -> Callable[..., Any]:
+def _around_threads(method: Callable[..., Any], give_way: Callable[[], None]) -> Callable[..., Any]:
     @wraps(method)
     def yielding(*arguments: Any, **named: Any) -> Any:
         if sys._getframe(1).f_globals.get("__name__") in _BUILDERS:

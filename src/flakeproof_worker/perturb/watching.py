@@ -1,14 +1,15 @@
-"""Hear when chosen lines of Python code are reached, at no cost to other code where the interpreter can do that.
+"""Hear when chosen lines of Python code are reached, what code does at its lines, and which trial runs it."""
 
-`sys.settrace` up to Python 3.11, `sys.monitoring` from 3.12 on.
-"""
-
+import dis
 import sys
 import threading
 from collections.abc import Callable, Container, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
+
+from flakeproof_worker.current import RUNNING
 
 
 @dataclass
@@ -27,14 +28,14 @@ Wants = Callable[[CodeType], Watched | None]
 """What is to be heard of a code object; asked once for each."""
 
 
-class Watch(Protocol):
+class LineWatch(Protocol):
     """Calls what is wanted from where it is reached."""
 
     def start(self) -> None:
         """Watch this thread, and all that start from now on; without effect where that is so already."""
 
 
-def watch(wants: Wants) -> Watch:
+def watch(wants: Wants) -> LineWatch:
     """The way of this interpreter."""
     return Monitoring(wants) if sys.version_info >= (3, 12) else Tracing(wants)
 
@@ -130,3 +131,73 @@ class Monitoring:
         if offset not in watched.writes:
             return self._disable
         return watched.reached(watched.writes[offset])
+
+
+T = TypeVar("T")
+
+
+class PerTrial(Generic[T]):
+    """Something for each trial in flight.
+
+    Threads that a trial starts do not know which one they belong to: with several trials in one process they count as
+    part of the one that began last.
+    """
+
+    def __init__(self, make: Callable[[int, int], T]) -> None:
+        """`make` gets the number and the seed of a trial that begins."""
+        self._make = make
+        self._all: dict[int, T] = {}
+        self._latest: T | None = None
+
+    def begin(self, trial: int, seed: int) -> None:
+        """A trial begins."""
+        self._latest = self._all[trial] = self._make(trial, seed)
+
+    def end(self, trial: int) -> None:
+        """It has ended; what it leaves behind belongs to none."""
+        gone = self._all.pop(trial, None)
+        if self._latest is gone:
+            self._latest = next(iter(self._all.values()), None)
+
+    def now(self, context: Context | None = None) -> T | None:
+        """That of the trial that is running here, or in `context`."""
+        running = RUNNING.get(None) if context is None else context.get(RUNNING)
+        found = self._all.get(running[0]) if running is not None else None
+        return found if found is not None else self._latest
+
+
+_COROUTINE_FLAGS = 0x80 | 0x100 | 0x200  # inspect.CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
+_AWAITS = {"SEND", "YIELD_VALUE", "GET_AWAITABLE", "GET_ANEXT"}
+_WRITES = {"STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL", "STORE_DEREF"}
+_READS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_DEREF", "BINARY_SUBSCR", "CALL", "PRECALL")
+
+
+@dataclass
+class Steps:
+    """The places in a code object at which others may get in between."""
+
+    is_coroutine: bool
+    awaits: set[int] = field(default_factory=set)
+    """Lines of a coroutine on which it may be suspended."""
+    writes: dict[int, int] = field(default_factory=dict)
+    """Of plain code: offset of each instruction that writes to an attribute, an item, or a variable of an outer scope,
+    on a line that has read or called something before; and the line."""
+
+
+def steps_of(code: CodeType) -> Steps:
+    """Look through the instructions of `code`."""
+    found = Steps(is_coroutine=bool(code.co_flags & _COROUTINE_FLAGS))
+    has_read: set[int] = set()
+    for instruction in dis.get_instructions(code):
+        line = instruction.positions.lineno if instruction.positions is not None else None
+        if line is None:
+            continue
+        if found.is_coroutine:
+            if instruction.opname in _AWAITS:
+                found.awaits.add(line)
+        elif instruction.opname in _WRITES:
+            if line in has_read:
+                found.writes[instruction.offset] = line
+        elif instruction.opname.startswith(_READS):
+            has_read.add(line)
+    return found

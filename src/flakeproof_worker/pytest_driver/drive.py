@@ -33,8 +33,8 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
     gc.disable()  # nothing of pytest's modules is garbage, and looking for some costs an eighth of the import
     try:
         _check_pytest()
+        from flakeproof_worker.generators import SeedWatch
         from flakeproof_worker.pytest_driver.plugin import Plugin
-        from flakeproof_worker.pytest_driver.seed_watch import SeedWatch
         from flakeproof_worker.pytest_driver.selection import Selection
     finally:
         gc.enable()

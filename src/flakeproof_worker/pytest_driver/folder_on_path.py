@@ -1,4 +1,4 @@
-"""The folder in which pytest is started can be imported from, as with `python -m pytest`; and what needs that."""
+"""How pytest finds code: its starting folder is on the path, and assertions in flakeproof itself are not rewritten."""
 
 import importlib.machinery
 import os
@@ -99,3 +99,14 @@ def _without(folder: str) -> Iterator[None]:
         yield
     finally:
         sys.path.insert(place, folder)
+
+
+_OURS = frozenset({"flakeproof", "flakeproof_worker"})
+
+
+def leave_ours_alone(config: Any) -> None:
+    """Have pytest's import hook pass over our modules from now on."""
+    hook: Any = getattr(config.pluginmanager, "rewrite_hook", None)
+    with suppress(AttributeError):  # then they are rewritten, which only takes time
+        hook._must_rewrite.difference_update(_OURS)
+        hook._marked_for_rewrite_cache.clear()

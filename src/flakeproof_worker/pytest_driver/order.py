@@ -6,10 +6,14 @@ back before the item runs, `watch` names what a line of code is searched for tha
 """
 
 import importlib
+import sys
+import threading
 from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 from flakeproof_worker.shared.private import os
+from flakeproof_worker.shared.user_code import is_library
 
 _ORDERING = ("randomly", "random_order", "reverse", "xdist", "cacheprovider")
 """Plugins that may run tests elsewhere or otherwise than in the order of the command line, or keep something."""
@@ -37,8 +41,7 @@ class Ordered:
             state = importlib.import_module("flakeproof_worker.pytest_driver.state")
             self._state = state.Surroundings(str(config.rootpath), _own_modules(self.items))
             if watched := order.get("watch"):
-                watch = importlib.import_module("flakeproof_worker.pytest_driver.watch")
-                self._watch = watch.Watch(self._state, watched)
+                self._watch = ChangeWatch(self._state, watched)
                 self._watch.start()
 
     def before(self, position: int) -> None:
@@ -77,3 +80,46 @@ def _own_modules(items: list[Any]) -> set[str]:
     """Names of the modules that hold the tests: what is found there belongs to a test and is looked at last."""
     modules = (getattr(item, "module", None) for item in items)
     return {os.fspath(module.__name__) for module in modules if module is not None}
+
+
+class ChangeWatch:
+    """Watches one thing of the surroundings."""
+
+    def __init__(self, state: Any, name: str) -> None:
+        """`name` is that of a change that `state` has told of."""
+        self._value = state.value
+        self._name = name
+        self._before: object = None
+        self._previous: tuple[str, int, str] | None = None
+        self._line = ""
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._before = self._value(self._name)
+        threading.settrace(self._trace)
+        sys.settrace(self._trace)
+
+    def stop(self) -> str:
+        """Look no more; `file:line (function)` of the line that has changed it, "" if none was seen to."""
+        sys.settrace(None)
+        threading.settrace(None)
+        return self._line
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if self._line or _is_library(frame.f_code.co_filename):
+            return None
+        return self._lines
+
+    def _lines(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if self._line:
+            return None
+        if self._previous is not None and self._value(self._name) != self._before:
+            file, line, function = self._previous
+            self._line = f"{file}:{line} ({function})"
+            return None
+        self._previous = frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+        return self._lines
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith("<") or is_library(file)

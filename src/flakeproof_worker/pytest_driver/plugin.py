@@ -8,8 +8,8 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 from flakeproof_worker.failure import describe
+from flakeproof_worker.pytest_driver.folder_on_path import leave_ours_alone
 from flakeproof_worker.pytest_driver.item_report import reported_by
-from flakeproof_worker.pytest_driver.rewriting import leave_ours_alone
 from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.shared.private import time
 from flakeproof_worker.shared.process_exit import end_at_once

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.environment import RUN
 from flakeproof_worker.failure import describe, message_of, qualified_name
+from flakeproof_worker.generators import GENERATORS, GlobalRandom, start_of
 from flakeproof_worker.outcome import ending_of
-from flakeproof_worker.pytest_driver.blame import owner_of
+from flakeproof_worker.pytest_driver.fixtures import owner_of, renewal_of
 from flakeproof_worker.pytest_driver.plugin import Plugin
-from flakeproof_worker.pytest_driver.renewal import renewal_of
-from flakeproof_worker.randomness import GENERATORS, GlobalRandom, start_of
 from flakeproof_worker.sanitize import attribution
-from flakeproof_worker.sanitize.leaked import LeakedError
+from flakeproof_worker.sanitize.sighting import LeakedError
 from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.private import copy_of, os, time
 from flakeproof_worker.system import folders
 
 if TYPE_CHECKING:
-    from flakeproof_worker.sanitize.watch import Watch
+    from flakeproof_worker.sanitize.watch import TrialWatch
 
 if TYPE_CHECKING:
     from flakeproof_worker.pytest_driver.order import Ordered
@@ -80,7 +79,7 @@ class Selection:
         self._factory = getattr(session.config, "_tmp_path_factory", None)
         self._left: BaseException | None = None
         """What has made an item leave pytest altogether."""
-        self.watch: Watch | None = None
+        self.watch: TrialWatch | None = None
         """The sanitizers, if there are any."""
         self.remarks = list(remarks)
         self.spoiled = ""
@@ -126,7 +125,7 @@ class Selection:
 
     def set_up_session(self, folder: str) -> None:
         """Set up the fixtures of the session here, and keep them in forks."""
-        from flakeproof_worker.pytest_driver.session_fixtures import set_up
+        from flakeproof_worker.pytest_driver.fixtures import set_up
 
         self.keep_session(folder)
         set_up(self.session, self._items, self._after, type(self._after).from_parent(self.session, name="first"))

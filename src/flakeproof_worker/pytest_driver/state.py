@@ -13,8 +13,8 @@ from typing import Any
 
 from flakeproof_worker.pytest_driver.state_process import of_process
 from flakeproof_worker.pytest_driver.state_walk import Leaf, Walk
-from flakeproof_worker.shared.own_code import is_library
 from flakeproof_worker.shared.private import os
+from flakeproof_worker.shared.user_code import is_library
 
 _OURS = ("flakeproof_worker", "_pytest", "pytest", "pluggy", "iniconfig", "py")
 _NOT_STATE = {
@@ -43,7 +43,7 @@ _OF_PROCESS = (
 
 
 @dataclass
-class Change:
+class StateChange:
     """Something that is not as it was."""
 
     kind: str
@@ -89,12 +89,12 @@ class Surroundings:
         self._earlier: dict[str, Leaf] = {}
         self._before = self._take()
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[StateChange]:
         """What has changed since."""
         after = self._take()
         before = self._before | self._earlier
         found = [
-            Change(leaf.kind, name, leaf.module, before.get(name), after.get(name), self._modules)
+            StateChange(leaf.kind, name, leaf.module, before.get(name), after.get(name), self._modules)
             for name, leaf in {**before, **after}.items()
             if not _same(before.get(name), after.get(name))
         ]
@@ -107,7 +107,7 @@ class Surroundings:
         leaf = everything.get(name)
         return leaf.mark if leaf is not None else None
 
-    def put_back(self, changes: list[Change], names: set[str]) -> list[str]:
+    def put_back(self, changes: list[StateChange], names: set[str]) -> list[str]:
         """Make those of `changes` with these `names` as they were; the names of those that could be."""
         return [change.name for change in changes if change.name in names and change.put_back()]
 

@@ -1,10 +1,35 @@
-"""Which leftovers are none of anybody's business, by pattern."""
+"""What things are called in findings, and which leftovers are nobody's business, by pattern."""
 
+import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
 
-from flakeproof_worker.sanitize.leaks.naming import without_numbers
 from flakeproof_worker.sanitize.sighting import Sighting
+
+_NUMBER = re.compile(r"\d+")
+
+
+def without_numbers(name: str) -> str:
+    """`name` with every number replaced by N, so that "worker-1" and "worker-12" are one finding."""
+    return _NUMBER.sub("N", name)
+
+
+def name_of(function: Any) -> str:
+    """The qualified name of a function, method, partial or callable object."""
+    for _ in range(10):
+        if not isinstance(function, partial):
+            break
+        function = function.func
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) else type(function).__qualname__
+
+
+def named(noun: str, code: str, name: str, *, automatic: bool) -> str:
+    """`noun code`, and its name if somebody has given it one."""
+    return f"{noun} {code}" if automatic else f"{noun} {code} named {without_numbers(name)}"
+
 
 NOUNS = ("thread", "task", "process", "temporary file", "temporary folder", "socket", "file", "listener", "descriptor")
 """What can stand before the colon of a pattern."""

@@ -23,8 +23,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from flakeproof_worker.current import ALONE, RUNNING
-from flakeproof_worker.import_hooks import when_imported
-from flakeproof_worker.sanitize.patching import replace
+from flakeproof_worker.import_hooks import replace, when_imported
 from flakeproof_worker.shared.private import os
 
 Doer = tuple[int, str]

@@ -1,10 +1,15 @@
-"""What a sanitizer has seen: something mishandled or left behind, and the lines of code that had a part in it."""
+"""What a sanitizer has seen: something mishandled or left behind, the code that had a part in it, how it is written."""
 
-from types import CodeType
+import sys
+from collections.abc import Sequence
+from types import CodeType, FrameType
 from typing import NamedTuple
 
+from flakeproof_worker.shared.private import os
+from flakeproof_worker.shared.user_code import is_library
 
-class Place(NamedTuple):
+
+class CodeLine(NamedTuple):
     """A line of code."""
 
     file: str
@@ -16,12 +21,12 @@ Stack = tuple[tuple[CodeType, int], ...]
 """Innermost first, as it is cheap to take: code object and offset of the instruction (`f_lasti`)."""
 
 
-class Part(NamedTuple):
+class SightingPart(NamedTuple):
     """One side of a finding."""
 
     role: str
     """What it did: "created", "opened", "closed" …"""
-    stack: tuple[Place, ...]
+    stack: tuple[CodeLine, ...]
     """Innermost first."""
     trial: int
     """0: none, or not known."""
@@ -39,5 +44,81 @@ class Sighting(NamedTuple):
     """To what, without numbers that vary: "thread Server._serve"."""
     text: str
     """The sentence for people."""
-    parts: tuple[Part, ...]
+    parts: tuple[SightingPart, ...]
     """The guilty one first."""
+
+
+LIMIT = 12
+"""Frames that are kept of a stack."""
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+
+
+def here(skip: int = 1, limit: int = LIMIT) -> Stack:
+    """The stack of the caller, innermost first; `skip` is 1 for the caller's own frame, 2 for that of its caller."""
+    try:
+        frame: FrameType | None = sys._getframe(skip)
+    except ValueError:
+        return ()
+    return of_frame(frame, limit)
+
+
+def of_frame(frame: FrameType | None, limit: int = LIMIT) -> Stack:
+    """The stack that `frame` is the innermost of; None has an empty one."""
+    taken: list[tuple[CodeType, int]] = []
+    while frame is not None and len(taken) < limit:
+        taken.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(taken)
+
+
+def places(stack: Stack) -> tuple[CodeLine, ...]:
+    """The lines of code in `stack`, innermost first, without those of flakeproof itself."""
+    return tuple(
+        CodeLine(code.co_filename, _line(code, offset), code.co_qualname)
+        for code, offset in stack
+        if not code.co_filename.startswith(_OURS)
+    )
+
+
+def _line(code: CodeType, offset: int) -> int:
+    """The line of the instruction at `offset`; finding it takes microseconds, too long to do for each frame."""
+    for start, end, line in code.co_lines():
+        if start <= offset < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def user_place(stack: tuple[CodeLine, ...]) -> CodeLine | None:
+    """The innermost line that is the user's own: not of the standard library, of what is installed, or of ours."""
+    return next((place for place in stack if is_users(place.file)), None)
+
+
+def is_users(file: str) -> bool:
+    """Whether the code in `file` is the user's own."""
+    return not (file.startswith((_OURS, _STANDARD)) or is_library(file))
+
+
+def line(places: Sequence[CodeLine]) -> str:
+    """`server.py:88`: the user's own line, where there is one; `places` has the innermost first."""
+    place = user_place(tuple(places)) or (places[0] if places else None)
+    return f"{os.path.basename(place.file)}:{place.line}" if place is not None else "an unknown place"
+
+
+def at(places: Sequence[CodeLine], who: tuple[int, str]) -> str:
+    """`at server.py:88 in test_x.py::test_y (test 12)`, as far as `who` tells."""
+    trial, item = who
+    if not trial:
+        return f"at {line(places)}"
+    return f"at {line(places)} in {item} (test {trial})" if item else f"at {line(places)} in test {trial}"
+
+
+class LeakedError(Exception):
+    """The trial has passed and has left something behind; whether that is a failure, `fails` says."""
+
+    def __init__(self, sightings: list[Sighting], *, fails: bool) -> None:
+        more = f" (and {len(sightings) - 1} more)" if len(sightings) > 1 else ""
+        super().__init__(sightings[0].text + more)
+        self.sightings = sightings
+        self.fails = fails

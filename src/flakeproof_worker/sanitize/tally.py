@@ -4,8 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from flakeproof_worker.sanitize import trace
-from flakeproof_worker.sanitize.sighting import Part, Place, Sighting
+from flakeproof_worker.sanitize.sighting import CodeLine, Sighting, SightingPart, user_place
 
 Row = dict[str, Any]
 _EXAMPLES = 3
@@ -18,17 +17,17 @@ def key_of(sighting: Sighting) -> str:
     return " | ".join([sighting.sanitizer, sighting.kind, sighting.what, guilty])
 
 
-def _line(part: Part) -> str:
+def _line(part: SightingPart) -> str:
     place = _innermost(part)
     return f"{place.file}:{place.line}" if place is not None else "?"
 
 
-def _innermost(part: Part) -> Place | None:
+def _innermost(part: SightingPart) -> CodeLine | None:
     """The line to show: the user's own, if there is one."""
-    return trace.user_place(part.stack) or (part.stack[0] if part.stack else None)
+    return user_place(part.stack) or (part.stack[0] if part.stack else None)
 
 
-def _shown(part: Part) -> Row | None:
+def _shown(part: SightingPart) -> Row | None:
     place = _innermost(part)
     return place._asdict() if place is not None else None
 
@@ -59,7 +58,7 @@ class _Count:
     examples: list[Row] = field(default_factory=list)
 
 
-class Tally:
+class SightingTally:
     """Counts by key. Finalisers may add to it at any moment, hence the lock that one thread can take twice."""
 
     def __init__(self) -> None:

@@ -6,19 +6,48 @@ from typing import Any, NamedTuple
 
 from flakeproof_worker.current import ALONE, RUNNING
 from flakeproof_worker.failure import attribute, is_instance
-from flakeproof_worker.sanitize import attribution, trace
+from flakeproof_worker.sanitize import attribution
 from flakeproof_worker.sanitize.allowlist import Allowed
-from flakeproof_worker.sanitize.descriptors import files, numbers, sockets
-from flakeproof_worker.sanitize.descriptors.open import LeftOpen
-from flakeproof_worker.sanitize.descriptors.table import Table
-from flakeproof_worker.sanitize.leaked import LeakedError
+from flakeproof_worker.sanitize.descriptors import calls
+from flakeproof_worker.sanitize.descriptors.table import OwnerTable
+from flakeproof_worker.sanitize.leaks import children, tasks, temporaries, threads
+from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Leftover
-from flakeproof_worker.sanitize.leaks.watch import Leaks
-from flakeproof_worker.sanitize.settle import settle, settle_async
-from flakeproof_worker.sanitize.settle_history import Fates
-from flakeproof_worker.sanitize.sighting import Sighting
-from flakeproof_worker.sanitize.tally import Row, Tally, full, key_of
+from flakeproof_worker.sanitize.settle import Fates, LeftOpen, settle, settle_async
+from flakeproof_worker.sanitize.sighting import LeakedError, Sighting, here
+from flakeproof_worker.sanitize.tally import Row, SightingTally, full, key_of
 from flakeproof_worker.shared.private import os
+
+
+class Leaks:
+    """Knows what each trial has made that may outlive it. One per process."""
+
+    def __init__(self) -> None:
+        self._ledger = Ledger()
+
+    def install(self) -> None:
+        """Watch from now on; to be called once, before any code of the user's is imported."""
+        attribution.install()
+        for kind in (threads, tasks, children, temporaries):
+            kind.install(self._ledger)
+        # In a fork, threads have ended, and the rest is the parent's.
+        os.register_at_fork(after_in_child=self._ledger.clear)
+
+    def leftovers(self, trial: int) -> list[Leftover]:
+        """What the trial has made and is still there, without what runs here and now; any thread may ask."""
+        left = self._ledger.of(trial)
+        if not left:
+            return left
+        return [leftover for leftover in left if not threads.is_this(leftover) and not tasks.is_this(leftover)]
+
+    def forget(self, trial: int) -> None:
+        """Free what is known of a trial that is over; what is still there is a straggler from now on."""
+        self._ledger.forget(trial)
+
+    def stragglers(self) -> list[Leftover]:
+        """What is still there of trials that have been forgotten, and what that has made since: the latest of it."""
+        return self._ledger.stragglers()
+
 
 _TELLING = frozenset(
     {errno.EBADF, errno.ENOTCONN, errno.ENOTSOCK, errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.EINVAL}
@@ -38,13 +67,13 @@ class _Ended(NamedTuple):
     keys: set[str]
 
 
-class Watch:
+class TrialWatch:
     """The sanitizers of this process."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         """`order` says which, and how leaks are treated. Everything is in place afterwards."""
         names = order["names"]
-        self.tally = Tally()
+        self.tally = SightingTally()
         self._fails_on_leak: bool = order["fail_on_leak"]
         self._settle_ns = int(order["settle"] * 1e9)
         self._allowed = Allowed(order["allowed"])
@@ -61,9 +90,9 @@ class Watch:
             self._leaks.install()
         self._tells_descriptors = "descriptors" in names
         # Leaks are to know of sockets and files, too.
-        self._table = Table(self.note, attribution.current, trace.here)
-        for module in (numbers, sockets, files):
-            module.install(self._table)
+        self._table = OwnerTable(self.note, attribution.current, here)
+        for watch in (calls.watch_numbers, calls.watch_sockets, calls.watch_files):
+            watch(self._table)
         os.register_at_fork(after_in_child=self._in_copy)
 
     # -- a trial

@@ -1,10 +1,43 @@
-"""How a process ends when flakeproof's own work in it has failed: at once, and with what was in flight on the board."""
+"""How a process is ended when its time is over, and how it ends when flakeproof's own work in it has failed."""
 
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
+from enum import IntEnum
 from typing import NoReturn
 
 from flakeproof_worker.shared.private import os
+
+
+class Step(IntEnum):
+    """How far the end of a process has come."""
+
+    RUNNING = 0
+    DUMPING = 1
+    """It was asked for its stacks."""
+    INSISTING = 2
+    """It was asked for them in a way that no code can withstand."""
+    TERMINATING = 3
+    """It was asked to end (SIGTERM)."""
+    KILLED = 4
+
+
+def following(step: Step, *, writes_stacks: bool, has_written: Callable[[], bool]) -> Step:
+    """The step after this one.
+
+    | step | next |
+    |---|---|
+    | running | dumping if it writes stacks, else terminating |
+    | dumping | insisting if it has not written them, else terminating |
+    | insisting | terminating |
+    | terminating, killed | killed |
+    """
+    if step is Step.RUNNING and writes_stacks:
+        return Step.DUMPING
+    if step is Step.DUMPING and not has_written():
+        return Step.INSISTING
+    return Step.TERMINATING if step < Step.TERMINATING else Step.KILLED
+
 
 _exit = os._exit
 """The real one, should somebody have put another in its place: what ends here is no trial's doing."""

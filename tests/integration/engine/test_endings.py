@@ -13,7 +13,7 @@ import psutil
 import pytest
 from tests.integration.engine.conftest import LANES, TARGETS, Lane, Runner, lanes
 
-from flakeproof.engine.surplus import Surplus
+from flakeproof.engine.run_end import Surplus
 from flakeproof.events import Noted, Progressed
 from flakeproof.store.log import read_events
 

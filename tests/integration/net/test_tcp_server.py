@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flakeproof.net import ShutdownError, TCPServer, dial_tcp, drain
-from flakeproof.net.served_socket import ServedSocket
+from flakeproof.net.server_sockets import ServedSocket
 
 if TYPE_CHECKING:
     from tests.integration.net.conftest import Strangers, WaitUntil

@@ -16,7 +16,7 @@ from flakeproof.model import Freeze, Outcome, Perturbations
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.load import load
 from flakeproof.targets.command import CommandLine
-from flakeproof_worker.perturb.freeze import Pause, pauses
+from flakeproof_worker.perturb.freeze import Standstill, pauses
 from flakeproof_worker.shared.seeds import trial_seed
 
 GAPS = """
@@ -95,7 +95,7 @@ def test_a_frozen_test_hears_that_its_time_is_over(tmp_path: Path) -> None:
     assert failure.output == "told\n"
 
 
-def _first_pause(asked: Freeze, seed: int) -> Pause:
+def _first_pause(asked: Freeze, seed: int) -> Standstill:
     return next(pauses(msgspec.to_builtins(asked), trial_seed(seed, 1)))
 
 

@@ -12,7 +12,7 @@ from tests.integration.perturb.conftest import Runner, below, is_alive, until
 from tests.tools import needed
 
 import flakeproof
-from flakeproof.engine.surroundings import cpus_of, loads_of
+from flakeproof.engine.noise import cpus_of, loads_of
 from flakeproof.events import AnyEvent, Noted
 from flakeproof.model import Load, Perturbations
 from flakeproof_worker.perturb import noise
@@ -163,7 +163,7 @@ def is_leash(pid):
 )
 def test_bad_noise_is_named(given: str, named: str) -> None:
     """With what it is written like."""
-    from flakeproof.perturbations.noise import NOISE
+    from flakeproof.perturbations.cpu import NOISE
 
     with pytest.raises(ValueError, match=named):
         NOISE.parse(given)

@@ -8,7 +8,7 @@ import pytest
 import flakeproof
 from flakeproof.errors import UsageError
 from flakeproof.events import AnyEvent, TrialFailed
-from flakeproof.perturbations import locales, timezone
+from flakeproof.perturbations import regions
 
 Messages = Callable[..., dict[int, str]]
 
@@ -41,7 +41,7 @@ def test_zones_are_drawn(messages: Messages) -> None:
     commands = messages("", SHELL, timezone="random")
 
     zone = {trial: text.split()[0] for trial, text in shared.items()}
-    assert set(zone.values()) <= set(timezone.NASTY)
+    assert set(zone.values()) <= set(regions.NASTY_ZONES)
     assert len(set(zone.values())) >= 3
     assert len({text.split()[1] for text in shared.values()}) >= 3
     assert shared == forked
@@ -83,7 +83,7 @@ def test_a_failure_tells_what_was_drawn(run: Callable[..., object]) -> None:
     run(TELLS, "language", count=3, timezone="random", locale="random", on_event=hear)
 
     for message, (zone, locale) in found:
-        assert zone.removeprefix("--timezone ") in timezone.NASTY
+        assert zone.removeprefix("--timezone ") in regions.NASTY_ZONES
         assert message.split()[1] == message.split()[2] == locale.removeprefix("--locale ")
 
 
@@ -92,7 +92,7 @@ def test_a_locale(messages: Messages) -> None:
     assert set(messages(TELLS, "language", locale="C").values()) == {"C C 1"}
     assert set(messages(TELLS, "language", locale="C.UTF-8", isolation="fork").values()) == {"C.UTF-8 C.UTF-8 0"}
     drawn = messages("", SHELL, locale="random", count=12)
-    installed = {name for name in locales.NASTY if locales.is_installed(name)}
+    installed = {name for name in regions.NASTY_LOCALES if regions.is_installed(name)}
     assert {text.split()[-1] for text in drawn.values()} <= installed
     assert len(set(drawn.values())) >= 2
 

@@ -12,7 +12,7 @@ from tests.tools import missing
 
 import flakeproof
 from flakeproof.errors import UsageError
-from flakeproof.perturbations import namespaces
+from flakeproof.perturbations import resources
 from flakeproof.perturbations.perturbation import Hindrance
 from flakeproof_worker.system.namespace import possible
 
@@ -113,7 +113,7 @@ def test_where_it_is_not_permitted(suite: Suite, port: int, monkeypatch: pytest.
     refused = Hindrance("a network namespace takes what this process has not", "run as root")
     monkeypatch.setattr("flakeproof.settings.build_spec.hindered", lambda what: refused)
     monkeypatch.setattr("flakeproof.engine.execute.hindered", lambda what: refused)
-    assert namespaces.hindered("network") is None
+    assert resources.hindered("network") is None
     suite.write(test_it=served(port))
     with pytest.raises(UsageError, match="private_network= is not possible here: a network namespace takes"):
         suite.run(count=2, workers=2, private_network=True)

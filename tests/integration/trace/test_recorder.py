@@ -16,7 +16,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 sys.path.insert(0, sys.argv[2])
 import subject
-from flakeproof_worker.trace.start import recorder
+from flakeproof_worker.recording.start import recorder
 focus = [[sys.argv[2] + "/subject.py", int(sys.argv[3])]]
 with recorder({"folder": sys.argv[2], "focus": focus}, [sys.argv[2]], 7):
     try:

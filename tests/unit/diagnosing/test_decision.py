@@ -16,7 +16,7 @@ from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.observed_calls import Witnessed
 from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.rules.common import Next
-from flakeproof.model import Failure, Outcome, SeenPlace
+from flakeproof.model import Failure, Outcome, SourceLocation
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.stats.tables import fisher_greater
 
@@ -106,7 +106,7 @@ def sighting(name: str, failures: str, passes: str) -> SightingSummary:
         sanitizer=sanitizer,
         kind=kind,
         what="it",
-        place=SeenPlace(file=LINE.file, line=3, function="open_up"),
+        place=SourceLocation(file=LINE.file, line=3, function="open_up"),
         times=in_failures + in_passes,
         in_failures=in_failures,
         failures=all_failures,

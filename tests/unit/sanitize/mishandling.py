@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flakeproof_worker.current import ALONE
-from flakeproof_worker.sanitize.watch import Watch
+from flakeproof_worker.sanitize.watch import TrialWatch
 
 
 def closed_twice_by_number() -> None:
@@ -195,7 +195,7 @@ CASES = (
 
 def main() -> None:
     """Print what is seen of each."""
-    watch = Watch({"names": ["descriptors"], "fail_on_leak": False, "settle": 0.1, "allowed": []})
+    watch = TrialWatch({"names": ["descriptors"], "fail_on_leak": False, "settle": 0.1, "allowed": []})
     found = {}
     for case in CASES:
         ALONE[0] = (1, 0)

@@ -14,7 +14,7 @@ import sys
 sys.path.insert(0, {source!r})
 from flakeproof_worker.current import ALONE, RUNNING
 from flakeproof_worker.sanitize import attribution
-from flakeproof_worker.sanitize.leaks.watch import Leaks
+from flakeproof_worker.sanitize.watch import Leaks
 from flakeproof_worker.sanitize.settle import settle, settle_async
 
 def fail(*error):

@@ -3,18 +3,18 @@
 import pytest
 
 from flakeproof_worker.sanitize.allowlist import BUILT_IN, Allowed
-from flakeproof_worker.sanitize.sighting import Part, Place, Sighting
+from flakeproof_worker.sanitize.sighting import CodeLine, Sighting, SightingPart
 
 STACK = (
-    Place("/usr/lib/python3.11/threading.py", 964, "Thread.start"),
-    Place("/app/lib/site-packages/foo/beat.py", 12, "Client._start"),
-    Place("/app/tests/test_a.py", 3, "test_x"),
+    CodeLine("/usr/lib/python3.11/threading.py", 964, "Thread.start"),
+    CodeLine("/app/lib/site-packages/foo/beat.py", 12, "Client._start"),
+    CodeLine("/app/tests/test_a.py", 3, "test_x"),
 )
 
 
 def sighting(what: str = "thread Client.run named beat-N", kind: str = "thread left running") -> Sighting:
     """One of a thread that a library has started."""
-    return Sighting("leaks", kind, what, "", (Part("created", STACK, 7, ""),))
+    return Sighting("leaks", kind, what, "", (SightingPart("created", STACK, 7, ""),))
 
 
 @pytest.mark.parametrize(
@@ -74,5 +74,5 @@ def test_built_in_ones_have_reasons() -> None:
     """Each is valid, and says why."""
     Allowed(BUILT_IN)
     assert all(reason for reason in BUILT_IN.values())
-    helper = Place("/usr/lib/python3.11/multiprocessing/resource_tracker.py", 1, "ResourceTracker.ensure_running")
-    assert Allowed().allows(sighting()._replace(parts=(Part("created", (helper, *STACK), 7, ""),)))
+    helper = CodeLine("/usr/lib/python3.11/multiprocessing/resource_tracker.py", 1, "ResourceTracker.ensure_running")
+    assert Allowed().allows(sighting()._replace(parts=(SightingPart("created", (helper, *STACK), 7, ""),)))

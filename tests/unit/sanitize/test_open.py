@@ -9,9 +9,9 @@ import pytest
 _SCRIPT = """
 import io, itertools, sys, warnings
 original = io.open
-from flakeproof_worker.sanitize.descriptors import files
-from flakeproof_worker.sanitize.descriptors.table import Table
-files.install(Table(print, lambda: (0, ""), lambda skip: ()))
+from flakeproof_worker.sanitize.descriptors import calls
+from flakeproof_worker.sanitize.descriptors.table import OwnerTable
+calls.watch_files(OwnerTable(print, lambda: (0, ""), lambda skip: ()))
 assert open is io.open is not original
 warnings.simplefilter("error")
 
@@ -67,9 +67,9 @@ def test_it_is_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", ["import shutil; assert shutil.rmtree.avoids_symlink_attacks"])
 def test_the_standard_library_still_knows_its_functions(code: str) -> None:
     """What asks whether a function is in `os.supports_dir_fd` gets the same answer."""
-    watched = "from flakeproof_worker.sanitize.descriptors import numbers\n" + (
-        "from flakeproof_worker.sanitize.descriptors.table import Table\n"
-        "numbers.install(Table(print, lambda: (0, ''), lambda skip: ()))\n"
+    watched = "from flakeproof_worker.sanitize.descriptors import calls\n" + (
+        "from flakeproof_worker.sanitize.descriptors.table import OwnerTable\n"
+        "calls.watch_numbers(OwnerTable(print, lambda: (0, ''), lambda skip: ()))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", watched + code], capture_output=True, text=True, check=False, timeout=60

@@ -4,8 +4,7 @@ import os
 import threading
 from pathlib import Path
 
-from flakeproof_worker.sanitize.sighting import Place, Stack
-from flakeproof_worker.sanitize.trace import here, is_users, places, user_place
+from flakeproof_worker.sanitize.sighting import CodeLine, Stack, here, is_users, places, user_place
 
 
 def test_here() -> None:
@@ -25,9 +24,9 @@ def test_here() -> None:
 
 def test_the_users_line() -> None:
     """Not the standard library's, not an installed package's."""
-    standard = Place(threading.__file__, 1, "start")
-    installed = Place("/app/.venv/lib/python3.11/site-packages/foo/a.py", 2, "f")
-    users = Place("/app/tests/test_a.py", 3, "test_x")
+    standard = CodeLine(threading.__file__, 1, "start")
+    installed = CodeLine("/app/.venv/lib/python3.11/site-packages/foo/a.py", 2, "f")
+    users = CodeLine("/app/tests/test_a.py", 3, "test_x")
     assert user_place((standard, installed, users)) == users
     assert user_place((standard, installed)) is None
     assert not is_users("<frozen importlib._bootstrap>")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flakeproof.failures.runners.report import (
     FailedTest,
-    Output,
+    ProgramOutput,
     Report,
     failed_test,
     first_match,
@@ -45,7 +45,7 @@ class _Test:
     """Reports of the race detector right before it."""
 
 
-def read(output: Output) -> Report | None:
+def read(output: ProgramOutput) -> Report | None:
     """Tests that failed; a test is not counted for a subtest of it that failed, which counts by itself."""
     if not any(word in output.text for word in ("--- FAIL: ", "panic: ", "fatal error: ", _RACE)):
         return None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from flakeproof.failures.runners.report import (
     FailedTest,
-    Output,
+    ProgramOutput,
     Reader,
     Report,
     failed_test,
@@ -21,7 +21,7 @@ _TEST = re.compile(r"\s*\d+/\d+ Test +#\d+: ")
 _ASIDE = re.compile(r"\s+Start +\d+: |\d+% tests passed, ")
 
 
-def read(output: Output) -> Report | None:
+def read(output: ProgramOutput) -> Report | None:
     """Tests of GoogleTest that failed; one that has begun and not ended took the program with it."""
     if "[ RUN      ] " not in output.text:
         return None
@@ -71,7 +71,7 @@ def ctest_reader(read_inner: Reader) -> Reader:
     Where that names the tests inside of it, each of them counts by itself.
     """
 
-    def read_ctest(output: Output) -> Report | None:
+    def read_ctest(output: ProgramOutput) -> Report | None:
         if " Test " not in output.text or "***" not in output.text:
             return None
         lines = output.lines
@@ -90,7 +90,7 @@ def ctest_reader(read_inner: Reader) -> Reader:
         return Report(failed, passed, skipped) if failed else None
 
     def _of_ctest(name: str, how: str, block: list[str], line: str) -> list[FailedTest]:
-        inner = read_inner(Output("\n".join(block)))
+        inner = read_inner(ProgramOutput("\n".join(block)))
         if inner is None:
             said = next((row for row in reversed(block) if row.strip()), "")
             return [failed_test(name, ": ".join(filter(None, (how, said))), "", [line, *block])]

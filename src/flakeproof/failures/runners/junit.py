@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from flakeproof.failures.runners.report import FailedTest, Output, Report, failed_test, matches, until
+from flakeproof.failures.runners.report import FailedTest, ProgramOutput, Report, failed_test, matches, until
 
 _SUREFIRE_CLASS = re.compile(r"\[ERROR\] Tests run: .*<<< (?:FAILURE|ERROR)! --? in (\S+)$")
 _SUREFIRE = re.compile(r"\[ERROR\] (?!Tests run: )(.+?) {1,2}(?:-- )?Time elapsed: .*<<< (?:FAILURE|ERROR)!")
@@ -23,7 +23,7 @@ _LIBRARY = re.compile(
 )
 
 
-def read(output: Output) -> Report | None:
+def read(output: ProgramOutput) -> Report | None:
     """Tests that failed, by class and method."""
     lines = output.lines
     for recognise in (_surefire, _junit_4, _launcher, _gradle):

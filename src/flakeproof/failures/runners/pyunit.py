@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from flakeproof.failures.runners.report import FailedTest, Output, Report, failed_test, matches, until
-from flakeproof.failures.runners.uncaught import python_error
+from flakeproof.failures.runners.report import FailedTest, ProgramOutput, Report, failed_test, matches, until
 
 _HEAD = re.compile(r"(FAIL|ERROR|UNEXPECTED SUCCESS): (\S+) \(([\w.<>]+)\)(.*)$")
 _RULE = "=" * 70
@@ -17,9 +16,13 @@ _DJANGO_PARALLEL = re.compile(r"(\w+) \(([\w.<>]+)\) failed:$")
 _PYTEST = re.compile(r"(?:FAILED|ERROR) (\S+(?:::.*?)?)(?: - (.*))?$")
 _PYTEST_PLACE = re.compile(r"(\S+\.py:\d+): \w")
 _PYTEST_HEAD = re.compile(r"_{2,} (?:ERROR (?:at \w+ of|collecting) )?(.+?) _{2,}$")
+_TRACEBACK_FRAME = re.compile(r'  File "(.+)", line (\d+)(?:, in .*)?$')
+_TRACEBACK = "Traceback (most recent call last):"
+_LIBRARY = re.compile(r"/lib/python\d+\.\d+/|/site-packages/|/dist-packages/|^<frozen")
+_SHOWN = 12
 
 
-def read(output: Output) -> Report | None:
+def read(output: ProgramOutput) -> Report | None:
     """Tests that failed, by their dotted names; each subtest that failed is a failure of its test."""
     lines = output.lines
     failed: list[FailedTest] = []
@@ -67,7 +70,7 @@ def _verbose(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     return passed, skipped
 
 
-def read_pytest(output: Output) -> Report | None:
+def read_pytest(output: ProgramOutput) -> Report | None:
     """Items in the short summary of pytest."""
     lines = output.lines
     if "short test summary" not in output.text:
@@ -81,3 +84,17 @@ def read_pytest(output: Output) -> Report | None:
         place = next((where[1] for _, where in matches(_PYTEST_PLACE, block)), "")
         failed.append(failed_test(match[1], match[2] or "failed", place, [*told, lines[index]]))
     return Report(failed) if failed else None
+
+
+def python_error(lines: Sequence[str]) -> FailedTest | None:
+    """The error that the last traceback ends with."""
+    starts = [index for index, line in enumerate(lines) if line == _TRACEBACK]
+    if not starts:
+        return None
+    end = next((index for index in range(starts[-1] + 1, len(lines)) if not lines[index].startswith(" ")), None)
+    if end is None or not lines[end]:
+        return None
+    frames = [(match[1], match[2]) for _, match in matches(_TRACEBACK_FRAME, lines[starts[-1] : end])]
+    own = [frame for frame in frames if not _LIBRARY.search(frame[0])] or frames
+    place = ":".join(own[-1]) if own else ""
+    return failed_test("", lines[end], place, lines[max(starts[-1], end - _SHOWN + 1) : end + 1])

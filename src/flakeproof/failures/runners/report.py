@@ -48,7 +48,7 @@ class Report:
     """Whether the runner came to its end; if not, a test that is not named may not have run."""
 
 
-class Output:
+class ProgramOutput:
     """What a program has written, without colours and trailing blanks."""
 
     def __init__(self, text: str) -> None:
@@ -63,7 +63,7 @@ class Output:
 class Reader(Protocol):
     """Reads the reports of one family of test runners."""
 
-    def __call__(self, output: Output, /) -> Report | None:
+    def __call__(self, output: ProgramOutput, /) -> Report | None:
         """What `output` tells; None if it has no failure in a form that this reader knows."""
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from flakeproof.failures.runners.report import (
     FailedTest,
-    Output,
+    ProgramOutput,
     Report,
     failed_test,
     first_match,
@@ -28,7 +28,7 @@ _NOT_AS_EXPECTED = re.compile(
 _AFTER_THE_MESSAGE = ("stack backtrace:", "note: ")
 
 
-def read(output: Output) -> Report | None:
+def read(output: ProgramOutput) -> Report | None:
     """Tests that failed: by a panic in whatever thread, by an error that they returned, or for want of a panic."""
     if " panicked at " not in output.text and "FAILED" not in output.text and " stdout ----" not in output.text:
         return None

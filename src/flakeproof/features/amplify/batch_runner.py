@@ -5,16 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flakeproof.clock import monotonic_ns
+from flakeproof.engine.endings import TrialCounts
 from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.engine.time_budget import hang_limit
-from flakeproof.engine.trial_outcomes import Ended
+from flakeproof.engine.time_limits import hang_limit
 from flakeproof.errors import FlakeproofError, Stop, is_signal
-from flakeproof.failures.signature_patterns import Alike
-from flakeproof.features.amplify.records import PLAIN, Batch, Setting
+from flakeproof.failures.signature import Alike
+from flakeproof.features.amplify.records import PLAIN, AmplifySetting, Batch
 from flakeproof.model import RunSpec
 
-Variants = Callable[[Setting], RunSpec]
+Variants = Callable[[AmplifySetting], RunSpec]
 """The run of the target under a setting; raises UsageError for what cannot be."""
 _USUAL = (None, Stop.DURATION.value, Stop.INTERRUPTED, Stop.TERMINATED)
 """Ends of a batch that say nothing against the target."""
@@ -51,7 +51,7 @@ class Runner:
         self.stopped = self.stopped or reason.value
 
     def first(self) -> list[str]:
-        """Run a single trial as it is; return what pytest has collected.
+        """Run a single unperturbed trial; return what pytest has collected.
 
         Raises UsageError, CannotRunError or NothingToRunError where the target cannot be run.
         """
@@ -60,19 +60,19 @@ class Runner:
             self._longest = hang_limit(ended.elapsed, self._plain.timeout)
         return ended.items
 
-    def __call__(self, setting: Setting, seconds: float) -> Batch:
+    def __call__(self, setting: AmplifySetting, seconds: float) -> Batch:
         """Run the target under `setting` for about so many seconds, one trial at least, or until a signal."""
         try:
             ended = self._run(self._variants(setting), count=None, seconds=seconds)
             broke = "" if ended.trials or ended.stopped in _USUAL else ended.stopped or ""
         except FlakeproofError as error:
-            ended, broke = Ended(), error.message
+            ended, broke = TrialCounts(), error.message
         failed = Counter(name for names in ended.failed.values() for name in self._alike.names(names))
         batch = Batch(setting=setting, trials=ended.trials, failed=dict(failed), seconds=ended.elapsed, broke=broke)
         self.batches.append(batch)
         return batch
 
-    def _run(self, spec: RunSpec, *, count: int | None, seconds: float | None) -> Ended:
+    def _run(self, spec: RunSpec, *, count: int | None, seconds: float | None) -> TrialCounts:
         spec = spec.bare(
             count=count,
             duration=seconds,
@@ -81,7 +81,7 @@ class Runner:
             timeout=spec.timeout if self._longest is None else self._longest,
             adapts_timeout=False,  # what provokes failures makes some slow
         )
-        ended = Ended()
+        ended = TrialCounts()
         with temporary_root() as folder:
             execute(spec, f"amplify-{len(self.batches)}", Path(folder), [ended.add], None)
         self._next += ended.trials + len(ended.without_result)

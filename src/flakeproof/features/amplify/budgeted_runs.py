@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from flakeproof.features.amplify.design import Design
-from flakeproof.features.amplify.records import PLAIN, Batch, Setting
+from flakeproof.features.amplify.records import PLAIN, AmplifySetting, Batch
 
-Run = Callable[[Setting, float], Batch]
+Run = Callable[[AmplifySetting, float], Batch]
 """Runs the target under a setting for about so many seconds, one trial at least; what it raises ends the search."""
 
 _FIRST_START = 0.3
@@ -31,7 +31,7 @@ class Purpose(Enum):
 
 
 @dataclass(frozen=True)
-class Ran:
+class BatchRun:
     """A batch, and why it was run."""
 
     batch: Batch
@@ -71,7 +71,7 @@ class Bench:
         self._run, self._left = run, left
         self._begin = left()
         self._seconds = min(seconds, self._begin)
-        self.ran: list[Ran] = []
+        self.ran: list[BatchRun] = []
         self._starts: list[float] = []
 
     @property
@@ -95,7 +95,7 @@ class Bench:
         known = sorted(self._starts)
         return known[len(known) // 2] if known else _FIRST_START
 
-    def trial(self, setting: Setting = PLAIN) -> float:
+    def trial(self, setting: AmplifySetting = PLAIN) -> float:
         """Seconds of a trial under the setting; where it was not run yet, of the slowest with one of its levels."""
         exact = self._trial(lambda other: other == setting)
         if exact is not None:
@@ -103,7 +103,7 @@ class Bench:
         alike = [self._trial(lambda other, one=one: one in other.levels) for one in setting.levels]  # type: ignore[misc]
         return max((one for one in alike if one is not None), default=self._trial(lambda other: True) or 0.0)
 
-    def _trial(self, matches: Callable[[Setting], bool]) -> float | None:
+    def _trial(self, matches: Callable[[AmplifySetting], bool]) -> float | None:
         seconds = trials = 0.0
         for one in self.ran:
             if one.batch.trials and matches(one.batch.setting):
@@ -111,7 +111,7 @@ class Bench:
                 trials += one.batch.trials
         return seconds / trials if trials else None
 
-    def run(self, setting: Setting, seconds: float, purpose: Purpose, design: Design | None = None) -> Batch:
+    def run(self, setting: AmplifySetting, seconds: float, purpose: Purpose, design: Design | None = None) -> Batch:
         """Run a batch of about `seconds`, less if there is not as much left. Raises OutOfTime."""
         room = self.remaining - self.start
         least = self.trial(setting) if self.ran else 0.0
@@ -125,7 +125,7 @@ class Bench:
             batch = Batch(setting=setting, trials=0, failed={}, seconds=batch.seconds, broke="no trial has a result")
         if not batch.broke:
             self._starts.append(max(0.0, before - self._left() - batch.seconds))
-        self.ran.append(Ran(batch, purpose, design))
+        self.ran.append(BatchRun(batch, purpose, design))
         return batch
 
     def batches(self, *purposes: Purpose) -> Iterator[Batch]:

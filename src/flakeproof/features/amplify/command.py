@@ -7,22 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.features.amplify import report as lines
-from flakeproof.features.amplify.amplification import Amplification, Tried, exit_code
+from flakeproof.features.amplify import report
 from flakeproof.features.amplify.driver import Amplified, Request, amplify
-from flakeproof.features.amplify.levels import Level, values_of, words_of
+from flakeproof.features.amplify.levels import FactorLevel, values_of, words_of
+from flakeproof.features.amplify.records import Amplification, Tried, exit_code
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import CallableTarget, RunSpec
-from flakeproof.reports.files import Renderers, report_files
-from flakeproof.reports.json import to_json
+from flakeproof.reports.files import Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.scenarios.catalogue import SCENARIOS
-from flakeproof.settings import save_preset
-from flakeproof.settings.as_typed import command_name, options_typed, target_typed
-from flakeproof.settings.budget import budget
+from flakeproof.settings import pyproject
 from flakeproof.settings.build_spec import build, names_of
-from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
+from flakeproof.settings.from_options import (
+    budget,
+    command_name,
+    options_in,
+    options_typed,
+    pairs,
+    settings,
+    target_typed,
+    wanted_by,
+)
 from flakeproof.settings.load import Config
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
@@ -63,7 +69,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
         keeps_timeout="timeout" in config.values,
     )
     if given["save_preset"] is not None:
-        save_preset.check(config.folder, given["save_preset"])
+        pyproject.check(config.folder, given["save_preset"])
     presentation = Presentation(report_files(config, names=_REPORTS))
     presentation.note(
         f"{plain.target.name}: up to about {whole_duration(seconds)}, seed {plain.seed}{interpreter_of(plain.target)}"
@@ -72,7 +78,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
         amplified = amplify(request, presentation.note)
         found = _result(amplified, plain, wanted, given, config)
     style = Style.GOOD if found.exit_code == ExitCode.GOOD else Style.BAD
-    presentation.block(lines.results(found), lines.closing(found), style)
+    presentation.block(report.results(found), report.closing(found), style)
     return presentation.finish(found.exit_code, _renderers(found))
 
 
@@ -93,7 +99,7 @@ def _result(
         words = ["run", *again, *words_of(values), "-c", str(count), *target_typed(wanted, plain.target)]
         command = f"{command_name()} {shlex.join(words)}"
         if given["save_preset"] is not None:
-            save_preset.save(config.folder, given["save_preset"], values)
+            pyproject.save(config.folder, given["save_preset"], values)
             saved = given["save_preset"]
     return Amplification(
         target=plain.target.name,
@@ -117,7 +123,7 @@ _NOT_AGAIN = ("context", "target", "env", "shell", "keyword", "marker", "json", 
 
 
 def _faces(spec: RunSpec) -> Sequence[str]:
-    """How the flake of a scenario shows; none of other targets, of which nobody knows."""
+    """Signatures of the flake of a scenario; empty for other targets, whose flake is not known in advance."""
     scenario = SCENARIOS.get(spec.target.scenario or "") if isinstance(spec.target, CallableTarget) else None
     return scenario.faces if scenario is not None else ()
 
@@ -135,15 +141,13 @@ def _only(text: str | None) -> list[str]:
     return [] if text is None else [name for name in (part.strip().lstrip("-") for part in text.split(",")) if name]
 
 
-def _levels(text: str) -> Sequence[Level]:
+def _levels(text: str) -> Sequence[FactorLevel]:
     name, equals, values = text.partition("=")
     found = [value.strip() for value in values.split(",") if value.strip()]
     if not name or not equals or not found:
         raise UsageError(f"--try {text!r} names no values", "write it like --try settle=0ms,20ms")
-    return [Level(name, value, {name: value}) for value in dict.fromkeys(found)]
+    return [FactorLevel(name, value, {name: value}) for value in dict.fromkeys(found)]
 
 
 def _renderers(found: Amplification) -> Renderers:
-    from flakeproof.features.amplify import markdown
-
-    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
+    return {"json": lambda: to_json(found), "markdown": lambda: report.as_markdown(found)}

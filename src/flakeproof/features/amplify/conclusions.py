@@ -4,40 +4,48 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flakeproof.features.amplify.budgeted_runs import Bench
-from flakeproof.features.amplify.confirmation import Confirmation, rate, ratio
+from flakeproof.features.amplify.confirmation import Confirmation, rate, ratio, with_confirmed, with_confirmed_pair
 from flakeproof.features.amplify.design import Level
 from flakeproof.features.amplify.effects import effects, pairs
-from flakeproof.features.amplify.masking import Clearing, Flake
-from flakeproof.features.amplify.proven import with_confirmed, with_confirmed_pair
+from flakeproof.features.amplify.masking import Clearing, FlakeFilter
 from flakeproof.features.amplify.rate_model import units
-from flakeproof.features.amplify.records import PLAIN, Batch, Best, Found, OtherSignature, Retired, Setting, Stop
+from flakeproof.features.amplify.records import (
+    PLAIN,
+    AmplifyFindings,
+    AmplifySetting,
+    Batch,
+    Best,
+    OtherSignature,
+    Retired,
+    SearchEnd,
+)
 
 _FOR_EFFECTS, _FOR_PAIRS, FOR_BEST = 0.45, 0.1, 0.45
 """How the error is shared out among the kinds of claims."""
 
 
 @dataclass
-class Outcome:
+class SearchOutcome:
     """How the search went."""
 
     out_of_time: bool = False
     broken: str = ""
     """Why the plain target could not be run."""
     fails_plain: bool = False
-    raced: list[Setting] = field(default_factory=list)
-    broken_in_race: dict[Setting, str] = field(default_factory=dict)
+    raced: list[AmplifySetting] = field(default_factory=list)
+    broken_in_race: dict[AmplifySetting, str] = field(default_factory=dict)
     confirmation: Confirmation | None = None
 
 
 def result(
     bench: Bench,
-    flake: Flake,
+    flake: FlakeFilter,
     clearing: Clearing,
-    outcome: Outcome,
+    outcome: SearchOutcome,
     levels: Sequence[Level],
     error: float,
     seed: int,
-) -> Found:
+) -> AmplifyFindings:
     """All that was found, with what may be claimed at `error`."""
     data = units(bench.ran, flake.signatures)
     confirmed = outcome.confirmation if outcome.confirmation and outcome.confirmation.blocks else None
@@ -59,7 +67,7 @@ def result(
     gone = {one.setting.levels[0] for one in clearing.retired.values()}
     stop = _stop(outcome, best, flake)
     everything = rate([one for one in bench.batches() if not gone & set(one.setting.levels)], flake.signatures)
-    return Found(
+    return AmplifyFindings(
         stop=stop,
         reason=_reason(stop, outcome, chance, everything.failures > 0),
         out_of_time=outcome.out_of_time,
@@ -82,41 +90,41 @@ def result(
     )
 
 
-def _stop(outcome: Outcome, best: Best | None, flake: Flake) -> Stop:
+def _stop(outcome: SearchOutcome, best: Best | None, flake: FlakeFilter) -> SearchEnd:
     if outcome.broken:
-        return Stop.BROKEN
+        return SearchEnd.BROKEN
     if outcome.fails_plain:
-        return Stop.FAILS_PLAIN
+        return SearchEnd.FAILS_PLAIN
     if best is not None:
-        return Stop.FOUND
+        return SearchEnd.FOUND
     if outcome.out_of_time and outcome.confirmation is None:
-        return Stop.OUT_OF_TIME
-    return Stop.NOT_CONFIRMED if outcome.confirmation is not None else Stop.NOTHING
+        return SearchEnd.OUT_OF_TIME
+    return SearchEnd.NOT_CONFIRMED if outcome.confirmation is not None else SearchEnd.NOTHING
 
 
-def _reason(stop: Stop, outcome: Outcome, chance: float | None, has_failed: bool) -> str:
-    if stop is Stop.BROKEN:
-        return f"the target cannot be run as it is: {outcome.broken}"
-    if stop is Stop.FAILS_PLAIN:
-        return "it fails nearly always as it is: there is nothing to amplify"
-    if stop is Stop.FOUND:
+def _reason(stop: SearchEnd, outcome: SearchOutcome, chance: float | None, has_failed: bool) -> str:
+    if stop is SearchEnd.BROKEN:
+        return f"the target cannot be run without perturbations: {outcome.broken}"
+    if stop is SearchEnd.FAILS_PLAIN:
+        return "it fails nearly always without perturbations: there is nothing to amplify"
+    if stop is SearchEnd.FOUND:
         return f"confirmed by fresh trials (p = {chance:.2g})"
-    if stop is Stop.OUT_OF_TIME:
+    if stop is SearchEnd.OUT_OF_TIME:
         return "the time was up before a setting could be confirmed"
-    if stop is Stop.NOTHING:
+    if stop is SearchEnd.NOTHING:
         return f"nothing that was tried made it fail{' more often' if has_failed else ''}"
     setting = outcome.confirmation.setting if outcome.confirmation else PLAIN
     told = "there was no time for fresh trials" if chance is None else f"p = {chance:.2g} in fresh trials"
     return f"{setting}: not shown to raise the rate ({told})"
 
 
-def _others(batches: Sequence[Batch], flake: Flake) -> list[OtherSignature]:
+def _others(batches: Sequence[Batch], flake: FlakeFilter) -> list[OtherSignature]:
     """Signatures that do not count, the most frequent first."""
     names = {name for batch in batches for name in batch.failed} - flake.signatures
     trials = sum(one.trials for one in batches)
     found = []
     for name in names:
-        where: dict[Setting, tuple[int, int]] = {}
+        where: dict[AmplifySetting, tuple[int, int]] = {}
         for batch in batches:
             count = batch.failed.get(name, 0)
             for setting in [PLAIN.plus(*level) for level in batch.setting.levels] or [PLAIN]:

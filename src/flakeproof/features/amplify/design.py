@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flakeproof.features.amplify.records import PLAIN, Factor, Setting
+from flakeproof.features.amplify.records import PLAIN, AmplifyFactor, AmplifySetting
 
 Level = tuple[str, str]
 """(factor, level)."""
@@ -34,7 +34,7 @@ class Design:
         """All that may be on."""
         return ((name, level) for name, levels in self.factors.items() for level in levels)
 
-    def draw(self, chance: random.Random) -> Setting:
+    def draw(self, chance: random.Random) -> AmplifySetting:
         """A setting."""
         found = PLAIN
         for name, levels in self.factors.items():
@@ -51,7 +51,7 @@ class Design:
         return there / (there + 1 - self.chance)
 
 
-def by_name(factors: "tuple[Factor, ...] | list[Factor]") -> dict[str, tuple[str, ...]]:
+def by_name(factors: "tuple[AmplifyFactor, ...] | list[AmplifyFactor]") -> dict[str, tuple[str, ...]]:
     """The levels of each factor. Raises ValueError for a name or a level that comes twice, or has no text."""
     found: dict[str, tuple[str, ...]] = {}
     for factor in factors:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from flakeproof.engine.execute import signals_stop
 from flakeproof.errors import CannotRunError, Stop, UsageError
-from flakeproof.failures.signature_patterns import Alike
+from flakeproof.failures.signature import Alike
 from flakeproof.features.amplify.batch_runner import Runner
 from flakeproof.features.amplify.design import Level as SearchLevel
-from flakeproof.features.amplify.levels import DELAY, Level, factors_of, is_of_timing, levels_for, values_of
-from flakeproof.features.amplify.records import PLAIN, Batch, Found, Setting
+from flakeproof.features.amplify.levels import DELAY, FactorLevel, factors_of, is_of_timing, levels_for, values_of
+from flakeproof.features.amplify.records import PLAIN, AmplifyFindings, AmplifySetting, Batch
 from flakeproof.features.amplify.search import search
 from flakeproof.line_search.find_line import DelayFinding, find_line
 from flakeproof.model import RunSpec
@@ -39,7 +39,7 @@ class Request:
     """Settings that were asked for, and so are not varied."""
     only: Collection[str] = ()
     """Factors to try; all of them if there are none."""
-    added: Sequence[Level] = ()
+    added: Sequence[FactorLevel] = ()
     """Levels of the user's own, tried in place of ours of the same factor."""
     keeps_timeout: bool = False
     finds_line: bool = True
@@ -49,10 +49,10 @@ class Request:
 class Amplified:
     """What has come of it so far."""
 
-    levels: list[Level] = field(default_factory=list)
+    levels: list[FactorLevel] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
-    found: Found | None = None
+    found: AmplifyFindings | None = None
     line: DelayFinding | None = None
     stopped: str | None = None
     elapsed: float = 0.0
@@ -64,9 +64,9 @@ def amplify(request: Request, say: Callable[[str], None]) -> Amplified:
     Raises UsageError, CannotRunError or NothingToRunError where the target cannot be run at all.
     """
     result = Amplified()
-    variants: dict[Setting, RunSpec] = {}
+    variants: dict[AmplifySetting, RunSpec] = {}
 
-    def variant(setting: Setting) -> RunSpec:
+    def variant(setting: AmplifySetting) -> RunSpec:
         if setting not in variants:
             variants[setting] = request.variant(values_of(setting, result.levels))
         return variants[setting]
@@ -102,7 +102,7 @@ def amplify(request: Request, say: Callable[[str], None]) -> Amplified:
     return result
 
 
-def _possible(request: Request, levels: Iterable[Level]) -> tuple[list[Level], list[str]]:
+def _possible(request: Request, levels: Iterable[FactorLevel]) -> tuple[list[FactorLevel], list[str]]:
     """Those that can be tried here, and why others cannot."""
     own = {level.factor for level in request.added}
     known = [*(level for level in levels if level.factor not in own), *request.added]
@@ -158,5 +158,5 @@ def _look(
     if line is None or not line.raises:
         return None
     say(line.sentence)
-    result.levels.append(Level(DELAY, line.delay, {DELAY: line.delay}))
+    result.levels.append(FactorLevel(DELAY, line.delay, {DELAY: line.delay}))
     return DELAY, line.delay

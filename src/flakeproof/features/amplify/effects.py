@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from flakeproof.features.amplify.design import Level
 from flakeproof.features.amplify.rate_model import Unit, chances, draws, leanings
-from flakeproof.features.amplify.records import Counts, Effect, Kind, Pair
-from flakeproof.stats.factorial import OddsRatio, Table, dispersion, mantel_haenszel, randomisation_test
+from flakeproof.features.amplify.records import Effect, EffectCounts, EffectKind, Pair
+from flakeproof.stats.factorial import CommonOddsRatio, Table, dispersion, mantel_haenszel, randomisation_test
 from flakeproof.stats.tables import holm
 
 _MOST_STRATA = 3
@@ -31,7 +31,7 @@ def effects(data: Sequence[Unit], levels: Collection[Level], error: float, seed:
     corrected = dict(zip(tried, holm([found[level] for level in tried]), strict=True))
     driving = sorted((one for one in tried if corrected[one] <= error), key=lambda one: found[one])
     records = [_effect(data, one, driving, corrected[one], error) for one in tried]
-    return sorted(records, key=lambda one: (one.kind is Kind.NONE_SEEN, one.chance, -one.odds_ratio))
+    return sorted(records, key=lambda one: (one.kind is EffectKind.NONE_SEEN, one.chance, -one.odds_ratio))
 
 
 def _effect(data: Sequence[Unit], level: Level, driving: Sequence[Level], chance: float, error: float) -> Effect:
@@ -46,9 +46,9 @@ def _effect(data: Sequence[Unit], level: Level, driving: Sequence[Level], chance
     ratio = odds_ratio(strata.values())
     with_it = counts(pair for cells in strata.values() for pair in cells[0])
     without = counts(pair for cells in strata.values() for pair in cells[1])
-    kind = Kind.NONE_SEEN
+    kind = EffectKind.NONE_SEEN
     if chance <= error and (ratio.low > 1 or ratio.high < 1):
-        kind = Kind.RAISES if ratio.value > 1 else Kind.LOWERS
+        kind = EffectKind.RAISES if ratio.value > 1 else EffectKind.LOWERS
     return Effect(
         factor=level[0],
         level=level[1],
@@ -144,7 +144,7 @@ def pair_of(cells: Mapping[tuple[bool, bool], Cell], first: Level, second: Level
     )
 
 
-def odds_ratio(strata: Iterable[tuple[Cell, Cell]]) -> OddsRatio:
+def odds_ratio(strata: Iterable[tuple[Cell, Cell]]) -> CommonOddsRatio:
     """Of batches in pairs of cells, those with it and those without; the interval allows for their dispersion."""
     whole = list(strata)
     tables: list[Table] = []
@@ -154,10 +154,10 @@ def odds_ratio(strata: Iterable[tuple[Cell, Cell]]) -> OddsRatio:
     return mantel_haenszel(tables, dispersion([cell for cells in whole for cell in cells]))
 
 
-def counts(cell: Iterable[tuple[int, int]]) -> Counts:
+def counts(cell: Iterable[tuple[int, int]]) -> EffectCounts:
     """Of all batches of a cell."""
     batches = list(cell)
-    return Counts(failures=sum(one for one, _ in batches), trials=sum(size for _, size in batches))
+    return EffectCounts(failures=sum(one for one, _ in batches), trials=sum(size for _, size in batches))
 
 
 def finite(value: float) -> float | None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from flakeproof.features.amplify.records import Factor, Setting
+from flakeproof.features.amplify.records import AmplifyFactor, AmplifySetting
 from flakeproof.model import CallableTarget, CommandTarget, Isolation, PytestTarget, RunSpec
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.scenarios.catalogue import SCENARIOS
@@ -37,13 +37,13 @@ _DELAYS = {"few": "*.py:*:1ms..20ms@p=0.02", "many": "*.py:*:0ms..2ms@p=0.2"}
 """At any line of the project's own code: long pauses here and there, or short ones at every turn."""
 DELAY = "delay"
 FACTORS = (*_TIMING, *_OTHERS, DELAY, "workers", "order", "isolation")
-"""Of the factors that are tried, those that are no setting of a scenario."""
+"""Factors that are tried, except for settings of scenarios."""
 _NOT_SHARED = ("freeze", "workers")
 """Not beside tests in shared processes: a pause takes a process of its own, and to start many takes all of the time."""
 
 
 @dataclass(frozen=True)
-class Level:
+class FactorLevel:
     """One level of a factor, with the settings that it stands for."""
 
     factor: str
@@ -70,44 +70,44 @@ def is_of_timing(factor: str) -> bool:
     return factor in _TIMING or factor in (DELAY, "workers")
 
 
-def levels_for(spec: RunSpec, items: int) -> Iterator[Level]:
+def levels_for(spec: RunSpec, items: int) -> Iterator[FactorLevel]:
     """Every level that could mean something for the target of `spec`, of which pytest has collected so many `items`."""
     is_command = isinstance(spec.target, CommandTarget)
     for factor, names in {**_TIMING, **_OTHERS}.items():
         if KINDS[factor].suits(spec.target):
-            yield from (Level(factor, name, {factor: name}) for name in names)
+            yield from (FactorLevel(factor, name, {factor: name}) for name in names)
     if not is_command:
-        yield from (Level(DELAY, name, {DELAY: value}) for name, value in _DELAYS.items())
+        yield from (FactorLevel(DELAY, name, {DELAY: value}) for name, value in _DELAYS.items())
     yield from _crowds(spec)
     if isinstance(spec.target, PytestTarget):
         if items > 1:
-            yield Level("order", "shuffled", {"shuffle": YES})
-            yield Level("order", "reversed", {"reverse": YES})
+            yield FactorLevel("order", "shuffled", {"shuffle": YES})
+            yield FactorLevel("order", "reversed", {"reverse": YES})
         if spec.isolation is not Isolation.SHARED:
-            yield Level("isolation", Isolation.SHARED.value, {"isolation": Isolation.SHARED.value})
+            yield FactorLevel("isolation", Isolation.SHARED.value, {"isolation": Isolation.SHARED.value})
     elif isinstance(spec.target, CallableTarget) and (scenario := SCENARIOS.get(spec.target.scenario or "")):
         for name, values in scenario.provoking.items():
-            yield from (Level(name, value, {name: value}) for value in values)
+            yield from (FactorLevel(name, value, {name: value}) for value in values)
 
 
-def _crowds(spec: RunSpec) -> Iterator[Level]:
+def _crowds(spec: RunSpec) -> Iterator[FactorLevel]:
     cores = len(os.sched_getaffinity(0))
     times = _FEW_CROWDS if isinstance(spec.target, PytestTarget) else _CROWDS
     counts = {each * max(spec.workers, cores) for each in times}
     for count in sorted(counts | {1}):
         if count != spec.workers:
-            yield Level("workers", str(count), {"workers": str(count)})
+            yield FactorLevel("workers", str(count), {"workers": str(count)})
 
 
-def factors_of(levels: Sequence[Level]) -> list[Factor]:
+def factors_of(levels: Sequence[FactorLevel]) -> list[AmplifyFactor]:
     """The factors, for the search."""
     names: dict[str, list[str]] = {}
     for level in levels:
         names.setdefault(level.factor, []).append(level.name)
-    return [Factor(name=factor, levels=tuple(found)) for factor, found in names.items()]
+    return [AmplifyFactor(name=factor, levels=tuple(found)) for factor, found in names.items()]
 
 
-def values_of(setting: Setting, levels: Sequence[Level]) -> dict[str, str]:
+def values_of(setting: AmplifySetting, levels: Sequence[FactorLevel]) -> dict[str, str]:
     """The settings that a setting of the search stands for."""
     found = {
         name: value for level in levels if setting.has(level.factor, level.name) for name, value in level.values.items()

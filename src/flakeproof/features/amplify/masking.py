@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from flakeproof.features.amplify.budgeted_runs import Bench, Purpose, tell
 from flakeproof.features.amplify.design import Level
-from flakeproof.features.amplify.records import PLAIN, Batch, Retired, Setting, Source
+from flakeproof.features.amplify.records import PLAIN, AmplifySetting, Batch, Retired, Source
 
 _CERTAIN = 0.9
 """Share of trials from which on failing is a property of the setting rather than flaky."""
@@ -14,11 +14,11 @@ _ENOUGH = 4
 """Trials by which a level is judged."""
 
 
-class Flake:
+class FlakeFilter:
     """The signatures that count, as far as they are known."""
 
     def __init__(self, signatures: Collection[str]) -> None:
-        """Those that are given, if any."""
+        """The signatures that the user gave, if any."""
         self.signatures = frozenset(signatures)
         self.source = Source.GIVEN if self.signatures else Source.NONE
         self.plain_hidden = 0.0
@@ -62,7 +62,7 @@ class Flake:
 class Clearing:
     """Finds out which level it is that spoils a batch."""
 
-    def __init__(self, bench: Bench, flake: Flake) -> None:
+    def __init__(self, bench: Bench, flake: FlakeFilter) -> None:
         """Nothing is known of any level."""
         self._bench, self._flake = bench, flake
         self._cleared: set[Level] = set()
@@ -101,7 +101,7 @@ class Clearing:
         return back
 
     def _spoils(self, levels: list[Level], seconds: float) -> tuple[bool, Batch]:
-        setting = Setting(levels=tuple(sorted(levels)))
+        setting = AmplifySetting(levels=tuple(sorted(levels)))
         length = max(seconds, _ENOUGH * self._bench.trial())
         batch = self._bench.run(setting, length, Purpose.CLEARING)
         return self._flake.is_spoiled(batch), batch

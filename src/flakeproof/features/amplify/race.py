@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from flakeproof.features.amplify.budgeted_runs import Bench, Purpose, tell
 from flakeproof.features.amplify.design import Level
-from flakeproof.features.amplify.masking import Flake
+from flakeproof.features.amplify.masking import FlakeFilter
 from flakeproof.features.amplify.rate_model import Model, Unit
-from flakeproof.features.amplify.records import PLAIN, Setting
+from flakeproof.features.amplify.records import PLAIN, AmplifySetting
 from flakeproof.stats.factorial import dispersion
-from flakeproof.stats.proportion import clopper_pearson
-from flakeproof.stats.racing import Arm, chances_best, mean_rates, next_arm
+from flakeproof.stats.intervals import clopper_pearson
+from flakeproof.stats.racing import RacingArm, chances_best, mean_rates, next_arm
 
 MOST = 8
 """Settings in a race."""
@@ -32,7 +32,7 @@ _FEWEST_SECONDS = 1e-9
 
 def candidates(
     model: Model, leaning: Mapping[Level, float], data: Sequence[Unit], known: Level | None = None
-) -> list[Setting]:
+) -> list[AmplifySetting]:
     """The settings for the race, what promises most first.
 
     The levels that lean most towards failing, alone, in pairs and all together, and the best setting that was seen.
@@ -57,11 +57,11 @@ def candidates(
     return list(dict.fromkeys([*found, *siblings, *singles[2:]]))[:MOST]
 
 
-def _alone(level: Level) -> Setting:
+def _alone(level: Level) -> AmplifySetting:
     return PLAIN.plus(*level)
 
 
-def _best_seen(model: Model, leaning: Mapping[Level, float], data: Sequence[Unit]) -> list[Setting]:
+def _best_seen(model: Model, leaning: Mapping[Level, float], data: Sequence[Unit]) -> list[AmplifySetting]:
     """Of the settings that were drawn; the model's expectation keeps a lucky batch from being taken for the best."""
     known = [one for one in data if one.failures and one.setting.levels and leaning.keys() >= set(one.setting.levels)]
     best = max(known, key=lambda one: (one.failures + 2 * model.rate(one.setting)) / (one.trials + 2), default=None)
@@ -76,18 +76,20 @@ def _one_of_each(levels: Sequence[Level]) -> list[Level]:
     return list(found.values())
 
 
-class Race:
+class SettingsRace:
     """Settings that are run until it is known which is best, or time is up."""
 
-    def __init__(self, bench: Bench, flake: Flake, model: Model | None, length: float, chance: random.Random) -> None:
+    def __init__(
+        self, bench: Bench, flake: FlakeFilter, model: Model | None, length: float, chance: random.Random
+    ) -> None:
         """Batches take about `length` seconds; the `model` of the screening says what to expect."""
         self._bench, self._flake, self._model = bench, flake, model
         self._length, self._chance = length, chance
-        self._batches: dict[Setting, list[tuple[int, int, float]]] = {}
+        self._batches: dict[AmplifySetting, list[tuple[int, int, float]]] = {}
         """(failures, trials, seconds) of each batch."""
-        self.broken: dict[Setting, str] = {}
+        self.broken: dict[AmplifySetting, str] = {}
 
-    def run(self, settings: Sequence[Setting], until: float, *, to_the_end: bool = False) -> None:
+    def run(self, settings: Sequence[AmplifySetting], until: float, *, to_the_end: bool = False) -> None:
         """Race these until `until` seconds of the budget are used, or it is known which is best."""
         order = list(settings)
         self._chance.shuffle(order)
@@ -103,7 +105,7 @@ class Race:
                 break
             self._one(running[next_arm(arms, self._chance, spread)])
 
-    def preferred(self, settings: Sequence[Setting]) -> Setting | None:
+    def preferred(self, settings: Sequence[AmplifySetting]) -> AmplifySetting | None:
         """Of those that are about as fast as the fastest the one that fails most often, with the fewest factors.
 
         What slows the target down may give no more failures per second, and yet make nearly each trial fail: one such
@@ -124,12 +126,12 @@ class Race:
         ]
         return min(often, key=lambda one: (len(one.levels), fast.index(one)))
 
-    def _counts(self, setting: Setting) -> tuple[int, int]:
+    def _counts(self, setting: AmplifySetting) -> tuple[int, int]:
         """Failures and trials; one trial at least."""
         batches = self._batches[setting]
         return sum(one for one, _, _ in batches), max(1, sum(size for _, size, _ in batches))
 
-    def _one(self, setting: Setting) -> None:
+    def _one(self, setting: AmplifySetting) -> None:
         if setting in self.broken:
             return
         batch = self._bench.run(setting, self._length, Purpose.RACE)
@@ -142,37 +144,37 @@ class Race:
         told = tell(batch, self._flake.signatures)
         self._batches.setdefault(setting, []).append((told.failures, batch.trials, batch.seconds))
 
-    def _running(self, settings: Sequence[Setting]) -> list[Setting]:
+    def _running(self, settings: Sequence[AmplifySetting]) -> list[AmplifySetting]:
         return [one for one in settings if one not in self.broken and one in self._batches]
 
-    def _arms(self, settings: Sequence[Setting]) -> list[Arm]:
+    def _arms(self, settings: Sequence[AmplifySetting]) -> list[RacingArm]:
         return [self._arm(setting) for setting in settings]
 
-    def _arm(self, setting: Setting) -> Arm:
+    def _arm(self, setting: AmplifySetting) -> RacingArm:
         seen = self._seen(setting)
         if self._model is None or not self._model.knows(setting) or (rate := self._model.rate(setting)) <= 0:
             return seen
-        return Arm(seen.failures + _FORESEEN, seen.seconds + _FORESEEN / rate * self._bench.trial(setting))
+        return RacingArm(seen.failures + _FORESEEN, seen.seconds + _FORESEEN / rate * self._bench.trial(setting))
 
-    def _seen(self, setting: Setting) -> Arm:
+    def _seen(self, setting: AmplifySetting) -> RacingArm:
         batches = self._batches[setting]
-        return Arm(sum(one for one, _, _ in batches), max(_FEWEST_SECONDS, sum(took for _, _, took in batches)))
+        return RacingArm(sum(one for one, _, _ in batches), max(_FEWEST_SECONDS, sum(took for _, _, took in batches)))
 
-    def _is_decided(self, settings: Sequence[Setting], arms: Sequence[Arm], spread: float) -> bool:
+    def _is_decided(self, settings: Sequence[AmplifySetting], arms: Sequence[RacingArm], spread: float) -> bool:
         """Whether one is surely as good as any; it has been run often enough to know how much its batches differ."""
         leader = self.ranked(settings)[0]
         if len(self._batches[leader]) <= 2:
             return False
         return max(chances_best(arms, self._chance, spread, _WITHIN)) >= _SURE
 
-    def per_second(self, setting: Setting) -> float:
+    def per_second(self, setting: AmplifySetting) -> float:
         """Failures per second of a setting that raced, as far as is known."""
         return mean_rates([self._arm(setting)], self._dispersion())[0]
 
     def _dispersion(self) -> float:
         return dispersion([[(one, size) for one, size, _ in cell] for cell in self._batches.values()])
 
-    def ranked(self, settings: Sequence[Setting]) -> list[Setting]:
+    def ranked(self, settings: Sequence[AmplifySetting]) -> list[AmplifySetting]:
         """Those of them that were run, most failures per second first."""
         settings = self._running(settings)
         means = dict(zip(settings, mean_rates(self._arms(settings), self._dispersion()), strict=True))

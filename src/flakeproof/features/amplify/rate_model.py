@@ -4,9 +4,9 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from flakeproof.features.amplify.budgeted_runs import Purpose, Ran, tell
+from flakeproof.features.amplify.budgeted_runs import BatchRun, Purpose, tell
 from flakeproof.features.amplify.design import Design, Level
-from flakeproof.features.amplify.records import Setting
+from flakeproof.features.amplify.records import AmplifySetting
 from flakeproof.stats.factorial import REDRAWS, Draw, randomisation_test, studentised
 
 _SPREAD = 0.3
@@ -26,7 +26,7 @@ _FINER = 3
 class Unit:
     """A batch whose setting was drawn."""
 
-    setting: Setting
+    setting: AmplifySetting
     design: Design
     failures: int
     trials: int
@@ -34,7 +34,7 @@ class Unit:
     """A factor of its own in the model."""
 
 
-def units(ran: Iterable[Ran], signatures: Collection[str]) -> list[Unit]:
+def units(ran: Iterable[BatchRun], signatures: Collection[str]) -> list[Unit]:
     """Of the batches that were drawn, those that tell anything."""
     drawn = [(one.batch, one.design) for one in ran if one.purpose is Purpose.DRAWN and one.design is not None]
     found = []
@@ -56,11 +56,11 @@ class Model:
     base: float
     ratios: dict[Level, float]
 
-    def knows(self, setting: Setting) -> bool:
+    def knows(self, setting: AmplifySetting) -> bool:
         """Whether every level of it was seen."""
         return all(level in self.ratios for level in setting.levels)
 
-    def rate(self, setting: Setting) -> float:
+    def rate(self, setting: AmplifySetting) -> float:
         """Of failures per trial."""
         found = self.base
         for level in setting.levels:

@@ -3,13 +3,23 @@
 import shlex
 from collections.abc import Iterator
 
-from flakeproof.features.amplify.amplification import Amplification
-from flakeproof.features.amplify.records import Effect, Found, Kind, Pair, Rate, Setting, Source, Stop
+from flakeproof.features.amplify.records import (
+    Amplification,
+    AmplifyFindings,
+    AmplifyRate,
+    AmplifySetting,
+    Effect,
+    EffectKind,
+    Pair,
+    SearchEnd,
+    Source,
+)
+from flakeproof.reports.foreign import code, findings
 from flakeproof.reports.rates import bounds
 from flakeproof.text import duration, number, one_line, plural, probability, share, speed, upper
 
 _OTHER = 120
-_DOES = {Kind.RAISES: "raises it", Kind.LOWERS: "lowers it"}
+_DOES = {EffectKind.RAISES: "raises it", EffectKind.LOWERS: "lowers it"}
 
 
 def results(found: Amplification) -> Iterator[str]:
@@ -44,14 +54,14 @@ def closing(found: Amplification) -> str:
     return f"{early}{_meaning(found, known)}"
 
 
-def _meaning(found: Amplification, known: Found) -> str:
+def _meaning(found: Amplification, known: AmplifyFindings) -> str:
     if known.best is not None:
         much = f"{share(known.best.rate.failures / known.best.rate.trials)} of tests"
         unsure = "" if known.source is not Source.PERTURBED else "; it was never seen to fail without"
         return f"{_typed(found.options)} makes it fail in {much}{_times(known)}{unsure}{_where(found)}"
-    if known.stop is Stop.FAILS_PLAIN:
-        return "It fails as it is: there is nothing to amplify"
-    if known.stop is Stop.BROKEN:
+    if known.stop is SearchEnd.FAILS_PLAIN:
+        return "It fails without perturbations: there is nothing to amplify"
+    if known.stop is SearchEnd.BROKEN:
         return f"The target could not be run: {known.reason}"
     everything = known.everything
     if known.out_of_time and not everything.failures:
@@ -59,7 +69,7 @@ def _meaning(found: Amplification, known: Found) -> str:
     seen = (
         f"no failure in {plural(everything.trials, 'test')} under all settings (below {upper(everything.high)})"
         if not everything.failures
-        else f"{_rate(known.plain)} as it is"
+        else f"{_rate(known.plain)} unperturbed"
     )
     return f"Nothing was seen to raise the rate: {seen}"
 
@@ -69,8 +79,8 @@ def _where(found: Amplification) -> str:
     return f"; a pause at {line.place} ({line.function}) decides" if line is not None and line.raises else ""
 
 
-def _rates(found: Amplification, known: Found) -> Iterator[str]:
-    yield f"As it is: {_rate(known.plain)}, {_per_second(known.plain)}"
+def _rates(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
+    yield f"Unperturbed: {_rate(known.plain)}, {_per_second(known.plain)}"
     if known.best is not None:
         best = known.best
         yield f"With {_typed(found.options)}: {_rate(best.rate)}, {_per_second(best.rate)}"
@@ -87,8 +97,8 @@ def _rates(found: Amplification, known: Found) -> Iterator[str]:
     yield f"Search: {known.reason}"
 
 
-def _effects(found: Amplification, known: Found) -> Iterator[str]:
-    matter = [effect for effect in known.effects if effect.kind is not Kind.NONE_SEEN]
+def _effects(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
+    matter = [effect for effect in known.effects if effect.kind is not EffectKind.NONE_SEEN]
     if matter:
         yield ""
         yield f"{'what matters':32} {'odds ratio (95%)':26} {'by chance':>10}"
@@ -97,7 +107,7 @@ def _effects(found: Amplification, known: Found) -> Iterator[str]:
             yield f"{words:32} {_ratio(effect):26} {probability(effect.chance):>10}  {_DOES[effect.kind]}"
     for pair in known.pairs:
         yield f"together: {_pair(found, pair)}"
-    nothing = [effect for effect in known.effects if effect.kind is Kind.NONE_SEEN]
+    nothing = [effect for effect in known.effects if effect.kind is EffectKind.NONE_SEEN]
     if nothing:
         names = ", ".join(_typed(_options(found, effect.factor, effect.level)) for effect in nothing)
         yield f"no effect seen: {names}"
@@ -105,7 +115,7 @@ def _effects(found: Amplification, known: Found) -> Iterator[str]:
         yield ""
 
 
-def _rest(found: Amplification, known: Found) -> Iterator[str]:
+def _rest(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
     for retired in known.retired:
         yield f"Given up: {_setting(found, retired.setting)}: {retired.why}"
     for other in known.others:
@@ -128,28 +138,28 @@ def _ratio(effect: Effect) -> str:
     return f"{effect.odds_ratio:.3g} ({effect.low:.3g} to {high})"
 
 
-def _times(known: Found) -> str:
+def _times(known: AmplifyFindings) -> str:
     assert known.best is not None
     ratio = known.best.ratio
     if ratio.value is None:
-        return f", as it is in {_bounds(known.plain)}: at least {speed(ratio.low)} times as often"
+        return f", unperturbed in {_bounds(known.plain)}: at least {speed(ratio.low)} times as often"
     high = "" if ratio.high is None else f" to {speed(ratio.high)}"
-    return f", {speed(ratio.value)} times as often as it is ({speed(ratio.low)}{high})"
+    return f", {speed(ratio.value)} times as often as unperturbed ({speed(ratio.low)}{high})"
 
 
-def _rate(rate: Rate) -> str:
+def _rate(rate: AmplifyRate) -> str:
     return f"{_bounds(rate)}: {number(rate.failures)} of {plural(rate.trials, 'test')}"
 
 
-def _bounds(rate: Rate) -> str:
+def _bounds(rate: AmplifyRate) -> str:
     return bounds(rate.failures / rate.trials, rate) if rate.trials else "unknown"
 
 
-def _per_second(rate: Rate) -> str:
+def _per_second(rate: AmplifyRate) -> str:
     return f"{rate.per_second:.3g} failures a second"
 
 
-def _setting(found: Amplification, setting: Setting) -> str:
+def _setting(found: Amplification, setting: AmplifySetting) -> str:
     return _typed([word for one in setting.levels for word in _options(found, *one)]) or "nothing"
 
 
@@ -159,3 +169,14 @@ def _options(found: Amplification, factor: str, level: str) -> list[str]:
 
 def _typed(words: list[str]) -> str:
     return shlex.join(words)
+
+
+def as_markdown(found: Amplification) -> bytes:
+    """The document."""
+    return findings(
+        f"what makes {code(found.target)} fail",
+        closing(found),
+        [line for line in results(found) if line != f"Reproduce: {found.command}"],
+        f"Seed {found.seed}, {duration(found.elapsed)}",
+        found.command,
+    )

@@ -4,14 +4,14 @@ import random
 from collections.abc import Callable, Collection, Sequence
 
 from flakeproof.features.amplify.budgeted_runs import Bench, OutOfTime, Purpose, Run, tell
-from flakeproof.features.amplify.conclusions import FOR_BEST, Outcome, result
+from flakeproof.features.amplify.conclusions import FOR_BEST, SearchOutcome, result
 from flakeproof.features.amplify.confirmation import Confirmation, confirm, least_seconds
 from flakeproof.features.amplify.design import Design, Level, by_name
-from flakeproof.features.amplify.masking import Clearing, Flake
-from flakeproof.features.amplify.race import MOST, Race, candidates
+from flakeproof.features.amplify.masking import Clearing, FlakeFilter
+from flakeproof.features.amplify.race import MOST, SettingsRace, candidates
 from flakeproof.features.amplify.rate_model import Model, fit, leanings, units
-from flakeproof.features.amplify.records import PLAIN, Factor, Found, Setting
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.features.amplify.records import PLAIN, AmplifyFactor, AmplifyFindings, AmplifySetting
+from flakeproof.stats.intervals import clopper_pearson
 
 _PILOT = 0.1
 """Shares of the budget: what has been used when the plain trials at the beginning end, at the latest …"""
@@ -46,7 +46,7 @@ are told once the screening is over, and are None before. None if there is no su
 
 
 def search(
-    factors: Sequence[Factor],
+    factors: Sequence[AmplifyFactor],
     run: Run,
     *,
     seconds: float,
@@ -56,7 +56,7 @@ def search(
     error: float = 0.05,
     look: Look = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
-) -> Found:
+) -> AmplifyFindings:
     """Find what makes the target fail more often, within `seconds`, of which `left` tells what remains.
 
     `signatures` are the failures that count; without any, those that plain trials fail with. `error` is the probability
@@ -66,16 +66,16 @@ def search(
     """
     if not 0 < error < 1 or not seconds > 0:
         raise ValueError(f"an error between 0 and 1 and seconds above 0 are needed, got {error} and {seconds}")
-    return _Search(list(factors), Bench(run, seconds, left), seed, Flake(signatures), error, look, say).find()
+    return _Search(list(factors), Bench(run, seconds, left), seed, FlakeFilter(signatures), error, look, say).find()
 
 
 class _Search:
     def __init__(
         self,
-        factors: list[Factor],
+        factors: list[AmplifyFactor],
         bench: Bench,
         seed: int,
-        flake: Flake,
+        flake: FlakeFilter,
         error: float,
         look: Look,
         say: Callable[[str], None],
@@ -90,9 +90,9 @@ class _Search:
         self._chance = random.Random(seed)
         self._clearing = Clearing(bench, flake)
         self._design = Design.of(self._levels)
-        self._outcome = Outcome()
+        self._outcome = SearchOutcome()
 
-    def find(self) -> Found:
+    def find(self) -> AmplifyFindings:
         """Run it all."""
         try:
             self._phases()
@@ -137,7 +137,7 @@ class _Search:
         self._flake.settle(bench)
         self._flake.look_at_plain(bench)
         failures, trials = self._plain()
-        self._say(f"as it is, {failures} of {trials} tests failed")
+        self._say(f"unperturbed, {failures} of {trials} tests failed")
         self._outcome.fails_plain = bool(trials) and clopper_pearson(failures, trials).low > _ALWAYS_FAILS
         return not self._outcome.fails_plain
 
@@ -229,7 +229,7 @@ class _Search:
         bench = self._bench
         return bench.remaining - least_seconds(bench, FOR_BEST * self._error) - bench.start - self._length()
 
-    def _settings(self) -> tuple[list[Setting], Model | None]:
+    def _settings(self) -> tuple[list[AmplifySetting], Model | None]:
         """What may race, the most promising first, and what the screening lets expect of it."""
         if not self._flake.signatures:
             # Nothing else ever failed: then what makes every trial fail is what there is to be found.
@@ -246,7 +246,7 @@ class _Search:
         known = self._known if self._known not in self._clearing.retired else None
         return candidates(model, leaning, data, known), model
 
-    def _race(self) -> tuple[Setting | None, float]:
+    def _race(self) -> tuple[AmplifySetting | None, float]:
         """The setting to confirm, and how often it may be expected to fail in a second; None if there is none."""
         settings, model = self._settings()
         if not settings:
@@ -257,7 +257,7 @@ class _Search:
         room = _RACE * remaining / (_ROUNDS * (bench.start + length))
         entered = settings[: max(_FEWEST, int(room))]
         self._say(f"racing {len(entered)} settings")
-        race = Race(bench, self._flake, model, length, self._chance)
+        race = SettingsRace(bench, self._flake, model, length, self._chance)
         race.run(entered, begin + _RACE * remaining)
         leader = race.preferred(entered)
         if leader is None and not race.broken:

@@ -9,10 +9,9 @@ import msgspec
 
 from flakeproof.engine.limits import lanes_per_process
 from flakeproof.errors import UsageError, about
-from flakeproof.features.compare.events import AnyComparisonEvent
 from flakeproof.features.compare.history import ComparisonHistory
-from flakeproof.features.compare.pair_log import read_pairs
-from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.recorded_comparison import read_pairs
+from flakeproof.features.compare.records import AnyComparisonEvent, ComparisonArm, ComparisonSpec
 from flakeproof.features.compare.session import ComparisonSession
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
@@ -56,7 +55,7 @@ def compare_arms(given: Mapping[str, Any], parse: Parse) -> int:
         merged = _merged(own, given)
         with about(name):
             spec = arm_spec(wanted_by(merged, command), merged, Path.cwd(), trial_seed(seed, number))
-        arms.append(Arm(name=name, spec=spec))
+        arms.append(ComparisonArm(name=name, spec=spec))
     base, fix = arms
     if msgspec.structs.replace(base.spec, seed=0) == msgspec.structs.replace(fix.spec, seed=0):
         raise UsageError("both arms are the same", "let them differ in target or options")
@@ -124,7 +123,7 @@ def arm_spec(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], f
 
 
 def run_comparison(
-    arms: tuple[Arm, Arm],
+    arms: tuple[ComparisonArm, ComparisonArm],
     given: Mapping[str, Any],
     whole: Config,
     seed: int,
@@ -180,7 +179,7 @@ def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[Comparison
     first_pair = history.last_pair + 1 + places
     first = history.spec.arms[0].spec.first + history.trials + _NUMBERS_LEFT_OUT * places * spec.company
 
-    def again(arm: Arm, before: Arm) -> Arm:
+    def again(arm: ComparisonArm, before: ComparisonArm) -> ComparisonArm:
         own = msgspec.structs.replace(arm.spec, first=first, seed=before.spec.seed)
         return msgspec.structs.replace(arm, spec=own)
 

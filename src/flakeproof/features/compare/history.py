@@ -3,16 +3,16 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from flakeproof.features.compare.events import (
+from flakeproof.features.compare.records import (
     AnyComparisonEvent,
     ComparisonEnded,
     ComparisonProgressed,
+    ComparisonSpec,
     ComparisonStarted,
     PairEnded,
     PairsClean,
     Side,
 )
-from flakeproof.features.compare.records import ComparisonSpec
 
 _SIGNATURES_KEPT = 200
 

@@ -10,19 +10,18 @@ from flakeproof.clock import monotonic_ns, now
 from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import Sink, signals_stop
-from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.noise import surroundings, without_effect
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.engine.without_effect import without_effect
 from flakeproof.errors import Stop, about
 from flakeproof.events import AnyEvent, Noted, RunStarted
-from flakeproof.features.compare.events import (
+from flakeproof.features.compare.records import (
     AnyComparisonEvent,
     ComparisonEnded,
     ComparisonProgressed,
+    ComparisonSpec,
     ComparisonStarted,
     PairEnded,
 )
-from flakeproof.features.compare.records import ComparisonSpec
 from flakeproof.features.compare.turns import Turns
 from flakeproof.model import Isolation
 from flakeproof.version import __version__
@@ -46,7 +45,7 @@ class Judge(Protocol):
         """Take in `event`."""
 
     def is_over(self) -> bool:
-        """Whether there is an answer."""
+        """Whether the comparison is decided."""
 
     def is_spent(self) -> bool:
         """Whether the trials that may be spent have been."""

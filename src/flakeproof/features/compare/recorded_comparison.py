@@ -1,18 +1,92 @@
-"""One comparison with all that belongs to it: the records in the store, the listeners, the summary."""
+"""A comparison with its record: the log of its pairs, the runs of its arms, the listeners, the summary."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from flakeproof.engine.execute import Sink
-from flakeproof.features.compare.events import AnyComparisonEvent, PairEnded, PairsClean
 from flakeproof.features.compare.match import ArmRun, execute_comparison
-from flakeproof.features.compare.pair_log import PairWriter
-from flakeproof.features.compare.records import ComparisonSpec
-from flakeproof.features.compare.referee import Listener, Referee
+from flakeproof.features.compare.records import (
+    AnyComparisonEvent,
+    ComparisonProgressed,
+    ComparisonSpec,
+    ComparisonStarted,
+    PairEnded,
+    PairsClean,
+)
 from flakeproof.features.compare.summary import ComparisonSummary, summarize_comparison
+from flakeproof.features.compare.verdict import Listener, Referee
 from flakeproof.results.history import History
+from flakeproof.store.file import GrowingFile, as_json
 from flakeproof.store.folder import RunFolder, Store
 from flakeproof.store.log import LogWriter
+from flakeproof.store.spec_file import PAIRS_NAME, without_values
+
+_MERGED = 100_000
+"""Clean pairs that are written as one record at most."""
+
+
+class PairWriter:
+    """Sink that writes every event but progress; clean pairs in a row as their number."""
+
+    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
+        """`warn` is told, once, if the file cannot be written any more; the comparison goes on."""
+        path = folder / PAIRS_NAME
+
+        def failed(error: OSError) -> None:
+            warn(f"{path} cannot be written any more ({error.strerror or error}); the comparison goes on without it")
+
+        self._file = GrowingFile(path, failed)
+        self._clean = 0
+        self._clean_trials = 0
+        self._encode = as_json
+
+    def __call__(self, event: AnyComparisonEvent) -> None:
+        """Write `event`, or count it."""
+        match event:
+            case ComparisonProgressed():
+                return
+            case PairEnded() if event.is_clean:
+                self._clean += 1
+                self._clean_trials += event.base.passed
+                if self._clean >= _MERGED:
+                    self._flush()
+                return
+            case ComparisonStarted():
+                event = msgspec.structs.replace(event, spec=_without_values(event.spec))
+        self._flush()
+        self._write(event)
+
+    def close(self) -> None:
+        """Write what is held back and close the file; may be called twice."""
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._clean:
+            self._write(PairsClean(count=self._clean, trials=self._clean_trials))
+            self._clean = self._clean_trials = 0
+
+    def _write(self, event: AnyComparisonEvent) -> None:
+        self._file.write(self._encode(event) + b"\n")
+
+
+def _without_values(spec: ComparisonSpec) -> ComparisonSpec:
+    base, fix = (msgspec.structs.replace(arm, spec=without_values(arm.spec)) for arm in spec.arms)
+    return msgspec.structs.replace(spec, arms=(base, fix))
+
+
+def read_pairs(folder: Path) -> Iterator[AnyComparisonEvent]:
+    """The events of a comparison, in order; a last line that was cut off is left out.
+
+    Raises OSError, and msgspec.DecodeError for a file that is not one of ours.
+    """
+    decode = msgspec.json.Decoder(AnyComparisonEvent).decode
+    with (folder / PAIRS_NAME).open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield decode(line)
 
 
 def conduct_comparison(

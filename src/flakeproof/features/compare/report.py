@@ -1,19 +1,21 @@
-"""The words in which a comparison is told to people, as lines of plain text."""
+"""The words in which a comparison is reported, as lines of plain text and as Markdown."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from flakeproof.features.compare.history import ComparisonHistory
-from flakeproof.features.compare.summary import ArmSummary, ComparisonSummary, Confirmation, KindSummary
+from flakeproof.features.compare.summary import ArmSummary, ComparisonSummary, ConfirmationSummary, KindSummary
 from flakeproof.features.compare.verdict import FixVerdict, decide
-from flakeproof.features.run import report_loading
+from flakeproof.features.run import report_items
 from flakeproof.features.run.report import name_of
 from flakeproof.reports.details import place
+from flakeproof.reports.foreign import code
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.stats.comparison import further_pairs
 from flakeproof.stats.special import from_logarithm
 from flakeproof.text import duration, number, odds, one_line, plural, rate, shown_path, upper, whole_duration
+from flakeproof.version import __version__
 
 _KINDS_SHOWN = 5
 _CHECKOUT = re.compile(r".*/flakeproof-base-[0-9a-f]{16}/")
@@ -65,7 +67,7 @@ def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
     yield "=== Comparison ==="
     for arm in (summary.base, summary.fix):
         yield _arm(arm)
-        for line in report_loading.results(arm.loads):
+        for line in report_items.load_failures(arm.loads):
             yield f"  {line}"
     names = summary.base.name, summary.fix.name
     lost = f"{names[0]} failed more often in {summary.base_lost}, {names[1]} in {summary.fix_lost}"
@@ -95,7 +97,7 @@ def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
 
 def closing(summary: ComparisonSummary) -> str:
     """The last line: what it means."""
-    loads = [f"; {arm.name}: {remark}" for arm in _arms(summary) if (remark := report_loading.remark(arm.loads))]
+    loads = [f"; {arm.name}: {remark}" for arm in _arms(summary) if (remark := report_items.load_remark(arm.loads))]
     advice = ""
     if loads and summary.verdict is FixVerdict.INCONCLUSIVE:
         advice = "; with --isolation fresh each test loads its target, and failures to load it are compared as well"
@@ -132,7 +134,7 @@ def _answer(summary: ComparisonSummary) -> str:
     return f"Inconclusive{_ended(summary)}: {_why_inconclusive(summary)}"
 
 
-def confirmed(found: Confirmation) -> str:
+def confirmed(found: ConfirmationSummary) -> str:
     """What a run of the fix as usual says to its verdict."""
     tests = f"{number(found.failed)} of {number(found.passed + found.failed)} tests failed"
     if not found.exit_code:
@@ -223,3 +225,61 @@ def _why_inconclusive(summary: ComparisonSummary) -> str:
 
 def _odds(logarithm: float) -> str:
     return odds(from_logarithm(logarithm))
+
+
+_KINDS = 20
+
+
+def as_markdown(summary: ComparisonSummary) -> bytes:
+    """The document."""
+    return "\n".join([*_head(summary), *_kinds(summary), *_foot(summary), ""]).encode()
+
+
+def _head(summary: ComparisonSummary) -> Iterator[str]:
+    yield f"### flakeproof: {code(summary.fix.target)}: {summary.verdict.value}"
+    yield ""
+    yield closing(summary)
+    if summary.confirmation is not None:
+        yield confirmed(summary.confirmation)
+    yield ""
+    yield "| arm | target | failed | of | failure rate |"
+    yield "|---|---|--:|--:|---|"
+    for arm in (summary.base, summary.fix):
+        rate = "" if arm.rate is None or arm.interval is None else rate_with_interval(arm.rate, arm.interval)
+        name = f"{code(arm.name)} at {code(arm.revision[:12])}" if arm.revision else code(arm.name)
+        yield f"| {name} | {code(arm.target)} | {number(arm.failed)} | {number(arm.passed + arm.failed)} | {rate} |"
+    yield ""
+    for arm in (summary.base, summary.fix):
+        for line in report_items.load_failures(arm.loads):
+            yield f"- {code(arm.name)}: {line.strip()}"
+        if arm.loads is not None and arm.loads.failed:
+            yield ""
+    wanted = odds(summary.evidence.wanted)
+    yield (
+        f"{number(summary.pairs)} pairs in random order: {code(summary.base.name)} failed more often in "
+        f"{number(summary.base_lost)}, {code(summary.fix.name)} in {number(summary.fix_lost)}. Evidence for a fix "
+        f"{odds(summary.evidence.effect)}, against a {summary.reduction:g}-fold reduction "
+        f"{odds(summary.evidence.futility)} ({wanted} is wanted)."
+    )
+    yield ""
+
+
+def _kinds(summary: ComparisonSummary) -> Iterator[str]:
+    if not summary.kinds:
+        return
+    yield f"| failure | {code(summary.base.name)} | {code(summary.fix.name)} | |"
+    yield "|---|--:|--:|---|"
+    for kind in summary.kinds[:_KINDS]:
+        message = code(kind.example.message) if kind.example is not None else code(kind.signature)
+        yield f"| {message} | {number(kind.base)} | {number(kind.fix)} | {standing(kind)} |"
+    yield ""
+    if len(summary.kinds) > _KINDS:
+        yield f"{number(len(summary.kinds) - _KINDS)} more kinds of failure are in the JSON report."
+        yield ""
+
+
+def _foot(summary: ComparisonSummary) -> Iterator[str]:
+    yield (
+        f"<sub>Comparison {summary.run_id}, seed {summary.seed}, {duration(summary.elapsed)}; "
+        f"flakeproof {__version__}</sub>"
+    )

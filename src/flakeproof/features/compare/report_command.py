@@ -8,18 +8,17 @@ import msgspec
 
 from flakeproof.errors import KILLED, RUNNING, UsageError
 from flakeproof.features.compare.history import ComparisonHistory
-from flakeproof.features.compare.pair_log import read_pairs
+from flakeproof.features.compare.recorded_comparison import read_pairs
 from flakeproof.features.compare.session import print_results, renderers
 from flakeproof.features.compare.summary import ComparisonSummary, summarize_comparison
+from flakeproof.features.run.command import report_run
 from flakeproof.features.run.earlier import history_of
-from flakeproof.features.run.report_command import report_run
 from flakeproof.reports.files import report_files
 from flakeproof.reports.presentation import Presentation
 from flakeproof.results.history import History
 from flakeproof.settings.from_options import options_in, settings
-from flakeproof.store.comparison_arms import arms_of
 from flakeproof.store.folder import is_being_written, store_of
-from flakeproof.store.log import PAIRS_NAME
+from flakeproof.store.spec_file import PAIRS_NAME, arms_of
 
 
 def report_recorded(run: str, given: Mapping[str, Any]) -> int:

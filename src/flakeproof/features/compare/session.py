@@ -7,24 +7,20 @@ import msgspec
 
 from flakeproof.engine.execute import Sink
 from flakeproof.events import AnyEvent, LoadFailed, Noted, TrialFailed
-from flakeproof.features.compare import report as lines
-from flakeproof.features.compare.events import AnyComparisonEvent, ComparisonProgressed
+from flakeproof.features.compare import report
 from flakeproof.features.compare.recorded_comparison import conduct_comparison
-from flakeproof.features.compare.records import Arm, ComparisonSpec
-from flakeproof.features.compare.referee import Referee
-from flakeproof.features.compare.summary import ComparisonSummary, Confirmation
-from flakeproof.features.compare.verdict import FixVerdict
-from flakeproof.features.run import report_loading
-from flakeproof.features.run.failure_lines import FailureLines
-from flakeproof.features.run.session import Session, described, interpreter_of
+from flakeproof.features.compare.records import AnyComparisonEvent, ComparisonArm, ComparisonProgressed, ComparisonSpec
+from flakeproof.features.compare.summary import ComparisonSummary, ConfirmationSummary
+from flakeproof.features.compare.verdict import FixVerdict, Referee
+from flakeproof.features.run import report_items
+from flakeproof.features.run.plain_console import FailureLines, Shown
+from flakeproof.features.run.session import RunSession, described, interpreter_of
 from flakeproof.model import RunSpec
 from flakeproof.reports.details import excerpt
-from flakeproof.reports.files import Renderers, ReportFiles
-from flakeproof.reports.json import to_json
+from flakeproof.reports.files import Renderers, ReportFiles, to_json
 from flakeproof.reports.presentation import Presentation
-from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style
-from flakeproof.settings.as_typed import command_name
+from flakeproof.settings.from_options import command_name
 from flakeproof.settings.load import Config
 from flakeproof.store.folder import store_of
 from flakeproof.text import number, plural, rate, shown_path, whole_duration
@@ -80,16 +76,16 @@ class ComparisonSession:
     def _confirmed(self, summary: ComparisonSummary, plain: RunSpec) -> ComparisonSummary:
         """`summary` with what a run of the fix as usual says to it."""
         self._presentation.print("")
-        session = Session(plain, self._config, self._files)
+        session = RunSession(plain, self._config, self._files)
         run = session.run(heading=f"{summary.fix.name}, without provocation:", becomes_latest=False)
         session.print_results(run)
         assert run.finding is not None
-        found = Confirmation(
+        found = ConfirmationSummary(
             run_id=run.run_id, passed=run.passed, failed=run.failed, finding=run.finding, exit_code=run.exit_code
         )
         summary = msgspec.structs.replace(summary, confirmation=found, exit_code=summary.exit_code or found.exit_code)
         self._presentation.print("")
-        self._presentation.print(lines.confirmed(found), Style.GOOD if not found.exit_code else Style.BAD)
+        self._presentation.print(report.confirmed(found), Style.GOOD if not found.exit_code else Style.BAD)
         return summary
 
     def _listeners(self, folder: Path, referee: Referee) -> list["_Progress"]:
@@ -116,7 +112,7 @@ class ComparisonSession:
                         for row in excerpt(failure):
                             self._presentation.print(row, Style.DIM)
                 case LoadFailed():
-                    line, rows = report_loading.as_it_happens(event)
+                    line, rows = report_items.load_failure(event)
                     self._presentation.print(f"{name}: {line}", Style.BAD)
                     for row in rows:
                         self._presentation.print(row, Style.DIM)
@@ -140,7 +136,7 @@ class _Progress:
     def __call__(self, event: AnyComparisonEvent) -> None:
         if isinstance(event, ComparisonProgressed) and event.elapsed >= self._next:
             self._next = min(event.elapsed * _GROWTH, event.elapsed + _MOST_SECONDS)
-            self._note(lines.progress(self._referee.history))
+            self._note(report.progress(self._referee.history))
 
 
 _STYLES = {
@@ -153,7 +149,7 @@ _STYLES = {
 
 def print_results(summary: ComparisonSummary, presentation: Presentation) -> None:
     """Print what came out of a comparison."""
-    presentation.block(lines.results(summary, command_name()), lines.closing(summary), _STYLES[summary.verdict])
+    presentation.block(report.results(summary, command_name()), report.closing(summary), _STYLES[summary.verdict])
     presentation.note(f"The record of this comparison is in {shown_path(summary.folder)}", Style.DIM)
 
 
@@ -172,13 +168,11 @@ def announcement(spec: ComparisonSpec) -> list[str]:
     ]
 
 
-def _described(arm: Arm) -> str:
+def _described(arm: ComparisonArm) -> str:
     revision = f" at {arm.revision[:12]}" if arm.revision else ""
     return f"{described(arm.spec.target)}{revision}{interpreter_of(arm.spec.target)}"
 
 
 def renderers(summary: ComparisonSummary) -> Renderers:
     """The documents about a comparison."""
-    from flakeproof.features.compare import markdown
-
-    return {"json": lambda: to_json(summary), "markdown": lambda: markdown.render(summary)}
+    return {"json": lambda: to_json(summary), "markdown": lambda: report.as_markdown(summary)}

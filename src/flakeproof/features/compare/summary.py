@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from flakeproof.errors import ExitCode
 from flakeproof.features.compare.history import ArmCount, ComparisonHistory
-from flakeproof.features.compare.records import Arm, ComparisonSpec
+from flakeproof.features.compare.records import ComparisonArm, ComparisonSpec
 from flakeproof.features.compare.verdict import FixVerdict, Weighed, decide, exit_code, weigh_kinds
 from flakeproof.model import Failure, Finding, Record
 from flakeproof.results.history import History
@@ -33,7 +33,7 @@ class ArmSummary(Record, frozen=True, kw_only=True):
     """Processes of the arm that could load its target; None for a command. With `fresh` such failures are trials."""
 
 
-class Evidence(Record, frozen=True, kw_only=True):
+class ComparisonEvidence(Record, frozen=True, kw_only=True):
     """How much speaks for a claim: so many times as likely. What reaches `wanted` is proven."""
 
     effect: float
@@ -51,14 +51,14 @@ class KindSummary(Record, frozen=True, kw_only=True):
     base: int
     """Trials of the base in which it was seen."""
     fix: int
-    evidence: Evidence
+    evidence: ComparisonEvidence
     example: Failure | None
     """None where no record of an arm has one."""
     arm: str
     """Name of the arm that the example is from; empty without one."""
 
 
-class Confirmation(Record, frozen=True, kw_only=True):
+class ConfirmationSummary(Record, frozen=True, kw_only=True):
     """The fix alone, run as usual: what provokes a failure may have provoked another one than is mended."""
 
     run_id: str
@@ -94,7 +94,7 @@ class ComparisonSummary(Record, frozen=True, kw_only=True):
     """Pairs in which both failed equally often, but not never."""
     void: int
     """Pairs in which a trial had no result."""
-    evidence: Evidence
+    evidence: ComparisonEvidence
     odds_ratio_low: float
     """Odds of failing with the fix over those of the base, as far as the pairs tell."""
     odds_ratio_high: float | None
@@ -107,7 +107,7 @@ class ComparisonSummary(Record, frozen=True, kw_only=True):
     """Seconds."""
     stopped: str | None
     """Why it ended without a verdict."""
-    confirmation: Confirmation | None = None
+    confirmation: ConfirmationSummary | None = None
     """None if it was not asked for, or there was no fix to confirm."""
 
     @property
@@ -172,7 +172,7 @@ def summarize_comparison(
     )
 
 
-def _arm(arm: Arm, count: ArmCount, run_id: str, history: History, confidence: float) -> ArmSummary:
+def _arm(arm: ComparisonArm, count: ArmCount, run_id: str, history: History, confidence: float) -> ArmSummary:
     decided = count.passed + count.failed
     interval = anytime_interval(count.failed, decided, confidence) if decided else None
     return ArmSummary(
@@ -225,8 +225,8 @@ def _example(signature: str, spec: ComparisonSpec, arms: Sequence[History]) -> t
     return None, ""
 
 
-def _evidence(weighed: Weighed) -> Evidence:
-    return Evidence(
+def _evidence(weighed: Weighed) -> ComparisonEvidence:
+    return ComparisonEvidence(
         effect=from_logarithm(weighed.effect),
         futility=from_logarithm(weighed.futility),
         wanted=from_logarithm(weighed.wanted),

@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 
 from flakeproof.engine.leases import Block
 from flakeproof.events import AnyEvent, TrialFailed, TrialLeaked, TrialLost, TrialSkipped, TrialsPassed
-from flakeproof.features.compare.events import PairEnded, Side
+from flakeproof.features.compare.records import PairEnded, Side
 from flakeproof_worker.shared.seeds import trial_seed
 
 _BASE, _FIX = 0, 1
 _ROUNDS = 4
-"""Of a block at first: the first trials of a block have had nobody before them, and those are but a quarter."""
+"""Trials of a block at first: a quarter of them have no trial before them in their process."""
 _MOST_ROUNDS = 64
 _PATIENCE = 200
 """Pairs that processes have at first to come to one that disagrees; then twice as many, and so on."""

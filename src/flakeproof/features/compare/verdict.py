@@ -16,12 +16,13 @@ another is mended.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.features.compare.history import ComparisonHistory, SignatureCount
-from flakeproof.features.compare.records import ComparisonSpec
+from flakeproof.features.compare.records import AnyComparisonEvent, ComparisonSpec, PairEnded
 from flakeproof.stats.comparison import log_evidence_of_effect, log_evidence_of_futility
 from flakeproof.stats.threshold import log_evidence_above
 
@@ -140,3 +141,34 @@ def _fails_always(history: ComparisonHistory, error: float) -> bool:
         not arm.passed and arm.failed and log_evidence_above(arm.failed, arm.failed, _HALF) >= -math.log(error)
         for arm in (history.base, history.fix)
     )
+
+
+Listener = Callable[[AnyComparisonEvent], None]
+
+
+class Referee:
+    """Counts what happens in a comparison while it goes on, and says whether it is decided."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        """Each of `listeners` hears every event, after it has been counted in `history`."""
+        self._listeners = listeners
+        self._over = False
+        self.history = ComparisonHistory()
+
+    def hear(self, event: AnyComparisonEvent) -> None:
+        """Take in `event`."""
+        self.history.add(event)
+        for listener in self._listeners:
+            listener(event)
+        # Nothing is decided by a pair that does not disagree, and most do not.
+        if isinstance(event, PairEnded) and not event.is_clean and self.history.spec is not None:
+            self._over = decide(self.history.spec, self.history).over
+
+    def is_over(self) -> bool:
+        """Whether the comparison is decided."""
+        return self._over
+
+    def is_spent(self) -> bool:
+        """Whether the test budget (--count) is used up."""
+        spec = self.history.spec
+        return spec is not None and spec.most_trials is not None and self.history.trials >= spec.most_trials

@@ -11,10 +11,9 @@ import msgspec
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import UsageError, about
 from flakeproof.features.compare.command import arm_spec, plain_spec, run_comparison, unprovoked, whole_config
-from flakeproof.features.compare.records import Arm
+from flakeproof.features.compare.records import ComparisonArm
 from flakeproof.features.compare.revisions import imports
-from flakeproof.features.compare.revisions.build import build
-from flakeproof.features.compare.revisions.checkout import checked_out
+from flakeproof.features.compare.revisions.checkout import build, checked_out
 from flakeproof.features.compare.revisions.git import without_repository
 from flakeproof.features.compare.revisions.repository import Repository, find
 from flakeproof.model import RunSpec
@@ -85,7 +84,7 @@ def _arm(
     commit: str | None,
     seed: int,
     python: Interpreter,
-) -> Arm:
+) -> ComparisonArm:
     """The arm in `folder`, built; `commit` is None for the working tree."""
     if given["build"] is not None:
         build(name, given["build"], folder, {})
@@ -98,11 +97,16 @@ def _arm(
         environment={**spec.target.environment, **environment},
         python_from=python.why if spec.target.python_from else "",
     )
-    return Arm(name=name, spec=msgspec.structs.replace(spec, target=target), revision=commit or "")
+    return ComparisonArm(name=name, spec=msgspec.structs.replace(spec, target=target), revision=commit or "")
 
 
 def _plain(
-    wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], fix: Arm, folder: Path, whole: Config, python: str
+    wanted: str | CommandLine | PytestLine,
+    given: Mapping[str, Any],
+    fix: ComparisonArm,
+    folder: Path,
+    whole: Config,
+    python: str,
 ) -> RunSpec | None:
     """How the arm of the fix is run once more, without provocation, if that is asked for."""
     own = unprovoked(given) if isinstance(wanted, CommandLine) else {**unprovoked(given), "python": python}

@@ -16,15 +16,12 @@ from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import PytestTarget, RunSpec
-from flakeproof.reports.files import Renderers, report_files
-from flakeproof.reports.json import to_json
+from flakeproof.reports.files import Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.scenarios.catalogue import SCENARIOS
-from flakeproof.settings.as_typed import command_name, typed
-from flakeproof.settings.budget import budget
 from flakeproof.settings.build_spec import build, names_of
-from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
+from flakeproof.settings.from_options import budget, command_name, options_in, pairs, settings, typed, wanted_by
 from flakeproof.settings.load import Config
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine

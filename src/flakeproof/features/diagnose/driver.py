@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flakeproof.engine.execute import signals_stop
-from flakeproof.engine.time_budget import Budget, hang_limit
+from flakeproof.engine.time_limits import Budget, hang_limit
 from flakeproof.errors import CannotRunError, Stop, StoppedError
 from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation

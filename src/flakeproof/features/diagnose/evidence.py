@@ -11,7 +11,7 @@ from flakeproof.features.diagnose.observed_calls import Witnessed
 from flakeproof.features.diagnose.records import Place
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.stats.dispersion import clustering, design_effect, grouping
-from flakeproof.stats.proportion import Interval, clopper_pearson
+from flakeproof.stats.intervals import Interval, clopper_pearson
 from flakeproof.stats.tables import fisher_greater, holm
 
 SIGNIFICANT = 0.01

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from flakeproof.engine.execute import Sink
-from flakeproof.engine.time_budget import Budget
+from flakeproof.engine.time_limits import Budget
 from flakeproof.errors import StoppedError, is_signal
 from flakeproof.events import AnyEvent, LoadFailed
 from flakeproof.features.diagnose.failure_under_study import Flake

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from flakeproof.features.diagnose import report as lines
 from flakeproof.features.diagnose.records import Cause, Diagnosis
-from flakeproof.reports.markdown import code
+from flakeproof.reports.foreign import code
 from flakeproof.reports.rates import bounds
 from flakeproof.text import duration, number, probability, shown_path
 from flakeproof.version import __version__

@@ -2,7 +2,7 @@
 
 from flakeproof.features.diagnose.evidence import CONFIDENCE, Evidence, Factor
 from flakeproof.stats.detection import zero_failure_bound
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.stats.intervals import clopper_pearson
 from flakeproof.text import lower, number, plural, probability, share, upper
 
 

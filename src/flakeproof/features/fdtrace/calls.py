@@ -46,7 +46,7 @@ _DUP_FLAG = re.compile(r"F_DUPFD(?:_CLOEXEC)?\b")
 
 
 @dataclass(slots=True, eq=False)
-class Call:
+class SystemCall:
     """A system call; while it is in flight only what was known at its start."""
 
     task: int

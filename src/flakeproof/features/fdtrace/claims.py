@@ -13,7 +13,7 @@ That a descriptor is opened by one function and closed by another is none: that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flakeproof.features.fdtrace.calls import DUPLICATING, Call
+from flakeproof.features.fdtrace.calls import DUPLICATING, SystemCall
 from flakeproof.features.fdtrace.frames import Stack
 from flakeproof.features.fdtrace.tables import Life
 
@@ -63,7 +63,7 @@ def maker_of(life: Life) -> Maker | None:
     return next((maker for maker in _MAKERS if opener.name in maker.calls and opener.stack.has(*maker.opens)), None)
 
 
-def is_past_maker(life: Life, closer: Call) -> Maker | None:
+def is_past_maker(life: Life, closer: SystemCall) -> Maker | None:
     """The library past which `closer` closes a descriptor that is the library's."""
     maker = maker_of(life)
     if maker is None or not closer.stack.frames:
@@ -73,7 +73,7 @@ def is_past_maker(life: Life, closer: Call) -> Maker | None:
     return None if closer.stack.has(*maker.closes) else maker
 
 
-def is_past_wrapper(life: Life, closer: Call) -> bool:
+def is_past_wrapper(life: Life, closer: SystemCall) -> bool:
     """Whether `closer` closes a number around which a file object was made, and is not that object."""
     is_object = closer.stack.has(*_FILE_OBJECT)
     return bool(life.wrappers) and life.number > _STANDARD_STREAMS and bool(closer.stack.frames) and not is_object
@@ -94,7 +94,7 @@ def claimed(stack: Stack, former: Sequence[Life]) -> Life:
     return next((life for life in former if is_related(stack, life)), former[0])
 
 
-def former_own(closer: Call, former: Sequence[Life], *, noticed: bool = False) -> Life | None:
+def former_own(closer: SystemCall, former: Sequence[Life], *, noticed: bool = False) -> Life | None:
     """The life that was the closer's own and had ended before it closed the number once more.
 
     The function that closes must have opened it; any function on the stack where somebody has `noticed` the close.
@@ -108,7 +108,7 @@ def former_own(closer: Call, former: Sequence[Life], *, noticed: bool = False) -
     return next((life for life in ended if not closers.isdisjoint(_makers_of(life, all_of_them=noticed))), None)
 
 
-def is_stranger(closer: Call, life: Life, former: Sequence[Life]) -> bool:
+def is_stranger(closer: SystemCall, life: Life, former: Sequence[Life]) -> bool:
     """Whether `closer` seems to have meant a descriptor of its own that had this number before."""
     function = closer.stack.innermost
     if life.is_copy or life.opener is None or not function or function in _parts(life):

@@ -11,11 +11,9 @@ from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.fdtrace import report
 from flakeproof.features.fdtrace.findings import DescriptorTrace
-from flakeproof.features.fdtrace.trace import trace
+from flakeproof.features.fdtrace.traced_command import trace
 from flakeproof.features.fdtrace.tracer import usable_strace
-from flakeproof.reports.document import Document
-from flakeproof.reports.files import Renderers, report_files
-from flakeproof.reports.json import to_json
+from flakeproof.reports.files import Document, Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.settings.from_options import options_in, pairs, settings
@@ -86,9 +84,7 @@ def _print(presentation: Presentation, found: DescriptorTrace) -> None:
 
 
 def _renderers(found: DescriptorTrace) -> Renderers:
-    from flakeproof.features.fdtrace import markdown
-
-    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
+    return {"json": lambda: to_json(found), "markdown": lambda: report.as_markdown(found)}
 
 
 def exit_code(found: DescriptorTrace) -> ExitCode:

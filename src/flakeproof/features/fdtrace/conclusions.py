@@ -1,15 +1,35 @@
 """Findings out of mishandled descriptors: places resolved, like ones counted together."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from flakeproof.features.fdtrace.calls import Call
-from flakeproof.features.fdtrace.descriptor_names import in_words
+from flakeproof.features.fdtrace.calls import SystemCall
 from flakeproof.features.fdtrace.findings import DescriptorFinding, Late, Site, StackFrame, Victim
 from flakeproof.features.fdtrace.frames import Frame, Stack
 from flakeproof.features.fdtrace.ownership import Certainty, Deed, Mishandled, Mistake
-from flakeproof.features.fdtrace.symbols import Place, resolve
+from flakeproof.features.fdtrace.symbols import FrameLocation, resolve
+
+_SOCKET = re.compile(r"^(TCPv6|UDPv6|TCP|UDP|UNIX(?:-\w+)?|NETLINK|RAW|socket|PACKET)\w*:\[(.*)\]$")
+_ANONYMOUS = re.compile(r"^anon_inode:\[?([\w-]+)\]?$")
+_DEVICE = re.compile(r"<(?:char|block) [\d:]+>$")
+
+
+def in_words(name: str) -> str:
+    """`TCP socket 127.0.0.1:1->127.0.0.1:2`, `Unix socket`, `pipe`, `epoll`, a path; as it stands if it is unknown."""
+    if not name:
+        return "unknown"
+    if (found := _SOCKET.match(name)) is not None:
+        family = {"UNIX": "Unix", "socket": ""}.get(found[1].partition("-")[0], found[1])
+        addressed = found[2] if ":" in found[2] or "/" in found[2] else ""
+        return " ".join(part for part in (family, "socket", addressed) if part)
+    if name.startswith("pipe:["):
+        return "pipe"
+    if (found := _ANONYMOUS.match(name)) is not None:
+        return {"eventpoll": "epoll"}.get(found[1], found[1])
+    return _DEVICE.sub("", name)
+
 
 _NOTICED = 3
 _FINALISERS = ("runtime.runFinalizers", "runtime.runfinq", "runtime.runCleanups", "runtime.(*cleanupQueue)")
@@ -30,7 +50,7 @@ def findings(mishandled: Iterable[Mishandled]) -> list[DescriptorFinding]:
     return sorted(groups.values(), key=lambda finding: (finding.certainty, _WORST_FIRST.index(finding.deed)))
 
 
-def _calls(one: Mishandled) -> Iterator[Call]:
+def _calls(one: Mishandled) -> Iterator[SystemCall]:
     for life in (one.life, *(mistake.victim for mistake in one.mistakes)):
         if life is not None:
             yield from (call for call in (life.opener, life.closer) if call is not None)
@@ -40,7 +60,7 @@ def _calls(one: Mishandled) -> Iterator[Call]:
         yield from mistake.noticed
 
 
-def _finding(one: Mishandled, places: Mapping[Frame, Place]) -> DescriptorFinding:
+def _finding(one: Mishandled, places: Mapping[Frame, FrameLocation]) -> DescriptorFinding:
     late = [_late(mistake, places) for mistake in one.mistakes]
     worst = min(late, key=lambda made: (_WORST_FIRST.index(made.deed), made.certainty is not Certainty.CERTAIN))
     life = one.life
@@ -59,7 +79,7 @@ def _finding(one: Mishandled, places: Mapping[Frame, Place]) -> DescriptorFindin
     )
 
 
-def _late(mistake: Mistake, places: Mapping[Frame, Place]) -> Late:
+def _late(mistake: Mistake, places: Mapping[Frame, FrameLocation]) -> Late:
     victim = None
     if mistake.victim is not None:
         noticed = sorted(mistake.noticed, key=lambda call: call.started)[:_NOTICED]
@@ -73,7 +93,7 @@ def _late(mistake: Mistake, places: Mapping[Frame, Place]) -> Late:
     return Late(deed=mistake.deed, certainty=mistake.certainty, why=mistake.why, site=site, victim=victim)
 
 
-def _site(call: Call | None, places: Mapping[Frame, Place]) -> Site | None:
+def _site(call: SystemCall | None, places: Mapping[Frame, FrameLocation]) -> Site | None:
     if call is None:
         return None
     stack = call.stack
@@ -94,12 +114,12 @@ def _site(call: Call | None, places: Mapping[Frame, Place]) -> Site | None:
     )
 
 
-def _is_own(frame: Frame, places: Mapping[Frame, Place]) -> bool:
+def _is_own(frame: Frame, places: Mapping[Frame, FrameLocation]) -> bool:
     place = places.get(frame)
     return place.own if place is not None else frame.is_own
 
 
-def _frame(frame: Frame, place: Place | None, *, own: bool) -> StackFrame:
+def _frame(frame: Frame, place: FrameLocation | None, *, own: bool) -> StackFrame:
     return StackFrame(
         function=(place.function if place is not None else "") or frame.function,
         file=place.file if place is not None else None,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from flakeproof.features.fdtrace.calls import Call
+from flakeproof.features.fdtrace.calls import SystemCall
 from flakeproof.features.fdtrace.claims import (
     claimed,
     former_own,
@@ -15,7 +15,7 @@ from flakeproof.features.fdtrace.claims import (
 )
 from flakeproof.features.fdtrace.frames import Stack
 from flakeproof.features.fdtrace.record import Event
-from flakeproof.features.fdtrace.tables import Change, Closed, Life, Refused, Table, Tables
+from flakeproof.features.fdtrace.tables import Change, Closed, DescriptorTable, Life, Refused, Tables
 
 _SWEEP = 4
 """Closes of consecutive numbers in one place that are a sweep, if one of the numbers never was open."""
@@ -72,11 +72,11 @@ class Mistake:
 
     deed: Deed
     certainty: Certainty
-    call: Call
+    call: SystemCall
     why: str
     victim: Life | None = None
     """The life that was ended by it."""
-    noticed: list[Call] = field(default_factory=list)
+    noticed: list[SystemCall] = field(default_factory=list)
     """Calls of the victim's owner that have failed since."""
     sweep: Sweep | None = None
 
@@ -85,7 +85,7 @@ class Mistake:
 class Mishandled:
     """A descriptor, from its opening by way of its first close to what was done with its number then."""
 
-    table: Table
+    table: DescriptorTable
     program: str
     life: Life
     mistakes: list[Mistake] = field(default_factory=list)
@@ -105,7 +105,7 @@ class Analysis:
         self.shells = 0
         """Double closes and the like by shells, which are left out."""
         self._found: dict[Life, Mishandled] = {}
-        self._by_call: dict[Call, Mistake] = {}
+        self._by_call: dict[SystemCall, Mistake] = {}
         self._refused: list[tuple[Refused, Mistake]] = []
         self._sweeps: dict[int, Sweep] = {}
 
@@ -113,7 +113,7 @@ class Analysis:
         """Take in further events."""
         for event in events:
             changes = list(self.tables.apply(event))
-            sweep = self._sweep(event, changes) if isinstance(event, Call) else None
+            sweep = self._sweep(event, changes) if isinstance(event, SystemCall) else None
             for change in changes:
                 self._judge(change, sweep)
 
@@ -128,7 +128,7 @@ class Analysis:
             found.mistakes.sort(key=lambda made: made.call.started)
         return [found for found in self._found.values() if found.mistakes]
 
-    def _sweep(self, call: Call, changes: list[Change]) -> Sweep | None:
+    def _sweep(self, call: SystemCall, changes: list[Change]) -> Sweep | None:
         if call.name != "close" or (number := call.number) is None:
             self._sweeps.pop(call.task, None)
             return None
@@ -206,7 +206,7 @@ class Analysis:
         found = self._found[life]
         found.mistakes.remove(mistake)
 
-    def _note(self, table: Table, life: Life, mistake: Mistake) -> Mistake | None:
+    def _note(self, table: DescriptorTable, life: Life, mistake: Mistake) -> Mistake | None:
         if len(self._by_call) >= _MOST_MISTAKES:
             self.truncated = True
             return None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from flakeproof.features.fdtrace.calls import Call
+from flakeproof.features.fdtrace.calls import SystemCall
 from flakeproof.features.fdtrace.frames import Frame, Stack, parse_frame
 
 _LINE = re.compile(r"^(\d+) +(.*)$", re.DOTALL)
@@ -23,11 +23,11 @@ _MOST_STACKS = 200_000
 class Begun:
     """A call was entered and has not returned yet; it comes again as itself when it has."""
 
-    call: Call
+    call: SystemCall
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProcessEnded:
     """A thread, or a process, has ended."""
 
     task: int
@@ -43,7 +43,7 @@ class Superseded:
     by: int
 
 
-Event = Call | Begun | Ended | Superseded
+Event = SystemCall | Begun | ProcessEnded | Superseded
 
 
 def read(lines: Iterable[str]) -> Iterator[Event]:
@@ -53,9 +53,9 @@ def read(lines: Iterable[str]) -> Iterator[Event]:
 
 class _Reader:
     def __init__(self) -> None:
-        self._flying: dict[int, Call] = {}
+        self._flying: dict[int, SystemCall] = {}
         self._stacks: dict[tuple[str, ...], Stack] = {}
-        self._complete: Call | None = None
+        self._complete: SystemCall | None = None
         """The call whose stack is being read."""
         self._frames: list[str] = []
 
@@ -68,14 +68,14 @@ class _Reader:
             if self._complete is not None:
                 yield self._with_stack()
             event = self._event(place, line)
-            if isinstance(event, Call):
+            if isinstance(event, SystemCall):
                 self._complete = event
             elif event is not None:
                 yield event
         if self._complete is not None:
             yield self._with_stack()
 
-    def _with_stack(self) -> Call:
+    def _with_stack(self) -> SystemCall:
         call, self._complete = self._complete, None
         assert call is not None
         call.stack = self._stack(tuple(self._frames))
@@ -106,12 +106,12 @@ class _Reader:
             return None
         name, text = called[1], called[2]
         if text.endswith(_UNFINISHED):
-            call = Call(task, name, text.removesuffix(_UNFINISHED), place)
+            call = SystemCall(task, name, text.removesuffix(_UNFINISHED), place)
             self._flying[task] = call
             return Begun(call)
-        return _finished(Call(task, name, "", place), text, place)
+        return _finished(SystemCall(task, name, "", place), text, place)
 
-    def _resumed(self, place: int, task: int, rest: str) -> Call | None:
+    def _resumed(self, place: int, task: int, rest: str) -> SystemCall | None:
         found = _RESUMED.match(rest)
         call = self._flying.pop(task, None)
         if found is None or call is None or call.name != found[1]:
@@ -130,10 +130,10 @@ class _Reader:
         ended = _EXITED.match(rest)
         if ended is None:
             return None
-        return Ended(task, int(ended[1]) if ended[1] else None, ended[2] or "")
+        return ProcessEnded(task, int(ended[1]) if ended[1] else None, ended[2] or "")
 
 
-def _finished(call: Call, text: str, place: int) -> Call | None:
+def _finished(call: SystemCall, text: str, place: int) -> SystemCall | None:
     """`call` with its arguments and result from `text`; None if it has not returned (`= ?`) or is not understood."""
     found = _RESULT.match(text)
     if found is None or found[2] == "?":

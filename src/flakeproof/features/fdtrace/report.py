@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from flakeproof.features.fdtrace.findings import DescriptorFinding, DescriptorTrace, Late, Site
 from flakeproof.features.fdtrace.ownership import Deed
+from flakeproof.reports.foreign import code, findings
 from flakeproof.text import duration, number, one_line, plural, shown_path
 
 _SHOWN = 20
@@ -109,3 +110,14 @@ def _where(site: Site) -> str:
 
 def _row(label: str, text: str) -> str:
     return f"    {label + ':':<{_LABEL}} {text}"
+
+
+def as_markdown(found: DescriptorTrace) -> bytes:
+    """The document."""
+    remarks = [f"note: {remark}" for remark in found.remarks]
+    return findings(
+        f"the descriptors of {code(found.command)}",
+        closing(found),
+        [*results(found), *remarks],
+        f"{duration(found.elapsed)} with strace",
+    )

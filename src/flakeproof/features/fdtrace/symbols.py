@@ -22,7 +22,7 @@ _MANGLED = re.compile(r"^_(?:Z|R)")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FrameLocation:
     """Where a frame is in the source."""
 
     function: str
@@ -33,15 +33,15 @@ class Place:
     """Whether it is the user's."""
 
 
-def resolve(frames: Iterable[Frame]) -> dict[Frame, Place]:
+def resolve(frames: Iterable[Frame]) -> dict[Frame, FrameLocation]:
     """The places of those frames whose programs tell. A program that cannot be read has none."""
     by_binary: dict[str, list[Frame]] = {}
     for frame in dict.fromkeys(frames):
         by_binary.setdefault(frame.binary, []).append(frame)
-    found: dict[Frame, Place] = {}
+    found: dict[Frame, FrameLocation] = {}
     for binary, its in by_binary.items():
         for tool in _tools(binary, its):
-            places: dict[Frame, Place] = {}
+            places: dict[Frame, FrameLocation] = {}
             with suppress(OSError, subprocess.SubprocessError, struct.error, ValueError):
                 places = _of_binary(tool, binary, its)
             if places:
@@ -62,7 +62,7 @@ def _tools(binary: str, frames: Sequence[Frame]) -> Iterator[list[str]]:
         yield [path, "--addresses", "--inlines", "--functions", "--demangle", "--exe", binary]
 
 
-def _of_binary(tool: Sequence[str], binary: str, frames: Sequence[Frame]) -> dict[Frame, Place]:
+def _of_binary(tool: Sequence[str], binary: str, frames: Sequence[Frame]) -> dict[Frame, FrameLocation]:
     segments = _segments(Path(binary))
     known = {frame: address - 1 for frame in frames if (address := _address(segments, frame.offset)) is not None}
     # What is on a stack is where the call returns to; the line is that of the instruction before.
@@ -93,9 +93,9 @@ def _blocks(lines: Sequence[str], count: int) -> list[list[tuple[str, str]]]:
     return [list(zip(block[::2], block[1::2], strict=False)) for block in blocks]
 
 
-def _place(frame: Frame, pairs: Sequence[tuple[str, str]]) -> Place | None:
+def _place(frame: Frame, pairs: Sequence[tuple[str, str]]) -> FrameLocation | None:
     """The user's own of the `pairs`, else the first one; None if none tells a line."""
-    found: list[Place] = []
+    found: list[FrameLocation] = []
     for function, text in pairs:
         told = _LINE.match(text)
         if told is None or told[1] == "??" or told[2] == "0":
@@ -104,7 +104,7 @@ def _place(frame: Frame, pairs: Sequence[tuple[str, str]]) -> Place | None:
         own = Frame(frame.binary, name or frame.function, 0).is_own
         if own and _NOT_OWN.match(told[1]):  # a library's function within one of the user's: its line would mislead
             continue
-        found.append(Place(name, told[1], int(told[2]), own))
+        found.append(FrameLocation(name, told[1], int(told[2]), own))
     return next((place for place in found if place.own), found[0] if found else None)
 
 

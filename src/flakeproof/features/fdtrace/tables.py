@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from flakeproof.features.fdtrace.calls import MAKING_PROCESSES, USING, Call
-from flakeproof.features.fdtrace.record import Begun, Ended, Event, Superseded
+from flakeproof.features.fdtrace.calls import MAKING_PROCESSES, USING, SystemCall
+from flakeproof.features.fdtrace.record import Begun, Event, ProcessEnded, Superseded
 
 _REMEMBERED = 8
 """Lives of one number that are remembered after they have ended."""
@@ -25,40 +25,40 @@ class Life:
     """A number from the call that opened it to the one that closed it."""
 
     number: int
-    opener: Call | None
+    opener: SystemCall | None
     """None if it was there when the program started."""
     what: str
     """In strace's words; the most telling that were seen."""
     closes_on_exec: bool = False
-    closer: Call | None = None
+    closer: SystemCall | None = None
     is_copy: bool = False
     """Whether it came from the parent process."""
-    wrappers: list[Call] = field(default_factory=list)
+    wrappers: list[SystemCall] = field(default_factory=list)
     """Calls by which a file object was made around the number."""
     users: set[str] = field(default_factory=set)
     """The user's functions that have worked with it."""
 
 
 @dataclass(slots=True, eq=False)
-class Table:
+class DescriptorTable:
     """The descriptors of a process, shared by its threads."""
 
     process: int
     program: str = ""
     open: dict[int, Life] = field(default_factory=dict)
     ended: dict[int, deque[Life]] = field(default_factory=dict)
-    closing: dict[int, list[Call]] = field(default_factory=dict)
+    closing: dict[int, list[SystemCall]] = field(default_factory=dict)
     """Calls of close in flight, by number."""
-    homeless: dict[int, Call] = field(default_factory=dict)
+    homeless: dict[int, SystemCall] = field(default_factory=dict)
     """Closes that have succeeded on a number whose opening had not been seen to return by then."""
 
-    def copy(self, process: int) -> "Table":
+    def copy(self, process: int) -> "DescriptorTable":
         """That of a child."""
         copied = {
             number: Life(number, life.opener, life.what, life.closes_on_exec, is_copy=True)
             for number, life in self.open.items()
         }
-        return Table(process, self.program, copied)
+        return DescriptorTable(process, self.program, copied)
 
     def history(self, number: int) -> list[Life]:
         """Former lives of a number, the last one first."""
@@ -69,8 +69,8 @@ class Table:
 class Closed:
     """A close that has succeeded, and what it has ended."""
 
-    table: Table
-    call: Call
+    table: DescriptorTable
+    call: SystemCall
     life: Life
     former: list[Life]
     """Lives of the number before that."""
@@ -80,8 +80,8 @@ class Closed:
 class Refused:
     """A call to which the kernel has said that the number is not open, although it had been."""
 
-    table: Table
-    call: Call
+    table: DescriptorTable
+    call: SystemCall
     former: list[Life]
     """Lives of the number, the last one first."""
 
@@ -93,8 +93,8 @@ class Tables:
     """Follows the events of a record."""
 
     def __init__(self) -> None:
-        self._tables: dict[int, Table] = {}
-        self._births: dict[int, Call] = {}
+        self._tables: dict[int, DescriptorTable] = {}
+        self._births: dict[int, SystemCall] = {}
         """Calls in flight that make a process or a thread, by caller; a child may be heard of first."""
         self._born: dict[int, int] = {}
         """Children heard of before their birth had returned, with the caller it was taken for."""
@@ -102,7 +102,7 @@ class Tables:
         self.calls = 0
         self.first: int | None = None
         """The process that was started first."""
-        self.ending: Ended | None = None
+        self.ending: ProcessEnded | None = None
         """How that one has ended."""
         self.failed_start = ""
         """Why it could not be started: the error of its last execve; "" once one has succeeded."""
@@ -112,7 +112,7 @@ class Tables:
         match event:
             case Begun(call):
                 self._begin(call)
-            case Ended():
+            case ProcessEnded():
                 self._tables.pop(event.task, None)
                 self._births.pop(event.task, None)
                 if event.task == self.first:
@@ -121,18 +121,18 @@ class Tables:
                 table = self._tables.pop(event.by, None)
                 if table is not None:
                     self._tables[event.task] = table
-            case Call():
+            case SystemCall():
                 self.calls += 1
                 yield from self._complete(self._of(event.task), event)
 
-    def _of(self, task: int) -> Table:
+    def _of(self, task: int) -> DescriptorTable:
         table = self._tables.get(task)
         if table is not None:
             return table
         # A child's first call is often seen before its birth has returned to the parent.
         parent = next((caller for caller in self._births if caller not in self._born.values()), None)
         if parent is None or parent not in self._tables:
-            table = Table(task)
+            table = DescriptorTable(task)
             self.processes += 1
             if self.first is None:
                 self.first = task
@@ -142,20 +142,20 @@ class Tables:
         self._tables[task] = table
         return table
 
-    def _child(self, parent: Table, birth: Call, task: int) -> Table:
+    def _child(self, parent: DescriptorTable, birth: SystemCall, task: int) -> DescriptorTable:
         if "CLONE_FILES" in birth.arguments:
             return parent
         self.processes += 1
         return parent.copy(task)
 
-    def _begin(self, call: Call) -> None:
+    def _begin(self, call: SystemCall) -> None:
         table = self._of(call.task)
         if call.name in MAKING_PROCESSES:
             self._births[call.task] = call
         elif call.name == "close" and (number := call.number) is not None:
             table.closing.setdefault(number, []).append(call)
 
-    def _complete(self, table: Table, call: Call) -> Iterator[Change]:
+    def _complete(self, table: DescriptorTable, call: SystemCall) -> Iterator[Change]:
         if call.name in MAKING_PROCESSES:
             self._give_birth(table, call)
         elif call.name == "close":
@@ -171,7 +171,7 @@ class Tables:
         for number, what in call.opened():
             yield from _open(table, call, number, what)
 
-    def _give_birth(self, table: Table, call: Call) -> None:
+    def _give_birth(self, table: DescriptorTable, call: SystemCall) -> None:
         self._births.pop(call.task, None)
         early = [task for task, caller in self._born.items() if caller == call.task]
         for task in early:
@@ -182,7 +182,7 @@ class Tables:
         if child not in self._tables or (child not in early and "CLONE_FILES" in call.arguments):
             self._tables[child] = self._child(table, call, child)
 
-    def _execute(self, table: Table, call: Call) -> None:
+    def _execute(self, table: DescriptorTable, call: SystemCall) -> None:
         if not call.succeeded:
             if call.task == self.first and not table.program:
                 self.failed_start = call.error
@@ -193,9 +193,9 @@ class Tables:
         kept = {number: life for number, life in table.open.items() if not life.closes_on_exec}
         for life in kept.values():
             life.is_copy = True
-        self._tables[call.task] = Table(process, found[1] if found else "", kept)
+        self._tables[call.task] = DescriptorTable(process, found[1] if found else "", kept)
 
-    def _close_range(self, table: Table, call: Call) -> None:
+    def _close_range(self, table: DescriptorTable, call: SystemCall) -> None:
         found = _NUMBERS.match(call.arguments)
         if not call.succeeded or found is None:
             return
@@ -210,13 +210,13 @@ class Tables:
                 _end(table, table.open[number], call)
 
 
-def _end(table: Table, life: Life, closer: Call | None) -> None:
+def _end(table: DescriptorTable, life: Life, closer: SystemCall | None) -> None:
     life.closer = closer
     table.open.pop(life.number, None)
     table.ended.setdefault(life.number, deque(maxlen=_REMEMBERED)).append(life)
 
 
-def _open(table: Table, call: Call, number: int, what: str) -> Iterator[Change]:
+def _open(table: DescriptorTable, call: SystemCall, number: int, what: str) -> Iterator[Change]:
     before = table.open.get(number)
     if call.name in ("dup2", "dup3") and call.number == number:
         return
@@ -233,7 +233,7 @@ def _open(table: Table, call: Call, number: int, what: str) -> Iterator[Change]:
         yield Closed(table, homeless, life, former)
 
 
-def _close(table: Table, call: Call) -> Iterator[Change]:
+def _close(table: DescriptorTable, call: SystemCall) -> Iterator[Change]:
     number = call.number
     if number is None:
         return
@@ -270,12 +270,12 @@ def _close(table: Table, call: Call) -> Iterator[Change]:
         _end(table, Life(number, None, call.subject), call)
 
 
-def _is_being_opened(life: Life, call: Call) -> bool:
+def _is_being_opened(life: Life, call: SystemCall) -> bool:
     """Whether the number was opened only after `call` had begun."""
     return life.opener is not None and life.opener.ended > call.started
 
 
-def _use(table: Table, call: Call) -> Iterator[Change]:
+def _use(table: DescriptorTable, call: SystemCall) -> Iterator[Change]:
     number = call.number
     if number is None:
         return

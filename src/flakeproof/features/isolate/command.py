@@ -12,14 +12,13 @@ from flakeproof.features.isolate import report
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.recorded_order import recorded_order
 from flakeproof.features.isolate.records import Isolation, IsolationRequest
+from flakeproof.features.run.earlier import ask_for_trust
 from flakeproof.features.run.session import interpreter_of
-from flakeproof.features.run.trust import ask_for_trust
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
-from flakeproof.reports.files import Renderers, report_files
-from flakeproof.reports.json import to_json
+from flakeproof.reports.files import Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
-from flakeproof.reports.progress_line import ProgressLine
+from flakeproof.reports.writer import ProgressLine
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.from_options import options_in, settings
 from flakeproof.settings.table import default_of

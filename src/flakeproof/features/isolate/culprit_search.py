@@ -9,7 +9,7 @@ from typing import Protocol
 
 from flakeproof.features.isolate.ddmin import minimise
 from flakeproof.stats.comparison import log_evidence_of_effect
-from flakeproof.stats.polluter import SingleCulprit, repeats
+from flakeproof.stats.culprits import SingleCulprit, repeats
 
 _DOUBTS = 3
 """Candidates that may fail to be confirmed before it is taken that it takes several."""

@@ -8,7 +8,7 @@ from itertools import islice, permutations
 import msgspec
 
 from flakeproof.clock import monotonic_ns
-from flakeproof.engine.project_files import difference, snapshot
+from flakeproof.engine.leftovers import difference, snapshot
 from flakeproof.errors import CannotRunError, ExitCode, Stop, UsageError, exit_code_of_signal
 from flakeproof.features.isolate.culprit_search import Culprits, Search
 from flakeproof.features.isolate.leftover_state import Carriers
@@ -22,7 +22,7 @@ from flakeproof.features.isolate.victim_runs import Arrangement, Company, Tally
 from flakeproof.model import PytestTarget
 from flakeproof.perturbations.resolve import words_of
 from flakeproof.results.summary import anytime_interval
-from flakeproof.stats.polluter import repeats
+from flakeproof.stats.culprits import repeats
 from flakeproof.store.folder import new_run_id
 from flakeproof.version import __version__
 from flakeproof_worker.shared.seeds import trial_seed

@@ -10,7 +10,7 @@ import msgspec
 from flakeproof.features.isolate.ddmin import minimise
 from flakeproof.features.isolate.records import Carrier
 from flakeproof.features.isolate.victim_runs import Arrangement, Company
-from flakeproof.stats.polluter import repeats
+from flakeproof.stats.culprits import repeats
 from flakeproof.text import shown_path
 
 _RANKS = (

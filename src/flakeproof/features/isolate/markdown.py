@@ -2,7 +2,7 @@
 
 from flakeproof.features.isolate import report
 from flakeproof.features.isolate.records import Isolation
-from flakeproof.reports.markdown import code, findings
+from flakeproof.reports.foreign import code, findings
 from flakeproof.text import duration, plural
 
 

@@ -11,7 +11,7 @@ from flakeproof.engine import limits
 from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.leases import Block, Order
-from flakeproof.engine.surroundings import surroundings
+from flakeproof.engine.noise import surroundings
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import CannotRunError, Stop
 from flakeproof.events import AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialPassed, TrialSkipped

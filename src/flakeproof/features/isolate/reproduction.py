@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from flakeproof.features.isolate.records import Kind
 from flakeproof.features.isolate.victim_runs import Arrangement, Company, Seen, Tally
 from flakeproof.stats.comparison import log_evidence_of_effect
-from flakeproof.stats.polluter import repeats
+from flakeproof.stats.culprits import repeats
 
 _ALONE = 3
 _LEAST_RATE = 0.02

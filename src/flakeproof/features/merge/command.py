@@ -22,14 +22,13 @@ from flakeproof.events import (
 )
 from flakeproof.features.merge.parts import Part, find_parts
 from flakeproof.features.run.earlier import summary_of
-from flakeproof.features.run.session import Session
+from flakeproof.features.run.session import RunSession
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
 from flakeproof.settings.from_options import options_in, settings
-from flakeproof.store.file import GrowingFile
+from flakeproof.store.file import GrowingFile, as_json
 from flakeproof.store.folder import RunFolder, store_of
 from flakeproof.store.log import LOG_NAME, read_events
-from flakeproof.store.odd_bytes import as_json
 from flakeproof.store.spec_file import is_ours, write_spec
 from flakeproof.text import plural
 
@@ -55,7 +54,7 @@ def merge_records(places: Sequence[str], given: Mapping[str, Any]) -> int:
             raise
     folder.close()
     store.prune(config.value("keep-runs"))
-    session = Session(spec, config, files, copies=False)
+    session = RunSession(spec, config, files, copies=False)
     total = parts[0].shard[1]
     session.note(f"{plural(len(parts), 'part')} of {total} merged, from {_machines(parts)}")
     if missing := _missing(parts):

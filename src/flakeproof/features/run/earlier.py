@@ -1,20 +1,22 @@
-"""A run of before, out of its record: what came out of it, and what is missing of it."""
+"""An earlier run, read from its record: what came of it, what is missing, and whether its target may be run."""
 
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from flakeproof.errors import KILLED, RUNNING, NothingToRunError, Stop, UsageError
-from flakeproof.model import RunSpec
+from flakeproof.model import CommandTarget, PytestTarget, RunSpec
+from flakeproof.reports.foreign import line_shown
+from flakeproof.results.failure_positions import Block
 from flakeproof.results.history import History
-from flakeproof.results.ranges import Block
 from flakeproof.results.summary import Summary, summarize
-from flakeproof.store.comparison_arms import arms_of
 from flakeproof.store.folder import is_being_written
 from flakeproof.store.log import LOG_NAME, drop_uncertain, read_events
-from flakeproof.store.spec_file import read_spec
-from flakeproof.text import number
+from flakeproof.store.spec_file import arms_of, is_ours, read_spec
+from flakeproof.text import number, shown_path
 
 _CAN_GO_ON = {Stop.INTERRUPTED, Stop.TERMINATED, Stop.GIVEN_UP, None}
 
@@ -54,10 +56,10 @@ def summary_of(folder: Path) -> Summary:
 
 @dataclass(frozen=True)
 class Rest:
-    """What is missing of a run."""
+    """The trials of a run that have not run yet."""
 
     history: History
-    """Of what there is."""
+    """Everything that is recorded of the run."""
     missing: list[Block] | None
     """Trials, in order, if they are numbered beforehand; None where only a time ends the run …"""
     gaps: list[Block]
@@ -105,3 +107,37 @@ def rest_of(folder: Path) -> Rest:
         )
     first = max(spec.first, history.done.end)
     return Rest(history, missing, list(history.done.missing(spec.first, first)), first)
+
+
+def ask_for_trust(folder: Path, spec: RunSpec, *, trusted: bool) -> None:
+    """Return where what `spec` says may be run: the record in `folder` is ours, `trusted`, or the user says so.
+
+    Raises UsageError where it may not.
+    """
+    if trusted or is_ours(folder):
+        return
+    what = (
+        f"the record in {shown_path(str(folder))} was not written by you on this machine, or has been changed; "
+        f"it would run, in {spec.target.folder}: {_what(spec)}"
+    )
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        print(line_shown(f"{what[0].upper()}{what[1:]}"), file=sys.stderr)
+        print("Run it? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+        raise UsageError("nothing was run")
+    raise UsageError(what, "if you trust it, add --trust")
+
+
+def _what(spec: RunSpec) -> str:
+    """What would be executed, and not what it is called."""
+    target = spec.target
+    around = [f"{name}={value}" for name, value in target.environment.items()]
+    match target:
+        case CommandTarget():
+            return (
+                f"{shlex.join([*around, target.program, *target.argv[1:]])} (started by {shlex.quote(target.python)})"
+            )
+        case PytestTarget():
+            return shlex.join([*around, target.python, "-m", "pytest", *target.options, *target.arguments])
+    return f"{shlex.join([*around, target.python])}, which imports {target.module} for {target.attribute}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from flakeproof.features.run import report_copies
+from flakeproof.features.run import report_findings
 from flakeproof.features.run.report import run_name
 from flakeproof.model import Failure
 from flakeproof.reports.details import place
@@ -11,7 +11,7 @@ from flakeproof.reports.foreign import fit
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
 from flakeproof.text import one_line, plural
-from flakeproof_worker.shared.own_code import is_installed
+from flakeproof_worker.shared.user_code import is_installed
 
 _COMPANIONS = 5
 _MOST = 10
@@ -22,7 +22,7 @@ def annotations(summary: Summary, environment: Mapping[str, str]) -> Iterator[st
     """Workflow commands, one for each distinct failure."""
     items: dict[str, Summary | ItemSummary] = {item.item: item for item in summary.items}
     if summary.copies is not None and summary.copies.decides:
-        yield f"::notice title=copies collide::{_data(report_copies.verdict(summary))}"
+        yield f"::notice title=copies collide::{_data(report_findings.copies_verdict(summary))}"
         return
     for found in summary.signatures[:_MOST]:
         example = found.example

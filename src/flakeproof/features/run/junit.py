@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from flakeproof.features.run import report, report_copies, report_loading
+from flakeproof.features.run import report, report_findings, report_items
 from flakeproof.model import Failure, Outcome
 from flakeproof.reports.details import explanation
 from flakeproof.reports.foreign import cut, fit
@@ -120,7 +120,7 @@ def _cases(summary: Summary) -> Iterator[Element]:
 def _loading(target: str, loads: LoadSummary) -> Element:
     """A case of its own: what failed belongs to no test."""
     case = _case(".".join(_of_target(target)), "(loading)")
-    fact = f"{report_loading.share(loads)} could not load the target"
+    fact = f"{report_items.load_share(loads)} could not load the target"
     if loads.tolerated:
         SubElement(case, "system-out").text = f"{fact}, which is tolerated\n"
         return case
@@ -191,7 +191,9 @@ def _fail(
 
 
 def _acquit(case: Element, summary: Summary) -> None:
-    SubElement(case, "system-out").text = fit(f"{report_copies.verdict(summary)}\n{report_copies.figures(summary)}\n")
+    SubElement(case, "system-out").text = fit(
+        f"{report_findings.copies_verdict(summary)}\n{report_findings.copies_figures(summary)}\n"
+    )
 
 
 def _lose(case: Element, summary: Summary, lost: int) -> None:

@@ -7,12 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from flakeproof.events import AnyEvent, ItemsCollected, LoadFailed, Noted, Progressed, RunEnded, TrialFailed
-from flakeproof.features.run import report, report_loading
-from flakeproof.features.run.failure_lines import FailureLines
+from flakeproof.features.run import report, report_items
+from flakeproof.features.run.plain_console import FailureLines, Shown
 from flakeproof.reports.foreign import line_shown
-from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Style, Writer
-from flakeproof.stats.sequential import robbins
+from flakeproof.stats.intervals import robbins
 from flakeproof.text import duration, lower, number, one_line, share, speed, upper, whole_duration
 
 _REFRESH_SECONDS = 0.1
@@ -47,7 +46,7 @@ class LiveConsole:
             case ItemsCollected():
                 self._print(self._failures.collected(event), Style.PLAIN)
             case LoadFailed():
-                line, rows = report_loading.as_it_happens(event)
+                line, rows = report_items.load_failure(event)
                 self._result(line, Style.BAD)
                 for row in rows:
                     self._result(row, Style.DIM)

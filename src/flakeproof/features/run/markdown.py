@@ -4,17 +4,9 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from flakeproof.features.run import (
-    report,
-    report_copies,
-    report_dependence,
-    report_items,
-    report_loading,
-    report_sanitizers,
-)
+from flakeproof.features.run import report, report_findings, report_items
 from flakeproof.reports.details import explanation, place
-from flakeproof.reports.foreign import cut, fit
-from flakeproof.reports.markdown import code
+from flakeproof.reports.foreign import code, cut, fit
 from flakeproof.reports.rates import highest, rate_with_interval
 from flakeproof.results.summary import ItemSummary, SignatureSummary, Summary
 from flakeproof.results.verdict import Verdict
@@ -54,7 +46,7 @@ def render(summary: Summary) -> bytes:
     if summary.sightings:
         told.append("\n".join(_sightings(summary)))
     if summary.unseen is not None:
-        told.append(f"{report_dependence.unseen(summary.unseen)}.\n")
+        told.append(f"{report_findings.unseen(summary.unseen)}.\n")
     return "\n".join([head, *told, foot, ""]).encode()
 
 
@@ -68,15 +60,15 @@ def _head(summary: Summary) -> Iterator[str]:
     if report.cut_short(summary):
         planned = f" of {number(summary.planned)}" if summary.planned is not None else ""
         yield f"Not complete: {summary.stopped}, after {number(summary.total)}{planned} {report.units(summary)}."
-    for line in report_loading.results(summary.loads):
+    for line in report_items.load_failures(summary.loads):
         yield f"- {line.strip()}"
     yield ""
     yield from _table(summary)
     doubts = [
-        *report_copies.told(summary),
-        *report_dependence.fixed_once(summary),
-        *report_dependence.repetition(summary),
-        *report_dependence.dependence(summary),
+        *report_findings.copies(summary),
+        *report_findings.fixed_once(summary),
+        *report_findings.repetition(summary),
+        *report_findings.dependence(summary),
     ]
     yield from (f"- {doubt}" for doubt in doubts)
     if doubts:
@@ -145,8 +137,8 @@ def _sightings(summary: Summary) -> Iterator[str]:
     yield "Seen by the sanitizers:"
     yield ""
     for sighting in summary.sightings[:_SIGHTINGS]:
-        where = f" at {code(report_sanitizers.at(sighting))}" if sighting.place is not None else ""
-        yield f"- {report_sanitizers.headline(sighting)}{where}, {report_sanitizers.company(sighting)}"
+        where = f" at {code(report_findings.sighting_place(sighting))}" if sighting.place is not None else ""
+        yield f"- {report_findings.sighting_headline(sighting)}{where}, {report_findings.sighting_company(sighting)}"
         for example in sighting.examples[:1]:
             yield f"  - {code(example.text, _EXAMPLE)}"
     yield ""

@@ -1,4 +1,4 @@
-"""One run with all that belongs to it: the record in the store, the sinks, the summary."""
+"""One run with all that belongs to it: the record in the store, the sinks, the summary, the documents about it."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from flakeproof.engine.execute import Sink, execute
 from flakeproof.engine.leases import Pool
 from flakeproof.features.run.earlier import Rest
 from flakeproof.model import RunSpec
+from flakeproof.reports.files import Renderers, to_json
 from flakeproof.results.history import History
 from flakeproof.results.question import Asking
 from flakeproof.results.summary import Summary, summarize
@@ -72,3 +73,19 @@ def conduct(
     folder.close()
     store.prune(keep_runs)
     return summarize(history, str(folder.path))
+
+
+def renderers(summary: Summary) -> Renderers:
+    """The documents about a run."""
+
+    def junit() -> bytes:
+        from flakeproof.features.run.junit import render
+
+        return render(summary)
+
+    def markdown() -> bytes:
+        from flakeproof.features.run.markdown import render
+
+        return render(summary)
+
+    return {"junit-xml": junit, "json": lambda: to_json(summary), "markdown": markdown}

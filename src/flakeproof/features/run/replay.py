@@ -11,9 +11,8 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.events import ItemsCollected, TrialFailed
-from flakeproof.features.run.earlier import spec_of
-from flakeproof.features.run.session import Session
-from flakeproof.features.run.trust import ask_for_trust
+from flakeproof.features.run.earlier import ask_for_trust, spec_of
+from flakeproof.features.run.session import RunSession
 from flakeproof.model import CommandTarget, Failure, RunSpec, Target
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.files import report_files
@@ -22,7 +21,7 @@ from flakeproof.results.summary import Summary
 from flakeproof.settings.from_options import options_in, pairs, settings
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import read_events
-from flakeproof.store.withheld import with_values
+from flakeproof.store.spec_file import with_values
 from flakeproof.targets import interpreter
 from flakeproof.text import parse_whole
 
@@ -56,7 +55,7 @@ def replay_trial(run: str, trial: str, given: Mapping[str, Any]) -> int:
         max_failures=None,
         ci_rate=None,
     )
-    session = Session(again, config, files)
+    session = RunSession(again, config, files)
     for name in differing:
         session.warn(f"{name} has another value than in the run that is replayed")
     # A replay is recorded, but `latest` goes on to mean the run that it belongs to.

@@ -6,13 +6,7 @@ from pathlib import Path
 
 from flakeproof.errors import Stop
 from flakeproof.events import Progressed
-from flakeproof.features.run import (
-    report_copies,
-    report_dependence,
-    report_items,
-    report_loading,
-    report_sanitizers,
-)
+from flakeproof.features.run import report_findings, report_items
 from flakeproof.model import Answer, Failure, Finding, Outcome
 from flakeproof.reports.details import failure_details, summary_lines
 from flakeproof.reports.rates import rate_with_interval
@@ -86,7 +80,7 @@ def unit(summary: Summary) -> str:
 
 
 def units(summary: Summary) -> str:
-    """The same of several."""
+    """The plural of `unit`."""
     return "passes" if is_pass(summary) else "tests"
 
 
@@ -99,7 +93,7 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     yield f"Passed: {summary.passed} ({percent(summary.passed, summary.total)})"
     yield f"Failed: {summary.failed} ({percent(summary.failed, summary.total)})"
     yield from _other_outcomes(summary)
-    yield from report_loading.results(summary.loads)
+    yield from report_items.load_failures(summary.loads)
     yield f"Duration: {duration(summary.elapsed)}"
     yield f"Rate: {speed(summary.trials_per_second or 0)} {units(summary)}/second"
     if summary.interval is not None and (verbose or not (is_pass(summary) or _is_answered(summary))):
@@ -107,7 +101,7 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
     if verbose and summary.anytime is not None and summary.anytime != summary.interval:
         watched = rate_with_interval(summary.rate or 0.0, summary.anytime, method=True)
         yield f"Failure rate, if watched: {watched}"
-    yield from report_dependence.fixed_once(summary)
+    yield from report_findings.fixed_once(summary)
     if (unclear := summary.unattributed) is not None:
         crashes = "1 crash is" if unclear.failures == 1 else f"{number(unclear.failures)} crashes are each"
         low = share(unclear.low, exact_zero=not unclear.low)
@@ -116,9 +110,9 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
             f"Not charged for certain: {crashes} that of one of several tests in flight; whichever they were, "
             f"the rate seen is {low} to {high}"
         )
-    yield from report_copies.told(summary)
-    yield from report_dependence.repetition(summary)
-    yield from report_dependence.dependence(summary)
+    yield from report_findings.copies(summary)
+    yield from report_findings.repetition(summary)
+    yield from report_findings.dependence(summary)
     if verbose and summary.durations is not None:
         yield (
             f"A {unit(summary)} takes: {short_duration(summary.durations.median)} (median), "
@@ -138,7 +132,7 @@ def results(summary: Summary, command: str = "flakeproof", *, verbose: bool = Fa
         yield from _signatures(summary, command, verbose=verbose)
     if summary.sanitizers is not None:
         yield ""
-        yield from report_sanitizers.told(summary)
+        yield from report_findings.sightings(summary)
 
 
 def _is_answered(summary: Summary) -> bool:
@@ -205,14 +199,14 @@ def _below(finding: Finding, *, verbose: bool) -> str:
 def closing(summary: Summary, *, verbose: bool = False) -> str:
     """The last line: what it means."""
     said = _closing(summary, verbose=verbose)
-    remark = report_loading.remark(summary.loads)
+    remark = report_items.load_remark(summary.loads)
     return f"{said.removesuffix('!')}, but {remark}" if remark else said
 
 
 def _closing(summary: Summary, *, verbose: bool) -> str:
     if summary.copies is not None and summary.copies.decides:
         told = answered(summary.finding, verbose=verbose) if summary.finding is not None else ""
-        return report_copies.closing(summary, told)
+        return report_findings.copies_closing(summary, told)
     if summary.finding is not None and summary.passed + summary.failed:
         return answered(summary.finding, verbose=verbose)
     if summary.total == 0:
@@ -286,7 +280,7 @@ def _signatures(summary: Summary, command: str, *, verbose: bool) -> Iterator[st
         more = kinds - _KINDS_SHOWN
         yield f"  and {number(more)} more kind{'s' if more != 1 else ''}: {command} show {run_name(summary)}"
     if summary.unseen is not None:
-        yield report_dependence.unseen(summary.unseen)
+        yield report_findings.unseen(summary.unseen)
 
 
 def run_name(summary: Summary) -> str:

@@ -1,12 +1,14 @@
-"""The tests that each trial passes over, told to people: which failed, how often, and what became of the rest."""
+"""The tests that each trial passes over, and the processes that could not load them, in words."""
 
 from collections.abc import Iterator, Sequence
 
+from flakeproof.events import LoadFailed
 from flakeproof.model import Answer, ItemOutcome
-from flakeproof.reports.rates import bounds, confidence, highest
-from flakeproof.results.summary import ItemSummary, Summary
+from flakeproof.reports.details import explanation
+from flakeproof.reports.rates import bounds, confidence, highest, rate_with_interval
+from flakeproof.results.summary import ItemSummary, LoadSummary, Summary
 from flakeproof.results.verdict import Verdict
-from flakeproof.text import number, plural, rate, share, shortened
+from flakeproof.text import number, one_line, percent, plural, rate, share, shortened
 
 _SHOWN = 30
 _ID_LENGTH = 160
@@ -22,7 +24,7 @@ def collected(items: Sequence[str]) -> str:
 
 
 def several(summary: Summary) -> bool:
-    """Whether there is more than one test to tell apart."""
+    """Whether the run has more than one test."""
     return len(summary.items) > 1
 
 
@@ -82,3 +84,47 @@ def _others(items: list[ItemSummary], bound: float | None) -> Iterator[str]:
         yield f"  {plural(not_run, 'test')} did not come to run"
     if skipped := len(unseen) - not_run:
         yield f"  {plural(skipped, 'test')} {'was' if skipped == 1 else 'were'} always skipped"
+
+
+_ROWS = 12
+"""Lines of a traceback that are shown; the last ones, which say what it was."""
+_KINDS = 5
+
+
+def load_failure(event: LoadFailed) -> tuple[str, list[str]]:
+    """The line about it, and what is shown below it."""
+    failure = event.failure
+    rows = [*explanation(failure)] or failure.output.splitlines()
+    if len(rows) > _ROWS:
+        rows = ["…", *rows[-_ROWS:]]
+    line = f"LOAD FAILURE in process {failure.process}: {one_line(failure.message, 300)}"
+    return line, [f"    {row}" for row in rows]
+
+
+def load_failures(loads: LoadSummary | None) -> Iterator[str]:
+    """Lines for the results; none where every process could load it."""
+    if loads is None or not loads.failed:
+        return
+    yield f"Not loaded: {_count(loads)}: {rate_with_interval(loads.rate, loads.interval)}"
+    for kind in loads.signatures[:_KINDS]:
+        yield f"  {kind.count} × {one_line(kind.example.message, 200)}"
+    if len(loads.signatures) > _KINDS:
+        yield f"  and {number(len(loads.signatures) - _KINDS)} more kinds"
+
+
+def load_share(loads: LoadSummary) -> str:
+    """`1 of 2 processes (50.00%)`."""
+    return f"{_count(loads)} ({percent(loads.failed, loads.loaded + loads.failed)})"
+
+
+def _count(loads: LoadSummary) -> str:
+    return f"{loads.failed} of {loads.loaded + loads.failed} processes"
+
+
+def load_remark(loads: LoadSummary | None) -> str:
+    """What the last line has to say of it; "" for nothing."""
+    if loads is None or not loads.failed:
+        return ""
+    tolerated = ", which is tolerated" if loads.tolerated else ""
+    example = one_line(loads.signatures[0].example.message, 120)
+    return f"{load_share(loads)} could not load the target{tolerated}: {example}"

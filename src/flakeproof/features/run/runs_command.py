@@ -1,16 +1,16 @@
-"""List the runs that there are, newest first."""
+"""List the recorded runs, newest first, and remove records."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flakeproof.errors import ExitCode, FlakeproofError, UsageError
+from flakeproof.errors import CannotRunError, ExitCode, FlakeproofError, UsageError
 from flakeproof.features.run.earlier import summary_of
 from flakeproof.settings.from_options import options_in, settings
-from flakeproof.store.comparison_arms import arms_of
-from flakeproof.store.folder import is_being_written, store_of
-from flakeproof.text import one_line, parse_whole, shown_path
+from flakeproof.store.folder import is_being_written, size_of, store_of
+from flakeproof.store.spec_file import arms_of
+from flakeproof.text import one_line, parse_whole, plural, shown_path
 
 _TARGET = 60
 _HEAD = ("run", "when", "state", "verdict", "failed", "tests", "target")
@@ -67,3 +67,50 @@ def _arms(folder: Path) -> str | None:
     """What is compared, if the record is that of a comparison."""
     arms = arms_of(folder)
     return None if arms is None else "comparison of " + " and ".join(f"{arm.name} {arm.target}" for arm in arms)
+
+
+def clean_store(keep: str, *, dry_run: bool, given: Mapping[str, Any]) -> int:
+    """Remove all but the newest `keep` runs that have ended; return the exit code. Raises UsageError."""
+    try:
+        kept = parse_whole(keep, 0, 1_000_000)
+    except ValueError as error:
+        raise UsageError(f"--keep: {error}") from None
+    place = store_of(settings(given))
+    running = [folder for folder in place.all_runs() if is_being_written(folder)]
+    folders = {folder: size_of(folder) for folder in place.removable(kept)}
+    left = place.foreign()
+    problem: OSError | None = None
+    if not dry_run:
+        try:
+            left += place.remove_runs(kept)
+        except OSError as error:
+            problem = error
+    gone = [folder for folder in folders if dry_run or not folder.exists()]
+    for folder in gone:
+        print(f"{'would remove' if dry_run else 'removed'} {shown_path(str(folder))} ({_bytes(folders[folder])})")
+    for folder in [] if problem is not None else [one for one in folders if one not in gone]:
+        print(f"removed the record in {shown_path(str(folder))}, not the folder: it has files of others")
+    for folder in running:
+        print(f"left alone, still being written: {shown_path(str(folder))}")
+    for path in left:
+        print(f"left alone, not made by flakeproof: {shown_path(str(path))}")
+    if not folders:
+        print(f"nothing to remove in {shown_path(str(place.root))}")
+    else:
+        done = "would be removed" if dry_run else "removed"
+        print(f"{plural(len(gone), 'run')} {done}, {_bytes(sum(folders[folder] for folder in gone))}")
+    if problem is not None:
+        raise CannotRunError(
+            f"the runs in {place.runs} cannot all be removed: {problem.strerror} ({problem.filename})",
+            "remove them by hand",
+        )
+    return ExitCode.GOOD
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from flakeproof.errors import ExitCode
 from flakeproof.features.run import github_annotations, report
-from flakeproof.features.run.documents import renderers
 from flakeproof.features.run.earlier import Rest
-from flakeproof.features.run.plain_console import PlainConsole
-from flakeproof.features.run.recorded_run import conduct
+from flakeproof.features.run.plain_console import PlainConsole, Shown
+from flakeproof.features.run.recorded_run import conduct, renderers
 from flakeproof.model import PytestTarget, RunSpec, TargetSpec
 from flakeproof.reports.files import ReportFiles
 from flakeproof.reports.presentation import Presentation
-from flakeproof.reports.selection import Shown
-from flakeproof.reports.terminal import wants_live
-from flakeproof.reports.writer import Detail, Style, Writer
+from flakeproof.reports.writer import Detail, Style, Writer, wants_live
 from flakeproof.results.summary import Summary
-from flakeproof.settings.as_typed import command_name
+from flakeproof.settings.from_options import command_name
 from flakeproof.settings.load import Config
 from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.store.folder import store_of
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from flakeproof.features.run.live_console import LiveConsole
 
 
-class Session:
+class RunSession:
     """One run in front of the user."""
 
     def __init__(

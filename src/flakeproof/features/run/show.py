@@ -16,8 +16,7 @@ from flakeproof.reports.details import failure_details
 from flakeproof.reports.writer import Style, standard
 from flakeproof.results.history import History
 from flakeproof.results.summary import summarize
-from flakeproof.settings.as_typed import command_name
-from flakeproof.settings.from_options import options_in, settings
+from flakeproof.settings.from_options import command_name, options_in, settings
 from flakeproof.store.folder import store_of
 from flakeproof.store.log import read_events
 from flakeproof.text import number

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
-from flakeproof.features.run.session import Session
+from flakeproof.features.run.plain_console import Shown
+from flakeproof.features.run.session import RunSession
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import NAMES, ReportFiles, report_files
-from flakeproof.reports.selection import Shown
 from flakeproof.reports.writer import Detail
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.from_options import options_in, pairs, settings
@@ -55,7 +55,7 @@ def stress_mode(mode: str, given: Mapping[str, Any]) -> int:
     ended: list[tuple[str, int]] = []
     for preset, spec, config, files in runs:
         title = f"--- {preset}: {PRESETS[preset].title} ---\n" if preset and len(runs) > 1 else ""
-        session = Session(spec, config, files, detail=detail, shown=Shown.SEVERAL)
+        session = RunSession(spec, config, files, detail=detail, shown=Shown.SEVERAL)
         summary = session.run(heading=title + server_in_place(spec))
         session.print_results(summary)
         ended.append((preset or spec.target.name, session.finish(summary)))

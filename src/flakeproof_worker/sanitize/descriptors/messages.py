@@ -1,13 +1,13 @@
 """What is wrong with a descriptor, in words: both sides of it, the guilty line first."""
 
-from flakeproof_worker.sanitize import trace, wording
-from flakeproof_worker.sanitize.descriptors.owners import Ended, Owner, Who
-from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack
+from flakeproof_worker.sanitize import sighting
+from flakeproof_worker.sanitize.descriptors.owners import Owner, OwnershipEnd, Who
+from flakeproof_worker.sanitize.sighting import Sighting, SightingPart, Stack
 
 _SANITIZER = "descriptors"
 
 
-def closed_by_number(owner: Owner, stack: Stack, who: Who, earlier: Ended | None) -> Sighting:
+def closed_by_number(owner: Owner, stack: Stack, who: Who, earlier: OwnershipEnd | None) -> Sighting:
     """Somebody has closed, by its number, what belongs to `owner`; `earlier` is when the number was theirs."""
     parts = [_part("closed", stack, who), _opening(owner)]
     stranger = owner.who != who
@@ -20,7 +20,7 @@ def closed_by_number(owner: Owner, stack: Stack, who: Who, earlier: Ended | None
     return Sighting(_SANITIZER, kind, owner.kind, text, tuple(parts))
 
 
-def closed_again(number: int, stack: Stack, who: Who, before: Ended) -> Sighting:
+def closed_again(number: int, stack: Stack, who: Who, before: OwnershipEnd) -> Sighting:
     """A number was closed that is nobody's any more."""
     parts = [_part("closed", stack, who)]
     text = f"descriptor {number} was closed {_at(stack, who)}, {_already(before, who, parts)}"
@@ -41,7 +41,7 @@ def two_owners(present: Owner, closer: Owner, stack: Stack, who: Who, *, finalis
     return Sighting(_SANITIZER, "two owners", first.kind, text, parts)
 
 
-def thing_closed_again(mine: Owner, stack: Stack, who: Who, past: Ended, *, finalises: bool) -> Sighting:
+def thing_closed_again(mine: Owner, stack: Stack, who: Who, past: OwnershipEnd, *, finalises: bool) -> Sighting:
     """An object has closed its number once more than there was something to close."""
     parts = [_guilty(mine, stack, who, finalises=finalises)]
     text = f"descriptor {mine.number} was closed {_by(mine, stack, who, finalises)}, {_already(past, who, parts)}"
@@ -49,7 +49,14 @@ def thing_closed_again(mine: Owner, stack: Stack, who: Who, past: Ended, *, fina
 
 
 def thing_closed_other(
-    mine: Owner, victim: Owner, stack: Stack, who: Who, past: Ended, origin: Ended | None, *, finalises: bool
+    mine: Owner,
+    victim: Owner,
+    stack: Stack,
+    who: Who,
+    past: OwnershipEnd,
+    origin: OwnershipEnd | None,
+    *,
+    finalises: bool,
 ) -> Sighting:
     """An object has closed what its number had become meanwhile.
 
@@ -79,21 +86,21 @@ def closed_unseen(owner: Owner) -> Sighting:
     return Sighting(_SANITIZER, "closed unseen", owner.kind, text, (_opening(owner),))
 
 
-def used_after(number: int, stack: Stack, who: Who, before: Ended) -> Sighting:
+def used_after(number: int, stack: Stack, who: Who, before: OwnershipEnd) -> Sighting:
     """A number was used that is nobody's any more."""
     parts = [_part("used", stack, who)]
     text = f"descriptor {number} was used {_at(stack, who)}, {_already(before, who, parts)}"
     return Sighting(_SANITIZER, "used after it was closed", before.owner.kind, text, tuple(parts))
 
 
-def used_of_other(owner: Owner, stack: Stack, who: Who, earlier: Ended) -> Sighting:
+def used_of_other(owner: Owner, stack: Stack, who: Who, earlier: OwnershipEnd) -> Sighting:
     """A number was used that is somebody else's by now."""
     parts = [_part("used", stack, who), _opening(owner)]
     text = f"descriptor {owner.number} ({_opened(owner)}) was used {_at(stack, who)}, {_already(earlier, who, parts)}"
     return Sighting(_SANITIZER, "used a descriptor that belongs to somebody else", owner.kind, text, tuple(parts))
 
 
-def _opening(owner: Owner) -> Part:
+def _opening(owner: Owner) -> SightingPart:
     return _part("opened", owner.made, owner.who)
 
 
@@ -101,7 +108,7 @@ def _opened(owner: Owner) -> str:
     return f"{owner.described()} opened {_at(owner.made, owner.who)}"
 
 
-def _guilty(mine: Owner, stack: Stack, who: Who, *, finalises: bool) -> Part:
+def _guilty(mine: Owner, stack: Stack, who: Who, *, finalises: bool) -> SightingPart:
     """The line to blame: a finaliser runs anywhere, so there it is the one that made the object."""
     return _part("made", mine.made, mine.who) if finalises else _part("closed", stack, who)
 
@@ -112,7 +119,7 @@ def _by(mine: Owner, stack: Stack, who: Who, finalises: bool) -> str:
     return f"{_at(stack, who)} by the {mine.kind} object made {_at(mine.made, mine.who)}"
 
 
-def _already(past: Ended, who: Who, parts: list[Part]) -> str:
+def _already(past: OwnershipEnd, who: Who, parts: list[SightingPart]) -> str:
     """`which had already been closed at …`, with the place among the `parts`."""
     if not past.closed:
         return f"where its number had been that of {_opened(past.owner)}"
@@ -123,13 +130,13 @@ def _already(past: Ended, who: Who, parts: list[Part]) -> str:
     return f"although it had already been closed {_at(past.closed, past.who)}"
 
 
-def _part(role: str, stack: Stack, who: Who) -> Part:
-    return Part(role, trace.places(stack), *who)
+def _part(role: str, stack: Stack, who: Who) -> SightingPart:
+    return SightingPart(role, sighting.places(stack), *who)
 
 
 def _at(stack: Stack, who: Who) -> str:
-    return wording.at(trace.places(stack), who)
+    return sighting.at(sighting.places(stack), who)
 
 
 def _line(stack: Stack) -> str:
-    return wording.line(trace.places(stack))
+    return sighting.line(sighting.places(stack))

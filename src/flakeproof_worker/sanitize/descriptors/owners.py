@@ -26,7 +26,7 @@ class Owner:
         self.who = who
         self.identity = id(thing) if thing is not None else 0
         self.reference = weakref.ref(thing) if thing is not None else None
-        self.ended: Ended | None = None
+        self.ended: OwnershipEnd | None = None
         """How this came to its end, for an object that does not know."""
         self.closing = False
         """Whether the call that closes it has begun."""
@@ -69,7 +69,7 @@ class Owner:
         return f"{self.kind} {self.name}".rstrip()
 
 
-class Ended(NamedTuple):
+class OwnershipEnd(NamedTuple):
     """An ownership that is over."""
 
     owner: Owner
@@ -78,7 +78,7 @@ class Ended(NamedTuple):
     """Who has closed it."""
     identity: int
     """The object that has; 0 for a close by number."""
-    origin: "Ended | None" = None
+    origin: "OwnershipEnd | None" = None
     """The close that made this one go wrong, the first of them all: it had taken that object's own number from it."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flakeproof_worker.sanitize.descriptors import messages
-from flakeproof_worker.sanitize.descriptors.owners import NOBODY, Ended, Owner, Who
+from flakeproof_worker.sanitize.descriptors.owners import NOBODY, Owner, OwnershipEnd, Who
 from flakeproof_worker.sanitize.sighting import Sighting, Stack
 from flakeproof_worker.shared.private import os
 
@@ -20,7 +20,7 @@ _REMEMBERED = 4
 """Ended ownerships that are kept of each number."""
 
 
-class Table:
+class OwnerTable:
     """Owners by number; `note` is told what is wrong."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Table:
         self._owners: dict[int, Owner] = {}
         self._things: dict[int, Owner] = {}
         """By the identity of an object, what it owns or has owned, until it closes that; its finaliser may be late."""
-        self._ended: dict[int, deque[Ended]] = {}
+        self._ended: dict[int, deque[OwnershipEnd]] = {}
         self._opened: dict[int, list[Owner]] = {}
         """By trial, while it runs."""
         self._vain: dict[int, tuple[int, Callable[[Owner], Sighting]]] = {}
@@ -222,11 +222,13 @@ class Table:
         self.moment += 1
         self._vain[number] = self.moment, told
 
-    def _ended_by(self, owner: Owner, closed: Stack, who: Who, identity: int, origin: Ended | None = None) -> None:
+    def _ended_by(
+        self, owner: Owner, closed: Stack, who: Who, identity: int, origin: OwnershipEnd | None = None
+    ) -> None:
         ended = self._ended.get(owner.number)
         if ended is None:
             ended = self._ended[owner.number] = deque(maxlen=_REMEMBERED)
-        record = Ended(owner, closed, who, identity, origin)
+        record = OwnershipEnd(owner, closed, who, identity, origin)
         ended.append(record)
         holder: Owner | None = owner
         while holder is not None:
@@ -234,7 +236,7 @@ class Table:
             holder = holder.previous
         owner.closing = True
 
-    def _had(self, number: int, who: Who) -> Ended | None:
+    def _had(self, number: int, who: Who) -> OwnershipEnd | None:
         """The last time that `number` was that of `who`, or was closed by them."""
         if not who[0]:
             return None

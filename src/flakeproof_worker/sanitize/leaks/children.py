@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from flakeproof_worker.import_hooks import replace
 from flakeproof_worker.sanitize.attribution import NOBODY, current
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Creation, Description, Leftover
-from flakeproof_worker.sanitize.patching import replace
-from flakeproof_worker.sanitize.trace import here, is_users
+from flakeproof_worker.sanitize.sighting import here, is_users
 
 _PEEK = os.WEXITED | os.WNOHANG | os.WNOWAIT
 _NAME_LIMIT = 80

@@ -2,10 +2,8 @@
 
 from typing import NamedTuple
 
-from flakeproof_worker.sanitize import wording
 from flakeproof_worker.sanitize.attribution import Doer
-from flakeproof_worker.sanitize.sighting import Part, Sighting, Stack
-from flakeproof_worker.sanitize.trace import places
+from flakeproof_worker.sanitize.sighting import Sighting, SightingPart, Stack, at, places
 
 SANITIZER = "leaks"
 NOT_TIMED = -1
@@ -30,7 +28,7 @@ class Description(NamedTuple):
     """As it calls itself, numbers included."""
     state: str
     """What is wrong with it: "left running"."""
-    others: tuple[Part, ...] = ()
+    others: tuple[SightingPart, ...] = ()
     """What else had a part in it."""
 
 
@@ -68,14 +66,14 @@ class Leftover:
         assert seen is not None
         (trial, item), stack = self.creation
         created = places(stack)
-        origin = f"made {wording.at(created, self.creation.doer)}"
+        origin = f"made {at(created, self.creation.doer)}"
         if self.lingered_ns:
             kind = f"{seen.noun} outlived its test"
             text = f"{seen.name}, {origin}, outlived its test{_by(self.lingered_ns)}"
         else:
             kind = f"{seen.noun} {seen.state}"
             text = f"{seen.name}, {origin}, was {seen.state}"
-        return Sighting(SANITIZER, kind, seen.what, text, (Part("created", created, trial, item), *seen.others))
+        return Sighting(SANITIZER, kind, seen.what, text, (SightingPart("created", created, trial, item), *seen.others))
 
 
 def _by(nanoseconds: int) -> str:

@@ -10,14 +10,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from flakeproof_worker.import_hooks import when_imported
+from flakeproof_worker.import_hooks import replace, when_imported
+from flakeproof_worker.sanitize.allowlist import named
 from flakeproof_worker.sanitize.attribution import NOBODY, current
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Creation, Description, Leftover
-from flakeproof_worker.sanitize.leaks.naming import named
-from flakeproof_worker.sanitize.patching import replace
-from flakeproof_worker.sanitize.sighting import Part
-from flakeproof_worker.sanitize.trace import LIMIT, here, places
+from flakeproof_worker.sanitize.sighting import LIMIT, SightingPart, here, places
 
 
 def install(ledger: Ledger) -> None:
@@ -65,7 +63,7 @@ class _Task(weakref.ref[Any], Leftover):
         if task.get_loop().is_closed():
             state = "left pending in a closed loop"
         now = _awaiting(coroutine)
-        others = (Part("running", now, *self.creation.doer),) if now else ()
+        others = (SightingPart("running", now, *self.creation.doer),) if now else ()
         return Description("task", what, f"task {code} ('{name}')", state, others)
 
 

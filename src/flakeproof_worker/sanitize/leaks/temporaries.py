@@ -5,12 +5,11 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from flakeproof_worker.import_hooks import when_imported
+from flakeproof_worker.import_hooks import replace, when_imported
 from flakeproof_worker.sanitize.attribution import NOBODY, current
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Creation, Description, Leftover
-from flakeproof_worker.sanitize.patching import replace
-from flakeproof_worker.sanitize.trace import here
+from flakeproof_worker.sanitize.sighting import here
 
 
 def install(ledger: Ledger) -> None:

@@ -16,14 +16,12 @@ from contextvars import ContextVar
 from types import MethodType, ModuleType
 from typing import Any
 
-from flakeproof_worker.import_hooks import when_imported
+from flakeproof_worker.import_hooks import replace, when_imported
+from flakeproof_worker.sanitize.allowlist import name_of, named
 from flakeproof_worker.sanitize.attribution import NOBODY, current
 from flakeproof_worker.sanitize.leaks.ledger import Ledger
 from flakeproof_worker.sanitize.leaks.leftover import Creation, Description, Leftover
-from flakeproof_worker.sanitize.leaks.naming import name_of, named
-from flakeproof_worker.sanitize.patching import replace
-from flakeproof_worker.sanitize.sighting import Part
-from flakeproof_worker.sanitize.trace import here, of_frame, places
+from flakeproof_worker.sanitize.sighting import SightingPart, here, of_frame, places
 
 _AUTOMATIC = re.compile(r"(Thread|Dummy)-\d+( \(.*\))?")
 _POOLS: weakref.WeakKeyDictionary[Any, Creation] = weakref.WeakKeyDictionary()
@@ -70,15 +68,15 @@ class _Thread(weakref.ref[threading.Thread], Leftover):
         name = f"{'daemon ' if thread.daemon else ''}thread {code} ('{thread.name}')"
         return Description("thread", what, name, "left running", self._others(thread))
 
-    def _others(self, thread: threading.Thread) -> tuple[Part, ...]:
+    def _others(self, thread: threading.Thread) -> tuple[SightingPart, ...]:
         trial, item = self.creation.doer
         parts = []
         if self.started is not None:
             doer, stack = self.started
-            parts.append(Part("started", places(stack), *doer))
+            parts.append(SightingPart("started", places(stack), *doer))
         now = places(of_frame(sys._current_frames().get(thread.ident or 0)))
         if now:
-            parts.append(Part("running", now, trial, item))
+            parts.append(SightingPart("running", now, trial, item))
         return tuple(parts)
 
 
@@ -116,7 +114,7 @@ class _RawThread(Leftover):
     def describe(self) -> Description | None:
         what = f"thread {name_of(self._function)}"
         now = places(of_frame(sys._current_frames().get(self.ident)))
-        others = (Part("running", now, *self.creation.doer),) if now else ()
+        others = (SightingPart("running", now, *self.creation.doer),) if now else ()
         return Description("thread", what, what, "left running", others)
 
 

@@ -50,7 +50,7 @@ def without_repository(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Answer:
+class GitAnswer:
     """What git said."""
 
     status: int
@@ -81,8 +81,8 @@ class Git:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Variables for git alone."""
 
-    def ask(self, *words: str) -> Answer:
-        """What git says to `words`. Raises UsageError where there is no git."""
+    def ask(self, *words: str) -> GitAnswer:
+        """Output of git with the arguments `words`. Raises UsageError if git is not installed."""
         environment = {
             **without_repository(os.environ),
             "GIT_OPTIONAL_LOCKS": "0",  # a look does not rewrite the index, and a locked one does not matter
@@ -103,9 +103,9 @@ class Git:
             output.seek(0)
             errors.seek(0)
             # Names of files are bytes: what is no UTF-8 survives the way into a path.
-            return Answer(status, os.fsdecode(output.read()), errors.read().decode(errors="replace").strip())
+            return GitAnswer(status, os.fsdecode(output.read()), errors.read().decode(errors="replace").strip())
 
-    def do(self, what: str, *words: str) -> Answer:
+    def do(self, what: str, *words: str) -> GitAnswer:
         """Let git do it. Raises CannotRunError that says that git cannot `what`, and why."""
         answer = self.ask(*words)
         if not answer.is_good:

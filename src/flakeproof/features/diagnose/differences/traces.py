@@ -1,4 +1,4 @@
-"""Recorded trials (`flakeproof_worker.trace`), cut off at the moment at which the failure was decided."""
+"""Recorded trials (`flakeproof_worker.recording`), cut off at the moment at which the failure was decided."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

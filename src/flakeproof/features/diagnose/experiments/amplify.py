@@ -14,7 +14,7 @@ from flakeproof.features.diagnose.experiments.names import PROVOKED
 from flakeproof.features.diagnose.experiments.turns import run_in_turns
 from flakeproof.model import RunSpec
 from flakeproof.perturbations.registry import KINDS
-from flakeproof.perturbations.resolve import Surroundings, asked_for, perturbations_in
+from flakeproof.perturbations.resolve import RunConditions, asked_for, perturbations_in
 
 _SHARE = 0.4
 _LEAST_SECONDS = 15.0
@@ -33,7 +33,7 @@ def run_provoked(laboratory: Laboratory) -> Provocation | None:
 
     def variant(values: Mapping[str, str]) -> RunSpec:
         perturbing = {name: value for name, value in values.items() if name in KINDS}
-        asked = perturbations_in(perturbing, Surroundings(alone.target, alone.isolation))
+        asked = perturbations_in(perturbing, RunConditions(alone.target, alone.isolation))
         fields = [KINDS[name].field for name in perturbing]
         more = {field: getattr(asked.perturbations, field) for field in fields}
         return changed(perturbed(alone, **more), left_out=asked.left_out)

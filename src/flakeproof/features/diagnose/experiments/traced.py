@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.engine.time_budget import Budget
+from flakeproof.engine.time_limits import Budget
 from flakeproof.failures.signature import own_frames
 from flakeproof.features.diagnose.differences.compare_trials import differences
 from flakeproof.features.diagnose.differences.explain import Explanation, explanations

@@ -8,7 +8,7 @@ from flakeproof.features.diagnose.floats import nearly_equal
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
 from flakeproof.features.diagnose.report_numbers import again
 from flakeproof.features.diagnose.rules.common import Next, at_line, otherwise, refuted, unknown, used
-from flakeproof.stats.proportion import clopper_pearson
+from flakeproof.stats.intervals import clopper_pearson
 from flakeproof.text import probability
 
 _REPLAYED = 8
