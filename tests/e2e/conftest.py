@@ -109,7 +109,7 @@ def flakeproof(project: Path, environment: dict[str, str]) -> Flakeproof:
     """Run the command in the project; `env` adds to the environment, `cwd` is another folder, `limit` is in seconds."""
 
     def run(
-        *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None, limit: float = 60
+        *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None, limit: float = 300
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "flakeproof", *arguments],
