@@ -65,6 +65,7 @@ def test_nothing_that_a_terminal_obeys_gets_through(flakeproof: Flakeproof, word
     assert "\\x1b[2J" in ended.stdout + ended.stderr
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("hostile")
 def test_the_record_and_a_replay_are_as_harmless(flakeproof: Flakeproof, project: Path) -> None:
     """The log that is kept is looked at on a terminal, too."""
@@ -92,6 +93,7 @@ def test_githubs_runner_obeys_only_our_own_lines(flakeproof: Flakeproof, target:
         assert "\\x3a:error file=x::pwned" in ended.stdout
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("hostile")
 def test_colours_are_kept_on_request(flakeproof: Flakeproof) -> None:
     """Colours alone, where there are colours at all."""

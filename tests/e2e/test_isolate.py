@@ -116,6 +116,7 @@ def test_two_that_only_work_together_in_one_order(flakeproof: Flakeproof, suite:
     assert [carrier["name"] for carrier in found["culprits"][0]["carriers"]] == ["state.FLAG"]
 
 
+@pytest.mark.long
 def test_a_brittle_needs_another_test(flakeproof: Flakeproof, suite: Path) -> None:
     """It fails alone; what it needs is named, and the command with it passes."""
     setter = "def test_setter():\n    os.environ['SHOP_READY'] = 'yes'\n"
@@ -373,6 +374,7 @@ def test_what_provokes_is_in_the_probes_and_in_the_command(flakeproof: Flakeproo
     assert " --gc 200 " in found["command"]
 
 
+@pytest.mark.long
 def test_a_report_that_cannot_be_written_is_told(flakeproof: Flakeproof, suite: Path) -> None:
     """It is a warning, the others are written, and what was found decides about the exit code."""
     write(suite, test_a="def test_victim(): assert False\n")

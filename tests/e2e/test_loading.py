@@ -125,6 +125,7 @@ def test_tests_of_pytest(flakeproof: Flakeproof, half: Path) -> None:
     assert (document["outcomes"], document["exit_code"]) == ({"passed": 6}, 1)
 
 
+@pytest.mark.long
 def test_diagnose_looks_into_it(flakeproof: Flakeproof, half: Path) -> None:
     """From the first one on each test loads the target, so that its failure is one of tests."""
     (half / "rare.py").write_text(EVERY_SECOND.replace("% 2 == 0", "% 3 == 1").replace("sleep(0.01)", "sleep(0)"))

@@ -69,6 +69,7 @@ def test_no_value_of_a_setting_is_a_fault(project: Path, value: str) -> None:
             assert name in error.message, error.message  # noqa: PT017 - both are right
 
 
+@pytest.mark.long
 def test_a_folder_whose_name_is_not_utf_8_works(flakeproof: Flakeproof, project: Path) -> None:
     """Functions, tests and commands run in it; the reports show the byte; a replay finds the folder again."""
     odd = project / os.fsdecode(b"odd\xff\xee\x83\xbf")

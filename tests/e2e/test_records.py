@@ -28,6 +28,7 @@ def everything(project: Path) -> bytes:
     return b"".join(path.read_bytes() for path in project.rglob("*") if path.is_file() and not path.is_symlink())
 
 
+@pytest.mark.long
 def test_values_of_variables_are_not_recorded(flakeproof: Flakeproof, project: Path) -> None:
     """Neither in the record nor in a report; a replay is given them again, or finds them in the environment."""
     reports = ("--json", "r.json", "--junit-xml", "r.xml", "--markdown", "r.md")
@@ -85,6 +86,7 @@ def _from_elsewhere(project: Path) -> None:
     (run_folder(project) / SPEC_NAME).write_text(json.dumps(spec))
 
 
+@pytest.mark.long
 def test_a_record_of_others_is_not_run_unasked(flakeproof: Flakeproof, project: Path) -> None:
     """It names what would be run; --trust runs it. A record of our own, copied elsewhere, stays ours."""
     flakeproof("run", "-c", "2", "--", "sh", "-c", "exit 1")
@@ -104,6 +106,7 @@ def test_a_record_of_others_is_not_run_unasked(flakeproof: Flakeproof, project: 
     assert (project / "ran").exists()
 
 
+@pytest.mark.long
 def test_the_order_of_a_record_of_others_is_not_run_unasked(flakeproof: Flakeproof, project: Path) -> None:
     """`isolate --from` takes interpreter and options from the record, too."""
     (project / "test_it.py").write_text("def test_it(): pass\n")

@@ -148,6 +148,7 @@ def test_the_test_of_pytest_is_named(flakeproof: Flakeproof, sloppy: Path, isola
     assert (seen["times"], ended.returncode) == (3, 0)
 
 
+@pytest.mark.long
 def test_a_failure_tells_who_closed_its_descriptor(flakeproof: Flakeproof, project: Path) -> None:
     """The scenario before the fix: its guard closes by number, and hits a stranger."""
     # With a single failure it is chance what else goes with it.

@@ -172,6 +172,7 @@ def test_bad_input(flakeproof: Flakeproof, shop: Path, words: list[str], message
     assert len(git(shop, "worktree", "list").splitlines()) == 1
 
 
+@pytest.mark.long
 def test_nothing_to_compare(flakeproof: Flakeproof, shop: Path, project: Path) -> None:
     """The same content in both arms, no repository, and paths that lead out of the checkout."""
     alias = shop.parent / "alias"
