@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.tools import missing
+from tests.tools import missing, mostly_long
 
 import flakeproof
 
@@ -102,7 +102,7 @@ def as_nobody(place: Path) -> Nobody:
     return missing(f"{_USER} cannot start {sys.executable}, and nothing like it in /usr/bin")
 
 
-@pytest.mark.parametrize("words", [("targets:passes",), ("--isolation", "fork", "targets:passes"), ("--", "true")])
+@mostly_long("words", [("targets:passes",), ("--isolation", "fork", "targets:passes"), ("--", "true")], first=1)
 def test_all_kinds_run(as_nobody: Nobody, place: Path, words: tuple[str, ...]) -> None:
     """No privilege is needed."""
     done = as_nobody("run", "-c", "5", *words)

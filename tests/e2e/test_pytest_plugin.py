@@ -10,6 +10,7 @@ from textwrap import dedent
 from xml.etree import ElementTree
 
 import pytest
+from tests.tools import mostly_long
 
 Pytest = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -129,13 +130,14 @@ def test_inside_of_a_run_a_marked_test_runs_once(run_pytest: Pytest, project: Pa
     assert (project / "runs").read_text() == "xxxxx"
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("arguments", "message"),
     [
         (["--flakeproof", "0"], "--flakeproof 0: at least one run is needed"),
         (["--flakeproof", "3", "--pdb"], "nobody debugs a thousand runs"),
         (["--flakeproof", "3", "--flakeproof-workers", "0"], "--flakeproof-workers: 0 is not between"),
     ],
+    first=1,
 )
 def test_wrong_use(run_pytest: Pytest, arguments: list[str], message: str) -> None:
     """It is said as pytest says such things, with its exit code."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Flakeproof
+from tests.tools import mostly_long
 
 from flakeproof.store.spec_file import SPEC_NAME
 
@@ -116,7 +117,7 @@ def test_the_order_of_a_record_of_others_is_not_run_unasked(flakeproof: Flakepro
     assert "add --trust" in flakeproof("isolate", "test_it.py::test_it", "--from", "latest", "1").stderr
 
 
-@pytest.mark.parametrize(("answer", "code"), [(b"y\n", 1), (b"\n", 2)])
+@mostly_long(("answer", "code"), [(b"y\n", 1), (b"\n", 2)], first=1)
 def test_on_a_terminal_it_asks(
     flakeproof: Flakeproof, project: Path, environment: dict[str, str], answer: bytes, code: int
 ) -> None:
@@ -141,7 +142,7 @@ def test_on_a_terminal_it_asks(
     assert (project / "ran").exists() == (code == 1)
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("change", "message"),
     [
         ({"timeout": 1e300}, "timeout is 1e+300"),
@@ -152,6 +153,7 @@ def test_on_a_terminal_it_asks(
         ({"left_out": ["a\0b"]}, "left_out has a null character"),
         ({"nested": [[]]}, "nested"),
     ],
+    first=1,
 )
 def test_a_record_that_makes_no_sense_is_refused(
     flakeproof: Flakeproof, project: Path, change: dict[str, object], message: str

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tools import mostly_long
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -132,7 +133,7 @@ def test_nothing_is_seen_in_clean_code(flakeproof: Flakeproof, sloppy: Path) -> 
     assert "The sanitizers (descriptors and leaks) have seen nothing" in ended.stdout
 
 
-@pytest.mark.parametrize("isolation", ["shared", "fork", "fresh"])
+@mostly_long("isolation", ["shared", "fork", "fresh"], first=1)
 def test_the_test_of_pytest_is_named(flakeproof: Flakeproof, sloppy: Path, isolation: str) -> None:
     """Where a pass has several."""
     ended = flakeproof(
