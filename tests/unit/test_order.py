@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flakeproof.stats.order import Following, blocks, drift, few_runs, following, runs
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=200)
+deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 sequences = st.lists(st.booleans(), min_size=1, max_size=60)
 
 

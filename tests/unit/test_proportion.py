@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats  # type: ignore[import-untyped]
 
 from flakeproof.stats.intervals import Interval, clopper_pearson, jeffreys, wilson
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=150)
+deterministic = settings(derandomize=True, deadline=None, max_examples=80)
 
 IntervalMethod = Callable[[int, int, float], Interval]
 
