@@ -56,7 +56,7 @@ def test_every_command_can_be_typed(page: str, monkeypatch: pytest.MonkeyPatch) 
 def test_every_command_is_run_or_it_is_said_why_not() -> None:
     """The comment above the block does; a block without a command needs none."""
     silent = [block.place for block in BLOCKS if typed(block) and block.folder is None and not block.reason]
-    assert silent == []
+    assert silent == [], "put a comment above each, as tests/docs/blocks.py says"
     assert [block.place for block in BLOCKS if block.folder and not (ROOT / block.folder).is_dir()] == []
 
 

@@ -89,7 +89,8 @@ def supported(found: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "cause", "line"), [("dice", "randomness", "randint"), ("names", "hash-order", "list(")]
+    ("name", "cause", "line"),
+    [("dice", "randomness", "randint"), pytest.param("names", "hash-order", "list(", marks=pytest.mark.alone)],
 )
 def test_what_hangs_on_a_seed(flakeproof: Flakeproof, name: str, cause: str, line: str) -> None:
     """The cause, its line, and what was ruled out."""
@@ -196,7 +197,7 @@ def test_interrupted(project: Path, environment: dict[str, str]) -> None:
     assert found["experiments"][0]["trials"] >= 1
 
 
-@pytest.mark.alone
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "message"),
     [
