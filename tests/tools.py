@@ -6,9 +6,9 @@ import subprocess
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -30,6 +30,22 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get("FLAKEPROOF_REQUIRE_ALL") == "1":
         pytest.fail(f"{reason}, and FLAKEPROOF_REQUIRE_ALL is set", pytrace=False)
     pytest.skip(reason)
+
+
+def mostly_long(
+    names: str | tuple[str, ...], cases: Iterable[Any], *, first: int, ids: list[str] | None = None
+) -> pytest.MarkDecorator:
+    """As `pytest.mark.parametrize`, where the `first` so many cases always run and the others are long.
+
+    For tables of which each row starts a process and goes the same way through it.
+    """
+    kept, is_alone = list(cases), isinstance(names, str) and "," not in names
+    for place, case in enumerate(kept):
+        if place >= first and not isinstance(case, type(pytest.param())):
+            kept[place] = pytest.param(*([case] if is_alone else case), marks=pytest.mark.long)
+        elif place >= first:
+            kept[place] = pytest.param(*case.values, id=case.id, marks=[*case.marks, pytest.mark.long])
+    return pytest.mark.parametrize(names, kept, ids=ids)
 
 
 def environment(folder: Path, *requirements: str, python: str = sys.executable) -> str:

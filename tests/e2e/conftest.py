@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.warm import Warm
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -101,20 +102,38 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment() -> dict[str, str]:
     """An environment without settings of ours, and without a terminal or CI."""
+    return _environment()
+
+
+def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in _KEPT}
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """An interpreter that has imported flakeproof."""
+    interpreter = Warm(_environment())
+    yield interpreter
+    interpreter.close()
+
+
 @pytest.fixture
-def flakeproof(project: Path, environment: dict[str, str]) -> Flakeproof:
-    """Run the command in the project; `env` adds to the environment, `cwd` is another folder, `limit` is in seconds."""
+def flakeproof(project: Path, environment: dict[str, str], warm: Warm) -> Flakeproof:
+    """Run the command in the project; `env` adds to the environment, `cwd` is another folder, `limit` is in seconds.
+
+    In a fork of an interpreter that has imported it, where a fork can have that environment.
+    """
 
     def run(
-        *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None, limit: float = 60
+        *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None, limit: float = 300
     ) -> subprocess.CompletedProcess[str]:
+        variables = {**environment, **(env or {})}
+        if warm.suits(variables):
+            return warm.run(arguments, cwd or project, variables, limit)
         return subprocess.run(
             [sys.executable, "-m", "flakeproof", *arguments],
             cwd=cwd or project,
-            env={**environment, **(env or {})},
+            env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

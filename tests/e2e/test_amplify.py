@@ -24,7 +24,7 @@ def race(project: Path) -> None:
     shutil.copy(PLANTED / "account.py", project)
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_a_race(flakeproof: Flakeproof, project: Path) -> None:
     """It is made to fail, what does it is named, the command does what it says, and the preset has it saved."""
     (project / "pyproject.toml").write_text("[tool.flakeproof]\nworkers = 1\n")
@@ -55,7 +55,7 @@ def _line_of(mark: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if line.endswith(mark))
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_the_flake_of_the_original_kit(flakeproof: Flakeproof, project: Path) -> None:
     """From a rate of 1 to 2 % to one above 10 %, whichever of its errors the guard of the leaky server brings about."""
     only = ("--only", "settle,workers,race,gc,noise", "--budget", "45s", "--seed", "5")
@@ -67,7 +67,7 @@ def test_the_flake_of_the_original_kit(flakeproof: Flakeproof, project: Path) ->
     assert found["plain"]["high"] < 0.1 < found["best"]["rate"]["low"]
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_nothing_to_find(flakeproof: Flakeproof, project: Path) -> None:
     """It is said how rare a failure can still be, and there is no command."""
     ended = flakeproof("amplify", "account:fixed", "--only", "delay,gc,race", "--budget", "10s", "--json", "found.json")

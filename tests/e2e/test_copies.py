@@ -80,7 +80,7 @@ def shop(project: Path) -> Path:
     return project
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_a_server_on_a_fixed_port_fails_no_merge(shop: Path, flakeproof: Flakeproof) -> None:
     """By default each test gets a network of its own, which is said."""
     if (why := possible("network")) is not None:
@@ -91,7 +91,7 @@ def test_a_server_on_a_fixed_port_fails_no_merge(shop: Path, flakeproof: Flakepr
     assert "Failed: 0 (0.00%)" in ended.stdout
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_a_gate_is_answered_by_trials_alone(shop: Path, flakeproof: Flakeproof) -> None:
     """Where copies collide all the same, the question is put to tests one at a time, and both figures are shown."""
     ended = flakeproof("gate", "test_web.py::test_get", "--max-rate", "10%", "-w", "3", "--no-private-network")
@@ -109,9 +109,9 @@ def test_a_gate_is_answered_by_trials_alone(shop: Path, flakeproof: Flakeproof) 
 @pytest.mark.parametrize(
     ("test", "thing"),
     [
-        pytest.param("test_name", "name, at test_names.py:5", marks=pytest.mark.long),
-        pytest.param("test_content", "content, at test_names.py:10", marks=pytest.mark.long),
-        pytest.param("test_database", "a locked database, at test_names.py:1[89]", marks=pytest.mark.long),
+        pytest.param("test_name", "name, at test_names.py:5", marks=pytest.mark.alone),
+        pytest.param("test_content", "content, at test_names.py:10", marks=pytest.mark.alone),
+        pytest.param("test_database", "a locked database, at test_names.py:1[89]", marks=pytest.mark.alone),
     ],
 )
 def test_fixed_names_are_no_flakes(shop: Path, flakeproof: Flakeproof, test: str, thing: str) -> None:
@@ -144,7 +144,7 @@ def test_a_true_flake_keeps_its_verdict(shop: Path, flakeproof: Flakeproof) -> N
     assert "Stress test detected" in ended.stdout.splitlines()[-1]
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_where_time_lacks_it_is_said(shop: Path, flakeproof: Flakeproof) -> None:
     """With a time that is too short for a decision the verdict stands."""
     ended = flakeproof("run", "test_names.py::test_name", "--duration", "1s", "-w", "3")
@@ -152,7 +152,7 @@ def test_where_time_lacks_it_is_said(shop: Path, flakeproof: Flakeproof) -> None
     assert "Could not tell whether copies of this test collide: " in ended.stdout
 
 
-@pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "target",
     [
@@ -176,7 +176,7 @@ def test_functions_that_share_a_process_are_meant_to_meet(project: Path, flakepr
     assert "one at a time" not in ended.stdout.lower()
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_the_plugin_reports_no_failure(shop: Path, environment: dict[str, str]) -> None:
     """A test whose copies collide has passed, with both figures; a true flake has failed."""
     words = ["--flakeproof", "30", "--flakeproof-workers", "3", "-p", "no:cacheprovider", "-p", "no:randomly"]

@@ -72,7 +72,7 @@ def flakes(project: Path) -> None:
 def diagnosed(flakeproof: Flakeproof, *words: str, budget: str = "30s") -> dict[str, Any]:
     """The diagnosis."""
     words = ("diagnose", *words, "--budget", budget, "--seed", "3", "--json", "-")
-    done = flakeproof(*words, limit=3 * float(budget.removesuffix("s")))
+    done = flakeproof(*words)
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["exit_code"] == done.returncode, done.stderr
     return found
@@ -89,7 +89,8 @@ def supported(found: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "cause", "line"), [("dice", "randomness", "randint"), ("names", "hash-order", "list(")]
+    ("name", "cause", "line"),
+    [("dice", "randomness", "randint"), pytest.param("names", "hash-order", "list(", marks=pytest.mark.alone)],
 )
 def test_what_hangs_on_a_seed(flakeproof: Flakeproof, name: str, cause: str, line: str) -> None:
     """The cause, its line, and what was ruled out."""
@@ -101,7 +102,7 @@ def test_what_hangs_on_a_seed(flakeproof: Flakeproof, name: str, cause: str, lin
     assert {one["cause"]: one["status"] for one in found["causes"]}[other] == "refuted"
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_the_next_command_shows_it(flakeproof: Flakeproof) -> None:
     """What is printed can be pasted; the line of code and the numbers are there."""
     done = flakeproof("diagnose", "dice:check", "--budget", "30s", "--seed", "3", "--markdown", "why.md")
@@ -113,7 +114,7 @@ def test_the_next_command_shows_it(flakeproof: Flakeproof) -> None:
     assert flakeproof(*command[1].split()).returncode == 1
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_another_test_that_pollutes(flakeproof: Flakeproof) -> None:
     """Of a file with several tests, the one that fails is found, and the other one that makes it fail."""
     found = diagnosed(flakeproof, "test_order.py", budget="60s")
@@ -123,7 +124,7 @@ def test_another_test_that_pollutes(flakeproof: Flakeproof) -> None:
     assert (Path(place["file"]).name, place["line"]) == ("test_order.py", line_of("test_order.py", "closed"))
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_copies_that_compete(flakeproof: Flakeproof) -> None:
     """For a file of the same name: alone it never fails, beside copies it does, and the file is named."""
     found = diagnosed(flakeproof, "counter:check", budget="60s")
@@ -132,7 +133,7 @@ def test_copies_that_compete(flakeproof: Flakeproof) -> None:
     assert found["rate"] == 0
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_what_runs_out(flakeproof: Flakeproof) -> None:
     """What never fails by itself is searched for what makes it fail; the command that is printed does so."""
     found = diagnosed(flakeproof, "full:check", budget="60s")
@@ -145,7 +146,7 @@ def test_what_runs_out(flakeproof: Flakeproof) -> None:
     assert again.returncode == 1
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_nothing_is_wrong(flakeproof: Flakeproof) -> None:
     """Then nothing is claimed, and the bound says what that is worth."""
     found = diagnosed(flakeproof, "test_fine.py")
@@ -153,7 +154,7 @@ def test_nothing_is_wrong(flakeproof: Flakeproof) -> None:
     assert 0 < found["interval"]["high"] < 0.1
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_what_there_was_no_time_for(flakeproof: Flakeproof) -> None:
     """Each experiment is told once, though some have two turns."""
     found = diagnosed(flakeproof, "counter:check", budget="2s")
@@ -162,14 +163,14 @@ def test_what_there_was_no_time_for(flakeproof: Flakeproof) -> None:
     assert len(names) == len(set(names)) > 1
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_what_always_fails(flakeproof: Flakeproof) -> None:
     """It is broken; no cause of flakiness is claimed, and a process that dies is a failure like others."""
     found = diagnosed(flakeproof, "counter:dies", budget="2s")
     assert (found["verdict"], found["exit_code"], supported(found)) == ("broken", 4, [])
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_a_command(flakeproof: Flakeproof) -> None:
     """It has rates, and no seeds."""
     done = flakeproof("diagnose", "--budget", "2s", "--json", "-", "--", "sh", "-c", "exit 1")
@@ -178,7 +179,7 @@ def test_a_command(flakeproof: Flakeproof) -> None:
     assert {one["name"].partition(",")[0] for one in found["experiments"]} <= {"alone", "parallel", "busy"}
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_interrupted(project: Path, environment: dict[str, str]) -> None:
     """What is known by then is told."""
     words = [sys.executable, "-m", "flakeproof", "diagnose", "targets:naps", "--json", "-"]

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import parse
 
 import pytest
 from tests.e2e.conftest import Flakeproof
+from tests.tools import mostly_long
 
 COUNTING = """
 import os, time
@@ -53,7 +54,7 @@ def ended_by(number: signal.Signals, project: Path, environment: dict[str, str],
     assert done.returncode == (-number if number == signal.SIGKILL else 130)
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     "options",
     [
         ["-w", "1"],
@@ -61,6 +62,7 @@ def ended_by(number: signal.Signals, project: Path, environment: dict[str, str],
         ["-w", "4", "--processes", "2"],
         ["-w", "3", "--processes", "1", "--isolation", "fork"],
     ],
+    first=2,
     ids=["inline", "inline twice", "threads", "forks"],
 )
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])

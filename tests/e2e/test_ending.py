@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.tools import in_own_mounts
+from tests.tools import in_own_mounts, mostly_long
 
 SLOW = """
 import os, time
@@ -106,13 +106,14 @@ def test_blocked_signals_arrive(start: Start) -> None:
     assert process.returncode == 143
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("words", "outcomes"),
     [
         (["--", "true"], {"passed": 6}),
         (["--isolation", "fork", "targets:fails"], {"failed": 6}),
         (["--", "sh", "-c", "exit 3"], {"failed": 6}),
     ],
+    first=1,
 )
 def test_ends_of_children_are_known_though_sigchld_was_ignored(
     words: list[str], outcomes: dict[str, int], project: Path, environment: dict[str, str]

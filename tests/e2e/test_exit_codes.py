@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.tools import mostly_long
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -35,7 +36,7 @@ def test_a_run_ends_with_its_verdict(
     assert closing == ended.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("target", "code", "message"),
     [
         ("broken:f", 3, "No module named 'no_such_module_anywhere'"),
@@ -49,6 +50,7 @@ def test_a_run_ends_with_its_verdict(
         ("targets:VALUE", 2, "is no function"),
         ("./targets.py::passes", 2, "not found"),
     ],
+    first=5,
 )
 def test_a_target_that_cannot_run_leaves_nothing(
     flakeproof: Flakeproof, project: Path, target: str, code: int, message: str

@@ -45,6 +45,7 @@ def test_not_decided(flakeproof: Flakeproof) -> None:
     assert "Failure rate: at most " in done.stdout
 
 
+@pytest.mark.long
 def test_a_budget_that_cannot_answer_is_told_before_the_run(flakeproof: Flakeproof) -> None:
     """With the number of tests that can; with that many the answer is there, as one number."""
     few = flakeproof("gate", "targets:passes", "--max-rate", "1%", "-c", "50", "-w", "1")
@@ -83,6 +84,7 @@ def project_with_tests(project: object) -> None:
     )
 
 
+@pytest.mark.long
 def test_what_each_process_fixes_is_no_matter_of_forks(flakeproof: Flakeproof, project: Path) -> None:
     """Every process fails, or none of its tests does: a gate that has seen hundreds pass still asks for processes."""
     (project / "test_import.py").write_text(
@@ -99,6 +101,7 @@ def test_what_each_process_fixes_is_no_matter_of_forks(flakeproof: Flakeproof, p
     assert "is below 10% from test to test, and below 50% for what a process fixes once (hash seed, " in loose.stdout
 
 
+@pytest.mark.long
 def test_until_confident(flakeproof: Flakeproof) -> None:
     """An ordinary run ends as soon as it knows; failures stay failures."""
     done = flakeproof("run", "tcprtt", "--until-confident", "--rate", "2%", "--error", "1e-4")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Flakeproof
+from tests.tools import mostly_long
 
 _ACTIONS = {"GITHUB_ACTIONS": "true"}
 _HOSTILE = r"""
@@ -46,7 +47,7 @@ def commands(text: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("hostile")
-@pytest.mark.parametrize(
+@mostly_long(
     "words",
     [
         ("run", "test_hostile:prints", "-c", "2", "--isolation", "fork"),
@@ -55,6 +56,7 @@ def commands(text: str) -> list[str]:
         ("run", "-c", "2", "--", "sh", "-c", r"printf '\033]52;c;QUJD\007\033[2J\n::error::pwned\n'; exit 1"),
         ("run", "badly:function", "-c", "2"),
     ],
+    first=1,
 )
 def test_nothing_that_a_terminal_obeys_gets_through(flakeproof: Flakeproof, words: tuple[str, ...]) -> None:
     """No control character, in no stream and not in what is kept, and the text can still be read."""
@@ -65,6 +67,7 @@ def test_nothing_that_a_terminal_obeys_gets_through(flakeproof: Flakeproof, word
     assert "\\x1b[2J" in ended.stdout + ended.stderr
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("hostile")
 def test_the_record_and_a_replay_are_as_harmless(flakeproof: Flakeproof, project: Path) -> None:
     """The log that is kept is looked at on a terminal, too."""
@@ -77,7 +80,7 @@ def test_the_record_and_a_replay_are_as_harmless(flakeproof: Flakeproof, project
 
 
 @pytest.mark.usefixtures("hostile")
-@pytest.mark.parametrize("target", ["test_hostile:prints", "test_hostile.py", "badly:function"])
+@mostly_long("target", ["test_hostile:prints", "test_hostile.py", "badly:function"], first=1)
 def test_githubs_runner_obeys_only_our_own_lines(flakeproof: Flakeproof, target: str) -> None:
     """What a test prints cannot be a command: the block is fenced, and each line is text by itself."""
     ended = flakeproof("run", target, "-c", "2", "--isolation", "fork", env=_ACTIONS)
@@ -92,6 +95,7 @@ def test_githubs_runner_obeys_only_our_own_lines(flakeproof: Flakeproof, target:
         assert "\\x3a:error file=x::pwned" in ended.stdout
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("hostile")
 def test_colours_are_kept_on_request(flakeproof: Flakeproof) -> None:
     """Colours alone, where there are colours at all."""

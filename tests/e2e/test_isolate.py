@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 from tests.e2e.conftest import Flakeproof
+from tests.tools import mostly_long
 
 SCHEMA = Path(__file__).parent.parent.parent / "docs" / "isolation.schema.json"
 FILLERS = "\n".join(f"def test_filler_{number}(): pass" for number in range(6))
@@ -116,6 +117,7 @@ def test_two_that_only_work_together_in_one_order(flakeproof: Flakeproof, suite:
     assert [carrier["name"] for carrier in found["culprits"][0]["carriers"]] == ["state.FLAG"]
 
 
+@pytest.mark.long
 def test_a_brittle_needs_another_test(flakeproof: Flakeproof, suite: Path) -> None:
     """It fails alone; what it needs is named, and the command with it passes."""
     setter = "def test_setter():\n    os.environ['SHOP_READY'] = 'yes'\n"
@@ -297,16 +299,20 @@ def test_a_file_has_the_order(flakeproof: Flakeproof, suite: Path) -> None:
     assert (names(found), found["order"]) == ([["test_polluter"]], "the order given")
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("arguments", "message"),
     [
         (["tests/test_b.py::test_victum"], "did you mean tests/test_b.py::test_victim"),
-        (["tests/test_b.py::test_many"], "is 2 tests: tests/test_b.py::test_many[0], tests/test_b.py::test_many[1]"),
+        (
+            ["tests/test_b.py::test_many"],
+            "is 2 tests: tests/test_b.py::test_many[0], tests/test_b.py::test_many[1]",
+        ),
         (["tests/test_b.py"], "is 3 tests"),
         (["tests/test_b.py::test_victim", "--in", "nowhere"], "--in nowhere: there is no such file or folder"),
         (["tests/test_b.py::test_victim", "--order", "none.txt"], "--order none.txt: it cannot be read"),
         (["tests/test_b.py::test_victim", "--error", "2"], "--error: '2' is more than 1"),
     ],
+    first=2,
 )
 def test_mistakes_are_named(flakeproof: Flakeproof, suite: Path, arguments: list[str], message: str) -> None:
     """With what to do about them."""
@@ -373,6 +379,7 @@ def test_what_provokes_is_in_the_probes_and_in_the_command(flakeproof: Flakeproo
     assert " --gc 200 " in found["command"]
 
 
+@pytest.mark.long
 def test_a_report_that_cannot_be_written_is_told(flakeproof: Flakeproof, suite: Path) -> None:
     """It is a warning, the others are written, and what was found decides about the exit code."""
     write(suite, test_a="def test_victim(): assert False\n")

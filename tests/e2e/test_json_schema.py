@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from tests.tools import mostly_long
 
 from flakeproof.features.amplify import records
 from flakeproof.features.compare import summary as comparison
@@ -67,7 +68,7 @@ def test_diagnoses_keep_to_theirs(flakeproof: Flakeproof, target: str) -> None:
     jsonschema.validate(json.loads(ended.stdout), json.loads(_OF_DIAGNOSES.read_bytes()))
 
 
-@pytest.mark.parametrize("target", ["passes", "fails_at_17", "skips_half", "skips", "interrupts", "not_text"])
+@mostly_long("target", ["passes", "fails_at_17", "skips_half", "skips", "interrupts", "not_text"], first=2)
 def test_what_is_written_keeps_to_the_schema(flakeproof: Flakeproof, target: str) -> None:
     """However the run ends."""
     ended = flakeproof("run", f"targets:{target}", "-c", "20", "-w", "1", "--grace", "100ms", "--json", "-")

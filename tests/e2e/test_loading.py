@@ -6,6 +6,7 @@ from xml.etree.ElementTree import parse
 
 import pytest
 from tests.e2e.conftest import Flakeproof
+from tests.tools import mostly_long
 
 HALF = """
 import ctypes, os, time
@@ -57,7 +58,7 @@ def half(project: Path, environment: dict[str, str], tmp_path: Path) -> Path:
     return project
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("how", "message"),
     [
         ("raises", "importing half failed: RuntimeError: not today"),
@@ -65,6 +66,7 @@ def half(project: Path, environment: dict[str, str], tmp_path: Path) -> Path:
         ("dies", "the process ended (SIGSEGV) while it was loading, at "),
         pytest.param("hangs", "still loading after ", marks=pytest.mark.long),
     ],
+    first=1,
 )
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_one_that_cannot_load_is_told_of(
@@ -125,6 +127,7 @@ def test_tests_of_pytest(flakeproof: Flakeproof, half: Path) -> None:
     assert (document["outcomes"], document["exit_code"]) == ({"passed": 6}, 1)
 
 
+@pytest.mark.long
 def test_diagnose_looks_into_it(flakeproof: Flakeproof, half: Path) -> None:
     """From the first one on each test loads the target, so that its failure is one of tests."""
     (half / "rare.py").write_text(EVERY_SECOND.replace("% 2 == 0", "% 3 == 1").replace("sleep(0.01)", "sleep(0)"))

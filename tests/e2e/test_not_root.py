@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.tools import missing
+from tests.tools import missing, mostly_long
 
 import flakeproof
 
@@ -102,7 +102,7 @@ def as_nobody(place: Path) -> Nobody:
     return missing(f"{_USER} cannot start {sys.executable}, and nothing like it in /usr/bin")
 
 
-@pytest.mark.parametrize("words", [("targets:passes",), ("--isolation", "fork", "targets:passes"), ("--", "true")])
+@mostly_long("words", [("targets:passes",), ("--isolation", "fork", "targets:passes"), ("--", "true")], first=1)
 def test_all_kinds_run(as_nobody: Nobody, place: Path, words: tuple[str, ...]) -> None:
     """No privilege is needed."""
     done = as_nobody("run", "-c", "5", *words)
@@ -112,6 +112,7 @@ def test_all_kinds_run(as_nobody: Nobody, place: Path, words: tuple[str, ...]) -
     assert list((place / "tmp").iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", [("targets:passes",), ("--isolation", "fork", "targets:passes"), ("--", "true")])
 def test_too_few_processes_are_told_of(as_nobody: Nobody, place: Path, words: tuple[str, ...]) -> None:
     """A limit of the user's (ulimit -u) costs trials their result at most, and no message is a fault of flakeproof."""
@@ -124,6 +125,7 @@ def test_too_few_processes_are_told_of(as_nobody: Nobody, place: Path, words: tu
     assert list((place / "tmp").iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_store_of_another_owner_is_not_trusted(as_nobody: Nobody, place: Path) -> None:
     """It can be looked at where it is open, is not written, and what it says is not run unasked."""
     project = place / "project"
@@ -151,6 +153,7 @@ def test_a_store_of_another_owner_is_not_trusted(as_nobody: Nobody, place: Path)
     assert "0 runs removed" in cleaned.stdout
 
 
+@pytest.mark.long
 def test_what_needs_a_namespace_is_refused_by_name(as_nobody: Nobody) -> None:
     """Where the kernel does not permit it; else it works without privilege, too."""
     for option in (("--network", "none"), ("--temp-space", "1MB"), ("--ports", "20")):
@@ -161,6 +164,7 @@ def test_what_needs_a_namespace_is_refused_by_name(as_nobody: Nobody) -> None:
             assert option[0] in done.stderr or "permitted" in done.stderr, done.stderr
 
 
+@pytest.mark.long
 def test_without_a_home_records_are_no_ones(as_nobody: Nobody, place: Path) -> None:
     """Where no key can be kept the run goes on, and its record wants --trust."""
     (place / "state").rmdir()

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Flakeproof
+from tests.tools import mostly_long
 
 from flakeproof.settings.table import settings
 
 _LONG = "a" * 300
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     "words",
     [
         ("run", f"{_LONG}.py"),
@@ -26,6 +27,7 @@ _LONG = "a" * 300
         ("diagnose", "test_it.py::x", "--in", _LONG),
         ("verify", _LONG),
     ],
+    first=1,
 )
 def test_a_name_that_is_too_long_is_named(flakeproof: Flakeproof, words: tuple[str, ...]) -> None:
     """Whatever it was meant to be."""
@@ -35,7 +37,7 @@ def test_a_name_that_is_too_long_is_named(flakeproof: Flakeproof, words: tuple[s
     assert "aaaa" in ended.stderr or "there is no run" in ended.stderr
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("text", "message"),
     [
         (f"count = {'9' * 5000}", "Exceeds the limit"),
@@ -43,6 +45,7 @@ def test_a_name_that_is_too_long_is_named(flakeproof: Flakeproof, words: tuple[s
         ('store = "\\u0000"', "has a null character"),
         ('sanitize = ["a\\u0000"]', "has a null character"),
     ],
+    first=1,
 )
 def test_a_file_of_settings_that_makes_no_sense_is_named(
     flakeproof: Flakeproof, project: Path, text: str, message: str
@@ -69,6 +72,7 @@ def test_no_value_of_a_setting_is_a_fault(project: Path, value: str) -> None:
             assert name in error.message, error.message  # noqa: PT017 - both are right
 
 
+@pytest.mark.long
 def test_a_folder_whose_name_is_not_utf_8_works(flakeproof: Flakeproof, project: Path) -> None:
     """Functions, tests and commands run in it; the reports show the byte; a replay finds the folder again."""
     odd = project / os.fsdecode(b"odd\xff\xee\x83\xbf")

@@ -158,6 +158,7 @@ def test_a_hang_shows_where_it_stands_once_and_without_our_frames(flakeproof: Fl
     assert "flakeproof_worker" not in ended.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("redirection", ["| head -n 1", ">&-", ">&- 2>&-"])
 def test_a_reader_that_leaves_changes_no_verdict(project: Path, environment: dict[str, str], redirection: str) -> None:
     """A closed pipe or a stream that is closed from the start neither ends the run nor its exit code."""
@@ -173,6 +174,7 @@ def test_a_reader_that_leaves_changes_no_verdict(project: Path, environment: dic
     assert "Exception ignored" not in ended.stderr
 
 
+@pytest.mark.long
 def test_colours_are_for_those_who_ask_for_them(flakeproof: Flakeproof) -> None:
     """None in a pipe, some with FORCE_COLOR, none with NO_COLOR whatever else is said; never in output.log."""
     plain = flakeproof("run", "targets:fails", "-c", "1", "--seed", "1")

@@ -116,6 +116,7 @@ def rust_tests(tmp_path_factory: pytest.TempPathFactory) -> str:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("test", ["TestTCPRTT", "TestShortWrite"])
 def test_go_victim_and_culprit_pass_by_themselves(test: str, run: Run, go_tests: str) -> None:
     """Stressed alone neither of them fails: the one hurts nobody, the other is hurt by nobody."""
@@ -193,6 +194,7 @@ def test_go_data_races_in_a_program_that_goes_on(
     assert ignored.returncode == 5, ignored.stderr  # nothing was left to run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("test", ["no_update_is_lost", "first_come_first_served"])
 def test_rust_races(test: str, run: Run, rust_tests: str) -> None:
     """The test that has panicked, its message, and the two values in the preview."""
@@ -205,6 +207,7 @@ def test_rust_races(test: str, run: Run, rust_tests: str) -> None:
     assert "left: " in seen.preview
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [["--test"], [], ["--test", "--test-reporter=spec"]], ids=["tap", "alone", "spec"])
 def test_node_race(options: list[str], run: Run) -> None:
     """The name of the test and what it expected, with either reporter."""

@@ -112,6 +112,7 @@ every_one = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.long
 @every_one
 def test_it_fails_when_it_is_provoked(name: str, tmp_path: Path) -> None:
     """By its own mechanism, at once."""
@@ -119,6 +120,7 @@ def test_it_fails_when_it_is_provoked(name: str, tmp_path: Path) -> None:
     assert HANDS[name](side, side.copy(tmp_path))
 
 
+@pytest.mark.long
 @every_one
 def test_its_twin_bears_it(name: str, tmp_path: Path) -> None:
     """The same provocation."""

@@ -10,6 +10,7 @@ from textwrap import dedent
 from xml.etree import ElementTree
 
 import pytest
+from tests.tools import mostly_long
 
 Pytest = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -80,6 +81,7 @@ def test_each_test_is_reported_once(run_pytest: Pytest, project: Path) -> None:
     ]
 
 
+@pytest.mark.long
 def test_the_selection_is_that_of_pytest(run_pytest: Pytest) -> None:
     """-k, node ids and the options of conftest files reach the processes that run the tests."""
     done = run_pytest("--flakeproof=3", "-k", "ids or fine", "test_it.py::TestIt", "test_it.py::test_fine", "-v")
@@ -128,13 +130,14 @@ def test_inside_of_a_run_a_marked_test_runs_once(run_pytest: Pytest, project: Pa
     assert (project / "runs").read_text() == "xxxxx"
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("arguments", "message"),
     [
         (["--flakeproof", "0"], "--flakeproof 0: at least one run is needed"),
         (["--flakeproof", "3", "--pdb"], "nobody debugs a thousand runs"),
         (["--flakeproof", "3", "--flakeproof-workers", "0"], "--flakeproof-workers: 0 is not between"),
     ],
+    first=1,
 )
 def test_wrong_use(run_pytest: Pytest, arguments: list[str], message: str) -> None:
     """It is said as pytest says such things, with its exit code."""
@@ -154,6 +157,7 @@ def test_a_marker_that_is_wrong(run_pytest: Pytest, project: Path) -> None:
     assert "1 failed, 1 passed" in done.stdout
 
 
+@pytest.mark.long
 def test_stop_at_the_first_failure(run_pytest: Pytest, project: Path) -> None:
     """-x on the command line is about the runs; what was running then comes to its end."""
     (project / "test_it.py").write_text("import os\ndef test_it(): assert int(os.environ['FLAKEPROOF_TRIAL']) < 3\n")
@@ -162,6 +166,7 @@ def test_stop_at_the_first_failure(run_pytest: Pytest, project: Path) -> None:
     assert re.search(r"stopped after the first failure: \d of 100000 runs", done.stdout)
 
 
+@pytest.mark.long
 def test_x_in_the_configuration(run_pytest: Pytest, project: Path) -> None:
     """There it is for other occasions: all runs are wanted."""
     (project / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = "-x"\n')
@@ -171,6 +176,7 @@ def test_x_in_the_configuration(run_pytest: Pytest, project: Path) -> None:
     assert "stopping after" not in done.stdout
 
 
+@pytest.mark.long
 def test_words_that_look_like_arguments(run_pytest: Pytest, project: Path) -> None:
     """The value of an option stays, also where an argument is the same."""
     (project / "net").mkdir()
@@ -191,6 +197,7 @@ def test_it_costs_nothing_when_not_used(run_pytest: Pytest, project: Path) -> No
     assert run_pytest().returncode == 0
 
 
+@pytest.mark.long
 def test_a_report_after_an_interrupt(run_pytest: Pytest, project: Path) -> None:
     """What has been seen until then is reported."""
     (project / "test_it.py").write_text(
@@ -207,6 +214,7 @@ def test_a_report_after_an_interrupt(run_pytest: Pytest, project: Path) -> None:
     assert re.search(r"test_it.py::test_it: 0 of \d+ failed, at most", done.stdout)
 
 
+@pytest.mark.long
 def test_runs_without_a_result_are_no_success(run_pytest: Pytest, project: Path) -> None:
     """Nor were their tests skipped."""
     (project / "conftest.py").write_text("def pytest_runtest_protocol(): raise RuntimeError('broken')\n")

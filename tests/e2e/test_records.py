@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Flakeproof
+from tests.tools import mostly_long
 
 from flakeproof.store.spec_file import SPEC_NAME
 
@@ -28,6 +29,7 @@ def everything(project: Path) -> bytes:
     return b"".join(path.read_bytes() for path in project.rglob("*") if path.is_file() and not path.is_symlink())
 
 
+@pytest.mark.long
 def test_values_of_variables_are_not_recorded(flakeproof: Flakeproof, project: Path) -> None:
     """Neither in the record nor in a report; a replay is given them again, or finds them in the environment."""
     reports = ("--json", "r.json", "--junit-xml", "r.xml", "--markdown", "r.md")
@@ -85,6 +87,7 @@ def _from_elsewhere(project: Path) -> None:
     (run_folder(project) / SPEC_NAME).write_text(json.dumps(spec))
 
 
+@pytest.mark.long
 def test_a_record_of_others_is_not_run_unasked(flakeproof: Flakeproof, project: Path) -> None:
     """It names what would be run; --trust runs it. A record of our own, copied elsewhere, stays ours."""
     flakeproof("run", "-c", "2", "--", "sh", "-c", "exit 1")
@@ -104,6 +107,7 @@ def test_a_record_of_others_is_not_run_unasked(flakeproof: Flakeproof, project: 
     assert (project / "ran").exists()
 
 
+@pytest.mark.long
 def test_the_order_of_a_record_of_others_is_not_run_unasked(flakeproof: Flakeproof, project: Path) -> None:
     """`isolate --from` takes interpreter and options from the record, too."""
     (project / "test_it.py").write_text("def test_it(): pass\n")
@@ -113,7 +117,7 @@ def test_the_order_of_a_record_of_others_is_not_run_unasked(flakeproof: Flakepro
     assert "add --trust" in flakeproof("isolate", "test_it.py::test_it", "--from", "latest", "1").stderr
 
 
-@pytest.mark.parametrize(("answer", "code"), [(b"y\n", 1), (b"\n", 2)])
+@mostly_long(("answer", "code"), [(b"y\n", 1), (b"\n", 2)], first=1)
 def test_on_a_terminal_it_asks(
     flakeproof: Flakeproof, project: Path, environment: dict[str, str], answer: bytes, code: int
 ) -> None:
@@ -138,7 +142,7 @@ def test_on_a_terminal_it_asks(
     assert (project / "ran").exists() == (code == 1)
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("change", "message"),
     [
         ({"timeout": 1e300}, "timeout is 1e+300"),
@@ -149,6 +153,7 @@ def test_on_a_terminal_it_asks(
         ({"left_out": ["a\0b"]}, "left_out has a null character"),
         ({"nested": [[]]}, "nested"),
     ],
+    first=1,
 )
 def test_a_record_that_makes_no_sense_is_refused(
     flakeproof: Flakeproof, project: Path, change: dict[str, object], message: str

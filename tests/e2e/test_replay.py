@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -56,6 +58,7 @@ def test_the_printed_command_is_true(flakeproof: Flakeproof, project: Path) -> N
     assert "ValueError: seventeen" in again.stdout
 
 
+@pytest.mark.long
 def test_a_replay_starts_with_the_process_of_the_failure(flakeproof: Flakeproof, project: Path) -> None:
     """Its number decides about the hash seed, so it is part of what is repeated."""
     flakeproof("run", "targets:dies", "-c", "4", "-w", "1")
@@ -80,6 +83,7 @@ def test_a_replay_has_the_hash_seed_of_the_failure(flakeproof: Flakeproof) -> No
     assert _message(first, 3) == _message(flakeproof("replay", "latest", "3"), 3)
 
 
+@pytest.mark.long
 def test_what_cannot_be_replayed_is_named(flakeproof: Flakeproof) -> None:
     """A wrong run or test is a usage error that names the right ones."""
     flakeproof("run", "targets:passes", "-c", "40")
@@ -103,6 +107,7 @@ def tells():
 """
 
 
+@pytest.mark.long
 def test_a_replay_has_the_surroundings_of_the_test(flakeproof: Flakeproof, project: Path) -> None:
     """Zone, locale, hash seed, and random numbers, drawn for a function or for a command."""
     (project / "surrounded.py").write_text(_SURROUNDED)
@@ -119,6 +124,7 @@ def test_a_replay_has_the_surroundings_of_the_test(flakeproof: Flakeproof, proje
             assert _message(first, trial) == _message(flakeproof("replay", "latest", str(trial)), trial)
 
 
+@pytest.mark.long
 def test_a_replay_has_the_order_of_the_test(flakeproof: Flakeproof, project: Path) -> None:
     """Reversed, it fails as it did."""
     lines = ["seen = []", "def test_a(): assert seen == [], f'{seen}'", "def test_b(): seen.append('b')"]
@@ -129,6 +135,7 @@ def test_a_replay_has_the_order_of_the_test(flakeproof: Flakeproof, project: Pat
     assert _message(first, 2) == _message(flakeproof("replay", "latest", "2"), 2)
 
 
+@pytest.mark.long
 def test_a_replay_with_another_interpreter(flakeproof: Flakeproof, project: Path) -> None:
     """The one that is asked for runs the test, and is named; a command has none."""
     (project / "which.py").write_text("import sys\ndef told(): raise ValueError(sys.executable)\n")

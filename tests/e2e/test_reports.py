@@ -172,6 +172,7 @@ def test_one_report_that_cannot_be_written_keeps_no_other(flakeproof: Flakeproof
     assert json.loads((project / "bad.json").read_bytes())["failed"] == 3
 
 
+@pytest.mark.long
 def test_reports_can_be_settings_of_the_project(flakeproof: Flakeproof, project: Path) -> None:
     """They lie beside pyproject.toml wherever one is; a replay leaves them as they are."""
     (project / "pyproject.toml").write_text('[tool.flakeproof]\njunit-xml = "out/junit.xml"\njson = "-"\n')
@@ -205,6 +206,7 @@ def test_github_is_told(flakeproof: Flakeproof, project: Path, tmp_path: Path) -
     assert job.read_text().endswith("\n" + (project / "run.md").read_text() + "\n")
 
 
+@pytest.mark.long
 def test_what_raised_nothing_is_marked_in_its_file(flakeproof: Flakeproof, project: Path) -> None:
     """A strict xfail that passes, of pytest and of unittest: the annotation is at the test."""
     (project / "test_known.py").write_text(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tools import mostly_long
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -132,7 +133,7 @@ def test_nothing_is_seen_in_clean_code(flakeproof: Flakeproof, sloppy: Path) -> 
     assert "The sanitizers (descriptors and leaks) have seen nothing" in ended.stdout
 
 
-@pytest.mark.parametrize("isolation", ["shared", "fork", "fresh"])
+@mostly_long("isolation", ["shared", "fork", "fresh"], first=1)
 def test_the_test_of_pytest_is_named(flakeproof: Flakeproof, sloppy: Path, isolation: str) -> None:
     """Where a pass has several."""
     ended = flakeproof(
@@ -148,6 +149,7 @@ def test_the_test_of_pytest_is_named(flakeproof: Flakeproof, sloppy: Path, isola
     assert (seen["times"], ended.returncode) == (3, 0)
 
 
+@pytest.mark.long
 def test_a_failure_tells_who_closed_its_descriptor(flakeproof: Flakeproof, project: Path) -> None:
     """The scenario before the fix: its guard closes by number, and hits a stranger."""
     # With a single failure it is chance what else goes with it.

@@ -48,6 +48,7 @@ def test_what_is_not_there(flakeproof: Flakeproof, words: list[str], code: int, 
     assert remedy in ended.stderr
 
 
+@pytest.mark.long
 def test_a_pass_over_several_tests_is_called_one(flakeproof: Flakeproof, project: Path) -> None:
     """In the run, in what is shown of it, and when it is replayed; skips and shares of failures are told, too."""
     (project / "test_two.py").write_text("def test_a(): assert 0\ndef test_b(): assert 0\ndef test_c(): pass\n")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.tools import mostly_long
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -15,7 +16,7 @@ _SCRIPT = Path(__file__).parents[2] / "run_stress_test.sh"
 _SHORT = ["-c", "12", "--settle", "0ms"]
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("mode", "workers"),
     [
         ([], 4),
@@ -23,6 +24,7 @@ _SHORT = ["-c", "12", "--settle", "0ms"]
         (["TestTracerSuite/eBPFless/TestTCPRTTStressParallel"], 50),
         (["TestTCPRTTStress"], 20),
     ],
+    first=1,
 )
 def test_a_mode_runs_its_preset(flakeproof: Flakeproof, mode: list[str], workers: int) -> None:
     """Each name means the preset of the kit, and options after it go through."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Flakeproof
-from tests.tools import needed
+from tests.tools import mostly_long, needed
 
 SHOP = """
 import os
@@ -154,7 +154,7 @@ def test_resume_wants_the_same_working_tree(flakeproof: Flakeproof, shop: Path) 
     assert "that comparison was of something else" in third.stderr
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("words", "message", "code"),
     [
         ([NODE, "--base", "nosuch"], "there is no revision 'nosuch'", 2),
@@ -163,6 +163,7 @@ def test_resume_wants_the_same_working_tree(flakeproof: Flakeproof, shop: Path) 
         (["tests/test_new.py"], "base: pytest: ", 2),
         ([NODE, "--error", "0"], "not between 0 and 1", 2),
     ],
+    first=1,
 )
 def test_bad_input(flakeproof: Flakeproof, shop: Path, words: list[str], message: str, code: int) -> None:
     (shop / "tests" / "test_new.py").write_text("def test_new(): pass\n")
@@ -172,6 +173,7 @@ def test_bad_input(flakeproof: Flakeproof, shop: Path, words: list[str], message
     assert len(git(shop, "worktree", "list").splitlines()) == 1
 
 
+@pytest.mark.long
 def test_nothing_to_compare(flakeproof: Flakeproof, shop: Path, project: Path) -> None:
     """The same content in both arms, no repository, and paths that lead out of the checkout."""
     alias = shop.parent / "alias"

@@ -100,8 +100,13 @@ def run(words: list[str], project: Path, **variables: str) -> subprocess.Complet
     )
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("requirement", ["pytest==7.4.4", "pytest==8.4.2", "pytest==9.2.0"])
+@pytest.mark.parametrize(
+    ("requirement", "setting"),
+    [
+        *((requirement, setting) for requirement in ("pytest==7.4.4", "pytest==9.2.0") for setting in SETTINGS),
+        *(("pytest==8.4.2", setting) for setting in ("ini", "little left")),  # the others are what one of the two has
+    ],
+)
 def test_outcomes_are_those_of_plain_pytest(
     wheel: str, environment_with: Callable[..., str], tmp_path: Path, requirement: str, setting: str
 ) -> None:

@@ -82,13 +82,17 @@ class Plant(Known):
 
     @property
     def trials(self) -> int:
-        """So many tests fail to show it with a probability of `MISS` at most.
+        """So many tests fail to show it with a probability of `MISS` at most."""
+        return self.trials_that_miss(MISS)
+
+    def trials_that_miss(self, miss: float) -> int:
+        """So many tests fail to show it with a probability of `miss` at most.
 
         For a rate that is the lower end of its interval (95 %), so that chance in the measurement is allowed for.
         """
         failed, total = self.measured
         least = clopper_pearson(failed, total, 0.95).low
-        return math.ceil(math.log(MISS) / math.log1p(-least))
+        return math.ceil(math.log(miss) / math.log1p(-least))
 
     def guilty(self) -> list[Guilty]:
         """Every line that is marked."""

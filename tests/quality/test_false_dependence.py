@@ -10,9 +10,12 @@ from flakeproof.model import CallableTarget, Failure, Isolation, Outcome, RunSpe
 from flakeproof.results.dependence import LEVEL, examine
 from flakeproof.results.history import History
 
-RUNS = 500
-TOLERATED = 15
-"""More false alarms in 500 runs, each with a probability of at most 1 %, come with a probability below 1e-4."""
+RUNS = 200
+TOLERATED = 8
+"""More false alarms in 200 runs, each with a probability of at most 1 %, come with a probability below 3e-4.
+
+If they had one of 8 %, there would be more with a probability of 98 %.
+"""
 
 _TARGET = CallableTarget(name="t", module="m", attribute="a", python="p", folder="f")
 Trial = tuple[int, int, Outcome]

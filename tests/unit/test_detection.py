@@ -20,7 +20,7 @@ from flakeproof.stats.detection import (
     zero_failure_bound,
 )
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=150)
+deterministic = settings(derandomize=True, deadline=None, max_examples=80)
 
 CONFIDENCES = (0.5, 0.95, 0.99, 0.999, 0.9999, 0.999999)
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats  # type: ignore[import-untyped]
-from statsmodels.stats.proportion import confint_proportions_2indep  # type: ignore[import-untyped]
 
 from flakeproof.stats.comparison import fisher, miettinen_nurminen, newcombe
 from flakeproof.stats.intervals import Interval
@@ -94,6 +93,8 @@ def test_fishers_test_agrees_with_scipys_own() -> None:
 @given(arms(), st.floats(0.5, 0.9999))
 def test_newcombes_interval_agrees_with_statsmodels(seen: Arms, confidence: float) -> None:
     """Its method of that name is the same to 1e-9."""
+    from statsmodels.stats.proportion import confint_proportions_2indep  # type: ignore[import-untyped]  # slow to import
+
     base, base_trials, fix, fix_trials = seen
     expected = confint_proportions_2indep(
         base, base_trials, fix, fix_trials, method="newcomb", compare="diff", alpha=1 - confidence

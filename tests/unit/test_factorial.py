@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
-from statsmodels.stats.contingency_tables import StratifiedTable  # type: ignore[import-untyped]
 
 from flakeproof.stats.factorial import (
     Draw,
@@ -39,6 +38,8 @@ def test_the_odds_ratio_of_known_figures() -> None:
 @given(tables)
 def test_odds_ratios_agree_with_statsmodels(strata: list[Table]) -> None:
     """Whatever the strata."""
+    from statsmodels.stats.contingency_tables import StratifiedTable  # type: ignore[import-untyped]  # slow to import
+
     expected = StratifiedTable([[list(row) for row in table] for table in strata])
     found = mantel_haenszel(strata)
 

@@ -22,7 +22,7 @@ def test_depth_is_no_limit(tmp_path: Path, deep_folder: None) -> None:
     (tmp_path / "kept").write_text("")
     before = leftovers.snapshot(str(tmp_path))
     descriptor = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
-    for level in range(2_500):
+    for level in range(2_100):  # 2,048 of them fill a path
         if level == 1_200:
             os.close(os.open("left", os.O_WRONLY | os.O_CREAT, dir_fd=descriptor))
         os.mkdir("d", dir_fd=descriptor)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flakeproof.stats.intervals import Interval, clopper_pearson, intersect, robbins, wilson
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=150)
+deterministic = settings(derandomize=True, deadline=None, max_examples=80)
 
 confidences = st.floats(0.5, 0.999999)
 

@@ -20,7 +20,7 @@ from flakeproof.stats.special import (
     log_betaincc,
 )
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=150)
+deterministic = settings(derandomize=True, deadline=None, max_examples=80)
 
 WORKING_DIGITS = 50
 

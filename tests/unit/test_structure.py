@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,18 +30,26 @@ MODULES = sorted(
 )
 
 
-def imported(folder: str) -> set[tuple[str, str]]:
-    """Pairs of a module below `folder` and what it imports, wherever the import stands."""
-    found: set[tuple[str, str]] = set()
+@cache
+def imports_of(file: Path) -> frozenset[str]:
+    """What the module in `file` imports, wherever the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports relatively"
+            assert node.module is not None
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
+
+
+@cache
+def imported(folder: str) -> frozenset[tuple[str, str]]:
+    """Pairs of a module below `folder` and what it imports."""
     path = SOURCE / folder
-    for file in sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]:
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                found |= {(module_name(file), alias.name) for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{file} imports relatively"
-                assert node.module is not None
-                found |= {(module_name(file), f"{node.module}.{alias.name}") for alias in node.names}
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    found = frozenset((module_name(file), name) for file in files for name in imports_of(file))
     assert found
     return found
 
@@ -76,6 +85,7 @@ def circles(arrows: Mapping[str, set[str]]) -> list[list[str]]:
     return found
 
 
+@cache
 def between_modules() -> dict[str, set[str]]:
     """Which module imports which other ones of ours, also within functions and for types."""
     names = {module_name(path) for path in SOURCE.rglob("*.py")}

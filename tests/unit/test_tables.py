@@ -7,7 +7,7 @@ from scipy import special, stats  # type: ignore[import-untyped]
 
 from flakeproof.stats.tables import fisher_greater, holm, log_choose
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=300)
+deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 cells = st.integers(0, 40) | st.integers(0, 2000)
 
 

@@ -109,7 +109,7 @@ def test_the_counts_agree(configuration: dict[str, Any]) -> None:
 def test_the_counts_of_each_kind_agree(kind: str) -> None:
     """The same, with more of each."""
 
-    @settings(max_examples=12)
+    @settings(max_examples=6)
     @given(configurations())
     def checked(configuration: dict[str, Any]) -> None:
         isolation = None if kind == "command" else configuration["isolation"] or "fork"
@@ -118,6 +118,7 @@ def test_the_counts_of_each_kind_agree(kind: str) -> None:
     checked()
 
 
+@pytest.mark.long
 @settings(max_examples=2)
 @given(st.sampled_from((1, 7, 24)), st.integers(1, 4), st.sampled_from(((2, 0, 0), (3, 0, 2), (0, 0, 0))))
 def test_the_count_of_the_pytest_plugin_agrees(count: int, workers: int, counting: tuple[int, ...]) -> None:
@@ -150,6 +151,7 @@ def test_the_count_of_the_pytest_plugin_agrees(count: int, workers: int, countin
     assert (int(said[1]), int(said[2])) == (len(found["failed"]), len(found["failed"]) + len(found["passed"]))
 
 
+@pytest.mark.long
 @settings(max_examples=2)
 @given(st.sampled_from((4, 20, 60)), st.integers(1, 3), st.integers(0, 2**32))
 def test_the_counts_of_a_comparison_agree(count: int, workers: int, seed: int) -> None:

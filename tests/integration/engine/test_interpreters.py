@@ -38,6 +38,7 @@ def write_target(folder: Path) -> None:
     )
 
 
+@pytest.mark.long
 @lanes([*SYNC, *ASYNC])
 def test_other_versions_run_every_lane(lane: Lane, interpreter: str, run: Runner, tmp_path: Path) -> None:
     """Failures, crashes and time limits come out the same in every lane of another version of Python."""

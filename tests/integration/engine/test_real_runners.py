@@ -156,6 +156,7 @@ RUST_FAILED = {
 }
 
 
+@pytest.mark.long
 def test_rust(projects: Path) -> None:
     """Errors that are returned, panics that did not come, and panics in threads of any name: each of its test."""
     command = [needed("cargo"), "test", "--offline", "--no-fail-fast", "--lib", "--test", "kinds"]

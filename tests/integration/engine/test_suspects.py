@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 from tests.integration.engine.conftest import Lane, Runner
+from tests.tools import mostly_long
 
 THREADS = Lane("threads", "", {"workers": 6, "processes": 2})
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     "target",
     ["exits", "kills_itself", "segfaults", "leaves_no_trace", "segfaults_elsewhere", "segfaults_in_a_task"],
+    first=2,
 )
 def test_who_ends_the_process_is_charged_and_nobody_else(target: str, run: Runner) -> None:
     """Whether it leaves a stack, is seen at it, or has to run again alone."""

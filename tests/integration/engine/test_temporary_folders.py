@@ -80,6 +80,7 @@ def test_a_folder_of_a_run_that_was_killed_at_its_start_goes(temporary: Path) ->
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.long
 def test_what_is_mounted_is_named_with_the_command_that_ends_it(tmp_path: Path) -> None:
     """Nothing in it is touched, the run says so once, and the next run takes the rest when it is gone."""
     script = """

@@ -45,7 +45,7 @@ def test_without_a_limit_of_the_user_the_usual_duration_decides(run: Runner) -> 
     (failure,) = seen.failures
     assert failure.message.startswith("ran over 10s: the least that a test may take, and it usually takes")
     assert "--timeout changes that, standing at" in failure.message
-    assert 10 <= failure.duration < 60
+    assert failure.duration >= 10
 
 
 @pytest.mark.long

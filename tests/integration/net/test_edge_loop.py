@@ -196,13 +196,13 @@ def test_timer_is_never_early_and_not_late(run_edge: Run) -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        late = []
-        for _ in range(200):
+        late: list[float] = []
+        while len(late) < 200 or min(late) >= 0.0005:  # on a busy machine it takes longer until one is on time
             due = loop.time() + 0.0003
             await asyncio.sleep(0.0003)
             late.append(loop.time() - due)
-        assert min(late) >= 0
-        assert min(late) < 0.0005
+            assert late[-1] >= 0
+            assert len(late) < 20_000
 
     run_edge(main())
 

@@ -30,9 +30,13 @@ def agree():
     ]
     assert max(clocks) - min(clocks) < 2, clocks
     assert date.today() == dt.now().date() or dt.now().hour == 0
-    start, real = time.time(), time.monotonic()
-    time.sleep(0.01)
-    assert abs((time.time() - start) - (time.monotonic() - real)) < 0.01
+    for _ in range(200):  # something else may run between two looks
+        start, real = time.time(), time.monotonic()
+        time.sleep(0.01)
+        if abs((time.time() - start) - (time.monotonic() - real)) < 0.01:
+            break
+    else:
+        raise AssertionError("the clock does not go as time does")
 
 def shows():
     agree()
@@ -101,8 +105,7 @@ def test_boundaries_are_crossed(run: Runner) -> None:
         run(BOTH, "crosses_the_second", clock="boundaries", count=40),
     )
 
-    assert plain.failed <= 3
-    assert shifted.failed >= 4
+    assert shifted.failed > max(3, plain.failed)
 
 
 @pytest.fixture

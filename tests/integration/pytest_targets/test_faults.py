@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 import pytest
 from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.tools import mostly_long
 
 from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
 
@@ -192,19 +193,24 @@ def test_what_is_not_there(suite: Suite, argument: str, message: str, near: str)
     assert error.remedy.startswith(near)
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("files", "message", "details"),
     [
         ({"test_it": "def test_it(:\n"}, "could not collect test_it.py: SyntaxError", "test_it.py"),
         ({"test_it": "import no_such_module\n"}, "No module named 'no_such_module'", "import no_such_module"),
         ({"conftest": "raise ValueError('no database')\n"}, "ended before it ran anything", "no database"),
-        ({"conftest": "import pytest\npytest.exit('not on this machine')\n"}, "ended before", "not on this machine"),
+        (
+            {"conftest": "import pytest\npytest.exit('not on this machine')\n"},
+            "ended before",
+            "not on this machine",
+        ),
         ({"conftest": "import sys\nsys.exit(4)\n"}, "SystemExit: 4", ""),
         ({"conftest": "import os\nos._exit(4)\n"}, "exit status 4", ""),
         ({"conftest": "pytest_plugins = ['no_such_plugin']\n"}, "ended before it ran anything", "no_such_plugin"),
         ({"conftest": "def pytest_sessionstart(): raise ValueError('no database')"}, "ended before", "no database"),
         ({"conftest": "def pytest_collection_modifyitems(items): 1 / 0"}, "ended before", "ZeroDivisionError"),
     ],
+    first=2,
 )
 @pytest.mark.parametrize("isolation", ["shared", "fresh"])
 def test_what_cannot_be_collected(

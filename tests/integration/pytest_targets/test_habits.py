@@ -2,6 +2,7 @@
 
 import pytest
 from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.tools import mostly_long
 
 INNER = r'''
     INNER = """
@@ -86,7 +87,7 @@ STREAMS = """
 
 
 @every_isolation
-@pytest.mark.parametrize("options", [(), ("-s",)], ids=["captured", "not captured"])
+@mostly_long("options", [(), ("-s",)], first=1, ids=["captured", "not captured"])
 def test_streams_that_are_left_replaced(suite: Suite, isolation: str, options: tuple[str, ...]) -> None:
     """pytest's capture puts them in place before each phase, if it is not switched off; so it is here."""
     suite.write(test_it=STREAMS)

@@ -51,6 +51,7 @@ def test_the_global_generator_that_is_seeded_from_entropy(suite: Suite, call: st
     assert len({one[0] for one in drawn(suite.run("test_it.py", count=3))}) == 3
 
 
+@pytest.mark.long
 def test_processes_give_way_to_new_ones(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a run goes on, each with another hash seed; and the summary says of how many it speaks."""
     monkeypatch.setattr(Renewal, "started", lambda *_: None)  # as if a new process cost nothing: each serves once,

@@ -64,6 +64,7 @@ def test_one_at_a_time_is_the_master(suite: Suite, isolation: str) -> None:
     assert seen(suite.folder) == {"master"}
 
 
+@pytest.mark.long
 def test_inside_of_a_worker_of_xdist_numbers_are_nobody_elses(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each worker of xdist may come here."""
     monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw1")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,9 +27,17 @@ def test_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_it_leaves_running_does_not_hold_us_up(tmp_path: Path) -> None:
     """A server that a build has started is its own affair."""
-    started = time.monotonic()
-    build("base", "sleep 3 & echo started", tmp_path, {})
-    assert time.monotonic() - started < 2
+    os.mkfifo(tmp_path / "gate")
+    gate = os.open(tmp_path / "gate", os.O_RDWR)
+    given_up = threading.Timer(60, os.write, (gate, b"\n"))
+    given_up.start()
+    build("base", "(read line; touch ended) <gate & echo started", tmp_path, {})
+    assert not (tmp_path / "ended").exists()
+    given_up.cancel()
+    os.write(gate, b"\n")
+    while not (tmp_path / "ended").exists():
+        time.sleep(0.01)
+    os.close(gate)
 
 
 @pytest.mark.parametrize(

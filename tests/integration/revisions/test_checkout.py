@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.integration.revisions.conftest import commit, git, new, state, write
+from tests.tools import mostly_long
 
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import CannotRunError, UsageError
@@ -269,9 +270,10 @@ def ended(project: Path, temporary: Path, number: signal.Signals) -> tuple[Path,
         return folder, process.returncode
 
 
-@pytest.mark.parametrize(
+@mostly_long(
     ("number", "status"),
     [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGQUIT, 143)],
+    first=2,
 )
 def test_a_signal(nested: Path, tmp_path: Path, number: signal.Signals, status: int) -> None:
     """Interrupted and terminated processes clear up."""

@@ -63,7 +63,7 @@ def main():
 FAILING = SUBJECT.splitlines().index("    if account.balance != 200:") + 1
 
 
-@pytest.fixture(params=["this one", "another"])
+@pytest.fixture(params=["this one", pytest.param("another", marks=pytest.mark.long)])
 def python(request: pytest.FixtureRequest) -> str:
     """Interpreters, one for each way to hear what runs: `sys.settrace` and `sys.monitoring`."""
     if request.param == "this one":
