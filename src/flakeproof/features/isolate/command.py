@@ -10,7 +10,7 @@ import msgspec
 from flakeproof.errors import UsageError
 from flakeproof.features.isolate import report
 from flakeproof.features.isolate.driver import isolate
-from flakeproof.features.isolate.recorded_order import recorded_order
+from flakeproof.features.isolate.named_tests import recorded_order
 from flakeproof.features.isolate.records import Isolation, IsolationRequest
 from flakeproof.features.run.earlier import ask_for_trust
 from flakeproof.features.run.session import interpreter_of
@@ -73,9 +73,7 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
 
 
 def _renderers(found: Isolation) -> Renderers:
-    from flakeproof.features.isolate import markdown
-
-    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
+    return {"json": lambda: to_json(found), "markdown": lambda: report.markdown(found)}
 
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:

@@ -12,7 +12,7 @@ from flakeproof.engine.leftovers import difference, snapshot
 from flakeproof.errors import CannotRunError, ExitCode, Stop, UsageError, exit_code_of_signal
 from flakeproof.features.isolate.culprit_search import Culprits, Search
 from flakeproof.features.isolate.leftover_state import Carriers
-from flakeproof.features.isolate.node_ids import named
+from flakeproof.features.isolate.named_tests import named
 from flakeproof.features.isolate.probes import Probing, ProbingStoppedError, probing
 from flakeproof.features.isolate.provoked import ProvokedShell
 from flakeproof.features.isolate.records import CulpritSet, Isolation, IsolationRequest, Kind, Member, Rate

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from flakeproof.features.isolate.ddmin import minimise
+from flakeproof.features.isolate.culprit_search import minimise
 from flakeproof.features.isolate.records import Carrier
 from flakeproof.features.isolate.victim_runs import Arrangement, Company
 from flakeproof.stats.culprits import repeats

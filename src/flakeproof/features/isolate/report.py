@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.reports.markdown import code, findings
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.text import duration, odds, plural, rate
 
@@ -53,6 +54,17 @@ def conclusion(found: Isolation) -> str:
         case Kind.NO_OUTCOME:
             return "It has no outcome: nothing can be said of it"
     return "Ended before anything was known"
+
+
+def markdown(found: Isolation) -> bytes:
+    """The document for an issue or a pull request."""
+    return findings(
+        f"what {code(found.victim)} depends on",
+        conclusion(found),
+        results(found),
+        f"{plural(found.tests, 'test')}, {plural(found.probes, 'probe')}, {duration(found.elapsed)}, seed {found.seed}",
+        found.command,
+    )
 
 
 def _body(found: Isolation, *, verbose: bool) -> Iterator[str]:
