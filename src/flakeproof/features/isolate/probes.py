@@ -33,8 +33,8 @@ class ProbingStoppedError(Exception):
     def __init__(self, reason: Stop) -> None:
         super().__init__(reason.value)
         self.reason = reason
-        self.ran: list[Ran | None] = []
-        """What was known then of the orders that somebody waited for."""
+        self.ran: dict[int, Ran] = {}
+        """What was known then of the orders that somebody waited for, by their places."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,8 @@ class Probing:
             while any(number not in self._queue.ran for number in numbers):
                 self._step()
         except ProbingStoppedError as stopped:
-            stopped.ran = [self._queue.ran.get(number) for number in numbers]
+            known = self._queue.ran
+            stopped.ran = {place: known[number] for place, number in enumerate(numbers) if number in known}
             raise
         self.count += len(numbers)
         return [self._queue.ran.pop(number) for number in numbers]

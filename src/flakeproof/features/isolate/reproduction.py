@@ -109,9 +109,8 @@ class Reproducing:
         try:
             seen = self._company.run(wanted)
         except ProbingStoppedError as stopped:  # what the test does alone is known long before the rest
-            ran = stopped.ran[bool(others) : bool(others) + 1]
-            if ran and ran[0] is not None:
-                found.alone.add(self._company.seen(ran[0]))
+            if (ran := stopped.ran.get(1 if others else 0)) is not None:
+                found.alone.add(self._company.seen(ran))
             raise
         if others:
             found.in_order.add(seen[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flakeproof.engine.leases import Order
-from flakeproof.features.isolate.probes import Probing, Ran
+from flakeproof.features.isolate.probes import Probing, ProbingStoppedError, Ran
 from flakeproof.model import Failure, ItemOutcome, Outcome
 from flakeproof.text import plural
 
@@ -109,7 +109,12 @@ class Company:
                 break
             first = self.probing.count + 1
             orders = [self._order(arrangements[index], look, wanted) for index in waiting]
-            seen = [self.seen(ran) for ran in self.probing.run(orders)]
+            try:
+                seen = [self.seen(ran) for ran in self.probing.run(orders)]
+            except ProbingStoppedError as stopped:
+                known = {waiting[place]: ran for place, ran in stopped.ran.items()}
+                stopped.ran = {index: one.ran for index, one in found.items()} | known
+                raise
             self._tell(first, orders, seen)
             again = []
             for index, one in zip(waiting, seen, strict=True):
