@@ -81,6 +81,8 @@ class _Investigation:
         self._items: list[str] = []
         self._probes = 0
         self._notes: list[str] = []
+        self._shares_files = True
+        """Whether tests can have changed files of the project."""
 
     def run(self) -> None:
         """Everything, as far as it comes."""
@@ -94,8 +96,10 @@ class _Investigation:
                 self._stopped = stopped.reason
             self._items, self._probes = probes.items, probes.count
             self._notes += probes.notes
-            if probes.shares_files:
-                self._notes.append(f"what tests leave in files reaches the probes after them: {probes.shares_files}")
+            why = probes.shares_files or "; ".join(self._company.facts.get("shared_files", ()) if self._company else ())
+            if why:
+                self._notes.append(f"what tests leave in files reaches the probes after them: {why}")
+            self._shares_files = bool(why) or bool(words_of(request.spec.perturbations))
             self._elapsed = (monotonic_ns() - self._started) / 1e9
         if self._company is None and self._stopped is None:
             raise CannotRunError("pytest has collected nothing that could be run")
@@ -251,7 +255,7 @@ class _Investigation:
         request, company = self._request, self._company
         found = self._reproducing.found if self._reproducing is not None else None
         victim = company.test if company is not None else request.victim
-        notes = [*self._notes, *([changed_files] if changed_files else [])]
+        notes = [*self._notes, *([changed_files] if changed_files and self._shares_files else [])]
         if company is not None and company.skip_reason:
             notes.append(f"it is skipped: {company.skip_reason}")
         hunt = self._hunt

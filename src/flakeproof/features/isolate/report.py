@@ -112,7 +112,10 @@ def _tried(found: Isolation) -> Iterator[str]:
     if found.left_untried:
         yield f"Not tried, for want of time: {plural(found.left_untried, 'other test')}"
     each = " of each" if len(found.culprits) > 1 else ""
-    yield f"Error probability{each}: {rate(found.error)}"
+    if all(one.log_evidence >= -math.log(found.error / 2) for one in found.culprits):
+        yield f"Error probability{each}: {rate(found.error)}"
+    else:
+        yield f"The proof with an error of {rate(found.error)} was not completed"
 
 
 def first_answer(kind: Kind, found: CulpritSet) -> Iterator[str]:
@@ -191,7 +194,7 @@ def _unknown_carrier(found: CulpritSet) -> str:
         return "What is left behind was not looked for to the end: there was no time"
     if found.carriers:
         return "Which of it matters is not known: no more than this was seen to differ"
-    return "What is left behind is not known: nothing that was looked at differs"
+    return "What is left behind is not known: nothing that was looked at decides"
 
 
 def _carrier(carrier: Carrier, *, helps: bool) -> str:
