@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
-from flakeproof.reports.markdown import code, findings
+from flakeproof.reports.foreign import code, findings
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.text import duration, odds, plural, rate
 
