@@ -1,5 +1,7 @@
 """The words in which an isolation is told."""
 
+import msgspec
+
 from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
 from flakeproof.features.isolate.report import conclusion, results
 from flakeproof.results.summary import anytime_interval
@@ -71,6 +73,34 @@ def test_a_member_of_a_group_that_was_not_confirmed_is_told() -> None:
 
     assert "  confirmed: as said" in rows
     assert "  NOT confirmed: p1: it passed" in rows
+
+
+def test_what_is_not_known_is_said() -> None:
+    """A proof that was not completed, a carrier that was not found or not looked for, tests that were not tried."""
+    unknown = msgspec.structs.replace(polluter("p0", "m.LIST"), carriers=[], log_evidence=1.0)
+    looked = msgspec.structs.replace(unknown, looked_for_carriers=True)
+    found = msgspec.structs.replace(
+        isolation(unknown), tried_alone=3, left_untried=4, unproven=["p1"], tried_together=True
+    )
+    rows = list(results(found))
+
+    assert "  What is left behind was not looked for to the end: there was no time" in rows
+    assert "  What is left behind is not known: nothing that was looked at decides" in results(isolation(looked))
+    assert "Not proven: p1: it had the same effect in the one run that there was" in rows
+    assert (
+        "No effect: each of 3 other tests by itself before it, once; the order of collection without those named"
+        in rows
+    )
+    assert "Not tried, for want of time: 4 other tests" in rows
+    assert "The proof with an error of 1% was not completed" in rows
+    assert "Error probability: 1%" in results(isolation(polluter("p0", "m.LIST")))
+
+
+def test_a_search_that_ended_early_says_how_often_it_failed() -> None:
+    """Not that nothing is known."""
+    found = msgspec.structs.replace(isolation(polluter("p0", "m.LIST")), culprits=[], kind=Kind.INTERRUPTED)
+
+    assert conclusion(found) == "Ended before it was known: it failed in 0 of 10 alone and 10 of 10 in company"
 
 
 def test_intervals_and_evidence_are_for_those_who_ask() -> None:

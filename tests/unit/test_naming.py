@@ -3,7 +3,7 @@
 import pytest
 
 from flakeproof.errors import UsageError
-from flakeproof.features.isolate.node_ids import named
+from flakeproof.features.isolate.named_tests import named
 
 ITEMS = [
     "tests/test_a.py::test_x",

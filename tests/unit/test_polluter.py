@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from flakeproof.features.isolate.ddmin import minimise
+from flakeproof.features.isolate.culprit_search import minimise
 from flakeproof.stats.culprits import SingleCulprit, repeats
 
 

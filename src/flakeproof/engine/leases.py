@@ -44,6 +44,8 @@ class Order:
     """Names of changes that are put back then."""
     watch: str = ""
     """Name of a change whose line of code is searched for; "" for none."""
+    private: bool = False
+    """Whether the files of the project, the home folder and /tmp are those of the trial alone."""
 
 
 class Orders(Protocol):

@@ -123,6 +123,8 @@ class WorkerProcess:
         if not self._index_of:
             self._index_of = {item: index for index, item in enumerate(self.items)}
         told: dict[str, Any] = {"items": [self._index_of[item] for item in order.items]}
+        if order.private:
+            told["private"] = True
         if order.look:
             told |= {"look": self._index_of[order.look], "restore": order.restore, "watch": order.watch}
         return told

@@ -95,6 +95,8 @@ class _Forks(Judged):
             once = Once(trial, seed, folder, verdict, output, duty.target, order)
             if duty.leases.private_network and not _has_private_network(duty, once):
                 os._exit(0)
+            if order is not None and order.get("private") and not _has_private_files(duty, once):
+                os._exit(0)
             if trial == duty.leases.scout:
                 from flakeproof_worker.footprint import Footprint
 
@@ -127,5 +129,19 @@ def _has_private_network(duty: Duty, once: Once) -> bool:
         have_private_network(duty.perturbations)
     except OSError as error:
         once.lose(f"no private network: {error.strerror}")
+        return False
+    return True
+
+
+def _has_private_files(duty: Duty, once: Once) -> bool:
+    """Be alone with the files of the project; where that turns out to be impossible, the trial has no result."""
+    from flakeproof_worker.system.private_files import have_private_files
+
+    selection = duty.loaded.selection
+    assert selection is not None
+    try:
+        selection.files = have_private_files(selection.shared_folders(), once.folder)
+    except OSError as error:
+        once.lose(f"no files of its own: {error.strerror}")
         return False
     return True

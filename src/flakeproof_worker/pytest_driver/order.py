@@ -5,48 +5,62 @@ it is told: everything between the start of the pass and just before that item. 
 back before the item runs, `watch` names what a line of code is searched for that changes it.
 """
 
+import functools
 import importlib
 import sys
 import threading
 from contextlib import suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.shared.private import os
 from flakeproof_worker.shared.user_code import is_library
+
+if TYPE_CHECKING:
+    from flakeproof_worker.system.private_files import PrivateFiles
 
 _ORDERING = ("randomly", "random_order", "reverse", "xdist", "cacheprovider")
 """Plugins that may run tests elsewhere or otherwise than in the order of the command line, or keep something."""
 _REMEMBERING = ("lf", "failedfirst", "newfirst", "stepwise")
 _MOST_CHANGES = 2_000
+_FEW = 8
+"""Items of a pass about which it is told where they are, whether that is asked for or not."""
 
 
 class Ordered:
     """One pass that was ordered."""
 
-    def __init__(self, config: Any, items: list[Any], ids: list[str], order: dict[str, Any]) -> None:
-        """`items` are those collected, `ids` their names."""
+    def __init__(
+        self, config: Any, items: list[Any], ids: list[str], order: dict[str, Any], files: "PrivateFiles | None" = None
+    ) -> None:
+        """`items` are those collected, `ids` their names; `files` are what this process has to itself."""
         self._config = config
         self._ids = ids
+        self._files = files
         self._indexes: list[int] = order["items"]
         self.items = [items[index] for index in self._indexes]
         self._look: int | None = order.get("look")
+        self._place = -1
+        """Where the item is that is looked around at: its last one, should it run several times."""
         self._restore: list[str] = order.get("restore", [])
         self._found: dict[str, Any] = {}
         self._state: Any = None
         self._watch: Any = None
         if self._look is None:
             return
+        self._place = len(self._indexes) - 1 - self._indexes[::-1].index(self._look)
         with suppress(Exception):  # what cannot be looked at must not change how the test ends
             state = importlib.import_module("flakeproof_worker.pytest_driver.state")
-            self._state = state.Surroundings(str(config.rootpath), _own_modules(self.items))
+            self._state = state.Surroundings(
+                str(config.rootpath), _own_modules(self.items), files, functools.partial(_kept_fixtures, self.items)
+            )
             if watched := order.get("watch"):
                 self._watch = ChangeWatch(self._state, watched)
                 self._watch.start()
 
     def before(self, position: int) -> None:
         """Called before the item at `position` runs."""
-        if self._state is None or self._indexes[position] != self._look:
+        if self._state is None or position != self._place:
             return
         with suppress(Exception):
             if self._watch is not None:
@@ -58,9 +72,10 @@ class Ordered:
 
     def found(self) -> dict[str, Any]:
         """What the coordinator is told."""
-        if self._look is None:
-            return {}
+        if self._look is None and len(self._indexes) > _FEW:
+            return {}  # to know where a test is may take its time
         root = str(self._config.rootpath)
+        self._found["shared_files"] = self._files.refused if self._files is not None else []
         self._found["root"] = root
         self._found["places"] = {
             self._ids[index]: _place(item) for index, item in zip(self._indexes, self.items, strict=True)
@@ -74,6 +89,15 @@ def _place(item: Any) -> str:
     """`file:line` of the item, relative to pytest's root folder."""
     file, line, _ = item.location
     return f"{file}:{line + 1}" if line is not None else str(file)
+
+
+def _kept_fixtures(items: list[Any]) -> list[Any]:
+    """The fixtures that are kept for several tests, of the session of `items`."""
+    found: dict[int, Any] = {}
+    for item in items[0].session.items:
+        known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+        found |= {id(one): one for definitions in known.values() for one in definitions if one.scope != "function"}
+    return list(found.values())
 
 
 def _own_modules(items: list[Any]) -> set[str]:
@@ -90,8 +114,9 @@ class ChangeWatch:
         self._value = state.value
         self._name = name
         self._before: object = None
-        self._previous: tuple[str, int, str] | None = None
         self._line = ""
+        self._lines_of: dict[FrameType, int] = {}
+        """The line that each function is at: the one before is not that of the function that was called meanwhile."""
 
     def start(self) -> None:
         """Look from now on."""
@@ -108,17 +133,37 @@ class ChangeWatch:
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         if self._line or _is_library(frame.f_code.co_filename):
             return None
-        return self._lines
+        lines: dict[FrameType, int] = self._lines_of
+        if (caller := _nearest(frame.f_back, lines)) is not None:
+            self._look(caller, lines[caller])  # what it did before it called this one
+        return self._step
 
-    def _lines(self, frame: FrameType, event: str, argument: Any) -> Any:
+    def _step(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """Look when a line, or a function, has come to its end: what has changed since is the work of that line."""
         if self._line:
             return None
-        if self._previous is not None and self._value(self._name) != self._before:
-            file, line, function = self._previous
-            self._line = f"{file}:{line} ({function})"
-            return None
-        self._previous = frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
-        return self._lines
+        if (last := self._lines_of.get(frame)) is not None:
+            self._look(frame, last)
+        if event == "return":
+            self._lines_of.pop(frame, None)
+        elif event == "line":
+            self._lines_of[frame] = frame.f_lineno
+        return self._step
+
+    def _look(self, frame: FrameType, line: int) -> None:
+        if self._value(self._name) != self._before:
+            while self._name.startswith("module ") and frame.f_code.co_name == "<module>":
+                above = _nearest(frame.f_back, self._lines_of)  # who has had the module executed
+                if above is None:
+                    break
+                frame, line = above, self._lines_of[above]
+            self._line = f"{frame.f_code.co_filename}:{line} ({frame.f_code.co_name})"
+
+
+def _nearest(frame: FrameType | None, known: dict[FrameType, int]) -> FrameType | None:
+    while frame is not None and frame not in known:
+        frame = frame.f_back
+    return frame
 
 
 def _is_library(file: str) -> bool:

@@ -20,12 +20,12 @@ from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.shared.private import copy_of, os, time
 from flakeproof_worker.system import folders
-
-if TYPE_CHECKING:
-    from flakeproof_worker.sanitize.watch import TrialWatch
+from flakeproof_worker.system.folders import shared_folders
 
 if TYPE_CHECKING:
     from flakeproof_worker.pytest_driver.order import Ordered
+    from flakeproof_worker.sanitize.watch import TrialWatch
+    from flakeproof_worker.system.private_files import PrivateFiles
 
 _pytest: Any = importlib.import_module("pytest")
 _Random = random.Random
@@ -35,6 +35,13 @@ _SECTION_LIMIT = 8_000
 _REASON_LIMIT = 500
 _LONG_SESSION = 10_000_000
 """Nanoseconds that fixtures of the session may take in a pass without anybody asking for them."""
+
+
+class _NextTrial(_pytest.Item):  # type: ignore[misc]  # the base is the user's pytest's
+    """What comes after the last item: it needs the session, and nothing below it."""
+
+    def runtest(self) -> None:
+        """Never called."""
 
 
 class Selection:
@@ -82,6 +89,8 @@ class Selection:
         self.watch: TrialWatch | None = None
         """The sanitizers, if there are any."""
         self.remarks = list(remarks)
+        self.files: PrivateFiles | None = None
+        """The folders that this process has to itself, if it has any."""
         self.spoiled = ""
         """Why nothing more can be run in this process; "" if it can."""
 
@@ -101,6 +110,10 @@ class Selection:
         """Whether nothing of it is run any more."""
         return self._left_out.issuperset(self.ids)
 
+    def shared_folders(self) -> list[str]:
+        """Where tests leave files that other processes see: the project, the home folder, temporary files."""
+        return shared_folders(self._folder, str(self.session.config.rootpath))
+
     def tell_slot(self, slot: int, told: Mapping[str, int]) -> None:
         """Let fixtures know in which of the places a trial runs."""
         slots.tell_pytest(self.session.config, slot, told, os.environ.get(RUN, ""))
@@ -108,13 +121,7 @@ class Selection:
     def keep_session(self, folder: str) -> None:
         """From trial to trial keep the fixtures of the session, which may put temporary files into `folder`."""
 
-        class NextTrial(_pytest.Item):  # type: ignore[misc]  # the base is the user's pytest's
-            """What comes after the last item: it needs the session, and nothing below it."""
-
-            def runtest(self) -> None:
-                """Never called."""
-
-        self._after = NextTrial.from_parent(self.session, name="next trial")
+        self._after = _NextTrial.from_parent(self.session, name="next trial")
 
         @contextmanager
         def swapped() -> Iterator[None]:
@@ -166,6 +173,8 @@ class Selection:
         with self._base_folder(self._base, None):
             for position, item in enumerate(chosen):
                 following = chosen[position + 1] if position + 1 < len(chosen) else self._after
+                if following is item:  # pytest would keep what it has set up for it
+                    following = _NextTrial.from_parent(self.session, name="again")
                 show(self._index_of[item])
                 if ordered is not None:
                     ordered.before(position)
@@ -203,7 +212,7 @@ class Selection:
     def _ordered(self, order: dict[str, Any]) -> "Ordered":
         from flakeproof_worker.pytest_driver.order import Ordered
 
-        return Ordered(self.session.config, self._items, self.ids, order)
+        return Ordered(self.session.config, self._items, self.ids, order, self.files)
 
     def _end_watch(self, trial: int, failures: list[dict[str, Any]]) -> LeakedError | None:
         """Have the sanitizers see the end of a pass, and tell what it leaked."""

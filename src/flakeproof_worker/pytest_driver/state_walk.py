@@ -30,6 +30,7 @@ _CODE = (
     property,
 )
 _TEXT = 80
+_PIECE = 40
 
 
 @dataclass
@@ -85,6 +86,43 @@ def shown(value: object) -> str:
 _SHORT = _Short()
 
 
+def difference(before: Leaf, after: Leaf, modules: dict[str, types.ModuleType]) -> tuple[str, str]:
+    """What tells two values apart that read the same; `modules` are those that there were before."""
+    one, other = before.value, after.value
+    if isinstance(one, str | bytes) and isinstance(other, str | bytes):
+        start = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
+        return tuple(f"from {start} on {shown(text[start : start + _PIECE])}" for text in (one, other))  # type: ignore[return-value]
+    sizes = [leaf.mark[-1] if isinstance(leaf.mark, tuple) and leaf.mark else None for leaf in (before, after)]
+    if isinstance(sizes[0], tuple) and isinstance(sizes[1], tuple) and sizes[0] != sizes[1]:
+        return _elements(sizes[0], sizes[1]), _elements(sizes[1], sizes[0])
+    return _identity(one, modules), _identity(other, modules)
+
+
+def _elements(here: tuple[object, ...], there: tuple[object, ...]) -> str:
+    """How many elements there are, and the first that is not among the others, from their marks."""
+    only = next((one for one in here if one not in there), None)
+    named = f", with {shown(only[1])}" if isinstance(only, tuple) and len(only) == 2 else ""
+    return f"{len(here)} elements{named}"
+
+
+def _identity(value: object, earlier: dict[str, types.ModuleType]) -> str:
+    """What tells `value` from another that looks like it."""
+    words = [f"at {id(value):#x}"]
+    if isinstance(value, types.ModuleType):
+        if isinstance(file := getattr(value, "__file__", None), str):
+            words.append(f"from {file}")
+        words.append(
+            f"imported {'before' if any(value is module for module in earlier.values()) else 'during'} the tests"
+        )
+    functions = [value] if isinstance(value, types.FunctionType) else []
+    if isinstance(value, type):
+        functions = [one for one in vars(value).values() if isinstance(one, types.FunctionType)]
+    if functions:
+        code = functions[0].__code__
+        words.append(f"defined at {code.co_filename}:{code.co_firstlineno}")
+    return ", ".join(words)
+
+
 class Walk:
     """Collects leaves; what is reached twice belongs to the place that it was first found in."""
 
@@ -104,6 +142,20 @@ class Walk:
             if not key.startswith(("__", "@py")):
                 put, remove = functools.partial(setattr, module, key, value), functools.partial(delattr, module, key)
                 self._visit(value, f"{name}.{key}", put, remove, "global", _DEPTH)
+
+    def fixture(self, definition: Any) -> None:
+        """Look into the value of a fixture that pytest keeps for several tests."""
+        cached = definition.cached_result
+        if cached is None or isinstance(cached[0], _PLAIN):
+            return  # there is nothing that a test could have changed
+        self._module = ""
+
+        def drop() -> None:  # it is set up again for the next test that wants it
+            definition.cached_result = None
+            definition._finalizers.clear()
+
+        keep = functools.partial(setattr, definition, "cached_result", cached)
+        self._visit(cached[0], f"fixture {definition.argname} ({definition.scope})", keep, drop, "fixture", _DEPTH)
 
     def differences(self, name: str, module: types.ModuleType, before: dict[str, object]) -> None:
         """Find which globals of another module do not mean any more what they did `before`."""
@@ -140,7 +192,8 @@ class Walk:
             self._add(path, kind, value, ("cache", id(value), size), clear, remove, text)
             return
         new = id(value) not in self._seen
-        self._seen.add(id(value))
+        if not isinstance(value, type) or value.__module__ == self._module:  # it has its own module
+            self._seen.add(id(value))
         if isinstance(value, contextvars.ContextVar):
             now = value.get(None)
             self._add(path, kind, value, ("context", id(now)), functools.partial(value.set, now), remove, shown(now))

@@ -57,6 +57,15 @@ def private_home(folder: str) -> dict[str, str | None]:
     return {"HOME": home, **dict.fromkeys(_HOME_VARIABLES)}
 
 
+def shared_folders(*more: str) -> list[str]:
+    """Folders in which programs of this user leave files, the widest first: home, that for temporary files, and `more`.
+
+    By their real paths; without those that there are not, and the root of all.
+    """
+    names = {os.path.realpath(name) for name in (os.environ.get("HOME", ""), "/tmp", *more) if name}
+    return sorted((name for name in names if name != "/" and os.path.isdir(name)), key=lambda name: (len(name), name))
+
+
 def apply(variables: dict[str, str | None]) -> None:
     """Put `variables` into the environment of this process."""
     for name, value in variables.items():

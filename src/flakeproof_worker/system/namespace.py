@@ -20,7 +20,7 @@ _CLONE_NEWNS = 0x0002_0000  # include/uapi/linux/sched.h
 _CLONE_NEWUSER = 0x1000_0000
 _CLONE_NEWNET = 0x4000_0000
 _MS_REC, _MS_PRIVATE = 0x4000, 0x4_0000  # include/uapi/linux/mount.h
-_MS_NOSUID, _MS_NODEV = 2, 4
+NOSUID, NODEV = 2, 4
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914  # include/uapi/linux/sockios.h
 _IFF_UP = 1
 _INTERFACE_REQUEST = "16sH22x"
@@ -40,7 +40,7 @@ def enter_network_namespace() -> None:
 def enter_mount_namespace() -> None:
     """Have mounts of one's own, of which nobody else ever sees any. Conditions and errors as for the network."""
     _enter(_CLONE_NEWNS, "a mount namespace")
-    _call("mount", b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
+    call("mount", b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
 
 
 def bring_up_loopback() -> None:
@@ -57,15 +57,15 @@ def bring_up_loopback() -> None:
 def mount_memory(folder: str, size: int) -> None:
     """Mount a file system of `size` bytes at `folder`, which lives in memory. Raises OSError."""
     options = f"size={size},mode=0700,uid={os.geteuid()},gid={os.getegid()}".encode()
-    flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
-    _call("mount", b"flakeproof", os.fsencode(folder), b"tmpfs", flags, options)
+    flags = ctypes.c_ulong(NOSUID | NODEV)
+    call("mount", b"flakeproof", os.fsencode(folder), b"tmpfs", flags, options)
 
 
 def give_up_privileges() -> None:
     """Have no more rights than outside: those that a user namespace has brought with it go. Raises OSError."""
     if _made_user_namespace:
         header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
-        _call("capset", header, bytes(24))
+        call("capset", header, bytes(24))
 
 
 def possible(what: str = "network") -> str | None:
@@ -85,10 +85,15 @@ def possible(what: str = "network") -> str | None:
 _made_user_namespace = False
 
 
+def made_user_namespace() -> bool:
+    """Whether it took a user namespace to have one of the others."""
+    return _made_user_namespace
+
+
 def _enter(kind: int, words: str) -> None:
     global _made_user_namespace
     try:
-        _call("unshare", kind)
+        call("unshare", kind)
     except OSError as error:
         if error.errno not in _REFUSED:
             raise OSError(error.errno, f"{words}: {error.strerror}") from None
@@ -96,7 +101,7 @@ def _enter(kind: int, words: str) -> None:
         return
     user, group = os.geteuid(), os.getegid()
     try:
-        _call("unshare", _CLONE_NEWUSER | kind)
+        call("unshare", _CLONE_NEWUSER | kind)
         _made_user_namespace = True
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             _write(f"/proc/self/{name}", text)
@@ -114,7 +119,8 @@ def _write(path: str, text: str) -> None:
         os.close(descriptor)
 
 
-def _call(name: str, *arguments: object) -> None:
+def call(name: str, *arguments: object) -> None:
+    """Call a function of the C library that returns 0. Raises OSError."""
     function: Callable[..., int] = getattr(ctypes.CDLL(None, use_errno=True), name)
     if function(*arguments) != 0:
         number = ctypes.get_errno()

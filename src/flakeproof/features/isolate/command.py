@@ -10,8 +10,8 @@ import msgspec
 from flakeproof.errors import UsageError
 from flakeproof.features.isolate import report
 from flakeproof.features.isolate.driver import isolate
-from flakeproof.features.isolate.recorded_order import recorded_order
-from flakeproof.features.isolate.records import Isolation, IsolationRequest
+from flakeproof.features.isolate.named_tests import recorded_order
+from flakeproof.features.isolate.records import CulpritSet, Isolation, IsolationRequest, Kind
 from flakeproof.features.run.earlier import ask_for_trust
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import Isolation as Mode
@@ -67,15 +67,19 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
     )
     progress = ProgressLine(presentation.writer, every=given["verbose"])
     with presentation.running(), closing(progress):
-        found = isolate(request, progress)
+
+        def tell(kind: Kind, first: CulpritSet) -> None:
+            progress.close()
+            for line in report.first_answer(kind, first):
+                presentation.note(line)
+
+        found = isolate(request, progress, tell)
     presentation.block(report.results(found, verbose=given["verbose"]), report.conclusion(found))
     return presentation.finish(found.exit_code, _renderers(found))
 
 
 def _renderers(found: Isolation) -> Renderers:
-    from flakeproof.features.isolate import markdown
-
-    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
+    return {"json": lambda: to_json(found), "markdown": lambda: report.markdown(found)}
 
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:

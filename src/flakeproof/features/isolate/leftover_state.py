@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
-from flakeproof.features.isolate.ddmin import minimise
+from flakeproof.features.isolate.culprit_search import minimise
 from flakeproof.features.isolate.records import Carrier
 from flakeproof.features.isolate.victim_runs import Arrangement, Company
 from flakeproof.stats.culprits import repeats
 from flakeproof.text import shown_path
 
 _RANKS = (
-    "global environment folder time zone locale umask signal logging warnings import interpreter module descriptor "
-    "thread library random"
+    "reload global fixture file environment folder time zone locale umask signal logging warnings import interpreter "
+    "module descriptor thread library random"
 )
 _NOISE = ("library", "random")
 """Kinds that change in many runs and are worth no word unless they decide."""
@@ -24,6 +24,7 @@ _TRIED = 40
 _TOLD = 5
 _LOOKS = 6
 _FAR = 1_000
+_BY_TEXT = "text of "  # pytest_driver.state.BY_TEXT
 
 
 class Carriers:
@@ -38,8 +39,12 @@ class Carriers:
         self._control = control
         self._times = repeats(min(rate, 0.9999), error)
         self._failing = failing
-        self.control_is_clean = False
-        """Whether the company without the culprits was seen to have no effect."""
+        self._parts: set[str] = set()
+        """Names of those that are a part of what was replaced."""
+
+    def is_undone_by(self, carriers: Sequence[Carrier]) -> bool:
+        """Whether putting these back, which others have left behind, undoes the effect of these culprits as well."""
+        return bool(self._culprits.before) and self._undoes([carrier.name for carrier in carriers], {})
 
     def find(self) -> list[Carrier]:
         """The likeliest first."""
@@ -77,7 +82,6 @@ class Carriers:
                 elif seen.failed is not self._failing:
                     innocent += seen.found["changes"]
                     innocent_seen = True
-                    self.control_is_clean = self.control_is_clean or arrangement is not self._culprits
             if len(shown) > 1 or (shown and innocent_seen and self._times == 1):
                 break
         return shown, innocent
@@ -104,6 +108,7 @@ class Carriers:
             )
             for change in candidates
         ]
+        self._parts = {change["name"] for change in candidates if "part" in change}
         found.sort(key=lambda carrier: carrier.decides is not True)
         plain = [carrier for carrier in found if carrier.kind not in _NOISE]
         best = [carrier for carrier in found if carrier.decides] or plain
@@ -132,8 +137,9 @@ class Carriers:
         """`carrier` with the line of code that changes it."""
         if not carrier.decides or carrier.kind in ("thread", "descriptor", "module"):
             return carrier
+        watched = f"{_BY_TEXT}{carrier.name}" if carrier.name in self._parts else carrier.name
         for _ in range(self._times):
-            (seen,) = self._company.run([self._culprits], look=True, watch=carrier.name)
+            (seen,) = self._company.run([self._culprits], look=True, watch=watched)
             if line := seen.found.get("line", ""):
                 file, colon, rest = line.partition(":")
                 return msgspec.structs.replace(carrier, changed_at=f"{shown_path(file)}{colon}{rest}")

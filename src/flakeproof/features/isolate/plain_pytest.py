@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from flakeproof.engine.leftovers import marker_of
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof_worker.environment import RUN
+from flakeproof_worker.system.private_files import command as private_files
 
 _TICK = 0.02
 _OPTIONS = "PYTEST_ADDOPTS"
@@ -23,14 +24,20 @@ def run_side_by_side(
     run_id: str,
     limit: float | None,
     check: Callable[[], None],
+    apart: Sequence[str] = (),
 ) -> list[bool | None]:
     """Run `commands` in `folder`; for each whether `test` (its node id) failed, None if that is not known.
 
-    `limit` (seconds) is that of each; `check` is called again and again and may raise to end all.
+    `limit` (seconds) is that of each; `check` is called again and again and may raise to end all. Each has the files in
+    the folders `apart` to itself.
     """
     with temporary_root() as temporary:
         reports = [Path(temporary, f"{number}.xml") for number in range(len(commands))]
-        started = [_start(command, folder, run_id, report) for command, report in zip(commands, reports, strict=True)]
+        alone = private_files(apart, temporary) if apart else []
+        started = [
+            _start([*alone, *command], folder, run_id, report)
+            for command, report in zip(commands, reports, strict=True)
+        ]
         try:
             return [
                 _ended(process, report, test, limit, check) for process, report in zip(started, reports, strict=True)

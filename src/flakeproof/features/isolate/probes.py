@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from flakeproof.clock import monotonic_ns
@@ -16,8 +17,14 @@ from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import CannotRunError, Stop
 from flakeproof.events import AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialPassed, TrialSkipped
 from flakeproof.model import Failure, ItemOutcome, RunSpec
+from flakeproof_worker.system.folders import shared_folders
+from flakeproof_worker.system.private_files import refusal
 
 _TICK = 0.05
+
+
+class PartOverError(Exception):
+    """A part of the search has had the time that was meant for it."""
 
 
 class ProbingStoppedError(Exception):
@@ -26,6 +33,8 @@ class ProbingStoppedError(Exception):
     def __init__(self, reason: Stop) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.ran: dict[int, Ran] = {}
+        """What was known then of the orders that somebody waited for, by their places."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,12 @@ class _Queue:
         self.orders.update(zip(numbers, orders, strict=True))
         self._waiting.extend(numbers)
         return numbers
+
+    def forget(self) -> None:
+        """Nobody waits any more for what has not been started."""
+        for number in self._waiting:
+            del self.orders[number]
+        self._waiting.clear()
 
     def take(self, place: int, wanted: int) -> Block | None:
         if not self._waiting:
@@ -118,6 +133,11 @@ class Probing:
         self._queue = _Queue(spec.first)
         self._stop: Stop | None = None
         self._deadline = None if spec.duration is None else monotonic_ns() + int(spec.duration * 1e9)
+        self._part_ends: int | None = None
+        self._spec = spec
+        self._temporary = temporary
+        self.shares_files = ""
+        """Why probes have no files of their own; "" if they have."""
         self.at_once = spec.workers
         """Orders that run side by side."""
         self.items: list[str] = []
@@ -150,6 +170,9 @@ class Probing:
     def collect(self) -> None:
         """Start the process and wait until it has collected. Raises CannotRunError, UsageError, ProbingStoppedError."""
         self._dispatcher.start()
+        room = Path(self._temporary, "room")
+        room.mkdir()
+        self.shares_files = refusal(shared_folders(self._spec.target.folder), str(room)) or ""
         while not self._dispatcher.has_started:
             self._step()
 
@@ -157,8 +180,13 @@ class Probing:
         """Run each of `orders`. Raises CannotRunError or ProbingStoppedError."""
         numbers = self._queue.add(orders)
         self._dispatcher.wake(0)
-        while any(number not in self._queue.ran for number in numbers):
-            self._step()
+        try:
+            while any(number not in self._queue.ran for number in numbers):
+                self._step()
+        except ProbingStoppedError as stopped:
+            known = self._queue.ran
+            stopped.ran = {place: known[number] for place, number in enumerate(numbers) if number in known}
+            raise
         self.count += len(numbers)
         return [self._queue.ran.pop(number) for number in numbers]
 
@@ -168,6 +196,24 @@ class Probing:
             self._stop = Stop.DURATION
         if self._stop is not None:
             raise ProbingStoppedError(self._stop)
+        if self._part_ends is not None and monotonic_ns() >= self._part_ends:
+            raise PartOverError
+
+    @contextmanager
+    def part(self, share: float) -> Iterator[None]:
+        """A part of the search that may take this `share` of all the time; no more is run of it when it has."""
+        before = self._part_ends
+        whole = self._spec.duration
+        if whole is not None:
+            self._part_ends = min(before or 2**63, monotonic_ns() + int(share * whole * 1e9))
+        try:
+            yield
+        except PartOverError:
+            self._queue.forget()
+            if before is not None and monotonic_ns() >= before:
+                raise
+        finally:
+            self._part_ends = before
 
     def finish(self) -> None:
         """Let the process end as pytest does, but do not wait for it."""

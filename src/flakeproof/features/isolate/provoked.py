@@ -18,6 +18,36 @@ from flakeproof.store.folder import new_run_id
 from flakeproof.text import plural
 
 
+def run_twice(spec: RunSpec, test: str, typed: str) -> tuple[str, bool | None, str]:
+    """As `Shell.confirm` says it, for a test that runs twice in one process: passing the first time, failing then."""
+    assert isinstance(spec.target, PytestTarget)
+    outcomes: list[bool] = []
+
+    def hear(event: AnyEvent) -> None:
+        match event:
+            case TrialsPassed():
+                outcomes.extend([False] * event.count)
+            case TrialFailed():
+                outcomes.append(event.items.get(test) is ItemOutcome.FAILED)
+            case RunEnded(stopped=str(why)) if is_signal(why):
+                raise KeyboardInterrupt
+
+    target = msgspec.structs.replace(spec.target, arguments=[typed], shuffle=False)
+    wanted = msgspec.structs.replace(
+        spec, target=target, isolation=Isolation.SHARED, count=2, workers=1, processes=1, duration=None
+    )
+    with temporary_root() as folder:
+        execute(wanted, new_run_id(), Path(folder), [hear], None)
+    words = ["flakeproof", "run", "--isolation", "shared", "-w", "1", "-c", "2", *words_of(spec.perturbations)]
+    if target.options:
+        words += ["--pytest-args", shlex.join(target.options)]
+    line = shlex.join([*words, typed])
+    if len(outcomes) < 2:
+        return line, None, "it could not be run twice in one process"
+    ended = ["failed" if failed else "passed" for failed in outcomes]
+    return line, outcomes == [False, True], f"in one process it {ended[0]} first, then it {ended[1]}"
+
+
 class ProvokedShell:
     """Does as `Shell` does, by `flakeproof run` with the perturbations of the probes."""
 

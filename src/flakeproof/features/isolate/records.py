@@ -17,6 +17,10 @@ class Kind(StrEnum):
     """It passes alone and fails behind others."""
     BRITTLE = "brittle"
     """It fails alone and passes in the company of others."""
+    IMPORTS = "imports"
+    """It ends otherwise when another test module is merely imported."""
+    REPEATED = "repeated"
+    """It passes, and fails when it has run before in the same process."""
     FAILS_ALONE = "fails alone"
     """No company makes a difference that could be seen."""
     ORDER = "order"
@@ -76,6 +80,8 @@ class Member(Record, frozen=True, kw_only=True):
     place: str
     comes_after: bool = False
     """Whether it runs behind the test that it has the effect on (as in a class whose teardown needs it)."""
+    is_imported: bool = False
+    """Whether it is a module of which nothing runs: pytest imports it to collect its tests."""
     fails: bool = False
     """Whether it fails itself."""
     message: str = ""
@@ -95,6 +101,8 @@ class CulpritSet(Record, frozen=True, kw_only=True):
     """Logarithm of how many times as likely the difference is as no difference."""
     carriers: list[Carrier] = msgspec.field(default_factory=list)
     """What they leave behind, the likeliest first."""
+    looked_for_carriers: bool = False
+    """Whether there was time to look for them to the end."""
     command: str = ""
     """Shows it in a shell."""
     confirmed: bool | None = None
@@ -115,7 +123,15 @@ class Isolation(Record, frozen=True, kw_only=True):
     """How the test failed, in one line; "" if it never did."""
     culprits: list[CulpritSet]
     is_complete: bool
-    """Whether no further set was left when the search ended."""
+    """Whether no further set was left when the search ended, as far as was tried (the next three)."""
+    tried_alone: int = 0
+    """Other tests that each ran alone before it, without an effect."""
+    left_untried: int = 0
+    """Other tests for which there was no time to do that."""
+    tried_together: bool = False
+    """Whether all other tests of the order ran together before it, without an effect."""
+    unproven: list[str] = msgspec.field(default_factory=list)
+    """Tests that had the effect in one run; there was no time, or no need, to prove them."""
     alone: Rate | None
     in_order: Rate | None
     """In the order that was started from."""

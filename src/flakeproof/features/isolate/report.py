@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.reports.foreign import code, findings
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.text import duration, odds, plural, rate
 
@@ -13,6 +14,7 @@ _NEXT = {
 }
 
 _SHOWN = 10
+_CONFIRMED = {True: "confirmed", False: "NOT confirmed", None: "not run to an end"}
 
 
 def results(found: Isolation, *, verbose: bool = False) -> Iterator[str]:
@@ -44,6 +46,11 @@ def conclusion(found: Isolation) -> str:
             return f"{found.victim} fails unless {names[0]}{more} runs with it"
         case Kind.POLLUTED | Kind.BRITTLE:
             return f"{found.victim} depends on other tests (seen in {found.order}), but which ones is not known yet"
+        case Kind.IMPORTS if names:
+            how = "fails when" if _fails_with(found.culprits[0]) else "fails unless"
+            return f"{found.victim} {how} {names[0]} is imported, although nothing of it runs"
+        case Kind.REPEATED:
+            return f"{found.victim} cannot run twice in one process: it passes the first time only"
         case Kind.FAILS_ALONE:
             return "No polluter: it fails alone"
         case Kind.ORDER:
@@ -52,27 +59,86 @@ def conclusion(found: Isolation) -> str:
             return f"Could not reproduce: it has passed alone and in company; {_NEXT[Kind.NOT_REPRODUCED]}"
         case Kind.NO_OUTCOME:
             return "It has no outcome: nothing can be said of it"
-    return "Ended before anything was known"
+    tallies = {"alone": found.alone, "in company": found.in_order}
+    said = [f"{one.failed} of {one.runs} {where}" for where, one in tallies.items() if one is not None]
+    return f"Ended before it was known: it failed in {' and '.join(said)}" if said else "Ended before it had run"
+
+
+def markdown(found: Isolation) -> bytes:
+    """The document for an issue or a pull request."""
+    return findings(
+        f"what {code(found.victim)} depends on",
+        conclusion(found),
+        results(found),
+        f"{plural(found.tests, 'test')}, {plural(found.probes, 'probe')}, {duration(found.elapsed)}, seed {found.seed}",
+        found.command,
+    )
 
 
 def _body(found: Isolation, *, verbose: bool) -> Iterator[str]:
     for group in _groups(found.culprits, apart=verbose):
         yield from _group(group, found, verbose=verbose)
     if found.culprits:
-        if found.is_complete:
-            these = "it" if len(found.culprits) == 1 else "them"
-            yield f"No other polluter was found: without {these}, the tests that were tried together had no effect"
-        each = " of each" if len(found.culprits) > 1 else ""
-        yield f"Error probability{each}: {rate(found.error)}"
+        yield from _tried(found)
         return
     company = found.order or "in company"
     rates = {"alone": found.alone, company: found.in_order, "other orders": found.in_other_orders}
     for words, rate_there in rates.items():
         if rate_there is not None:
             yield f"  {words}: {_rate(rate_there, verbose=True)}"
+    if found.tried_alone:
+        yield f"  each of {plural(found.tried_alone, 'other test')} alone before it: no effect"
     if found.command:
         yield f"Reproduce: {found.command}"
         yield f"  {'confirmed' if found.confirmed else 'NOT confirmed'}"
+
+
+def _tried(found: Isolation) -> Iterator[str]:
+    """What was tried of all others, and no more than that."""
+    for test in found.unproven[:_SHOWN]:
+        yield f"Not proven: {test}: it had the same effect in the one run that there was"
+    if len(found.unproven) > _SHOWN:
+        yield f"  and {plural(len(found.unproven) - _SHOWN, 'more test')}"
+    if found.kind in (Kind.IMPORTS, Kind.REPEATED):
+        return
+    claims = []
+    if found.tried_alone:
+        each = "each of " if found.tried_alone > 1 else ""
+        claims.append(f"{each}{plural(found.tried_alone, 'other test')} by itself before it, once")
+    if found.tried_together:
+        claims.append(f"{found.order} without those named")
+    if claims:
+        yield f"No effect: {'; '.join(claims)}"
+    if found.left_untried:
+        yield f"Not tried, for want of time: {plural(found.left_untried, 'other test')}"
+    each = " of each" if len(found.culprits) > 1 else ""
+    if all(one.log_evidence >= -math.log(found.error / 2) for one in found.culprits):
+        yield f"Error probability{each}: {rate(found.error)}"
+    else:
+        yield f"The proof with an error of {rate(found.error)} was not completed"
+
+
+def first_answer(kind: Kind, found: CulpritSet) -> Iterator[str]:
+    """The first culprits, as soon as their command has shown the effect."""
+    yield f"{_word(kind, found)}: {' with '.join(member.test for member in found.members)}: {found.confirmation}"
+    yield f"  {found.command}"
+    if kind is not Kind.IMPORTS:
+        yield "  now looking for others, and for what is left behind; Ctrl-C ends that and keeps this"
+
+
+def _fails_with(found: CulpritSet) -> bool:
+    return found.with_them.failed > 0
+
+
+def _word(kind: Kind, found: CulpritSet) -> str:
+    match kind:
+        case Kind.BRITTLE:
+            return "Needs"
+        case Kind.REPEATED:
+            return "Fails when it has run before in the same process"
+        case Kind.IMPORTS:
+            return "Fails when imported" if _fails_with(found) else "Needs the import of"
+    return "Polluter"
 
 
 def _groups(sets: Sequence[CulpritSet], *, apart: bool) -> list[list[CulpritSet]]:
@@ -87,8 +153,9 @@ def _groups(sets: Sequence[CulpritSet], *, apart: bool) -> list[list[CulpritSet]
 
 def _group(sets: Sequence[CulpritSet], found: Isolation, *, verbose: bool) -> Iterator[str]:
     """Sets of culprits that leave the same behind; the first one stands for what all of them do."""
-    helps, one = found.kind is Kind.BRITTLE, sets[0]
-    word = "Needs" if helps else "Polluter"
+    one = sets[0]
+    helps = found.kind is Kind.BRITTLE or (found.kind is Kind.IMPORTS and not _fails_with(one))
+    word = _word(found.kind, one)
     if len(sets) > 1:
         yield f"{'Needs one of' if helps else 'Polluters'}: {len(sets)}, which leave the same behind"
         for other in sets[:_SHOWN]:
@@ -104,7 +171,7 @@ def _group(sets: Sequence[CulpritSet], found: Isolation, *, verbose: bool) -> It
     with_them = "each of them" if len(sets) > 1 else "it" if len(one.members) == 1 else "them"
     runs = [(sum(other.with_them.failed for other in sets), sum(other.with_them.runs for other in sets))]
     runs.append((sum(other.without.failed for other in sets), sum(other.without.runs for other in sets)))
-    if verbose:
+    if verbose and one.log_evidence:
         yield f"  with {with_them}: {_rate(one.with_them, verbose=True)}; alone: {_rate(one.without, verbose=True)}"
         yield f"  evidence {odds(math.exp(min(one.log_evidence, 700)))}"
     else:
@@ -112,12 +179,22 @@ def _group(sets: Sequence[CulpritSet], found: Isolation, *, verbose: bool) -> It
         yield f"  with {with_them}: failed {failed} of {times}; alone: failed {failed_alone} of {times_alone}"
     for carrier in one.carriers:
         yield f"  Left behind: {_carrier(carrier, helps=helps)}"
+    if found.kind is not Kind.IMPORTS and not any(carrier.decides for carrier in one.carriers):
+        yield f"  {_unknown_carrier(one)}"
     if one.command:
-        unconfirmed = [other for other in sets if not other.confirmed]
         yield f"{'Passes with' if helps else 'Reproduce'}: {one.command}"
-        yield f"  {'confirmed' if one.confirmed else 'NOT confirmed'}: {one.confirmation}"
-        for other in unconfirmed[1:] if not one.confirmed else unconfirmed:
-            yield f"  NOT confirmed: {other.members[0].test}: {other.confirmation}"
+        yield f"  {_CONFIRMED[one.confirmed]}: {one.confirmation}"
+        for other in sets[1:]:
+            if other.confirmed is False:
+                yield f"  NOT confirmed: {other.members[0].test}: {other.confirmation}"
+
+
+def _unknown_carrier(found: CulpritSet) -> str:
+    if not found.looked_for_carriers:
+        return "What is left behind was not looked for to the end: there was no time"
+    if found.carriers:
+        return "Which of it matters is not known: no more than this was seen to differ"
+    return "What is left behind is not known: nothing that was looked at decides"
 
 
 def _carrier(carrier: Carrier, *, helps: bool) -> str:

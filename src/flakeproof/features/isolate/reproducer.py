@@ -9,6 +9,7 @@ from flakeproof.features.isolate.plain_pytest import run_side_by_side
 from flakeproof.features.isolate.victim_runs import Arrangement
 from flakeproof.model import PytestTarget
 from flakeproof.text import plural, shown_path
+from flakeproof_worker.system.folders import shared_folders
 
 _AT_ONCE = 2
 
@@ -25,10 +26,13 @@ class Shell:
         run_id: str,
         limit: float | None,
         check: Callable[[], None],
+        *,
+        apart: bool,
     ) -> None:
-        """`found` is what a look has told of pytest; `hash_seed` is the PYTHONHASHSEED of the probes.
+        """`found` is what a probe has told of pytest; `hash_seed` is the PYTHONHASHSEED of the probes.
 
-        `limit` is the time limit of one run in seconds, `check` is called all the time and may raise.
+        `limit` is the time limit of one run in seconds, `check` is called all the time and may raise. Runs that are to
+        be `apart` each have the files of the project, the home folder and /tmp to themselves.
         """
         self._target = target
         self._test = test
@@ -38,6 +42,7 @@ class Shell:
         self._run = run_id
         self._limit = limit
         self._check = check
+        self._apart = shared_folders(target.folder, self._root) if apart else []
 
     def words(self, arrangement: Arrangement) -> list[str]:
         """The command for the test in this company."""
@@ -58,9 +63,7 @@ class Shell:
             shown = runs = alone_shown = alone_runs = 0
             while runs < times and not shown:
                 commands = [with_them] if not arrangement.others else [with_them, alone]
-                outcomes = run_side_by_side(
-                    commands, self._test, self._target.folder, self._run, self._limit, self._check
-                )
+                outcomes = self.outcomes(commands)
                 if outcomes[0] is None:
                     break
                 runs += 1
@@ -78,6 +81,24 @@ class Shell:
         if alone_runs:
             said += f", alone in {alone_shown} of {alone_runs}"
         return line, bool(shown) and (not alone_runs or alone_shown < alone_runs), said
+
+    def outcomes(self, commands: Sequence[Sequence[str]]) -> list[bool | None]:
+        """Run them side by side; for each whether the test failed, None if that is not known."""
+        return run_side_by_side(
+            commands, self._test, self._target.folder, self._run, self._limit, self._check, self._apart
+        )
+
+    def with_imports(self, files: Sequence[str]) -> list[str]:
+        """The command for the test alone, while pytest imports `files` (as in node ids) as well."""
+        others = [self._typed(one) for one in files]
+        left_out = [word for one in files for word in ("--deselect", one)]
+        python, *words = self.words(Arrangement())
+        split = len(words) - len(self._flags) - 1
+        return [python, *words[:split], *others, *words[split:], *left_out]
+
+    def shown(self, command: Sequence[str]) -> str:
+        """A command of this one as a line for a shell in the folder of the target."""
+        return shlex.join([shown_path(self._target.python), *command[1:]])
 
     def _typed(self, test: str) -> str:
         """The node id as one types it in the folder of the target."""

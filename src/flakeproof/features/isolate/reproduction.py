@@ -4,18 +4,28 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
+from flakeproof.features.isolate.probes import ProbingStoppedError
 from flakeproof.features.isolate.records import Kind
 from flakeproof.features.isolate.victim_runs import Arrangement, Company, Seen, Tally
 from flakeproof.stats.comparison import log_evidence_of_effect
 from flakeproof.stats.culprits import repeats
 
 _ALONE = 3
-_LEAST_RATE = 0.02
-"""What fails more seldom than this is not waited for."""
+_PARTS = 4
+"""Into how many parts the company is cut; half of them run beside the whole, which takes longer than they do."""
+_LEAST_TO_CUT = 8
+_AGAIN = 2
+_BOUND = 0.1
+"""What fails more seldom than this, alone or in the order of collection, is not waited for."""
+_BOUND_GIVEN = 0.05
+"""The same for an order in which it is said to have failed."""
 _MOST_PAIRS = 60
 _OTHER_ORDERS = 8
-"""Orders that a test which fails alone is tried in."""
+"""Orders that a test is tried in, beside the one that was started from."""
+_ONE_BY_ONE_SHARE = 0.2
+"""Part of all the time for running each other test by itself before the test in question."""
 _RUNS_FOR_A_RATE = 20
 DEFAULT = "the order of collection"
 
@@ -34,6 +44,10 @@ class Reproduction:
     elsewhere: Tally = field(default_factory=Tally)
     """In other orders."""
     of_arrangement: Tally = field(default_factory=Tally)
+    of_parts: list[tuple[tuple[str, ...], bool]] = field(default_factory=list)
+    """Runs of parts of `arrangement`: the other tests, and whether the test failed."""
+    one_by_one: int = 0
+    """Other tests that each have run alone before it, without an effect."""
 
     @property
     def seen(self) -> list[tuple[bool, bool]]:
@@ -83,12 +97,28 @@ class Reproducing:
             self.compare()
 
     def _first_look(self) -> list[Seen]:
-        found, at_once = self.found, self._company.probing.at_once
-        alone = self._try(Arrangement(), found.alone, max(_ALONE, at_once))
-        if found.arrangement.others:
-            self._try(found.arrangement, found.in_order, at_once)
+        """The whole company, the test alone, and parts of the company that tell more should the whole show it."""
+        found = self.found
+        whole = found.arrangement
+        others = whole.others
+        size = -(-len(others) // _PARTS)
+        cut = len(others) >= _LEAST_TO_CUT and len(set(others)) == len(others)
+        parts = [others[start : start + size] for start in range(0, len(others), size)][: _PARTS // 2] if cut else []
+        # The whole first: it takes longest, and the others run beside it.
+        wanted = [*([whole] if others else []), Arrangement(), *(Arrangement(part) for part in parts)]
+        try:
+            seen = self._company.run(wanted)
+        except ProbingStoppedError as stopped:  # what the test does alone is known long before the rest
+            if (ran := stopped.ran.get(1 if others else 0)) is not None:
+                found.alone.add(self._company.seen(ran))
+            raise
+        if others:
+            found.in_order.add(seen[0])
+        alone, *rest = seen[1:] if others else seen
+        found.alone.add(alone)
+        found.of_parts = [(part, one.failed) for part, one in zip(parts, rest, strict=True) if one.failed is not None]
         found.of_arrangement = found.in_order
-        return alone
+        return [alone, *self._try(Arrangement(), found.alone, _ALONE - 1)] if alone.failed is not False else [alone]
 
     def compare(self) -> None:
         """Find out in pairs whether the company makes a difference to a test that fails now and then by itself."""
@@ -120,39 +150,90 @@ class Reproducing:
         return Arrangement(tuple(order[: order.index(self._company.test)]))
 
     def _search_for_failure(self) -> None:
-        found, at_once = self.found, self._company.probing.at_once
+        found, company = self.found, self._company
+        found.kind = Kind.POLLUTED
         if found.in_order.failed:
-            found.kind = Kind.POLLUTED
             return
-        found.kind = Kind.NOT_REPRODUCED
-        enough = repeats(_LEAST_RATE, self._error)
+        for part, failed in found.of_parts:
+            if failed:
+                self._start_from("a part of it", Arrangement(part), Tally(1, 1))
+                return
+        found.of_parts = []
         others = self._other_orders()
-        while found.alone.runs < enough:
-            for _ in range(2):
-                if found.arrangement.others and found.in_order.runs < enough:
-                    self._try(found.arrangement, found.in_order, at_once)
-            if found.in_order.failed:
-                found.kind = Kind.POLLUTED
+        for words, other in islice(others, 3):
+            if other.others and self._tried(words, other, 1, failed=True):
                 return
-            words, other = next(others)
-            if other.others and self._tried(words, other, at_once, failed=True):
-                found.kind = Kind.POLLUTED
+        if self._fails_again():
+            found.kind = Kind.REPEATED
+            return
+        if self.one_by_one(failing=True):
+            return
+        enough = repeats(_BOUND_GIVEN if self._given else _BOUND, 0.05)
+        for words, other in islice(others, _OTHER_ORDERS):
+            if other.others and self._tried(words, other, 1, failed=True):
                 return
-            self._try(Arrangement(), found.alone, at_once)
-            if found.alone.failed:
-                self.compare()
-                return
+        for tally, arrangement in ((found.alone, Arrangement()), (found.in_order, found.arrangement)):
+            while tally.runs < enough and (arrangement.others or tally is found.alone):
+                before = tally.runs
+                self._try(arrangement, tally, company.probing.at_once)
+                if found.alone.failed:
+                    self.compare()
+                    return
+                if tally.failed:
+                    return
+                if tally.runs == before:
+                    break  # it has no outcome any more
+        found.kind = Kind.NOT_REPRODUCED
+
+    def _fails_again(self) -> bool:
+        """Whether it fails when it has run before in the same process."""
+        tally, company = Tally(), Arrangement((self._company.test,))
+        self._try(company, tally, _AGAIN)
+        if not tally.runs or tally.failed < tally.runs:
+            return False
+        self._try(Arrangement(), self.found.alone, _ALONE)
+        if self.found.alone.failed:
+            return False
+        self._start_from("a second run in one process", company, tally)
+        return True
+
+    def one_by_one(self, *, failing: bool) -> bool:
+        """Run each other test by itself before the test; one that makes it fail (or pass) is its company then."""
+        found, company = self.found, self._company
+        others = [one for one in self._items if one not in (company.test, *company.enders)]
+        step = 4 * company.probing.at_once
+        with company.probing.part(_ONE_BY_ONE_SHARE):
+            for start in range(0, len(others), step):
+                batch = others[start : start + step]
+                for one, seen in zip(batch, company.run([Arrangement((other,)) for other in batch]), strict=True):
+                    found.elsewhere.add(seen)
+                    if seen.failed is failing:
+                        tally = Tally()
+                        tally.add(seen)
+                        self._start_from("the order of both", Arrangement((one,)), tally)
+                        return True
+                    found.one_by_one += seen.failed is not None
+        return False
 
     def _search_for_company_that_helps(self) -> None:
         found, at_once = self.found, self._company.probing.at_once
         found.kind = Kind.BRITTLE
         if found.in_order.failed < found.in_order.runs:
             return
+        for part, failed in found.of_parts:
+            if not failed:
+                self._start_from("a part of it", Arrangement(part), Tally(0, 1))
+                return
+        found.of_parts = []
         others = self._other_orders()
         for _ in range(_OTHER_ORDERS):
             words, other = next(others)
-            if other.others and self._tried(words, other, at_once, failed=False):
+            if other.others and self._tried(words, other, 1, failed=False):
                 return
+        if self.one_by_one(failing=False):
+            return
+        if found.arrangement.others:
+            self._try(found.arrangement, found.in_order, at_once)
         self.compare() if found.in_order.failed < found.in_order.runs else self._settle_for_alone()
 
     def _settle_for_alone(self) -> None:
@@ -172,8 +253,13 @@ class Reproducing:
         self.found.elsewhere.runs += tally.runs
         if not (tally.failed if failed else tally.runs - tally.failed):
             return False
-        self.found.arrangement, self.found.words, self.found.of_arrangement = other, words, tally
+        self._start_from(words, other, tally)
         return True
+
+    def _start_from(self, words: str, arrangement: Arrangement, tally: Tally) -> None:
+        """That is the company that makes the difference."""
+        self.found.arrangement, self.found.words, self.found.of_arrangement = arrangement, words, tally
+        self.found.of_parts = []
 
     def _try(self, arrangement: Arrangement, tally: Tally, times: int) -> list[Seen]:
         seen = self._company.run([arrangement] * times)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flakeproof.engine.leases import Order
-from flakeproof.features.isolate.probes import Probing, Ran
+from flakeproof.features.isolate.probes import Probing, ProbingStoppedError, Ran
 from flakeproof.model import Failure, ItemOutcome, Outcome
 from flakeproof.text import plural
 
@@ -90,6 +90,15 @@ class Company:
     enders: dict[str, str] = field(default_factory=dict)
     """Tests that end the process, with what is known of it; they are left out from then on."""
     skip_reason: str = ""
+    places: dict[str, str] = field(default_factory=dict)
+    """`file:line` of tests, as far as they have run in small company."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What is known of pytest: its root folder, its plugins (`pytest_driver.order`)."""
+
+    @property
+    def runs_apart(self) -> bool:
+        """Whether what a run leaves in files reaches no other."""
+        return not self.probing.shares_files
 
     def run(self, arrangements: Sequence[Arrangement], look: bool = False, **wanted: Any) -> list[Seen]:
         """Run each; `look` for what has changed before the test, and what else an `Order` can want."""
@@ -100,7 +109,12 @@ class Company:
                 break
             first = self.probing.count + 1
             orders = [self._order(arrangements[index], look, wanted) for index in waiting]
-            seen = [self._seen(ran) for ran in self.probing.run(orders)]
+            try:
+                seen = [self.seen(ran) for ran in self.probing.run(orders)]
+            except ProbingStoppedError as stopped:
+                known = {waiting[place]: ran for place, ran in stopped.ran.items()}
+                stopped.ran = {index: one.ran for index, one in found.items()} | known
+                raise
             self._tell(first, orders, seen)
             again = []
             for index, one in zip(waiting, seen, strict=True):
@@ -113,9 +127,14 @@ class Company:
 
     def _order(self, arrangement: Arrangement, look: bool, wanted: dict[str, Any]) -> Order:
         left = arrangement.without(set(self.enders))
-        return Order((*left.before, self.test, *left.after), look=self.test if look else "", **wanted)
+        return Order(
+            (*left.before, self.test, *left.after), look=self.test if look else "", private=self.runs_apart, **wanted
+        )
 
-    def _seen(self, ran: Ran) -> Seen:
+    def seen(self, ran: Ran) -> Seen:
+        """How the test ended in a run."""
+        self.places |= ran.found.get("places", {})
+        self.facts = self.facts or dict(ran.found)
         own = next((one for one in ran.failures if one.item == self.test), None)
         around = next((one for one in ran.failures if self._is_around(one.item)), None)
         for failure in ran.failures:
@@ -128,7 +147,7 @@ class Company:
             self.message = self.message if self.message and own is None else worst.message
             return Seen(True, worst.message, ran)
         if ran.items.get(self.test) is ItemOutcome.SKIPPED:
-            self.skip_reason = ran.reason
+            self.skip_reason = ran.reason or self.skip_reason
             return Seen(None, "", ran)
         if not ran.is_complete:
             ender, items = _ender(ran), ran.order.items
@@ -145,7 +164,7 @@ class Company:
 
     def _tell(self, first: int, orders: Sequence[Order], seen: Sequence[Seen]) -> None:
         for number, (order, one) in enumerate(zip(orders, seen, strict=True), first):
-            place = order.items.index(self.test)
+            place = len(order.items) - 1 - order.items[::-1].index(self.test)
             others = [
                 f"{plural(count, 'test')}{words}"
                 for count, words in ((place, ", then the victim"), (len(order.items) - place - 1, " behind it"))
