@@ -14,7 +14,7 @@ from typing import Any
 from flakeproof_worker.pytest_driver.state_process import of_process
 from flakeproof_worker.pytest_driver.state_walk import Leaf, Walk
 from flakeproof_worker.shared.private import os
-from flakeproof_worker.shared.user_code import is_library
+from flakeproof_worker.shared.user_code import attribute_of, is_library
 
 _OURS = ("flakeproof_worker", "_pytest", "pytest", "pluggy", "iniconfig", "py")
 _NOT_STATE = {
@@ -152,7 +152,7 @@ class Surroundings:
         return found
 
     def _is_projects(self, module: Any) -> bool:
-        file = getattr(module, "__file__", None)
+        file = attribute_of(module, "__file__")
         if not isinstance(file, str):
             return False
         path = self._paths.get(file) or self._paths.setdefault(file, os.path.realpath(file))
@@ -163,7 +163,7 @@ def _identity(value: object, earlier: dict[str, ModuleType]) -> str:
     """What tells `value` from another that looks like it."""
     words = [f"at {id(value):#x}"]
     if isinstance(value, ModuleType):
-        if isinstance(file := getattr(value, "__file__", None), str):
+        if isinstance(file := attribute_of(value, "__file__"), str):
             words.append(f"from {file}")
         words.append(
             f"imported {'before' if any(value is module for module in earlier.values()) else 'during'} the tests"
