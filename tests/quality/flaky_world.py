@@ -125,6 +125,7 @@ def searched(
     given: Sequence[str] = ("flake",),
     error: float = 0.05,
     looker: "Looker | None" = None,
+    common: Sequence[Level] = (),
 ) -> AmplifyFindings:
     """A search in it."""
     simulation = Simulation(world, seconds, seed)
@@ -144,6 +145,7 @@ def searched(
         seed=seed,
         signatures=given,
         error=error,
+        common=common,
         look=look,
     )
 

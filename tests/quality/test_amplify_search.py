@@ -110,6 +110,26 @@ def test_what_only_perturbations_bring_about(times: Mapping[tuple[str, str], flo
     assert [(one.factor, one.level) for one in found.effects if one.kind is EffectKind.RAISES] == [A]
 
 
+@pytest.mark.parametrize("level", [A, B])
+def test_what_is_common_comes_first(level: tuple[str, str]) -> None:
+    """Where hardly a batch can be drawn for want of time, each common level has its turn, and one may be enough."""
+    world = World(1e-6, start=2.0, trial=0.5, times={level: 1e8})
+    found = searched(world, 120, 1, given=(), common=(A, B))
+
+    assert found.best is not None
+    assert (found.best.setting, found.source) == (PLAIN.plus(*level), Source.PERTURBED)
+    assert [(one.factor, one.level) for one in found.effects] == [level], "nothing else was tried"
+    assert found.seconds <= 120
+
+
+def test_what_is_common_does_not_matter() -> None:
+    """Then everything else is tried as well."""
+    found = searched(World(1e-6, times={D: 1e8}), 60, 1, given=(), common=(A, B))
+
+    assert found.best is not None
+    assert found.best.setting == PLAIN.plus(*D)
+
+
 LINE = ("f01", "at a line")
 
 

@@ -1,15 +1,26 @@
 """The parts of the search for what makes a target fail more often: settings, designs, batches, evidence."""
 
 import random
+from typing import Any
 
 import msgspec
 import pytest
 
 from flakeproof.features.amplify.budgeted_runs import BatchRun, Bench, OutOfTime, Purpose, Told, tell
+from flakeproof.features.amplify.confirmation import confirm
 from flakeproof.features.amplify.design import Design, by_name
 from flakeproof.features.amplify.effects import effects
 from flakeproof.features.amplify.rate_model import fit, units
-from flakeproof.features.amplify.records import PLAIN, AmplifyFactor, AmplifyFindings, AmplifySetting, Batch, EffectKind
+from flakeproof.features.amplify.records import (
+    PLAIN,
+    Amplification,
+    AmplifyFactor,
+    AmplifyFindings,
+    AmplifySetting,
+    Batch,
+    EffectKind,
+)
+from flakeproof.features.amplify.report import results
 from flakeproof.features.amplify.search import search
 
 LEVELS = {"a": ("on",), "b": ("mild", "strong"), "c": ("on",)}
@@ -160,3 +171,44 @@ def test_without_factors_or_time() -> None:
     assert msgspec.json.decode(msgspec.json.encode(found), type=AmplifyFindings) == found
     with pytest.raises(ValueError, match="error between 0 and 1"):
         search([], run, seconds=60, left=lambda: 3.0, seed=1, error=0)
+
+
+def test_the_first_trial_of_a_batch_is_not_all_of_it() -> None:
+    """In one process for all, a test that cannot run twice passes at first: batches of one trial would show nothing."""
+    clock, setting = [40.0], PLAIN.plus("isolation", "shared")
+
+    def run(asked: AmplifySetting, seconds: float) -> Batch:
+        trials = max(1, round(seconds / 0.01))
+        clock[0] -= 3 + trials * 0.01
+        failed = {} if asked.is_plain or trials == 1 else {"flake": trials - 1}
+        return Batch(setting=asked, trials=trials, failed=failed, seconds=trials * 0.01)
+
+    bench = Bench(run, 40, lambda: clock[0])
+    bench.run(PLAIN, 1, Purpose.PLAIN)
+    bench.run(setting, 1, Purpose.SWEEP)
+    found = confirm(bench, setting, 100, random.Random(1), 0.05)
+
+    assert found.blocks
+    assert all(tell(block[setting], {"flake"}).failures for block in found.blocks)
+
+
+def test_what_was_hardly_tried_is_not_said_to_have_no_effect() -> None:
+    """What is said of a setting goes by the tests that ran with it; those that raced are told of elsewhere."""
+    batches = [batch(PLAIN.plus("a", "on"), 40), batch(PLAIN.plus("b", "mild").plus("c", "on"), 5)]
+    rate = {"failures": 0, "trials": 45, "low": 0, "high": 0.1, "per_second": 0}
+    found: dict[str, Any] = {name: [] for name in ("signatures", "effects", "pairs", "retired", "others")}
+    found |= {"stop": "nothing", "reason": "", "out_of_time": False, "source": "none", "best": None, "trials": 45}
+    found |= {"plain": rate, "everything": rate, "confirmation_chance": None, "seconds": 9}
+    found |= {"raced": msgspec.to_builtins([PLAIN.plus("c", "on")])}
+    levels = [
+        {"factor": one, "level": level, "options": [f"--{one}", level]} for one, level in Design.of(LEVELS).levels
+    ]
+    whole: dict[str, Any] = {name: [] for name in ("left_out", "options")}
+    whole |= {"target": "t", "seed": 1, "exit_code": 0, "found": found, "levels": levels, "command": "", "settings": {}}
+    whole |= {"batches": msgspec.to_builtins(batches), "preset": "", "line": None, "stopped": None, "elapsed": 9}
+    said = [line for line in results(msgspec.convert(whole, Amplification)) if "--" in line]
+    assert said == [
+        "no effect seen: --a on",
+        "hardly tried (fewer than 30 tests): --b mild",
+        "not tried: --b strong",
+    ]

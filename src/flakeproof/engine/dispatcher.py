@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failure_records, messages, suspects
 from flakeproof.engine.collection import session_note
+from flakeproof.engine.crowd import Crowd
 from flakeproof.engine.endings import unloadable
 from flakeproof.engine.leases import Block, Orders, Work
 from flakeproof.engine.leasing import Leasing
@@ -78,16 +79,20 @@ class Dispatcher:
         before: Before = _NOTHING_BEFORE,
         renewal: Renewal | None = None,
         scout: Scout | None = None,
+        crowd: Crowd | None = None,
     ) -> None:
         """`scratch` is the folder for nameless files (output of processes), `temporary` the one for files of trials.
 
         `work` supplies the trials; `inquiry` answers the run's question, None if there is none. `orders` says what runs
         in each trial, None if that is all collected tests. `renewal` says when a process gives way to a new one, None
-        if the caller does. `scout` says which tests may run at first.
+        if the caller does. `scout` says which tests may run at first, `crowd` whether more processes are wanted.
         """
         self.share_left = 0.0
         """Share of `--duration` that is left for later checks as soon as a trial has failed."""
         self._scout = scout
+        self._crowd = crowd
+        self._lanes = lanes_per_process(spec)
+        """By place."""
         self._work = work
         self._renewal = renewal
         self._orders = orders
@@ -106,7 +111,7 @@ class Dispatcher:
         self._next_reap_ns = 0
         self._has_lost = False
         self._told_session = False
-        usual = UsualDuration()
+        self._usual = usual = UsualDuration()
         self._limit = TimeLimit(spec.timeout, usual, adapts=spec.adapts_timeout)
         self._overdue = Overdue(usual, self._limit)
         self._ending = Ending()
@@ -147,7 +152,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start the processes; they run with `step`, and `close` must follow. Raises CannotRunError."""
-        for place, lanes in enumerate(lanes_per_process(self._spec)):
+        for place, lanes in enumerate(self._lanes):
             if self._ending.reason is None:
                 self._start(place, lanes)
 
@@ -215,7 +220,7 @@ class Dispatcher:
         spec, number, target = self._spec, self._next_number, self._spec.target
         self._next_number += 1
         order, environment = order_for(
-            *(spec, number, place),
+            *(spec, number, place, self._lanes),
             run_id=self._run_id,
             scratch=self._scratch,
             temporary=self._temporary,
@@ -373,6 +378,8 @@ class Dispatcher:
         self._work.put_back(process.place, put_back)
         if self._scout is not None and self._scout.trial in remains.in_flight:
             self._scouted(passed=False)
+        elif self._scout is not None and (self._scout.trial, 1) in put_back:
+            self._scout.came_back()
         if self._ending.reason is None and (self._work.left != 0 or self._suspicions.waits_at(process.place)):
             self._replacement.replace(process, status, output, any_started=self.has_started)
 
@@ -433,7 +440,8 @@ class Dispatcher:
         duration = self._spec.duration
         if duration is not None and self._results.failed:
             duration *= 1 - self.share_left
-        if duration is not None and self._elapsed(now) >= duration:
+        # A run without a single trial would say nothing, so the first one ends in any case.
+        if duration is not None and self._elapsed(now) >= duration and self._results.ended:
             self._ending.request(Stop.DURATION)
         if self._ending.reason is not None:
             self._wind_down(now)
@@ -457,10 +465,10 @@ class Dispatcher:
             process.trim_output(_OUTPUT_LIMIT)
             if process.bye_ns and now - process.bye_ns > self._farewell_ns:
                 process.kill(signal.SIGKILL)  # an exit handler of the user's code hangs; every trial is reported
-        if self._scout is not None and not self._scout.is_over:
+        if self._scout is not None and (not self._scout.is_over or self._scout.one_at_a_time):
             self._scout.look(now)
-        if self._scout is not None and not (self._scout.is_over and not self._scout.one_at_a_time):
             self._leasing.top_up_all()
+        self._start_more(now)
         if now >= self._next_reap_ns:
             self._next_reap_ns = now + _REAP_NS
             reap_orphans()
@@ -473,6 +481,20 @@ class Dispatcher:
                 planned_duration=self._spec.duration,
             )
         )
+
+    def _start_more(self, now: int) -> None:
+        """Start more processes, if the tests leave the processors to others and copies of them do not collide."""
+        crowd, scout, usual, duration = self._crowd, self._scout, self._usual.median, self._spec.duration
+        if crowd is None or self._ending.reason is not None or (scout is not None and not scout.permits_more):
+            return
+        left = [] if duration is None else [duration - self._elapsed(now)]
+        if self._work.left is not None:
+            left.append(self._work.left * (usual or 0.0) / max(1, len(self._processes)))
+        for _ in range(crowd.wanted(now, self._processes.values(), usual, min(left, default=None))):
+            if note := crowd.told(self._spec.workers):
+                self._emit(Noted(message=note))
+            self._lanes.append(1)
+            self._replacement.start_another(len(self._lanes) - 1, 1)
 
     def _wind_down(self, now: int) -> None:
         """Have every process stop; end those that do not within the grace time (a hanging trial is not a failure)."""

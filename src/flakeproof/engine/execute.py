@@ -12,6 +12,7 @@ import msgspec
 from flakeproof import signals
 from flakeproof.clock import now
 from flakeproof.engine import company, limits, scout
+from flakeproof.engine.crowd import Crowd
 from flakeproof.engine.dispatcher import Before, Dispatcher
 from flakeproof.engine.leases import Pool
 from flakeproof.engine.leftovers import difference, snapshot
@@ -75,6 +76,7 @@ def execute(
             before=before,
             renewal=Renewal(spec),
             scout=first,
+            crowd=Crowd(spec) if watches_copies else None,
         )
         if watches_copies and company.may_collide(spec):
             dispatcher.share_left = company.SHARE_LEFT

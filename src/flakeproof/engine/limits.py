@@ -2,6 +2,7 @@
 
 import os
 import resource
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,23 @@ def _ephemeral_ports() -> int | None:
 
 
 def order_for(
-    spec: RunSpec, number: int, place: int, *, run_id: str, scratch: str, temporary: str, private_network: bool
+    spec: RunSpec,
+    number: int,
+    place: int,
+    all_lanes: Sequence[int],
+    *,
+    run_id: str,
+    scratch: str,
+    temporary: str,
+    private_network: bool,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """What a worker process is told to do, and the environment that it starts with.
 
-    `number` is that of the process in its run, `place` which of the run's processes it is one after the other;
+    `number` is that of the process in its run, `place` which of the run's processes it is one after the other,
+    `all_lanes` how many workers each of them holds;
     `scratch` and `temporary` are folders, as for the dispatcher.
     """
-    all_lanes, target = lanes_per_process(spec), spec.target
+    target = spec.target
     order: dict[str, Any] = {
         "coordinator": os.getpid(),
         "seed": spec.seed,

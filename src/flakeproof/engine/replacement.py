@@ -57,7 +57,7 @@ class Replacement:
         vacant, self._loading.vacant = self._loading.vacant, []
         for place, lanes in vacant:
             if self._ending.reason is None and self._work.left != 0:
-                self._start_another(place, lanes)
+                self.start_another(place, lanes)
 
     def not_loaded(
         self, process: WorkerProcess, status: int, output: str, now: int, *, hung: bool, any_started: bool
@@ -92,7 +92,7 @@ class Replacement:
             said = process.unloadable
             self.give_up(said.message if said is not None else f"a worker process ended ({status_text(status)})")
             return
-        self._start_another(process.place, process.lanes)
+        self.start_another(process.place, process.lanes)
 
     def give_up(self, why: str) -> None:
         """End a run in which no process can be started any more, but keep what has been seen."""
@@ -101,7 +101,8 @@ class Replacement:
         if block is not None:
             self._results.never_started(block[0], f"it could not be started: {why}")
 
-    def _start_another(self, place: int, lanes: int) -> None:
+    def start_another(self, place: int, lanes: int) -> None:
+        """Start a process at `place`; without one the others have to do, and without others the run ends."""
         try:
             self._start(place, lanes)
         except CannotRunError as error:

@@ -61,6 +61,13 @@ class Scout:
         return self._step is _Step.OVER
 
     @property
+    def permits_more(self) -> bool:
+        """Whether there may be more tests at once than was planned: nothing was seen over which copies collide."""
+        used = self.used
+        collides = used is not None and (used.files or (used.ports and not self.private_network))
+        return self.is_over and not self.one_at_a_time and not collides
+
+    @property
     def wants_trial(self) -> bool:
         """Whether one test is to be started, and no other."""
         return self._step in (_Step.FIRST, _Step.SECOND)
@@ -88,6 +95,13 @@ class Scout:
             if not passed:
                 self.private_network = False
                 self._slow_down(f"test {self.trial} failed in a network of its own and runs again without one")
+
+    def came_back(self) -> None:
+        """Note that the process ended before it had started the test: another one is to run it."""
+        if self._step is _Step.LOOKING:
+            self._step = _Step.FIRST
+        elif self._step is _Step.TRYING:
+            self._step = _Step.SECOND
 
     def look(self, now: int) -> None:
         """Let the other tests run if the first one takes too long."""

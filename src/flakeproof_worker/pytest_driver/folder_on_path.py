@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
+from flakeproof_worker.shared.user_code import attribute_of
+
 _SHOWN = 3
 
 
@@ -50,7 +52,7 @@ def _folders_of_pytest(session: Any) -> set[str]:
         return set()
     files = {str(getattr(item, "path", "")) for item in session.items}
     for plugin in session.config.pluginmanager.get_plugins():
-        file = getattr(plugin, "__file__", None)
+        file = attribute_of(plugin, "__file__")
         if isinstance(file, str) and os.path.basename(file) == "conftest.py":  # noqa: PTH119
             files.add(file)
     found: set[str] = set()
@@ -65,7 +67,7 @@ def _folders_of_pytest(session: Any) -> set[str]:
 def _modules_in(folder: str, left_out: set[str]) -> Iterator[str]:
     """Names of what has been imported right from `folder`."""
     for name, module in sorted(sys.modules.items(), key=lambda pair: str(pair[0])):
-        spec = getattr(module, "__spec__", None)
+        spec = attribute_of(module, "__spec__")
         if "." not in name and name not in left_out and spec is not None and _is_here(spec, folder):
             yield name
 

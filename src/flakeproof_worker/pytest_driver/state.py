@@ -17,7 +17,7 @@ from typing import Any
 from flakeproof_worker.pytest_driver.state_process import of_process
 from flakeproof_worker.pytest_driver.state_walk import Leaf, Walk, difference
 from flakeproof_worker.shared.private import os
-from flakeproof_worker.shared.user_code import is_library
+from flakeproof_worker.shared.user_code import attribute_of, is_library
 from flakeproof_worker.system.private_files import FileChange, PrivateFiles
 
 _OURS = ("flakeproof_worker", "_pytest", "pytest", "pluggy", "iniconfig", "py")
@@ -186,7 +186,7 @@ class Surroundings:
         return found
 
     def _is_projects(self, module: Any) -> bool:
-        file = getattr(module, "__file__", None)
+        file = attribute_of(module, "__file__")
         if not isinstance(file, str):
             return False
         path = self._paths.get(file) or self._paths.setdefault(file, os.path.realpath(file))

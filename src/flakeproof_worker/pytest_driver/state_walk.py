@@ -109,7 +109,7 @@ def _identity(value: object, earlier: dict[str, types.ModuleType]) -> str:
     """What tells `value` from another that looks like it."""
     words = [f"at {id(value):#x}"]
     if isinstance(value, types.ModuleType):
-        if isinstance(file := getattr(value, "__file__", None), str):
+        if isinstance(file := attribute_of(value, "__file__"), str):
             words.append(f"from {file}")
         words.append(
             f"imported {'before' if any(value is module for module in earlier.values()) else 'during'} the tests"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from types import CodeType
+from typing import Any
 
 from flakeproof_worker.shared.private import os
 
@@ -20,6 +21,14 @@ def is_installed(file: str) -> bool:
 def is_library(file: str) -> bool:
     """Whether the code in `file` is not the user's: installed, a part of the interpreter, or flakeproof's."""
     return _NOT_THEIRS.search(file) is not None
+
+
+def attribute_of(module: object, name: str) -> Any:
+    """An attribute of what is in `sys.modules`: None if it has none, or raises, as stand-ins for modules may."""
+    try:
+        return getattr(module, name, None)
+    except Exception:
+        return None
 
 
 class OwnCode:

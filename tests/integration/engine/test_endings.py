@@ -14,7 +14,7 @@ import pytest
 from tests.integration.engine.conftest import LANES, TARGETS, Lane, Runner, lanes
 
 from flakeproof.engine.run_end import Surplus
-from flakeproof.events import Noted, Progressed
+from flakeproof.events import Noted, ProcessLoaded, Progressed
 from flakeproof.store.log import read_events
 
 ENDLESS = ["run", "leaving:slow", "--duration=120", "--workers=2", "--processes=2"]
@@ -121,10 +121,26 @@ def test_what_was_in_flight_at_the_last_failure_is_not_counted() -> None:
 
 @lanes(LANES)
 def test_the_duration_ends_the_run(lane: Lane, run: Runner) -> None:
-    """No trial starts after the duration; those in flight come to their end."""
-    seen = run("passing", lane, duration=0.3)
-    assert seen.summary.stopped == "the time given is over"
-    assert seen.summary.passed == seen.summary.total > 0
+    """No trial starts after the duration; those in flight come to their end, and the first one is among them."""
+    for duration in (0.3, 0.000001):
+        seen = run("passing", lane, duration=duration)
+        assert seen.summary.stopped == "the time given is over"
+        assert seen.summary.passed == seen.summary.total > 0
+
+
+def test_a_worker_killed_before_the_first_trial(run: Runner) -> None:
+    """The test that all others wait for goes to another process."""
+    killed: list[int] = []
+
+    def kill(event: object) -> None:
+        if isinstance(event, ProcessLoaded) and not killed:
+            killed.extend(child.pid for child in psutil.Process().children())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    seen = run("passing", workers=2, processes=2, isolation="fork", count=20, listen=kill)
+    assert killed
+    assert seen.summary.passed == seen.summary.total == 20
 
 
 @lanes(LANES)

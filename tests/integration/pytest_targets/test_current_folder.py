@@ -50,6 +50,21 @@ def test_plugins_find_it_while_they_load(suite: Suite, monkeypatch: pytest.Monke
     assert f"thing (not {installed / 'thing.py'}) comes {LOOKS}" in seen.notes
 
 
+def test_a_stand_in_for_a_module_may_raise_anything(suite: Suite) -> None:
+    """What the user's code has put into `sys.modules` is asked where it comes from, and need not answer."""
+    suite.write(
+        tests__test_it="""
+            import sys
+            class Shim:
+                def __getattr__(self, name): raise NotImplementedError(name)
+            sys.modules["shim"] = Shim()
+            def test_it(): pass
+        """
+    )
+    seen = suite.run("tests")
+    assert seen.summary.passed == 1
+
+
 def test_python_that_leaves_the_folder_out(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """PYTHONSAFEPATH holds here as well."""
     monkeypatch.setenv("PYTHONSAFEPATH", "1")

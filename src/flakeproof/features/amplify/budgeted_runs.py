@@ -25,6 +25,8 @@ class Purpose(Enum):
     PLAIN = auto()
     DRAWN = auto()
     """Its setting was drawn from a design."""
+    SWEEP = auto()
+    """A common level by itself."""
     CLEARING = auto()
     RACE = auto()
     CONFIRMATION = auto()

@@ -24,6 +24,8 @@ from flakeproof.stats.factorial import flipped_pairs, rate_ratio
 from flakeproof.stats.intervals import Interval
 from flakeproof.stats.tables import holm
 
+_OF_START = 0.25
+"""Of a start: so long may a few trials of a batch take for which there would be no time."""
 _MOST_BLOCKS = 40
 _BLOCKS_FOR_PARTS, _FAILURES_FOR_PARTS = 8, 20
 """Blocks, and failures to be expected, from which on the winner also runs with each of its factors off."""
@@ -93,13 +95,18 @@ def confirm(
             break
         chance.shuffle(settings)
         try:
-            block = {one: bench.run(one, length, Purpose.CONFIRMATION) for one in settings}
+            block = {one: bench.run(one, max(length, _least(bench, one)), Purpose.CONFIRMATION) for one in settings}
         except OutOfTime:
             found.cut_short = True
             break
         if all(batch.trials for batch in block.values()):
             found.blocks.append(block)
     return found
+
+
+def _least(bench: Bench, setting: AmplifySetting) -> float:
+    """Seconds of a batch, however few there are: the first trial of a process may be the only one that passes."""
+    return min(_LEAST_TRIALS * bench.trial(setting), _OF_START * bench.start)
 
 
 def _count(bench: Bench, settings: Sequence[AmplifySetting]) -> int:

@@ -9,7 +9,15 @@ from flakeproof.errors import CannotRunError, Stop, UsageError
 from flakeproof.failures.signature import Alike
 from flakeproof.features.amplify.batch_runner import Runner
 from flakeproof.features.amplify.design import Level as SearchLevel
-from flakeproof.features.amplify.levels import DELAY, FactorLevel, factors_of, is_of_timing, levels_for, values_of
+from flakeproof.features.amplify.levels import (
+    DELAY,
+    FactorLevel,
+    common_among,
+    factors_of,
+    is_of_timing,
+    levels_for,
+    values_of,
+)
 from flakeproof.features.amplify.records import PLAIN, AmplifyFindings, AmplifySetting, Batch
 from flakeproof.features.amplify.search import search
 from flakeproof.line_search.find_line import DelayFinding, find_line
@@ -93,6 +101,7 @@ def amplify(request: Request, say: Callable[[str], None]) -> Amplified:
                 seed=request.seed,
                 signatures=request.signatures,
                 error=request.error - line_error,
+                common=common_among(result.levels),
                 look=look,
                 say=say,
             )

@@ -38,6 +38,18 @@ _DELAYS = {"few": "*.py:*:1ms..20ms@p=0.02", "many": "*.py:*:0ms..2ms@p=0.2"}
 DELAY = "delay"
 FACTORS = (*_TIMING, *_OTHERS, DELAY, "workers", "order", "isolation")
 """Factors that are tried, except for settings of scenarios."""
+_COMMON = (
+    ("isolation", Isolation.SHARED.value),
+    ("order", "shuffled"),
+    ("noise", "strong"),
+    (DELAY, "many"),
+    ("workers", ""),
+    ("race", YES),
+    (DELAY, "few"),
+    ("clock", "x4"),
+    ("gc", "50"),
+)
+"""What makes most flaky tests fail, the commonest first; of "" the highest level."""
 _NOT_SHARED = ("freeze", "workers")
 """Not beside tests in shared processes: a pause takes a process of its own, and to start many takes all of the time."""
 
@@ -62,6 +74,15 @@ def words_of(values: Mapping[str, str]) -> list[str]:
     for name, value in values.items():
         option = _SHORT.get(name, f"--{name}")
         found += [option] if value == YES else [option, value]
+    return found
+
+
+def common_among(levels: Sequence[FactorLevel]) -> list[tuple[str, str]]:
+    """Those of the levels, as (factor, level), that are worth trying by themselves before anything else, in order."""
+    found = []
+    for factor, name in _COMMON:
+        names = [level.name for level in levels if level.factor == factor]
+        found += [(factor, name or names[-1])] if name in names or (names and not name) else []
     return found
 
 

@@ -1,7 +1,7 @@
 """What an amplification has found, in words."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flakeproof.features.amplify.records import (
     Amplification,
@@ -19,6 +19,9 @@ from flakeproof.reports.rates import bounds
 from flakeproof.text import duration, number, one_line, plural, probability, share, speed, upper
 
 _OTHER = 120
+FEW = 30
+"""Tests with a setting, below which it is not said that no effect was seen."""
+NO_EFFECT, HARDLY_TRIED, UNTRIED = "no effect seen", f"hardly tried (fewer than {FEW} tests)", "not tried"
 _DOES = {EffectKind.RAISES: "raises it", EffectKind.LOWERS: "lowers it"}
 
 
@@ -107,12 +110,24 @@ def _effects(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
             yield f"{words:32} {_ratio(effect):26} {probability(effect.chance):>10}  {_DOES[effect.kind]}"
     for pair in known.pairs:
         yield f"together: {_pair(found, pair)}"
-    nothing = [effect for effect in known.effects if effect.kind is EffectKind.NONE_SEEN]
-    if nothing:
-        names = ", ".join(_typed(_options(found, effect.factor, effect.level)) for effect in nothing)
-        yield f"no effect seen: {names}"
+    nothing = _without_effect(found, known, matter)
+    for how, names in nothing.items():
+        yield f"{how}: {', '.join(names)}"
     if matter or nothing:
         yield ""
+
+
+def _without_effect(found: Amplification, known: AmplifyFindings, matter: Sequence[Effect]) -> dict[str, list[str]]:
+    """The levels of which no effect was seen, as they are typed, by what that is worth."""
+    known_of = {(effect.factor, effect.level) for effect in matter}
+    known_of |= {level for setting in known.raced for level in setting.levels}
+    known_of |= {level for one in known.retired for level in one.setting.levels}
+    kinds: dict[str, list[str]] = {NO_EFFECT: [], HARDLY_TRIED: [], UNTRIED: []}
+    for one in found.levels:
+        if (level := (one.factor, one.level)) not in known_of:
+            tests = sum(batch.trials for batch in found.batches if batch.setting.has(*level))
+            kinds[NO_EFFECT if tests >= FEW else HARDLY_TRIED if tests else UNTRIED].append(_typed(one.options))
+    return {how: names for how, names in kinds.items() if names}
 
 
 def _rest(found: Amplification, known: AmplifyFindings) -> Iterator[str]:

@@ -25,6 +25,12 @@ _ROUNDS, _FEWEST = 3, 3
 """Batches of each setting in the race for which there has to be time, else fewer settings race; but so many do."""
 _PILOT_FAILURES = 3
 _PILOT_BATCHES = 2
+_SWEEP, _LONG_SWEEP = 0.4, 0.8
+"""Share of the budget that is used when what is common stops being tried by itself; the second where starts take so
+long that there is no time for many batches: a few of them with settings that are drawn would tell next to nothing."""
+_MANY_BATCHES = 40
+_PLAINLY = 0.5
+"""Share of the trials from which on a common level needs no screening: the race and the confirmation come at once."""
 _PLAIN_SHARE = 0.12
 """Of the batches of the screening."""
 _BATCHES, _FEWEST_BATCHES = 100, 40
@@ -54,6 +60,7 @@ def search(
     seed: int,
     signatures: Collection[str] = (),
     error: float = 0.05,
+    common: Sequence[Level] = (),
     look: Look = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> AmplifyFindings:
@@ -61,12 +68,14 @@ def search(
 
     `signatures` are the failures that count; without any, those that plain trials fail with. `error` is the probability
     with which anything at all may be claimed (a setting, a level, a pair) where nothing matters. What `look` finds
-    takes the place of all levels of its factor; it is asked once, as soon as it is known which failures count. Raises
+    takes the place of all levels of its factor; it is asked once, as soon as it is known which failures count. Where
+    plain trials never fail, the levels in `common` are tried first, each by itself, until one makes it fail. Raises
     ValueError.
     """
     if not 0 < error < 1 or not seconds > 0:
         raise ValueError(f"an error between 0 and 1 and seconds above 0 are needed, got {error} and {seconds}")
-    return _Search(list(factors), Bench(run, seconds, left), seed, FlakeFilter(signatures), error, look, say).find()
+    bench = Bench(run, seconds, left)
+    return _Search(list(factors), bench, seed, FlakeFilter(signatures), error, common, look, say).find()
 
 
 class _Search:
@@ -77,11 +86,15 @@ class _Search:
         seed: int,
         flake: FlakeFilter,
         error: float,
+        common: Sequence[Level],
         look: Look,
         say: Callable[[str], None],
     ) -> None:
         self._levels = by_name(factors)
         self._bench, self._flake, self._error, self._look, self._say = bench, flake, error, look, say
+        self._common = common
+        self._swept: Level | None = None
+        """The common level under which it has failed first; it races like the one that is looked for."""
         self._looked: float | None = None
         """Seconds that it took to look for a level; None as long as that was not done."""
         self._known: Level | None = None
@@ -107,13 +120,15 @@ class _Search:
     def _phases(self) -> None:
         if not self._pilot():
             return
+        fails_plainly = not self._plain()[0] and self._sweep()
         if self._flake.signatures:
-            self._look_for_one_more(None)
+            self._look_for_one_more(None if self._swept is None else [self._swept[0]])
             if self._known is not None:
                 factor, level = self._known
                 self._levels[factor] = (level,)
                 self._enter(self._levels)
-        self._screen()
+        if not fails_plainly:
+            self._screen()
         winner, per_second = self._race()
         if winner is not None:
             self._say(f"confirming with fresh tests: {winner}")
@@ -148,6 +163,24 @@ class _Search:
             failures += tell(batch, self._flake.signatures or batch.failed).failures
             trials += batch.trials
         return failures, trials
+
+    def _sweep(self) -> bool:
+        """Try what is common, one after the other, until it fails; whether it fails so often that this is enough."""
+        bench, flake = self._bench, self._flake
+        batches = bench.remaining / (bench.start + self._length())
+        until = (_SWEEP if batches >= _MANY_BATCHES else _LONG_SWEEP) * bench.seconds
+        for level in self._common:
+            length = self._length()
+            if level in self._tried() and bench.used + bench.start + length <= until:
+                batch = bench.run(PLAIN.plus(*level), length, Purpose.SWEEP)
+                failures = tell(batch, flake.signatures or batch.failed).failures
+                if failures:
+                    flake.settle(bench)
+                    flake.look_at_plain(bench)
+                    self._swept = level
+                    self._say(f"with {batch.setting}, {failures} of {batch.trials} tests failed")
+                    return failures >= _PLAINLY * batch.trials
+        return False
 
     def _look_for_one_more(self, leading: Collection[str] | None) -> None:
         """Let others look; the time that this takes is not that of the screening."""
@@ -238,13 +271,16 @@ class _Search:
         if not self._has_failed():
             return [], None
         data = units(self._bench.ran, self._flake.signatures)
+        first = [PLAIN.plus(*level) for level in (self._known, self._swept) if level is not None]
+        if not data:
+            return list(dict.fromkeys(first)), None
         model, _ = fit(data)
         leaning = leanings(data, self._tried())
         if self._looked is None:
             up = sorted((one for one in leaning if leaning[one] > _LEANS), key=lambda one: -leaning[one])
             self._look_for_one_more([factor for factor, _ in up[:_LEADING]])
-        known = self._known if self._known not in self._clearing.retired else None
-        return candidates(model, leaning, data, known), model
+        known = self._known or self._swept
+        return candidates(model, leaning, data, known if known not in self._clearing.retired else None), model
 
     def _race(self) -> tuple[AmplifySetting | None, float]:
         """The setting to confirm, and how often it may be expected to fail in a second; None if there is none."""
