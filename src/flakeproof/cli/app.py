@@ -11,6 +11,7 @@ import typer
 
 from flakeproof import signals
 from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate
+from flakeproof.cli.ci import ci
 from flakeproof.cli.compare_commands import compare, verify
 from flakeproof.cli.help import Command, CommandGroup
 from flakeproof.cli.record_commands import clean, config, merge, report, runs
@@ -29,6 +30,7 @@ _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
         (plan, "Tell how many tests it takes to see a flake."),
         (show, "Show the failures of an earlier run, or of one test of it, in full."),
         (replay, "Run one test of an earlier run again, and show all of it."),
+        (ci, "Make the failure of a CI job happen here, from its log or its reports alone."),
     ),
     "Why it fails": (
         (diagnose, "Find out why a target is flaky."),
