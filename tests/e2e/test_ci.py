@@ -65,7 +65,7 @@ def red(project: Path, environment: dict[str, str]) -> Red:
 
 def reproduced(flakeproof: Flakeproof, *words: str, code: int = 1) -> dict[str, Any]:
     """The JSON of a reproduction, which keeps to its schema."""
-    ended = flakeproof("ci", *words, "--python", sys.executable, "--seed", "1", "--json", "-", limit=300)
+    ended = flakeproof("ci", *words, "--python", sys.executable, "--seed", "1", "--json", "-", limit=1200)
     assert ended.returncode == code, ended.stderr
     found: dict[str, Any] = json.loads(ended.stdout)
     jsonschema.validate(found, json.loads((DOCS / "ci.schema.json").read_bytes()))
@@ -121,7 +121,7 @@ def test_the_time_zone_of_the_job_is_the_cause(flakeproof: Flakeproof, red: Red)
 def test_what_fails_always_is_broken(flakeproof: Flakeproof, red: Red) -> None:
     """And not called flaky."""
     left = red({"tests/test_x.py": "def test_one(): assert 1 == 2, 'never'\n"})
-    ended = flakeproof("ci", str(left), "--python", sys.executable, limit=300)
+    ended = flakeproof("ci", str(left), "--python", sys.executable, limit=1200)
 
     assert ended.returncode == 1, ended.stderr
     assert "Broken, not flaky: tests/test_x.py::test_one fails by itself every time (10 of 10 attempts)" in ended.stdout
@@ -132,7 +132,7 @@ def test_what_does_not_fail_here_has_a_bound(flakeproof: Flakeproof, red: Red) -
     """With what is not as in CI; and how the next job can tell more."""
     text = "import os\ndef test_one(): assert os.environ.get('ONLY_IN_CI') is None, 'only there'\n"
     left = red({"tests/test_x.py": text}, "-v", ONLY_IN_CI="1")
-    ended = flakeproof("ci", str(left), "--python", sys.executable, "--budget", "40s", limit=300)
+    ended = flakeproof("ci", str(left), "--python", sys.executable, "--budget", "8s", limit=1200)
 
     assert ended.returncode == 4, ended.stderr
     assert "Not reproduced: as CI ran it, it fails in at most " in ended.stdout

@@ -180,8 +180,9 @@ class Attempts:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_SOURCE, folder / f"{PLUGIN}.py")
         schedule = self.write_schedule(plan, folder / "schedule.json")
-        # A worktree goes, so what leads into it is not for a command that stays.
-        variables = {**plan.variables, _PATH: str(folder)}
+        # A worktree goes: what leads into it is for one that is made anew, in which the command is typed.
+        paths = [os.path.relpath(path, self.place.folder) for path in self.place.paths]
+        variables = {**plan.variables, _PATH: os.pathsep.join([str(folder), *paths])}
         if schedule is not None:
             variables[_SCHEDULE] = str(schedule)
         return ["env", *(f"{name}={value}" for name, value in variables.items()), *self.words(plan)]

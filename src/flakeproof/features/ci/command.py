@@ -8,7 +8,6 @@ from typing import Any
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.ci import report
 from flakeproof.features.ci.artifacts import artifacts
-from flakeproof.features.ci.capture import LINES
 from flakeproof.features.ci.case import Case, CaseFailure, Colour, dotted
 from flakeproof.features.ci.driver import Request, reproduce
 from flakeproof.features.ci.place import clean_environment
@@ -35,7 +34,7 @@ def from_ci(given: Mapping[str, Any]) -> int:
     if given["capture"]:
         if files:
             raise UsageError(f"--capture reads no file, and {files[0]} was given", "leave one of the two out")
-        for line in LINES:
+        for line in report.CAPTURE:
             print(line)
         return ExitCode.GOOD
     if not files:

@@ -13,14 +13,14 @@ from flakeproof.errors import ExitCode, FlakeproofError, UsageError, exit_code_o
 from flakeproof.features.ci.attempts import Attempts, Plan, SearchStoppedError
 from flakeproof.features.ci.by_itself import amplified, at_its_time
 from flakeproof.features.ci.case import Case, CaseFailure
-from flakeproof.features.ci.differences import differences
-from flakeproof.features.ci.known import Known, fitted
+from flakeproof.features.ci.known import Known, differences, fitted
 from flakeproof.features.ci.ladder import Ladder, Step
 from flakeproof.features.ci.place import Place, place_of
 from flakeproof.features.ci.pytest_log import MAIN
 from flakeproof.features.ci.records import Reproduction, Rung, Verdict
+from flakeproof.features.ci.typed import Typed, options_words
 from flakeproof.features.isolate.driver import isolate
-from flakeproof.features.isolate.records import Isolation, IsolationRequest, Kind
+from flakeproof.features.isolate.records import Isolation, IsolationRequest
 from flakeproof.model import Isolation as Mode
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.build_spec import build
@@ -63,6 +63,7 @@ class _Work:
     notes: list[str] = field(default_factory=list)
     next_commands: list[str] = field(default_factory=list)
     stopped: str | None = None
+    first_failure: float | None = None
 
 
 def reproduce(request: Request, say: Callable[[str], None]) -> Reproduction:
@@ -94,6 +95,7 @@ class _Reproducing:
         self._work = _Work()
         self._steps: list[Step] = []
         self._known: Known | None = None
+        self._typed = Typed(place, attempts, request.keep)
 
     def run(self) -> Reproduction:
         """All of it."""
@@ -137,24 +139,24 @@ class _Reproducing:
     def _broken(self, ladder: Ladder, alone: Step) -> None:
         assert ladder.found is not None
         self._work.verdict = Verdict.BROKEN
-        self._work.command = self._plain_command([ladder.known.failure.test], {})
+        self._work.command = self._typed.plain([ladder.known.failure.test], {})
         self._work.rate = alone.record
 
     def _found(self, ladder: Ladder, known: Known, step: Step, plan: Plan) -> None:
         work = self._work
-        work.verdict = Verdict.REPRODUCED
+        work.verdict, work.first_failure = Verdict.REPRODUCED, self._attempts.elapsed
         if step.name.startswith("alone"):
             rate = step
         else:
             rate = ladder.again(plan, _CHECK, f"{step.name}: it failed as in CI; does it again?")
-            work.rate, work.command = rate.record, self._command(plan, known)
+            work.rate, work.command = rate.record, self._typed.failing(plan, known)
             plan, rate = self._simpler(ladder, known, plan, rate)
             rate = ladder.rate_of(plan, rate)
-        work.rate, work.command = rate.record, self._command(plan, known)
+        work.rate, work.command = rate.record, self._typed.failing(plan, known)
         orders = plan.orders.get(MAIN, [])
         if len(orders) > 1 or (orders and work.conditions and step is rate):
             self._isolate(known, plan)
-        self._offer(known, plan)
+        work.next_commands += self._typed.next_ones(plan, known, work.isolation, work.command)
 
     def _simpler(self, ladder: Ladder, known: Known, plan: Plan, rate: Step) -> tuple[Plan, Step]:
         """Leave out what does not matter: other workers, other tests, then each condition; as far as it is clear."""
@@ -189,7 +191,7 @@ class _Reproducing:
         for name in (*plan.variables, *([""] if plan.settings else [])):
             if name and name not in plan.variables:
                 continue  # dropped with another one
-            shown = f"{name}={plan.variables[name]}" if name else _options(plan.settings)
+            shown = f"{name}={plan.variables[name]}" if name else shlex.join(options_words(plan.settings))
             less = _without(plan, [name])
             tried = ladder.again(less, _CHECK, f"does it fail without {shown}?")
             if tried.attempts and tried.failed == tried.attempts:
@@ -250,67 +252,14 @@ class _Reproducing:
     def _take(self, known: Known, step: Step, options: list[str]) -> None:
         work = self._work
         work.verdict, work.rate = Verdict.REPRODUCED, step.record
+        work.first_failure = self._attempts.elapsed
         count = max(20, 3 * step.attempts // max(1, step.failed))
-        words = [command_name(), "run", *options, "-c", str(count), self._typed(known.failure.test)]
+        words = [command_name(), "run", *options, "-c", str(count), known.failure.test]
         work.command = self._place.typed + shlex.join(words)
         work.conditions.append(f"{shlex.join(options)} makes it fail; the job’s own conditions alone did not, here")
-        test = self._typed(known.failure.test)
+        test = known.failure.test
         work.next_commands += [f"{command_name()} diagnose {shlex.join([*options, test])}"]
         work.next_commands += [f"{command_name()} verify {shlex.join([*options, test])}"]
-
-    def _command(self, plan: Plan, known: Known) -> str:
-        """What is typed to see it fail; plain pytest where that is enough."""
-        if plan.orders.get(MAIN) == [known.failure.test] and not plan.settings:
-            return self._plain_command([known.failure.test], plan.variables, plan.options)
-        words = self._attempts.keep(plan, self._request.keep)
-        if not self._place.commit:
-            words = [_short(word) for word in words]
-        if plan.settings:
-            place = words.index("-m") - 1
-            variables = [word for pair in words[1:place] for word in ("--env", pair)]
-            words = [
-                command_name(),
-                "run",
-                "-c",
-                "10",
-                *_options_words(plan.settings),
-                *variables,
-                "--",
-                *words[place:],
-            ]
-        return self._place.typed + shlex.join(words)
-
-    def _plain_command(self, tests: list[str], variables: dict[str, str], options: tuple[str, ...] = ()) -> str:
-        before = ["env", *(f"{name}={value}" for name, value in variables.items())] if variables else []
-        words = [*before, shown_path(self._place.python), "-m", "pytest", *options, *map(self._typed, tests)]
-        return self._place.typed + shlex.join(words)
-
-    def _typed(self, test: str) -> str:
-        return test
-
-    def _offer(self, known: Known, plan: Plan) -> None:
-        """How to go on."""
-        is_alone = plan.orders.get(MAIN) == [known.failure.test]
-        name, work = command_name(), self._work
-        own = [("--timezone", "TZ"), ("--hash-seed", "PYTHONHASHSEED")]
-        options = [word for option, key in own if key in plan.variables for word in (option, plan.variables[key])]
-        options += _options_words(plan.settings)
-        if is_alone and not (work.isolation and work.isolation.culprits):
-            test = self._typed(known.failure.test)
-            work.next_commands.append(f"{name} diagnose {shlex.join([*options, test])}")
-            work.next_commands.append(f"{name} verify {shlex.join([*options, test])}   # once it is mended")
-            return
-        isolation = work.isolation
-        if isolation is not None and isolation.culprits:
-            tests = [member.test for member in isolation.culprits[0].members]
-            words = [*tests, known.failure.test] if isolation.kind is Kind.POLLUTED else [known.failure.test]
-            work.next_commands.append(f"{name} verify {shlex.join([*options, *words])}   # once it is mended")
-            return
-        command = work.command.removeprefix(self._place.typed)
-        if plan.settings:
-            return
-        work.next_commands.append(f"{name} diagnose -- {command}")
-        work.next_commands.append(f"{name} verify -- {command}   # once it is mended")
 
     def _result(self, failure: CaseFailure) -> Reproduction:
         work, request = self._work, self._request
@@ -319,7 +268,8 @@ class _Reproducing:
         command = note = ""
         if isolation is not None and isolation.culprits:
             history = [member.test for member in isolation.culprits[0].members]
-            command, note = self._place.typed + isolation.command, isolation.culprits[0].confirmation
+            command = self._typed.here(shlex.split(isolation.command))
+            note = isolation.culprits[0].confirmation
         elif isolation is not None:
             work.notes.append(f"which tests matter was not found: {isolation.kind.value}")
         return Reproduction(
@@ -334,13 +284,14 @@ class _Reproducing:
             history_command=command,
             history_note=note,
             conditions=work.conditions,
-            differences=differences(request.case, self._known, self._place)
+            differences=differences(request.case, self._known, self._place.notes)
             if work.verdict is Verdict.NOT_REPRODUCED
             else [],
             next_commands=work.next_commands,
             notes=[*self._place.notes, *work.notes],
             attempts=self._attempts.made,
             seconds=self._attempts.elapsed,
+            first_failure=work.first_failure,
             exit_code=int(self._exit_code()),
         )
 
@@ -367,19 +318,3 @@ def _forgotten(plan: Plan) -> Plan:
     """Without the hash seed, which was found not to matter."""
     variables = {name: value for name, value in plan.variables.items() if name != _HASH_SEED}
     return msgspec.structs.replace(plan, variables=variables)
-
-
-def _short(word: str) -> str:
-    """A word of a command with a path as one would type it here."""
-    name, _, path = word.partition("=")
-    if path.startswith("/") and name.isidentifier():
-        return f"{name}={shown_path(path)}"
-    return shown_path(word) if word.startswith("/") else word
-
-
-def _options_words(asked: dict[str, str]) -> list[str]:
-    return [word for name, value in asked.items() for word in (f"--{name}", value)]
-
-
-def _options(asked: dict[str, str]) -> str:
-    return shlex.join(_options_words(asked))

@@ -1,11 +1,15 @@
 """What a case says of how pytest was run, fitted to the tests and plugins that are here."""
 
+import os
+import platform
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from flakeproof.features.ci.attempts import Attempt
 from flakeproof.features.ci.case import Case, CaseFailure, dotted
+from flakeproof.text import plural
 
 _DISTRIBUTIONS = ("load", "loadscope", "loadfile", "loadgroup", "worksteal", "each")
 
@@ -104,3 +108,29 @@ def fitted(case: Case, failure: CaseFailure, here: Attempt) -> Known | None:
     if failure.worker in histories and victim not in histories[failure.worker]:
         histories[failure.worker].append(victim)  # it ended its worker, which has told no more of it
     return Known(case, failure, histories, list(collected), frozenset(here.plugins), here.python)
+
+
+def differences(case: Case, known: Known | None, notes: Sequence[str]) -> list[str]:
+    """In what attempts on this machine are not as the job was, and could matter: one line for each, after `notes`."""
+    return list(_differing(case, known, notes))
+
+
+def _differing(case: Case, known: Known | None, notes: Sequence[str]) -> Iterator[str]:
+    yield from notes
+    here = known.python if known is not None else ""
+    if (python := case.value("python")) is not None and here and python != here:
+        yield f"Python {python} in CI, {here} here"
+    if (machine := case.value("machine")) is not None and machine != platform.system().lower():
+        yield f"{machine} in CI, {platform.system().lower()} here"
+    cores = len(os.sched_getaffinity(0))
+    if known is not None and known.cores is not None and known.cores > cores:
+        yield f"{plural(known.cores, 'core')} in CI, {cores} here: more ran at the same time"
+    if known is not None and known.workers and not known.own_worker:
+        yield "what each worker ran is not in the artifacts (pytest -v tells)"
+    for name in ("cores", "hash seed", "time zone"):
+        if case.value(name) is None:
+            yield (
+                f"the {name} of the job is not in the artifacts"
+                if name != "cores"
+                else "the cores of the job are not in the artifacts"
+            )

@@ -24,7 +24,7 @@ _MOST = 12
 _MOST_ALONE = 10
 _CHECK_SHARE = 0.1
 """Of the time, to find out whether something matters."""
-_LONGEST_RATE = 45.0
+_LONGEST_RATE = 20.0
 """Seconds for more attempts than were made anyway."""
 _RATE = 10
 """Attempts with the setting that was found, for a rate."""
@@ -179,9 +179,9 @@ class Ladder:
                 words,
                 lambda: self._drawn(self.history_in(self._as_ci())),
             )
-        yield self._step("the machine, " + self._machine()[0], keeps, self._machines)
         if unknown := self._unknown():
             yield self._step("the unknown, varied: " + ", ".join(unknown), keeps, self._varied)
+        yield self._step("the machine, " + self._machine()[0], keeps, self._machines)
 
     def _as_ci(self) -> Plan:
         known = self.known

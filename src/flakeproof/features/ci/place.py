@@ -32,6 +32,9 @@ class Place:
     notes: tuple[str, ...] = ()
     """In what it is not as in CI."""
 
+    paths: tuple[str, ...] = ()
+    """The folders for that."""
+
     @property
     def typed(self) -> str:
         """What is typed in a shell before a command, so that it runs on these files; "" for the working tree."""
@@ -67,7 +70,7 @@ def place_of(case: Case, home: Path, asked_python: str | None, parent: Path) -> 
                 here = repository.root / repository.folder
                 paths = imports.paths_for(python.path, repository.root, repository.top(folder), here)
                 environment = {"PYTHONPATH": imports.first_on(paths, os.environ)} if paths else {}
-                yield Place(folder, python.path, python.why, full, environment)
+                yield Place(folder, python.path, python.why, full, environment, paths=tuple(paths))
                 return
             except UsageError as error:
                 notes.append(

@@ -75,4 +75,6 @@ class Reproduction(Record, frozen=True, kw_only=True):
     notes: list[str] = msgspec.field(default_factory=list)
     attempts: int
     seconds: float
+    first_failure: float | None = None
+    """Seconds after which it failed as in CI for the first time; None where it was not reproduced."""
     exit_code: int

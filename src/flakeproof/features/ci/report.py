@@ -9,6 +9,17 @@ from flakeproof.features.ci.symptoms import shown
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.text import duration, number, one_line, plural, upper
 
+CAPTURE = (
+    "# Before the step that runs pytest (or in it); a line of the log then tells what decides about many flaky tests:",
+    "export PYTHONHASHSEED=$(( $(od -An -N4 -tu4 /dev/urandom) )) TZ=${TZ:-UTC}",
+    'echo "flakeproof-ci PYTHONHASHSEED=$PYTHONHASHSEED TZ=$TZ cores=$(nproc) started=$(date -u +%FT%TZ) '
+    'commit=$(git rev-parse HEAD)"',
+    "# pytest itself: -v tells what each worker ran and in which order, -ra why each failed; the file names all:",
+    'export PYTEST_ADDOPTS="-v -ra -o junit_family=xunit1 --junitxml=flakeproof-junit.xml"',
+    "# Keep the log and flakeproof-junit.xml as artifacts, also of a job that fails; then:",
+    "#   flakeproof ci FOLDER",
+)
+"""What to configure so that the next red job tells all that a reproduction needs; for a POSIX shell."""
 _SHOWN = 10
 _LONGEST = 200
 
@@ -87,7 +98,8 @@ def results(found: Reproduction) -> Iterator[str]:
             yield f"Note: {note}"
     for command in found.next_commands:
         yield f"Next: {command}"
-    yield f"{plural(found.attempts, 'attempt')}, {duration(found.seconds)}"
+    after = f", failed as in CI after {duration(found.first_failure)}" if found.first_failure is not None else ""
+    yield f"{plural(found.attempts, 'attempt')}, {duration(found.seconds)}{after}"
 
 
 def closing(found: Reproduction) -> str:
