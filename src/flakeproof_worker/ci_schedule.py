@@ -170,6 +170,10 @@ class Plugin:
         if report.nodeid == self._schedule.get("until") and phase in ("teardown", "crash"):
             self._end()
 
+    def pytest_sessionfinish(self, exitstatus: Any) -> None:
+        """Tell that pytest has come to its end, and that no test has ended it."""
+        self._tell({"ended": int(exitstatus)})
+
     @_pytest.hookimpl(optionalhook=True)  # type: ignore[untyped-decorator]
     def pytest_xdist_make_scheduler(self, config: Any, log: Any) -> Schedule | None:
         """The schedule of the job, where it is known."""

@@ -61,7 +61,9 @@ class Attempt:
 
     seconds: float = 0.0
     has_ended: bool = False
-    """Whether it came to its end, however that was."""
+    """Whether pytest came to its end."""
+    is_over_time: bool = False
+    """Whether it was ended for taking too long: then nothing is known of the test that was in flight."""
     failures: list[tuple[str, Symptom]] = field(default_factory=list)
     outcomes: dict[str, str] = field(default_factory=dict)
     collected: list[str] = field(default_factory=list)
@@ -136,7 +138,7 @@ class Attempts:
             match event:
                 case TrialFailed():
                     result.output = event.failure.output or event.failure.message
-                    result.has_ended = event.failure.outcome is Outcome.FAILED
+                    result.is_over_time = event.failure.outcome is Outcome.TIMED_OUT
                     result.seconds = event.failure.duration
                 case RunEnded():
                     ended.append(event)
@@ -149,8 +151,6 @@ class Attempts:
             raise SearchStoppedError(ended[0].stopped)
         for path in sorted(reports.glob("*.jsonl")):
             _read(path, result)
-        if not result.output and not result.has_ended:
-            result.has_ended = True  # it passed
         self._usual = max(self._usual, result.seconds) if result.has_ended else self._usual
         shutil.rmtree(reports, ignore_errors=True)
         if schedule is not None:
@@ -212,13 +212,15 @@ def _read(path: Path, into: Attempt) -> None:
                 into.collected = _texts(event["collected"])
                 into.plugins = _texts(event.get("plugins"))
                 into.python = str(event.get("python", ""))
+            elif "ended" in event:
+                into.has_ended = True
             elif "started" in event:
                 into.last = str(event["started"])
                 running[into.last] = None
             elif "test" in event:
                 _outcome(event, into)
                 running.pop(str(event["test"]), None)
-    if running and not into.has_ended:
+    if running and not into.has_ended and not into.is_over_time:
         test = next(reversed(running))
         into.outcomes[test] = "failed"
         into.failures.append((test, Symptom(message=f"worker crashed while running {test}", phase="crash")))

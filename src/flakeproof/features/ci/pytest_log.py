@@ -14,7 +14,7 @@ _MOST_TESTS = 200_000
 _LONGEST_NAME = 2_000
 _WORDS = "PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS|RERUN"
 _OF_WORKER = re.compile(rf"\[(gw\d+)\] (?:\[ *\d+%\] )?({_WORDS}) (.*\S)")
-_VERBOSE = re.compile(rf"(\S+\.\w+::.*?) ({_WORDS})(?: \(.*\))?(?: +\[ *\d+%\])?$")
+_VERBOSE = re.compile(rf"((?:[^\s:]|:(?!:))++::.*?) ({_WORDS})(?: \(.*\))?(?: +\[ *\d+%\])?$")
 _STARTED = re.compile(r"(\S+\.py::\S.*?) *$")
 _OUTCOME_ALONE = re.compile(rf"({_WORDS})(?: \(.*\))?(?: +\[ *\d+%\])$")
 _SHORT = re.compile(r"(FAILED|ERROR) (.*)$")
@@ -166,6 +166,9 @@ class PytestReader:
             self._started = None
         elif "::" in text and "workers" not in session.facts and (found := _STARTED.match(text)) is not None:
             self._started = found[1].partition(" ")[0] if "[" not in found[1] else found[1]
+        elif self._started is not None and text.startswith("Fatal Python error: "):
+            told = Symptom(message=text[:_LONGEST_NAME], phase="crash")
+            session.failures[self._started, "crash"] = LogFailure(self._started, told, self._at(line))
         elif (found := _PLATFORM.match(text)) is not None:
             for name, value in zip(("machine", "python", "pytest"), found.groups(), strict=True):
                 self._fact(session, name, value, line)

@@ -32,7 +32,7 @@ def alike(one: Symptom, other: Symptom) -> bool:
     """
     if one.phase != other.phase:
         return False
-    if not one.message or not other.message:
+    if one.phase == "crash" or not one.message or not other.message:
         return True
     first, second = _key(one), _key(other)
     if not one.is_cut and not other.is_cut:
