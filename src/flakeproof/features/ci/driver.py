@@ -20,7 +20,7 @@ from flakeproof.features.ci.pytest_log import MAIN
 from flakeproof.features.ci.records import Reproduction, Rung, Verdict
 from flakeproof.features.ci.typed import Typed, options_words
 from flakeproof.features.isolate.driver import isolate
-from flakeproof.features.isolate.records import Isolation, IsolationRequest
+from flakeproof.features.isolate.records import Isolation, IsolationRequest, Kind
 from flakeproof.model import Isolation as Mode
 from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.build_spec import build
@@ -281,6 +281,7 @@ class _Reproducing:
             command=work.command,
             rate=work.rate,
             history=history,
+            history_helps=isolation is not None and isolation.kind is Kind.BRITTLE,
             history_command=command,
             history_note=note,
             conditions=work.conditions,

@@ -64,6 +64,8 @@ class Reproduction(Record, frozen=True, kw_only=True):
     """How often it does, with its interval."""
     history: list[str] = msgspec.field(default_factory=list)
     """The tests that have to run before, where it depends on others and they were found."""
+    history_helps: bool = False
+    """Whether it passes behind them and fails without, and not the other way round."""
     history_command: str = ""
     history_note: str = ""
     """How that came out, in words."""

@@ -83,11 +83,12 @@ def results(found: Reproduction) -> Iterator[str]:
     for condition in found.conditions:
         yield f"So: {condition}"
     if found.history:
-        yield f"Tests that matter: {', '.join(found.history)}"
-        yield f"Reproduce: {found.history_command}"
+        yield f"{'Needs' if found.history_helps else 'Tests that matter'}: {', '.join(found.history)}"
+        yield f"{'Passes with' if found.history_helps else 'Reproduce'}: {found.history_command}"
         yield f"  {found.history_note}"
     if found.command:
-        yield f"{'With all that ran before' if found.history else 'Reproduce'}: {found.command}"
+        is_second = found.history and not found.history_helps
+        yield f"{'With all that ran before' if is_second else 'Reproduce'}: {found.command}"
         if found.rate is not None and found.rate.interval is not None:
             rate = found.rate
             yield f"  failed {rate.failed} of {rate.decided}, {_rate(rate)}"
@@ -107,7 +108,9 @@ def closing(found: Reproduction) -> str:
     test = found.failure.test
     match found.verdict:
         case Verdict.REPRODUCED:
-            because = f", because of {' with '.join(found.history)}" if found.history else ""
+            names = " with ".join(found.history)
+            because = f", because {names} did not run before it" if found.history_helps else f", because of {names}"
+            because = because if names else ""
             return f"Reproduced: {test} fails as in CI{because}"
         case Verdict.BROKEN:
             rate = found.rate
