@@ -1,8 +1,6 @@
 """`flakeproof ci` in front of the user."""
 
-import secrets
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
@@ -20,7 +18,7 @@ from flakeproof.reports.writer import Style
 from flakeproof.settings.budget import budget
 from flakeproof.settings.build_spec import seed_of
 from flakeproof.settings.from_options import options_in, settings
-from flakeproof.store.folder import NAME
+from flakeproof.store.folder import store_of
 from flakeproof.text import plural, whole_duration
 
 _LEAST_SECONDS = 5.0
@@ -62,7 +60,7 @@ def from_ci(given: Mapping[str, Any]) -> int:
         seconds=seconds,
         seed=seed_of(config),
         python=given["python"],
-        keep=Path.cwd() / NAME / "ci" / secrets.token_hex(4),
+        keep=store_of(config).new_schedule,
     )
     others = [one.test for one in case.failures if one is not failure]
     presentation.note(

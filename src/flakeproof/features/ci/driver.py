@@ -47,8 +47,8 @@ class Request:
     seconds: float
     seed: int
     python: str | None
-    keep: Path
-    """The folder for what the command needs that is given in the end."""
+    keep: Callable[[], Path]
+    """Where what the command needs that is given in the end is to be kept."""
 
 
 @dataclass

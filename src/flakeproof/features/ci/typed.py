@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from flakeproof.features.ci.attempts import Attempts, Plan
@@ -16,17 +17,19 @@ from flakeproof.text import shown_path
 class Typed:
     """Makes them, for one place."""
 
-    def __init__(self, place: Place, attempts: Attempts, keep: Path) -> None:
-        """`keep` is the folder for files that a command needs."""
+    def __init__(self, place: Place, attempts: Attempts, keep: Callable[[], Path]) -> None:
+        """`keep` says in which folder the files that a command needs are to stay."""
         self._place = place
         self._attempts = attempts
         self._keep = keep
+        self._folder: Path | None = None
 
     def failing(self, plan: Plan, known: Known) -> str:
         """What is typed to see it fail; plain pytest where that is enough."""
         if plan.orders.get(MAIN) == [known.failure.test] and not plan.settings:
             return self.plain([known.failure.test], plan.variables, plan.options)
-        words = [self._short(word) for word in self._attempts.keep(plan, self._keep)]
+        self._folder = self._folder or self._keep()
+        words = [self._short(word) for word in self._attempts.keep(plan, self._folder)]
         if plan.settings:
             place = words.index("-m") - 1
             variables = [word for pair in words[1:place] for word in ("--env", pair)]
