@@ -181,6 +181,23 @@ def test_what_is_not_known_is_said(job: Callable[..., Job], tmp_path: Path) -> N
     assert case.unknown == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  PYTHONHASHSEED: random",
+        "  PYTHONHASHSEED: 4294967296",
+        "  TZ: /etc/shadow",
+        "  TZ: $(reboot)",
+        "HEAD is now at ../../x y",
+        "flakeproof-ci PYTHONHASHSEED=;reboot TZ=:x cores=`x` commit=--upload-pack=x",
+    ],
+)
+def test_what_does_not_look_like_a_fact_is_none(job: Callable[..., Job], tmp_path: Path, line: str) -> None:
+    """Nothing is done with it."""
+    (case,) = read(tmp_path / "left", job_log=f"{line}\n{job('-v').log}")
+    assert {"commit", "hash seed", "time zone"} <= set(case.unknown)
+
+
 def test_a_zip_with_the_log_twice_is_one_session(job: Callable[..., Job], tmp_path: Path) -> None:
     """GitHub's has the log of a job as a whole, and by steps; a name in it leads nowhere."""
     made = job("-v")

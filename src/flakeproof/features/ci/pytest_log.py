@@ -34,9 +34,9 @@ _CRASHED = re.compile(r"worker '(gw\d+)' crashed while running '(.*)'")
 _FACTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"rootdir: (.+?)(?:, (?:configfile|inifile|testpaths): .*)?$"), "folder"),
     (re.compile(r"plugins: (.+)$"), "plugins"),
-    (re.compile(r"Using --randomly-seed=(\d+)"), "randomly seed"),
+    (re.compile(r"Using --randomly-seed=(\d{1,20})$"), "randomly seed"),
     (re.compile(r"Using --random-order-bucket=(\w+)"), "random-order bucket"),
-    (re.compile(r"Using --random-order-seed=(\w+)"), "random-order seed"),
+    (re.compile(r"Using --random-order-seed=(\w{1,40})$"), "random-order seed"),
     (re.compile(r"created: \d+/(\d+) workers?$"), "workers"),
     (re.compile(r"(\d+) workers? \[\d+ items?\]"), "workers"),
     (re.compile(r"scheduling tests via (\w+)Scheduling"), "distribution"),

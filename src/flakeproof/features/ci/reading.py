@@ -1,5 +1,6 @@
 """From artifacts to cases: which reader each file is for, and what belongs together."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -14,6 +15,8 @@ from flakeproof.features.ci.symptoms import alike, symptom
 from flakeproof.text import plural
 
 _START = 2_000
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_MOST_HASH_SEED = 2**32 - 1
 _FIRST_WINS = frozenset(("commit", "provider", "started"))
 _KINDS = (("passed", "passed"), ("failed", "failed"), ("skipped", "skipped"))
 
@@ -85,8 +88,12 @@ def _log(chunks: Iterator[bytes], file: str) -> list[Case]:
 
 
 def _learn(job: dict[str, Fact], name: str, value: str, source: str) -> None:
-    if name == "hash seed" and not value.isdigit():
-        return  # `random` is none
+    if name == "hash seed" and not (value.isdigit() and len(value) <= 10 and int(value) <= _MOST_HASH_SEED):
+        return  # `random` is none, and with another one Python would not start
+    if name == "commit" and not _COMMIT.fullmatch(value):
+        return
+    if name == "time zone" and value.startswith(("/", ":")):
+        return  # a file of the machine, not a zone
     before = job.get(name)
     is_commit = name == "commit" and before is not None and value.startswith(before.value)
     if before is None or name not in _FIRST_WINS or is_commit:
