@@ -16,6 +16,7 @@ from flakeproof.errors import CannotRunError, Stop, is_signal
 from flakeproof.events import AnyEvent, RunEnded, TrialFailed
 from flakeproof.features.ci.case import Symptom
 from flakeproof.features.ci.place import Place
+from flakeproof.features.ci.pytest_log import MAIN
 from flakeproof.features.ci.symptoms import alike, symptom
 from flakeproof.model import Outcome
 from flakeproof.settings.build_spec import build
@@ -70,6 +71,8 @@ class Attempt:
     plugins: list[str] = field(default_factory=list)
     python: str = ""
     """Version of the interpreter."""
+    orders: dict[str, list[str]] = field(default_factory=dict)
+    """What each worker ran, in its order; `main` where there are none."""
     last: str = ""
     """The test that was begun last."""
     output: str = ""
@@ -234,6 +237,10 @@ def _outcome(event: Mapping[str, object], into: Attempt) -> None:
         if phase == "crash":
             told = Symptom(message=f"worker crashed while running {test}", phase=phase)
         into.failures.append((test, told))
+    if phase != "collect":
+        order = into.orders.setdefault(str(event.get("worker") or MAIN), [])
+        if not order or order[-1] != test:
+            order.append(test)
     if into.outcomes.get(test) != "failed":
         into.outcomes[test] = outcome
 

@@ -148,7 +148,7 @@ class _Reproducing:
         if step.name.startswith("alone"):
             rate = step
         else:
-            rate = ladder.again(plan, _CHECK, f"{step.name}: it failed as in CI; does it again?")
+            plan, rate = self._again(ladder, step, plan)
             work.rate, work.command = rate.record, self._typed.failing(plan, known)
             plan, rate = self._simpler(ladder, known, plan, rate)
             rate = ladder.rate_of(plan, rate)
@@ -157,6 +157,15 @@ class _Reproducing:
         if len(orders) > 1 or (orders and work.conditions and step is rate):
             self._isolate(known, plan)
         work.next_commands += self._typed.next_ones(plan, known, work.isolation, work.command)
+
+    def _again(self, ladder: Ladder, step: Step, plan: Plan) -> tuple[Plan, Step]:
+        """Whether it fails again, in the order in which it has failed, which the job may not have told."""
+        question = f"{step.name}: it failed as in CI; does it again?"
+        if ladder.seen is not None:
+            rate = ladder.again(ladder.seen, _CHECK, question)
+            if rate.failed:
+                return ladder.seen, rate
+        return plan, ladder.again(plan, _CHECK, question)
 
     def _simpler(self, ladder: Ladder, known: Known, plan: Plan, rate: Step) -> tuple[Plan, Step]:
         """Leave out what does not matter: other workers, other tests, then each condition; as far as it is clear."""
@@ -169,7 +178,7 @@ class _Reproducing:
             plan, rate = ladder.alone_in(plan), alone
         else:
             work.conditions.append(f"other tests matter: alone it failed in {seen}")
-            if MAIN not in plan.orders:
+            if MAIN not in plan.orders and known.workers > 1:
                 question = "does it fail in one process, behind what ran before it in its worker?"
                 single = ladder.again(ladder.history_in(plan), checks, question)
                 seen = f"{single.failed} of {plural(single.attempts, 'attempt')}"

@@ -93,6 +93,8 @@ class Ladder:
         self.steps: list[Step] = []
         self.found: tuple[Step, Plan] | None = None
         """The rung on which it failed as in CI, and how pytest was run then."""
+        self.seen: Plan | None = None
+        """The same with the order in which the tests ran then, where the plan had said nothing of that."""
 
     def alone(self) -> Step:
         """The test by itself and as things are here, a few times; all the time if it never passes."""
@@ -155,9 +157,10 @@ class Ladder:
 
     def history_in(self, plan: Plan) -> Plan:
         """The history of its worker in one process, in the surroundings of `plan`."""
-        return msgspec.structs.replace(
-            plan, options=self._options(), orders={MAIN: self.known.before}, until=self.known.failure.test
-        )
+        test = self.known.failure.test
+        own = next((tests for tests in plan.orders.values() if test in tests), self.known.before)
+        before = own[: own.index(test) + 1]
+        return msgspec.structs.replace(plan, options=self._options(), orders={MAIN: before}, until=test)
 
     def _rungs(self) -> Iterator[Step]:
         known = self.known
@@ -297,8 +300,15 @@ class Ladder:
                 words = f"failed otherwise: {step.messages[-1]}"
             self._say(f"  attempt {step.attempts}: {words} ({attempt.seconds:.1f}s)")
             if how and stops:
-                self.found = step, plan
+                self.found, self.seen = (step, plan), _as_it_ran(plan, attempt, self.known.failure.test)
                 return
+
+
+def _as_it_ran(plan: Plan, attempt: Attempt, test: str) -> Plan | None:
+    """The plan with the order of an attempt in which `test` failed; None where it has one, or that is not known."""
+    if plan.orders or not any(test in tests for tests in attempt.orders.values()):
+        return None
+    return msgspec.structs.replace(plan, orders=attempt.orders, until=test)
 
 
 def _again(plan: Plan) -> Iterator[Plan]:
