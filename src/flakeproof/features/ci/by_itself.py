@@ -1,6 +1,6 @@
 """The test by itself, in forks: at the time of day at which the job ran it, and with what `amplify` tries."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from flakeproof.errors import FlakeproofError, is_signal
 from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialsPassed
 from flakeproof.features.amplify.driver import Request, amplify
 from flakeproof.features.amplify.levels import values_of, words_of
+from flakeproof.features.amplify.records import Batch, Setting
 from flakeproof.features.ci.attempts import Plan
 from flakeproof.features.ci.known import Known
 from flakeproof.features.ci.ladder import Step
@@ -79,15 +80,23 @@ def amplified(known: Known, place: Place, seconds: float, seed: int, say: Callab
         if found.stopped is not None and is_signal(found.stopped):
             return Outcome(step, stopped=found.stopped)
         best = found.found.best if found.found is not None else None
-        if best is None:
-            step.attempts = found.found.everything.trials if found.found is not None else 0
+        setting = best.setting if best is not None else _worst(found.batches)
+        if setting is None:
+            step.attempts = sum(batch.trials for batch in found.batches)
             return Outcome(step)
-        values = values_of(best.setting, found.levels)
+        values = values_of(setting, found.levels)
         stopped = _run(_spec(known, place, dict(values), seed), known, step, 0.2 * seconds)
     except FlakeproofError as error:
         step.skipped = error.message
         return Outcome(step)
     return Outcome(step, list(words_of(values)), stopped)
+
+
+def _worst(batches: Sequence[Batch]) -> Setting | None:
+    """The setting with the most failures of any kind for its trials; None where nothing ever failed."""
+    failing = [batch for batch in batches if batch.trials and batch.failed]
+    worst = max(failing, key=lambda batch: sum(batch.failed.values()) / batch.trials, default=None)
+    return worst.setting if worst is not None else None
 
 
 def _spec(known: Known, place: Place, asked: Mapping[str, str], seed: int) -> RunSpec:
