@@ -32,7 +32,7 @@ from flakeproof.version import __version__
 _CHECK = 3
 """Attempts that tell whether something matters to what fails (nearly) always."""
 _HASH_SEED = "PYTHONHASHSEED"
-_ISOLATE_SHARE, _AMPLIFY_SHARE = 0.4, 0.5
+_ISOLATE_SHARE, _AMPLIFY_SHARE = 0.4, 0.7
 _LEAST_SECONDS = 5.0
 _SURE = 0.8
 """A rate from which on a few attempts tell whether something matters."""
