@@ -27,5 +27,5 @@ if __name__ == "__main__":
     written = schema_of(isolation.Isolation, "isolation", isolation.SCHEMA_VERSION)
     (_DOCS / "isolation.schema.json").write_bytes(written)
     (_DOCS / "ci-job.schema.json").write_bytes(schema_of(job.Case, "CI job", job.SCHEMA_VERSION))
-    written = schema_of(reproduction.Reproduction, "reproduction of a CI job", reproduction.SCHEMA_VERSION)
+    written = schema_of(reproduction.CiReproduction, "reproduction of a CI job", reproduction.SCHEMA_VERSION)
     (_DOCS / "ci.schema.json").write_bytes(written)

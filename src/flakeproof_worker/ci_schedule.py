@@ -99,7 +99,7 @@ class Schedule:
             node.shutdown()  # once all is run: the last test of a worker waits for what comes next
 
 
-class Plugin:
+class SchedulePlugin:
     """The hooks."""
 
     def __init__(self, config: Any) -> None:
@@ -219,4 +219,4 @@ def _message(report: Any) -> str:
 
 def pytest_configure(config: Any) -> None:
     """Begin."""
-    config.pluginmanager.register(Plugin(config), "flakeproof-ci-schedule")
+    config.pluginmanager.register(SchedulePlugin(config), "flakeproof-ci-schedule")

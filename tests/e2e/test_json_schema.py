@@ -43,7 +43,7 @@ _OF_ISOLATIONS = _DOCS / "isolation.schema.json"
         (_DOCS / "ci-job.schema.json", job.Case, "CI job", job.SCHEMA_VERSION),
         (
             _DOCS / "ci.schema.json",
-            reproduction.Reproduction,
+            reproduction.CiReproduction,
             "reproduction of a CI job",
             reproduction.SCHEMA_VERSION,
         ),

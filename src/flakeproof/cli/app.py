@@ -11,11 +11,10 @@ import typer
 
 from flakeproof import signals
 from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate
-from flakeproof.cli.ci import ci
 from flakeproof.cli.compare_commands import compare, verify
 from flakeproof.cli.help import Command, CommandGroup
 from flakeproof.cli.record_commands import clean, config, merge, report, runs
-from flakeproof.cli.run_commands import gate, plan, replay, run, show, stress
+from flakeproof.cli.run_commands import ci, gate, plan, replay, run, show, stress
 from flakeproof.cli.signature import signed
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
 from flakeproof.targets.command_line import TAKING_COMMANDS, hint, split_command

@@ -15,7 +15,7 @@ from flakeproof.engine.execute import execute
 from flakeproof.errors import CannotRunError, Stop, is_signal
 from flakeproof.events import AnyEvent, RunEnded, TrialFailed
 from flakeproof.features.ci.case import Symptom
-from flakeproof.features.ci.place import Place
+from flakeproof.features.ci.place import CiPlace
 from flakeproof.features.ci.pytest_log import MAIN
 from flakeproof.features.ci.symptoms import alike, symptom
 from flakeproof.model import Outcome
@@ -38,7 +38,7 @@ class SearchStoppedError(Exception):
         self.reason = reason
 
 
-class Plan(msgspec.Struct, frozen=True):
+class PytestPlan(msgspec.Struct, frozen=True):
     """How pytest is started."""
 
     options: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Plan(msgspec.Struct, frozen=True):
     settings: dict[str, str] = {}
     """Of flakeproof: what is done to the machine."""
 
-    def with_variables(self, **variables: str) -> "Plan":
+    def with_variables(self, **variables: str) -> "PytestPlan":
         """The same with more of them."""
         return msgspec.structs.replace(self, variables={**self.variables, **variables})
 
@@ -88,7 +88,7 @@ class Attempt:
 class Attempts:
     """Makes them, in one place, until the time is over."""
 
-    def __init__(self, place: Place, temporary: Path, seconds: float) -> None:
+    def __init__(self, place: CiPlace, temporary: Path, seconds: float) -> None:
         """`seconds` is the whole time; files are kept in `temporary`."""
         self.place = place
         self._folder = temporary / "ci"
@@ -112,7 +112,7 @@ class Attempts:
 
     def collect(self) -> Attempt:
         """What pytest collects, and which plugins it has. Raises CannotRunError where it cannot."""
-        found = self.run(Plan(options=("--collect-only", "-q")), limit=_COLLECTION)
+        found = self.run(PytestPlan(options=("--collect-only", "-q")), limit=_COLLECTION)
         if not found.collected:
             raise CannotRunError(
                 f"pytest collects nothing in {self.place.folder}: {found.problem or 'it wrote nothing'}",
@@ -121,7 +121,7 @@ class Attempts:
             )
         return found
 
-    def run(self, plan: Plan, *, limit: float | None = None) -> Attempt:
+    def run(self, plan: PytestPlan, *, limit: float | None = None) -> Attempt:
         """Run pytest once in a fresh process. Raises SearchStoppedError."""
         self.made += 1
         reports = self._folder / f"report-{self.made}"
@@ -160,25 +160,25 @@ class Attempts:
             schedule.unlink(missing_ok=True)
         return result
 
-    def words(self, plan: Plan) -> list[str]:
+    def words(self, plan: PytestPlan) -> list[str]:
         """The command, without its variables."""
         return [self.place.python, "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider", *plan.options]
 
-    def write_schedule(self, plan: Plan, file: Path) -> Path | None:
+    def write_schedule(self, plan: PytestPlan, file: Path) -> Path | None:
         """The file that the plugin reads; None where there is nothing to say."""
         if not plan.orders and not plan.until:
             return None
         file.write_text(json.dumps({"until": plan.until, "workers": plan.orders}), encoding="utf-8")
         return file
 
-    def variables(self, plan: Plan, folder: Path, schedule: Path | None) -> dict[str, str]:
+    def variables(self, plan: PytestPlan, folder: Path, schedule: Path | None) -> dict[str, str]:
         """Those of a command whose plugin is in `folder`."""
         before = self.place.environment.get(_PATH) or os.environ.get(_PATH, "")
         path = os.pathsep.join(filter(None, [str(folder), before]))
         found = {**plan.variables, _PATH: path}
         return {**found, _SCHEDULE: str(schedule)} if schedule is not None else found
 
-    def keep(self, plan: Plan, folder: Path) -> list[str]:
+    def keep(self, plan: PytestPlan, folder: Path) -> list[str]:
         """Write what the command needs into `folder`, to stay; the words of the command for a shell."""
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_SOURCE, folder / f"{PLUGIN}.py")

@@ -14,11 +14,11 @@ from flakeproof.errors import FlakeproofError, is_signal
 from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialsPassed
 from flakeproof.features.amplify.driver import Request, amplify
 from flakeproof.features.amplify.levels import values_of, words_of
-from flakeproof.features.amplify.records import Batch, Setting
-from flakeproof.features.ci.attempts import Plan
+from flakeproof.features.amplify.records import AmplifySetting, Batch
+from flakeproof.features.ci.attempts import PytestPlan
 from flakeproof.features.ci.known import Known
-from flakeproof.features.ci.ladder import Step
-from flakeproof.features.ci.place import Place
+from flakeproof.features.ci.ladder import RungTally
+from flakeproof.features.ci.place import CiPlace
 from flakeproof.features.ci.symptoms import alike, shown, symptom
 from flakeproof.model import RunSpec
 from flakeproof.settings.build_spec import build
@@ -32,22 +32,22 @@ _EARLIER = (0.0, 1.0, 5.0)
 
 
 @dataclass
-class Outcome:
+class AloneOutcome:
     """What came of it."""
 
-    step: Step
+    step: RungTally
     options: list[str] = field(default_factory=list)
     """Of flakeproof, with which it fails."""
     stopped: str | None = None
 
 
-def at_its_time(known: Known, place: Place, seconds: float, seed: int) -> Outcome | None:
+def at_its_time(known: Known, place: CiPlace, seconds: float, seed: int) -> AloneOutcome | None:
     """Trials whose clock shows what CI's did when the test failed; None where that is not known."""
     text = known.failure.at or known.case.value("started")
     with suppress(ValueError):
         moment = datetime.fromisoformat(text or "")
         zone = {"timezone": known.case.value("time zone") or "UTC"}
-        step = Step("the time of day", f"the test alone, its clock at {text}, TZ {zone['timezone']}", _nothing)
+        step = RungTally("the time of day", f"the test alone, its clock at {text}, TZ {zone['timezone']}", _nothing)
         for earlier in _EARLIER:
             start = moment - timedelta(seconds=earlier)
             asked = {"clock": start.replace(tzinfo=None).isoformat(), **zone}
@@ -58,16 +58,16 @@ def at_its_time(known: Known, place: Place, seconds: float, seed: int) -> Outcom
                 stopped = _run(_spec(known, place, asked, seed), known, step, seconds / len(_EARLIER))
             except FlakeproofError as error:
                 step.skipped = error.message
-                return Outcome(step)
+                return AloneOutcome(step)
             if step.failed or stopped is not None:
-                return Outcome(step, options, stopped)
-        return Outcome(step)
+                return AloneOutcome(step, options, stopped)
+        return AloneOutcome(step)
     return None
 
 
-def amplified(known: Known, place: Place, seconds: float, seed: int, say: Callable[[str], None]) -> Outcome:
+def amplified(known: Known, place: CiPlace, seconds: float, seed: int, say: Callable[[str], None]) -> AloneOutcome:
     """Search for settings under which the test fails as in CI, and count with them."""
-    step = Step("amplify", "the test alone, with what makes flaky tests fail", _nothing)
+    step = RungTally("amplify", "the test alone, with what makes flaky tests fail", _nothing)
     request = Request(
         variant=lambda values: _spec(known, place, dict(values), seed),
         seconds=0.8 * seconds,
@@ -78,28 +78,28 @@ def amplified(known: Known, place: Place, seconds: float, seed: int, say: Callab
     try:
         found = amplify(request, say)
         if found.stopped is not None and is_signal(found.stopped):
-            return Outcome(step, stopped=found.stopped)
+            return AloneOutcome(step, stopped=found.stopped)
         best = found.found.best if found.found is not None else None
         setting = best.setting if best is not None else _worst(found.batches)
         if setting is None:
             step.attempts = sum(batch.trials for batch in found.batches)
-            return Outcome(step)
+            return AloneOutcome(step)
         values = values_of(setting, found.levels)
         stopped = _run(_spec(known, place, dict(values), seed), known, step, 0.2 * seconds)
     except FlakeproofError as error:
         step.skipped = error.message
-        return Outcome(step)
-    return Outcome(step, list(words_of(values)), stopped)
+        return AloneOutcome(step)
+    return AloneOutcome(step, list(words_of(values)), stopped)
 
 
-def _worst(batches: Sequence[Batch]) -> Setting | None:
+def _worst(batches: Sequence[Batch]) -> AmplifySetting | None:
     """The setting with the most failures of any kind for its trials; None where nothing ever failed."""
     failing = [batch for batch in batches if batch.trials and batch.failed]
     worst = max(failing, key=lambda batch: sum(batch.failed.values()) / batch.trials, default=None)
     return worst.setting if worst is not None else None
 
 
-def _spec(known: Known, place: Place, asked: Mapping[str, str], seed: int) -> RunSpec:
+def _spec(known: Known, place: CiPlace, asked: Mapping[str, str], seed: int) -> RunSpec:
     own = {"python": place.python, "seed": str(seed), **asked}
     options = ["-p", "no:randomly"] if "randomly" in known.plugins else []
     spec = build(PytestLine([known.failure.test], options), settings(own), {}, place.folder)
@@ -107,7 +107,7 @@ def _spec(known: Known, place: Place, asked: Mapping[str, str], seed: int) -> Ru
     return msgspec.structs.replace(spec, target=target)
 
 
-def _run(spec: RunSpec, known: Known, step: Step, seconds: float) -> str | None:
+def _run(spec: RunSpec, known: Known, step: RungTally, seconds: float) -> str | None:
     """Count trials into `step`; the signal that ended them, if one did."""
     stopped: list[str] = []
 
@@ -133,5 +133,5 @@ def _run(spec: RunSpec, known: Known, step: Step, seconds: float) -> str | None:
     return stopped[0] if stopped else None
 
 
-def _nothing() -> Iterator[Plan]:
+def _nothing() -> Iterator[PytestPlan]:
     return iter(())

@@ -7,17 +7,15 @@ from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.ci import report
 from flakeproof.features.ci.artifacts import artifacts
 from flakeproof.features.ci.case import Case, CaseFailure, Colour, dotted
-from flakeproof.features.ci.driver import Request, reproduce
+from flakeproof.features.ci.driver import CiRequest, reproduce
 from flakeproof.features.ci.place import clean_environment
 from flakeproof.features.ci.reading import cases
-from flakeproof.features.ci.records import Reproduction, Verdict
-from flakeproof.reports.files import report_files
-from flakeproof.reports.json import to_json
+from flakeproof.features.ci.records import CiReproduction, CiVerdict
+from flakeproof.reports.files import report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
-from flakeproof.settings.budget import budget
 from flakeproof.settings.build_spec import seed_of
-from flakeproof.settings.from_options import options_in, settings
+from flakeproof.settings.from_options import budget, options_in, settings
 from flakeproof.store.folder import store_of
 from flakeproof.text import plural, whole_duration
 
@@ -54,7 +52,7 @@ def from_ci(given: Mapping[str, Any]) -> int:
             "flakeproof run -- COMMAND counts the failures of any other runner; --show tells what is known",
         )
     clean_environment()
-    request = Request(
+    request = CiRequest(
         case=case,
         failure=failure,
         seconds=seconds,
@@ -73,7 +71,7 @@ def from_ci(given: Mapping[str, Any]) -> int:
         )
     with presentation.running():
         came = reproduce(request, presentation.note)
-    style = Style.WARNING if came.verdict in (Verdict.NOT_REPRODUCED, Verdict.INTERRUPTED) else Style.BAD
+    style = Style.WARNING if came.verdict in (CiVerdict.NOT_REPRODUCED, CiVerdict.INTERRUPTED) else Style.BAD
     presentation.block(report.results(came), report.closing(came), style)
     return presentation.finish(came.exit_code, _documents(came))
 
@@ -92,11 +90,11 @@ def _show_block(presentation: Presentation, case: Case, given: Mapping[str, Any]
     presentation.block(rows, report.conclusion_of(case), _STYLES[case.colour])
 
 
-def _documents(found: Case | Reproduction) -> dict[str, Any]:
+def _documents(found: Case | CiReproduction) -> dict[str, Any]:
     return {"json": lambda: to_json(found), "markdown": lambda: _markdown(found)}
 
 
-def _markdown(found: Case | Reproduction) -> bytes:
+def _markdown(found: Case | CiReproduction) -> bytes:
     """For the job summary of GitHub."""
     from flakeproof.reports.foreign import fit
 

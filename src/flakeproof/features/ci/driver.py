@@ -10,21 +10,20 @@ import msgspec
 
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError, exit_code_of_signal
-from flakeproof.features.ci.attempts import Attempts, Plan, SearchStoppedError
+from flakeproof.features.ci.attempts import Attempts, PytestPlan, SearchStoppedError
 from flakeproof.features.ci.by_itself import amplified, at_its_time
 from flakeproof.features.ci.case import Case, CaseFailure
 from flakeproof.features.ci.known import Known, differences, fitted
-from flakeproof.features.ci.ladder import Ladder, Step
-from flakeproof.features.ci.place import Place, place_of
+from flakeproof.features.ci.ladder import Ladder, RungTally
+from flakeproof.features.ci.place import CiPlace, place_of
 from flakeproof.features.ci.pytest_log import MAIN
-from flakeproof.features.ci.records import Reproduction, Rung, Verdict
+from flakeproof.features.ci.records import CiReproduction, CiVerdict, Rung
 from flakeproof.features.ci.typed import Typed, options_words
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.records import Isolation, IsolationRequest, Kind
 from flakeproof.model import Isolation as Mode
-from flakeproof.settings.as_typed import command_name
 from flakeproof.settings.build_spec import build
-from flakeproof.settings.from_options import settings
+from flakeproof.settings.from_options import command_name, settings
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import plural, shown_path
 from flakeproof.version import __version__
@@ -39,7 +38,7 @@ _SURE = 0.8
 
 
 @dataclass(frozen=True)
-class Request:
+class CiRequest:
     """What is asked for."""
 
     case: Case
@@ -55,7 +54,7 @@ class Request:
 class _Work:
     """What has been found so far."""
 
-    verdict: Verdict = Verdict.NOT_REPRODUCED
+    verdict: CiVerdict = CiVerdict.NOT_REPRODUCED
     command: str = ""
     rate: Rung | None = None
     isolation: Isolation | None = None
@@ -66,7 +65,7 @@ class _Work:
     first_failure: float | None = None
 
 
-def reproduce(request: Request, say: Callable[[str], None]) -> Reproduction:
+def reproduce(request: CiRequest, say: Callable[[str], None]) -> CiReproduction:
     """Climb the ladder within the time; `say` hears how it goes on. A signal ends it with what is known.
 
     Raises UsageError for a test that is not here, CannotRunError where pytest cannot run.
@@ -81,23 +80,23 @@ def reproduce(request: Request, say: Callable[[str], None]) -> Reproduction:
             return _Reproducing(request, place, attempts, say).run()
 
 
-def _where(place: Place) -> str:
+def _where(place: CiPlace) -> str:
     files = f"files of commit {place.commit[:12]}, in a worktree" if place.commit else f"files in {place.folder}"
     return f"{files}; Python {shown_path(place.python)} ({place.python_from})"
 
 
 class _Reproducing:
-    def __init__(self, request: Request, place: Place, attempts: Attempts, say: Callable[[str], None]) -> None:
+    def __init__(self, request: CiRequest, place: CiPlace, attempts: Attempts, say: Callable[[str], None]) -> None:
         self._request = request
         self._place = place
         self._attempts = attempts
         self._say = say
         self._work = _Work()
-        self._steps: list[Step] = []
+        self._steps: list[RungTally] = []
         self._known: Known | None = None
         self._typed = Typed(place, attempts, request.keep)
 
-    def run(self) -> Reproduction:
+    def run(self) -> CiReproduction:
         """All of it."""
         work = self._work
         failure = self._request.failure
@@ -115,7 +114,7 @@ class _Reproducing:
             self._climb(ladder, known)
         except SearchStoppedError as stopped:
             work.stopped = stopped.reason
-            work.verdict = Verdict.INTERRUPTED if work.verdict is Verdict.NOT_REPRODUCED else work.verdict
+            work.verdict = CiVerdict.INTERRUPTED if work.verdict is CiVerdict.NOT_REPRODUCED else work.verdict
         return self._result(failure)
 
     def _climb(self, ladder: Ladder, known: Known) -> None:
@@ -136,15 +135,15 @@ class _Reproducing:
             return
         self._by_itself(ladder, known)
 
-    def _broken(self, ladder: Ladder, alone: Step) -> None:
+    def _broken(self, ladder: Ladder, alone: RungTally) -> None:
         assert ladder.found is not None
-        self._work.verdict = Verdict.BROKEN
+        self._work.verdict = CiVerdict.BROKEN
         self._work.command = self._typed.plain([ladder.known.failure.test], {})
         self._work.rate = alone.record
 
-    def _found(self, ladder: Ladder, known: Known, step: Step, plan: Plan) -> None:
+    def _found(self, ladder: Ladder, known: Known, step: RungTally, plan: PytestPlan) -> None:
         work = self._work
-        work.verdict, work.first_failure = Verdict.REPRODUCED, self._attempts.elapsed
+        work.verdict, work.first_failure = CiVerdict.REPRODUCED, self._attempts.elapsed
         if step.name.startswith("alone"):
             rate = step
         else:
@@ -158,7 +157,7 @@ class _Reproducing:
             self._isolate(known, plan)
         work.next_commands += self._typed.next_ones(plan, known, work.isolation, work.command)
 
-    def _again(self, ladder: Ladder, step: Step, plan: Plan) -> tuple[Plan, Step]:
+    def _again(self, ladder: Ladder, step: RungTally, plan: PytestPlan) -> tuple[PytestPlan, RungTally]:
         """Whether it fails again, in the order in which it has failed, which the job may not have told."""
         question = f"{step.name}: it failed as in CI; does it again?"
         if ladder.seen is not None:
@@ -167,7 +166,7 @@ class _Reproducing:
                 return ladder.seen, rate
         return plan, ladder.again(plan, _CHECK, question)
 
-    def _simpler(self, ladder: Ladder, known: Known, plan: Plan, rate: Step) -> tuple[Plan, Step]:
+    def _simpler(self, ladder: Ladder, known: Known, plan: PytestPlan, rate: RungTally) -> tuple[PytestPlan, RungTally]:
         """Leave out what does not matter: other workers, other tests, then each condition; as far as it is clear."""
         work = self._work
         checks = _CHECK if _is_sure(rate) else 3 * _CHECK
@@ -189,7 +188,7 @@ class _Reproducing:
                     work.conditions.append(f"other workers matter: without them it failed in {seen}")
         return self._without_conditions(ladder, plan, rate) if _is_sure(rate) else (plan, rate)
 
-    def _without_conditions(self, ladder: Ladder, plan: Plan, rate: Step) -> tuple[Plan, Step]:
+    def _without_conditions(self, ladder: Ladder, plan: PytestPlan, rate: RungTally) -> tuple[PytestPlan, RungTally]:
         """Drop what it fails without as well: all of it, else each variable by itself."""
         if not plan.settings and all(os.environ.get(name) == value for name, value in plan.variables.items()):
             return plan, rate
@@ -210,7 +209,7 @@ class _Reproducing:
                 self._work.conditions.append(f"{shown} matters: without it, it failed in {seen}")
         return plan, rate
 
-    def _isolate(self, known: Known, plan: Plan) -> None:
+    def _isolate(self, known: Known, plan: PytestPlan) -> None:
         """Find the few tests that matter of those that ran before."""
         seconds = min(_ISOLATE_SHARE * self._attempts.seconds, self._attempts.left)
         if seconds < _LEAST_SECONDS:
@@ -258,9 +257,9 @@ class _Reproducing:
         if ladder.found is not None:
             self._found(ladder, known, *ladder.found)
 
-    def _take(self, known: Known, step: Step, options: list[str]) -> None:
+    def _take(self, known: Known, step: RungTally, options: list[str]) -> None:
         work = self._work
-        work.verdict, work.rate = Verdict.REPRODUCED, step.record
+        work.verdict, work.rate = CiVerdict.REPRODUCED, step.record
         work.first_failure = self._attempts.elapsed
         count = max(20, 3 * step.attempts // max(1, step.failed))
         words = [command_name(), "run", *options, "-c", str(count), known.failure.test]
@@ -270,7 +269,7 @@ class _Reproducing:
         work.next_commands += [f"{command_name()} diagnose {shlex.join([*options, test])}"]
         work.next_commands += [f"{command_name()} verify {shlex.join([*options, test])}"]
 
-    def _result(self, failure: CaseFailure) -> Reproduction:
+    def _result(self, failure: CaseFailure) -> CiReproduction:
         work, request = self._work, self._request
         isolation = work.isolation
         history: list[str] = []
@@ -281,7 +280,7 @@ class _Reproducing:
             note = isolation.culprits[0].confirmation
         elif isolation is not None:
             work.notes.append(f"which tests matter was not found: {isolation.kind.value}")
-        return Reproduction(
+        return CiReproduction(
             version=__version__,
             case=request.case,
             failure=failure,
@@ -295,7 +294,7 @@ class _Reproducing:
             history_note=note,
             conditions=work.conditions,
             differences=differences(request.case, self._known, self._place.notes)
-            if work.verdict is Verdict.NOT_REPRODUCED
+            if work.verdict is CiVerdict.NOT_REPRODUCED
             else [],
             next_commands=work.next_commands,
             notes=[*self._place.notes, *work.notes],
@@ -308,15 +307,15 @@ class _Reproducing:
     def _exit_code(self) -> ExitCode:
         if (code := exit_code_of_signal(self._work.stopped)) is not None:
             return code
-        good = self._work.verdict in (Verdict.REPRODUCED, Verdict.BROKEN)
+        good = self._work.verdict in (CiVerdict.REPRODUCED, CiVerdict.BROKEN)
         return ExitCode.FAILURES if good else ExitCode.INCONCLUSIVE
 
 
-def _is_sure(rate: Step) -> bool:
+def _is_sure(rate: RungTally) -> bool:
     return rate.attempts > 0 and rate.failed >= _SURE * rate.attempts
 
 
-def _without(plan: Plan, names: list[str]) -> Plan:
+def _without(plan: PytestPlan, names: list[str]) -> PytestPlan:
     """The plan without some variables, and without its settings if "" is among `names`; the hash seed is another."""
     variables = {name: value for name, value in plan.variables.items() if name not in names}
     if _HASH_SEED in names and plan.variables[_HASH_SEED].isdigit():
@@ -324,7 +323,7 @@ def _without(plan: Plan, names: list[str]) -> Plan:
     return msgspec.structs.replace(plan, variables=variables, settings={} if "" in names else plan.settings)
 
 
-def _forgotten(plan: Plan) -> Plan:
+def _forgotten(plan: PytestPlan) -> PytestPlan:
     """Without the hash seed, which was found not to matter."""
     variables = {name: value for name, value in plan.variables.items() if name != _HASH_SEED}
     return msgspec.structs.replace(plan, variables=variables)

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from flakeproof.features.ci.case import Fact, Symptom
-from flakeproof.features.ci.log_lines import Line
+from flakeproof.features.ci.log_lines import LogLine
 from flakeproof.features.ci.symptoms import symptom
 
 _MOST_TESTS = 200_000
@@ -41,7 +41,7 @@ class GoReader:
         self.packages_failed: dict[str, str] = {}
         """Packages that failed, and where that is told: a build, or a panic, fails no single test."""
 
-    def take(self, line: Line) -> bool:
+    def take(self, line: LogLine) -> bool:
         """Whether it is an event."""
         if not line.text.startswith('{"') or '"Action"' not in line.text:
             return False

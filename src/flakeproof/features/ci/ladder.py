@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from flakeproof.features.ci.attempts import Attempt, Attempts, Plan, fits
+from flakeproof.features.ci.attempts import Attempt, Attempts, PytestPlan, fits
 from flakeproof.features.ci.case import CaseFailure
 from flakeproof.features.ci.known import Known
 from flakeproof.features.ci.pytest_log import MAIN
@@ -35,12 +35,12 @@ _MESSAGES = 3
 
 
 @dataclass
-class Step:
+class RungTally:
     """A rung while it is climbed."""
 
     name: str
     keeps: str
-    plans: Callable[[], Iterator[Plan]]
+    plans: Callable[[], Iterator[PytestPlan]]
     attempts: int = 0
     failed: int = 0
     otherwise: int = 0
@@ -90,13 +90,13 @@ class Ladder:
         self.attempts = attempts
         self._chance = random.Random(seed)
         self._say = say
-        self.steps: list[Step] = []
-        self.found: tuple[Step, Plan] | None = None
+        self.steps: list[RungTally] = []
+        self.found: tuple[RungTally, PytestPlan] | None = None
         """The rung on which it failed as in CI, and how pytest was run then."""
-        self.seen: Plan | None = None
+        self.seen: PytestPlan | None = None
         """The same with the order in which the tests ran then, where the plan had said nothing of that."""
 
-    def alone(self) -> Step:
+    def alone(self) -> RungTally:
         """The test by itself and as things are here, a few times; all the time if it never passes."""
         test = self.known.failure.test
         plan = self._plain([test])
@@ -108,7 +108,7 @@ class Ladder:
             self.found = step, plan
         return step
 
-    def in_company(self) -> Step:
+    def in_company(self) -> RungTally:
         """All that pytest collects up to the test, in its usual order: for one that never passes alone."""
         tests = self.known.collected
         plan = self._plain(tests[: tests.index(self.known.failure.test) + 1])
@@ -134,15 +134,15 @@ class Ladder:
         if step is not None and not step.skipped:
             self._climb(step, seconds=seconds, most=10**6, stops=True, told=True)
 
-    def again(self, plan: Plan, most: int, question: str) -> Step:
+    def again(self, plan: PytestPlan, most: int, question: str) -> RungTally:
         """The same plan, so many times at most, to answer a `question`."""
-        step = Step("", "", lambda: _again(plan))
+        step = RungTally("", "", lambda: _again(plan))
         self._say(question)
         seconds = _CHECK_SHARE * self.attempts.seconds
         self._climb(step, seconds=seconds, most=most, stops=False, told=True)
         return step
 
-    def rate_of(self, plan: Plan, before: Step) -> Step:
+    def rate_of(self, plan: PytestPlan, before: RungTally) -> RungTally:
         """How often it fails so, with what was counted `before`."""
         self._say("how often does it fail so?")
         before.plans = lambda: _again(plan)
@@ -150,19 +150,19 @@ class Ladder:
         self._climb(before, seconds=seconds, most=_RATE - before.attempts, stops=False, told=True)
         return before
 
-    def alone_in(self, plan: Plan) -> Plan:
+    def alone_in(self, plan: PytestPlan) -> PytestPlan:
         """The test alone, in the surroundings of `plan`."""
         test = self.known.failure.test
         return msgspec.structs.replace(plan, options=self._options(), orders={MAIN: [test]}, until="")
 
-    def history_in(self, plan: Plan) -> Plan:
+    def history_in(self, plan: PytestPlan) -> PytestPlan:
         """The history of its worker in one process, in the surroundings of `plan`."""
         test = self.known.failure.test
         own = next((tests for tests in plan.orders.values() if test in tests), self.known.before)
         before = own[: own.index(test) + 1]
         return msgspec.structs.replace(plan, options=self._options(), orders={MAIN: before}, until=test)
 
-    def _rungs(self) -> Iterator[Step]:
+    def _rungs(self) -> Iterator[RungTally]:
         known = self.known
         keeps = ", ".join(self._kept())
         if known.workers > 1 and "xdist" not in known.plugins:
@@ -186,7 +186,7 @@ class Ladder:
             yield self._step("the unknown, varied: " + ", ".join(unknown), keeps, self._varied)
         yield self._step("the machine, " + self._machine()[0], keeps, self._machines)
 
-    def _as_ci(self) -> Plan:
+    def _as_ci(self) -> PytestPlan:
         known = self.known
         options = list(self._options())
         orders: dict[str, list[str]] = {}
@@ -199,19 +199,19 @@ class Ladder:
         elif known.own_worker:
             orders = {MAIN: known.before}
         until = known.failure.test
-        return Plan(tuple(options), orders, until, known.variables)
+        return PytestPlan(tuple(options), orders, until, known.variables)
 
-    def _plain(self, tests: list[str]) -> Plan:
+    def _plain(self, tests: list[str]) -> PytestPlan:
         options = tuple(word for word in self._options() if not word.startswith("--random"))
         if "randomly" in self.known.plugins and "no:randomly" not in options:
             options = (*options, "-p", "no:randomly")
-        return Plan(options, {MAIN: tests}, tests[-1])
+        return PytestPlan(options, {MAIN: tests}, tests[-1])
 
     def _options(self) -> tuple[str, ...]:
         words = self.known.options
         return (*words, "-n0") if "xdist" in self.known.plugins else words
 
-    def _drawn(self, plan: Plan) -> Iterator[Plan]:
+    def _drawn(self, plan: PytestPlan) -> Iterator[PytestPlan]:
         """`plan` again and again; a hash seed that is not known is another one each time, as it was in CI."""
         while True:
             if "PYTHONHASHSEED" in plan.variables:
@@ -226,7 +226,7 @@ class Ladder:
         words = f"{plural(int(few['cpus']), 'core')}{'' if cores is not None else ' (CI’s are not known)'}, and slowed"
         return words, loads
 
-    def _machines(self) -> Iterator[Plan]:
+    def _machines(self) -> Iterator[PytestPlan]:
         loads = self._machine()[1]
         plans = self._drawn(self._as_ci() if self._can_run_as_ci() else self.history_in(self._as_ci()))
         while True:
@@ -246,7 +246,7 @@ class Ladder:
             words.append("seed of pytest-randomly")
         return words
 
-    def _varied(self) -> Iterator[Plan]:
+    def _varied(self) -> Iterator[PytestPlan]:
         plans = self._drawn(self._as_ci() if self._can_run_as_ci() else self.history_in(self._as_ci()))
         words, count = self._unknown(), 0
         while True:
@@ -280,11 +280,11 @@ class Ladder:
             kept += [f"{names.get(name, name)} {value}"] if (value := case.value(name)) is not None else []
         return kept or ["its files"]
 
-    def _step(self, name: str, keeps: str, plans: Callable[[], Iterator[Plan]]) -> Step:
-        self.steps.append(Step(name, keeps, plans))
+    def _step(self, name: str, keeps: str, plans: Callable[[], Iterator[PytestPlan]]) -> RungTally:
+        self.steps.append(RungTally(name, keeps, plans))
         return self.steps[-1]
 
-    def _climb(self, step: Step, *, seconds: float, most: int, stops: bool, told: bool = False) -> None:
+    def _climb(self, step: RungTally, *, seconds: float, most: int, stops: bool, told: bool = False) -> None:
         """Attempts of a rung; with `stops` until it fails as in CI, at least one if there is any time."""
         if not told:
             self._say(f"{step.name}: {step.keeps}")
@@ -304,13 +304,13 @@ class Ladder:
                 return
 
 
-def _as_it_ran(plan: Plan, attempt: Attempt, test: str) -> Plan | None:
+def _as_it_ran(plan: PytestPlan, attempt: Attempt, test: str) -> PytestPlan | None:
     """The plan with the order of an attempt in which `test` failed; None where it has one, or that is not known."""
     if plan.orders or not any(test in tests for tests in attempt.orders.values()):
         return None
     return msgspec.structs.replace(plan, orders=attempt.orders, until=test)
 
 
-def _again(plan: Plan) -> Iterator[Plan]:
+def _again(plan: PytestPlan) -> Iterator[PytestPlan]:
     while True:
         yield plan

@@ -21,7 +21,7 @@ _BAR = re.compile(r"^[^|\t]*\t[^\t]*\t(?=\ufeff?\d{4}-\d\d-\d\dT)")
 """`gh run view --log`: job, step, then the line."""
 
 
-class Line:
+class LogLine:
     """One line."""
 
     __slots__ = ("number", "stamp", "text")
@@ -34,7 +34,7 @@ class Line:
         """When it was written, as the CI system says; "" if it does not."""
 
 
-def read(chunks: Iterator[bytes]) -> Iterator[Line]:
+def read(chunks: Iterator[bytes]) -> Iterator[LogLine]:
     """The lines of a log that comes in `chunks`; never more than one of them, and no very long one, is in memory."""
     number, rest, skipping = 0, b"", False
     for chunk in chunks:
@@ -55,7 +55,7 @@ def read(chunks: Iterator[bytes]) -> Iterator[Line]:
         yield _line(number + 1, rest)
 
 
-def _line(number: int, raw: bytes) -> Line:
+def _line(number: int, raw: bytes) -> LogLine:
     if b"\r" in raw:  # what was written over: a terminal shows the last
         raw = raw.rstrip(b"\r").rsplit(b"\r", 1)[-1] if b"\x1b[0K" not in raw else raw.replace(b"\r", b"")
     text = raw[:_LONGEST].decode("utf-8", "replace")
@@ -70,7 +70,7 @@ def _line(number: int, raw: bytes) -> Line:
         text = _BUILDKITE.sub("", text)
     if "section_" in text:
         text = _SECTION.sub("", text)
-    return Line(number, text.rstrip(), stamp)
+    return LogLine(number, text.rstrip(), stamp)
 
 
 _COMMAND = re.compile(

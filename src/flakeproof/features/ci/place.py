@@ -19,7 +19,7 @@ _SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Place:
+class CiPlace:
     """A folder in which the tests of the job are."""
 
     folder: Path
@@ -45,7 +45,7 @@ class Place:
 
 
 @contextmanager
-def place_of(case: Case, home: Path, asked_python: str | None, parent: Path) -> Iterator[Place]:
+def place_of(case: Case, home: Path, asked_python: str | None, parent: Path) -> Iterator[CiPlace]:
     """The files of the job's commit in a worktree below `parent`, where there is a repository that has it.
 
     Else, and where nothing differs, the working tree in `home`; the notes say why. Raises UsageError for an interpreter
@@ -57,7 +57,7 @@ def place_of(case: Case, home: Path, asked_python: str | None, parent: Path) -> 
         try:
             repository = find(home)
         except UsageError as error:
-            yield Place(home, python.path, python.why, notes=(f"the files are those that are here: {error.message}",))
+            yield CiPlace(home, python.path, python.why, notes=(f"the files are those that are here: {error.message}",))
             return
         if commit is None:
             notes.append("the commit of the job is not known: the files are those that are here")
@@ -70,13 +70,13 @@ def place_of(case: Case, home: Path, asked_python: str | None, parent: Path) -> 
                 here = repository.root / repository.folder
                 paths = imports.paths_for(python.path, repository.root, repository.top(folder), here)
                 environment = {"PYTHONPATH": imports.first_on(paths, os.environ)} if paths else {}
-                yield Place(folder, python.path, python.why, full, environment, paths=tuple(paths))
+                yield CiPlace(folder, python.path, python.why, full, environment, paths=tuple(paths))
                 return
             except UsageError as error:
                 notes.append(
                     f"commit {commit[:_SHOWN]} cannot be used: {error.message}; the files are those that are here"
                 )
-        yield Place(home, python.path, python.why, notes=tuple(notes))
+        yield CiPlace(home, python.path, python.why, notes=tuple(notes))
 
 
 def _known(repository: Repository, commit: str) -> str | None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from flakeproof.features.ci.case import Colour, Fact, Symptom
-from flakeproof.features.ci.log_lines import Line
+from flakeproof.features.ci.log_lines import LogLine
 from flakeproof.features.ci.symptoms import symptom
 
 MAIN = "main"
@@ -100,7 +100,7 @@ class PytestReader:
         """Whether the lines that come are of a session."""
         return self._now is not None
 
-    def take(self, line: Line) -> None:
+    def take(self, line: LogLine) -> None:
         """The next line."""
         text = line.text
         if BEGINS.match(text):
@@ -121,7 +121,7 @@ class PytestReader:
         if self._section == "short test summary info":
             self._summary_line(text, line)
 
-    def _begins_quietly(self, text: str, line: Line) -> bool:
+    def _begins_quietly(self, text: str, line: LogLine) -> bool:
         """Whether a session without a head (`pytest -q`) comes to its reports, or to its end."""
         section = _SECTION.match(text) if text.startswith("===") else None
         if (section is None or section[1] not in _TELLING) and not (text[:1].isdigit() and _QUIET_END.match(text)):
@@ -144,7 +144,7 @@ class PytestReader:
                 session.failures[test, phase] = LogFailure(test, Symptom(message="", phase=phase), where)
         self._now, self._section, self._head, self._heads, self._started = None, "", None, {}, None
 
-    def _is_structure(self, text: str, line: Line) -> bool:
+    def _is_structure(self, text: str, line: LogLine) -> bool:
         session = self._now
         assert session is not None
         if (found := _END.match(text) or _QUIET_END.match(text)) is not None:
@@ -179,7 +179,7 @@ class PytestReader:
                     break
         return True
 
-    def _is_report(self, text: str, line: Line) -> bool:
+    def _is_report(self, text: str, line: LogLine) -> bool:
         session = self._now
         assert session is not None
         if (found := _HEAD.match(text)) is not None:
@@ -202,7 +202,7 @@ class PytestReader:
             self._heads.pop(self._head, None)
         return True
 
-    def _summary_line(self, text: str, line: Line) -> None:
+    def _summary_line(self, text: str, line: LogLine) -> None:
         session = self._now
         assert session is not None
         if (found := _SHORT.match(text)) is not None:
@@ -241,14 +241,14 @@ class PytestReader:
         if unnamed or (phase == "collect" and (name, phase) not in session.failures):
             session.failures[name, phase] = LogFailure(name, symptom(told, phase), source, worker)
 
-    def _ends(self, session: Session, found: re.Match[str], line: Line) -> None:
+    def _ends(self, session: Session, found: re.Match[str], line: LogLine) -> None:
         for count, name in _COUNT.findall(found[1]):
             session.counts[name.rstrip("s") if name.startswith(("error", "warning")) else name] = int(count[:9])
         self._fact(session, "duration", f"{found[2]}s", line)
         session.ended = True
         self.finish()
 
-    def _ran(self, session: Session, worker: str, test: str, word: str, line: Line) -> None:
+    def _ran(self, session: Session, worker: str, test: str, word: str, line: LogLine) -> None:
         if len(test) > _LONGEST_NAME or len(session.outcomes) > _MOST_TESTS:
             return
         test = self._known.setdefault(test, test)  # one copy of each name
@@ -262,14 +262,14 @@ class PytestReader:
         before = session.outcomes.get(test)
         session.outcomes[test] = before if before == "FAILED" and word != "PASSED" else word
 
-    def _fact(self, session: Session, name: str, value: str, line: Line) -> None:
+    def _fact(self, session: Session, name: str, value: str, line: LogLine) -> None:
         session.facts.setdefault(name, Fact(value=value, source=self._at(line)))
 
     def _line_of(self, session: Session, test: str) -> str:
         numbers = (number for order in session.order.values() for name, number in order if name == test)
         return next((f"{self._file}:{number}" for number in numbers), session.source)
 
-    def _at(self, line: Line) -> str:
+    def _at(self, line: LogLine) -> str:
         return f"{self._file}:{line.number}"
 
 

@@ -11,7 +11,7 @@ from flakeproof.results.summary import RateInterval
 SCHEMA_VERSION = 1
 
 
-class Verdict(StrEnum):
+class CiVerdict(StrEnum):
     """What came of it."""
 
     REPRODUCED = "reproduced"
@@ -48,7 +48,7 @@ class Rung(Record, frozen=True, kw_only=True):
         return self.attempts - self.no_outcome
 
 
-class Reproduction(Record, frozen=True, kw_only=True):
+class CiReproduction(Record, frozen=True, kw_only=True):
     """Everything that was found out."""
 
     schema_version: int = SCHEMA_VERSION
@@ -56,7 +56,7 @@ class Reproduction(Record, frozen=True, kw_only=True):
     case: Case
     failure: CaseFailure
     """The one that was looked for; its test is called as pytest collects it here."""
-    verdict: Verdict
+    verdict: CiVerdict
     rungs: list[Rung]
     command: str = ""
     """That fails as in CI; "" where none does."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flakeproof.features.ci.case import FACTS, Case, CaseFailure, Colour
 from flakeproof.features.ci.pytest_log import MAIN
-from flakeproof.features.ci.records import Reproduction, Rung, Verdict
+from flakeproof.features.ci.records import CiReproduction, CiVerdict, Rung
 from flakeproof.features.ci.symptoms import shown
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.text import duration, number, one_line, plural, upper
@@ -71,7 +71,7 @@ def _failure(failure: CaseFailure) -> str:
     return f"{one_line(failure.test, _LONGEST)} {how}{worker} ({failure.source})"
 
 
-def results(found: Reproduction) -> Iterator[str]:
+def results(found: CiReproduction) -> Iterator[str]:
     """The results block of a reproduction."""
     yield "=== Reproduction of a CI Job ==="
     yield _failure(found.failure)
@@ -103,20 +103,20 @@ def results(found: Reproduction) -> Iterator[str]:
     yield f"{plural(found.attempts, 'attempt')}, {duration(found.seconds)}{after}"
 
 
-def closing(found: Reproduction) -> str:
+def closing(found: CiReproduction) -> str:
     """One sentence."""
     test = found.failure.test
     match found.verdict:
-        case Verdict.REPRODUCED:
+        case CiVerdict.REPRODUCED:
             names = " with ".join(found.history)
             because = f", because {names} did not run before it" if found.history_helps else f", because of {names}"
             because = because if names else ""
             return f"Reproduced: {test} fails as in CI{because}"
-        case Verdict.BROKEN:
+        case CiVerdict.BROKEN:
             rate = found.rate
             counted = f" ({rate.failed} of {rate.decided} attempts)" if rate is not None else ""
             return f"Broken, not flaky: {test} fails by itself every time{counted}"
-        case Verdict.INTERRUPTED:
+        case CiVerdict.INTERRUPTED:
             return "Ended before it failed as in CI"
     return f"Not reproduced: {_bound(found)}; flakeproof ci --capture prints what the next job should tell"
 
@@ -139,7 +139,7 @@ def _rate(rung: Rung) -> str:
     return rate_with_interval(rung.failed / rung.decided, rung.interval)
 
 
-def _bound(found: Reproduction) -> str:
+def _bound(found: CiReproduction) -> str:
     tried = [rung for rung in found.rungs if rung.name.startswith("as CI ran it") and rung.interval is not None]
     if not tried or tried[0].interval is None:
         return "it did not fail as in CI"

@@ -5,26 +5,26 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from flakeproof.features.ci.attempts import Attempts, Plan
+from flakeproof.features.ci.attempts import Attempts, PytestPlan
 from flakeproof.features.ci.known import Known
-from flakeproof.features.ci.place import Place
+from flakeproof.features.ci.place import CiPlace
 from flakeproof.features.ci.pytest_log import MAIN
 from flakeproof.features.isolate.records import Isolation, Kind
-from flakeproof.settings.as_typed import command_name
+from flakeproof.settings.from_options import command_name
 from flakeproof.text import shown_path
 
 
 class Typed:
     """Makes them, for one place."""
 
-    def __init__(self, place: Place, attempts: Attempts, keep: Callable[[], Path]) -> None:
+    def __init__(self, place: CiPlace, attempts: Attempts, keep: Callable[[], Path]) -> None:
         """`keep` says in which folder the files that a command needs are to stay."""
         self._place = place
         self._attempts = attempts
         self._keep = keep
         self._folder: Path | None = None
 
-    def failing(self, plan: Plan, known: Known) -> str:
+    def failing(self, plan: PytestPlan, known: Known) -> str:
         """What is typed to see it fail; plain pytest where that is enough."""
         if plan.orders.get(MAIN) == [known.failure.test] and not plan.settings:
             return self.plain([known.failure.test], plan.variables, plan.options)
@@ -68,7 +68,7 @@ class Typed:
             return f"{name}={shown_path(path)}"
         return shown_path(word) if word.startswith("/") else word
 
-    def next_ones(self, plan: Plan, known: Known, isolation: Isolation | None, failing: str) -> list[str]:
+    def next_ones(self, plan: PytestPlan, known: Known, isolation: Isolation | None, failing: str) -> list[str]:
         """How to go on from what fails under `plan`, which is typed as `failing`."""
         name, test = command_name(), known.failure.test
         own = [("--timezone", "TZ"), ("--hash-seed", "PYTHONHASHSEED")]
