@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from flakeproof.features.amplify import records
+from flakeproof.features.ci import case as job
+from flakeproof.features.ci import records as reproduction
 from flakeproof.features.compare import summary as comparison
 from flakeproof.features.diagnose import records as diagnosing
 from flakeproof.features.fdtrace import findings
@@ -24,3 +26,6 @@ if __name__ == "__main__":
     (_DOCS / "fdtrace.schema.json").write_bytes(written)
     written = schema_of(isolation.Isolation, "isolation", isolation.SCHEMA_VERSION)
     (_DOCS / "isolation.schema.json").write_bytes(written)
+    (_DOCS / "ci-job.schema.json").write_bytes(schema_of(job.Case, "CI job", job.SCHEMA_VERSION))
+    written = schema_of(reproduction.CiReproduction, "reproduction of a CI job", reproduction.SCHEMA_VERSION)
+    (_DOCS / "ci.schema.json").write_bytes(written)

@@ -10,6 +10,8 @@ import pytest
 from tests.tools import mostly_long
 
 from flakeproof.features.amplify import records
+from flakeproof.features.ci import case as job
+from flakeproof.features.ci import records as reproduction
 from flakeproof.features.compare import summary as comparison
 from flakeproof.features.diagnose import records as diagnosing
 from flakeproof.features.fdtrace import findings
@@ -38,6 +40,13 @@ _OF_ISOLATIONS = _DOCS / "isolation.schema.json"
         (_OF_AMPLIFICATIONS, records.Amplification, "amplification", records.SCHEMA_VERSION),
         (_OF_TRACES, findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION),
         (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
+        (_DOCS / "ci-job.schema.json", job.Case, "CI job", job.SCHEMA_VERSION),
+        (
+            _DOCS / "ci.schema.json",
+            reproduction.CiReproduction,
+            "reproduction of a CI job",
+            reproduction.SCHEMA_VERSION,
+        ),
     ],
 )
 def test_the_schemas_in_the_docs_are_up_to_date(page: Path, kind: type[Record], what: str, version: int) -> None:

@@ -244,3 +244,24 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
         file.write(b'{"event":"trial-fai')
 
     assert list(read_events(tmp_path)) == [_failed(1), _failed(2)]
+
+
+def test_schedules_go_as_runs_go(tmp_path: Path) -> None:
+    """The newest stay, with whatever else somebody has put there; git is told to ignore them."""
+    store = Store(tmp_path / ".flakeproof")
+    folders = [store.new_schedule() for _ in range(3)]
+    for folder in sorted(folders):
+        folder.mkdir(parents=True)
+        for name in ("schedule.json", "flakeproof_ci_schedule.py"):
+            (folder / name).write_text("")
+    oldest, *rest = sorted(folders)
+    (rest[0] / "mine.txt").write_text("")
+    assert (tmp_path / ".flakeproof" / ".gitignore").read_text().endswith("*\n")
+
+    store.remove_runs(2)
+    assert [folder.exists() for folder in (oldest, *rest)] == [False, True, True]
+    store.remove_runs(0)
+    assert sorted(path.name for path in (tmp_path / ".flakeproof" / "ci").rglob("*")) == [rest[0].name, "mine.txt"]
+    (rest[0] / "mine.txt").unlink()
+    store.remove_runs(0)
+    assert not (tmp_path / ".flakeproof").exists()

@@ -14,7 +14,7 @@ from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate
 from flakeproof.cli.compare_commands import compare, verify
 from flakeproof.cli.help import Command, CommandGroup
 from flakeproof.cli.record_commands import clean, config, merge, report, runs
-from flakeproof.cli.run_commands import gate, plan, replay, run, show, stress
+from flakeproof.cli.run_commands import ci, gate, plan, replay, run, show, stress
 from flakeproof.cli.signature import signed
 from flakeproof.errors import ExitCode, FlakeproofError, UsageError
 from flakeproof.targets.command_line import TAKING_COMMANDS, hint, split_command
@@ -29,6 +29,7 @@ _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
         (plan, "Tell how many tests it takes to see a flake."),
         (show, "Show the failures of an earlier run, or of one test of it, in full."),
         (replay, "Run one test of an earlier run again, and show all of it."),
+        (ci, "Make the failure of a CI job happen here, from its log or its reports alone."),
     ),
     "Why it fails": (
         (diagnose, "Find out why a target is flaky."),

@@ -45,6 +45,11 @@ EXAMPLES = {
         ('flakeproof compare --arm one:"-w 1 shop:check" --arm many:"-w 8 shop:check"', "two settings"),
         ("flakeproof compare --resume latest --duration 30m", "go on with an earlier comparison"),
     ),
+    "ci": (
+        ("flakeproof ci job.log", "from a log to a command that fails"),
+        ("flakeproof ci artifacts.zip --show", "what is known of the job; nothing is run"),
+        ("flakeproof ci --capture", "what to configure so that the next red job can be reproduced"),
+    ),
     "isolate": (
         ("flakeproof isolate tests/test_b.py::test_total", "among all that pytest collects here"),
         ("flakeproof isolate tests/test_b.py::test_total --in tests/unit", "among these"),

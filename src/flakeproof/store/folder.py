@@ -26,6 +26,7 @@ _OURS = re.compile(
     r"|process-\d+-\d+\.out|\d+-\d+\.(?:out|json)"
 )
 """Names of the files that a run has; whatever else somebody has put beside them is not ours to remove."""
+_OF_SCHEDULES = re.compile(r"schedule\.json|flakeproof_ci_schedule(?:\.[\w.-]+)?\.pyc?")
 _ROOM = 65536
 _ATTEMPTS = 100
 
@@ -59,6 +60,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.runs = root / "runs"
+        self._schedules = root / "ci"
         self._latest = root / "latest"
         self._ignore = root / ".gitignore"
         self._made: list[Path] = []
@@ -90,6 +92,11 @@ class Store:
                 "make room, or name another folder with --store DIR (or FLAKEPROOF_STORE=DIR)",
             ) from error
         return folder
+
+    def new_schedule(self) -> Path:
+        """A folder, to be made, for what a command needs that `flakeproof ci` gives; it goes as runs go."""
+        self._make_root()
+        return self._schedules / new_run_id()
 
     def reopen(self, path: Path) -> RunFolder:
         """The folder of a run that is to go on. Raises UsageError if somebody else writes it, or nobody can."""
@@ -181,7 +188,8 @@ class Store:
                 runs = self.all_runs()
                 if target is not None and target not in {path.name for path in runs}:
                     self._point_at(runs[-1].name if runs else None)
-            self._tidy()
+        self._remove_schedules(keep)
+        self._tidy()
         if problem is not None:
             raise problem
         return left
@@ -190,7 +198,7 @@ class Store:
         """What is in our folders and not ours, if we have made them."""
         if not self._is_made_by_us():
             return []
-        known = {self.runs, self._latest, self._ignore, *self.all_runs()}
+        known = {self.runs, self._schedules, self._latest, self._ignore, *self.all_runs()}
         return sorted(path for place in (self.root, self.runs) for path in _entries(place) if path not in known)
 
     def _make_root(self) -> None:
@@ -249,6 +257,22 @@ class Store:
                 folder.rmdir()
         return left
 
+    def _remove_schedules(self, keep: int) -> None:
+        """Remove our files in the oldest folders of schedules beyond `keep`, and folders that are empty then."""
+        folders = sorted(
+            path for path in _entries(self._schedules) if _RUN_ID.fullmatch(path.name) and _is_folder(path)
+        )
+        for folder in folders[: max(0, len(folders) - keep)]:
+            for path in [*_entries(folder), *_entries(folder / "__pycache__")]:
+                if _OF_SCHEDULES.fullmatch(path.name) and not _is_folder(path):
+                    path.unlink(missing_ok=True)
+            with suppress(OSError):
+                (folder / "__pycache__").rmdir()
+            with suppress(OSError):
+                folder.rmdir()
+        with suppress(OSError):
+            self._schedules.rmdir()
+
     def _is_made_by_us(self) -> bool:
         try:
             return self._ignore.read_text() == _IGNORE
@@ -258,7 +282,8 @@ class Store:
     def _tidy(self) -> None:
         """Remove the folders that hold nothing any more, if they are ours."""
         with suppress(OSError):
-            self.runs.rmdir()
+            if self.runs.exists():
+                self.runs.rmdir()
             self._latest.unlink(missing_ok=True)
             if self._is_made_by_us() and _entries(self.root) == [self._ignore]:
                 self._ignore.unlink()

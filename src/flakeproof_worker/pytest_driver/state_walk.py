@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from flakeproof_worker.shared.user_code import attribute_of
+
 _DEPTH = 4
 _MOST = 200_000
 _MOST_ELEMENTS = 10_000

@@ -1,0 +1,1 @@
+"""From what a red CI job has left to a command that fails: `flakeproof ci`."""
