@@ -9,6 +9,7 @@ from flakeproof.features.compare import summary as comparison
 from flakeproof.features.diagnose import records as diagnosing
 from flakeproof.features.fdtrace import findings
 from flakeproof.features.isolate import records as isolation
+from flakeproof.features.onset import records as bisection
 from flakeproof.reports.files import schema_of
 from flakeproof.results.summary import SCHEMA_VERSION, Summary
 
@@ -24,6 +25,8 @@ if __name__ == "__main__":
     (_DOCS / "amplification.schema.json").write_bytes(written)
     written = schema_of(findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION)
     (_DOCS / "fdtrace.schema.json").write_bytes(written)
+    written = schema_of(bisection.Bisection, "bisection", bisection.SCHEMA_VERSION)
+    (_DOCS / "bisection.schema.json").write_bytes(written)
     written = schema_of(isolation.Isolation, "isolation", isolation.SCHEMA_VERSION)
     (_DOCS / "isolation.schema.json").write_bytes(written)
     (_DOCS / "ci-job.schema.json").write_bytes(schema_of(job.Case, "CI job", job.SCHEMA_VERSION))

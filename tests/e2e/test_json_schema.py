@@ -16,6 +16,7 @@ from flakeproof.features.compare import summary as comparison
 from flakeproof.features.diagnose import records as diagnosing
 from flakeproof.features.fdtrace import findings
 from flakeproof.features.isolate import records as isolation
+from flakeproof.features.onset import records as bisection
 from flakeproof.model import Record
 from flakeproof.reports.files import schema_of
 from flakeproof.results.summary import SCHEMA_VERSION, Summary
@@ -28,6 +29,7 @@ _OF_COMPARISONS = _DOCS / "comparison.schema.json"
 _OF_DIAGNOSES = _DOCS / "diagnosis.schema.json"
 _OF_AMPLIFICATIONS = _DOCS / "amplification.schema.json"
 _OF_TRACES = _DOCS / "fdtrace.schema.json"
+_OF_BISECTIONS = _DOCS / "bisection.schema.json"
 _OF_ISOLATIONS = _DOCS / "isolation.schema.json"
 
 
@@ -39,6 +41,7 @@ _OF_ISOLATIONS = _DOCS / "isolation.schema.json"
         (_OF_DIAGNOSES, diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION),
         (_OF_AMPLIFICATIONS, records.Amplification, "amplification", records.SCHEMA_VERSION),
         (_OF_TRACES, findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION),
+        (_OF_BISECTIONS, bisection.Bisection, "bisection", bisection.SCHEMA_VERSION),
         (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
         (_DOCS / "ci-job.schema.json", job.Case, "CI job", job.SCHEMA_VERSION),
         (

@@ -155,9 +155,11 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
         ("flakeproof/scenarios", ["features", "cli", "engine", "reports"]),
         ("flakeproof/perturbations", ["features", "cli", "engine", "reports"]),
         ("flakeproof/line_search", ["features", "cli", "reports"]),
+        ("flakeproof/revisions", ["features", "cli", "engine", "reports", "store"]),
+        ("flakeproof/features/onset/search", ["cli", "engine", "reports", "features.run", "store", "targets"]),
         *(
             (f"flakeproof/features/compare/{name}", ["cli", "engine", "reports", "features.run", "store", "targets"])
-            for name in ("history", "records", "revisions", "summary", "verdict")
+            for name in ("history", "records", "summary", "verdict")
         ),
         *(
             (f"flakeproof/features/diagnose/{name}", ["cli", "engine", "reports", "features.run", "store"])

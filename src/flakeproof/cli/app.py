@@ -13,6 +13,7 @@ from flakeproof import signals
 from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate
 from flakeproof.cli.compare_commands import compare, verify
 from flakeproof.cli.help import Command, CommandGroup
+from flakeproof.cli.onset_command import bisect
 from flakeproof.cli.record_commands import clean, config, merge, report, runs
 from flakeproof.cli.run_commands import ci, gate, plan, replay, run, show, stress
 from flakeproof.cli.signature import signed
@@ -35,6 +36,7 @@ _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
         (diagnose, "Find out why a target is flaky."),
         (isolate, "Find the tests that make another one fail."),
         (amplify, "Find what makes a target fail more often, and the command that reproduces it."),
+        (bisect, "Find the commit since which a target is flaky."),
         (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
     ),
     "Whether it is fixed": (

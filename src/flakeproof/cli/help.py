@@ -40,6 +40,11 @@ EXAMPLES = {
         ("flakeproof verify --base HEAD~1 --fix HEAD --build make -- ./server.test", "two commits, built"),
         ("flakeproof verify --base main --confirm 0.1% tests/test_stock.py", "then how rare it is now"),
     ),
+    "bisect": (
+        ("flakeproof bisect tests/test_stock.py::test_sold --good v1.4 --bad HEAD", "since when is it flaky?"),
+        ("flakeproof bisect --good v1.4 --bad HEAD --build make -- ./server.test", "a command, built"),
+        ("flakeproof bisect tests/test_stock.py::test_sold --good v1 --bad v2 --fixed", "what mended it?"),
+    ),
     "compare": (
         ('flakeproof compare --arm old:"shop:check_old" --arm new:"shop:check_new"', "two functions"),
         ('flakeproof compare --arm one:"-w 1 shop:check" --arm many:"-w 8 shop:check"', "two settings"),

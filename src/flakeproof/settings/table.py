@@ -122,9 +122,11 @@ _RUNS = _RUN | _commands("stress")
 _BOTH = _commands("compare", "verify")
 _ARMS = _BOTH | _commands("arm")
 _SEARCHES = _commands("amplify", "diagnose")
-_TARGETED = _RUN | _ARMS | _SEARCHES
+_TARGETED = _RUN | _ARMS | _SEARCHES | _commands("bisect")
 _TYPED = _TARGETED - _commands("config")
-_FOUND = _commands("run", "gate", "stress", "replay", "report", "merge", "isolate", "fdtrace") | _BOTH | _SEARCHES
+_FOUND = (
+    _commands("run", "gate", "stress", "replay", "report", "merge", "isolate", "fdtrace", "bisect") | _BOTH | _SEARCHES
+)
 """Commands that find something to report."""
 
 _OUTPUT_FILE = "Write the findings as JSON; - is stdout."
@@ -162,8 +164,9 @@ _ROWS = (
         HOW_MUCH,
         "90s",
         otherwise="no limit",
-        commands=_RUNS | _BOTH | _commands("isolate"),
+        commands=_RUNS | _BOTH | _commands("isolate", "bisect"),
         uses={
+            "bisect": Use("Time to spend.", default="1h", also=("--budget",)),
             "compare": _SPENT_TIME,
             "verify": _SPENT_TIME,
             "isolate": Use("Time to spend.", default="10m", also=("--budget",)),
@@ -211,8 +214,8 @@ _ROWS = (
         HOW_MUCH,
         "P",
         default="5%",
-        commands=_commands("run", "config", "isolate") | _BOTH,
-        uses={"compare": _VERDICT_ERROR, "verify": _VERDICT_ERROR, "isolate": _VERDICT_ERROR},
+        commands=_commands("run", "config", "isolate", "bisect") | _BOTH,
+        uses=dict.fromkeys(("compare", "verify", "isolate", "bisect"), _VERDICT_ERROR),
     ),
     Setting(
         "process-rate",

@@ -12,7 +12,7 @@ from flakeproof.clock import now
 from flakeproof.errors import NothingToRunError, UsageError
 from flakeproof.settings.load import Config
 from flakeproof.store.log import LOG_NAME
-from flakeproof.store.spec_file import MARK_NAME, PAIRS_NAME, SPEC_NAME
+from flakeproof.store.spec_file import BISECT_NAME, MARK_NAME, PAIRS_NAME, SPEC_NAME
 
 NAME = ".flakeproof"
 OUTPUT_NAME = "output.log"
@@ -22,7 +22,7 @@ _IGNORE = "# Made by flakeproof, which may remove this folder.\n*\n"
 """Written only into a folder that we have made: it is the mark by which we know that we may remove it."""
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]+")
 _OURS = re.compile(
-    rf"{re.escape(LOG_NAME)}|{re.escape(PAIRS_NAME)}|{re.escape(SPEC_NAME)}|{re.escape(MARK_NAME)}|{re.escape(OUTPUT_NAME)}|{_RUNNING}|\.room"
+    rf"{re.escape(LOG_NAME)}|{re.escape(PAIRS_NAME)}|{re.escape(BISECT_NAME)}|{re.escape(SPEC_NAME)}|{re.escape(MARK_NAME)}|{re.escape(OUTPUT_NAME)}|{_RUNNING}|\.room"
     r"|process-\d+-\d+\.out|\d+-\d+\.(?:out|json)"
 )
 """Names of the files that a run has; whatever else somebody has put beside them is not ours to remove."""

@@ -125,6 +125,8 @@ SPEC_NAME = "spec.json"
 MARK_NAME = "spec.mark"
 PAIRS_NAME = "pairs.jsonl"
 """In the folder of a comparison, which has no log of its own; its arms have."""
+BISECT_NAME = "bisect.jsonl"
+"""In the folder of a bisection."""
 _PURPOSE = "specification of a run"
 _MOST_SECONDS = 1e9
 _MOST_WHOLE = 2**63
@@ -225,4 +227,19 @@ def arms_of(folder: Path) -> list[RecordedArm] | None:
             RecordedArm(arm.name, run, arm.spec.target.name)
             for arm, run in zip(started.spec.arms, started.runs, strict=True)
         ]
+    return None
+
+
+class _Bisected(msgspec.Struct):
+    target: str
+
+
+class _BisectStarted(msgspec.Struct):
+    spec: _Bisected
+
+
+def bisected_in(folder: Path) -> str | None:
+    """The target that the first line of the record names; None if it is not the record of a bisection."""
+    with suppress(OSError, msgspec.DecodeError), (folder / BISECT_NAME).open("rb") as file:
+        return msgspec.json.decode(file.readline(), type=_BisectStarted).spec.target
     return None

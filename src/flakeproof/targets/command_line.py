@@ -21,7 +21,7 @@ def check_text(text: str) -> None:
         raise UsageError(f"{text!r} has a null character, which no command can be given")
 
 
-TAKING_COMMANDS = frozenset({"run", "gate", "verify", "amplify", "diagnose", "fdtrace"})
+TAKING_COMMANDS = frozenset({"run", "gate", "verify", "bisect", "amplify", "diagnose", "fdtrace"})
 """Commands of ours that run another one, which follows `--`."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.tools import needed
 
-from flakeproof.features.compare.revisions.git import without_repository
+from flakeproof.revisions.git import without_repository
 
 COMMITTER = {
     f"GIT_{who}_{what}": value

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from flakeproof.errors import BuildFailedError, CannotRunError, ExitCode
-from flakeproof.features.compare.revisions.checkout import build
+from flakeproof.revisions.checkout import build
 
 
 def test_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_it_cannot_be_started(tmp_path: Path) -> None:
 BUILDING = """
 import sys
 from pathlib import Path
-from flakeproof.features.compare.revisions.checkout import build
+from flakeproof.revisions.checkout import build
 print("started", flush=True)
 build("base", sys.argv[1] + "sleep 61 & sleep 62; sleep 63", Path.cwd(), {"BUILD_MARK": str(Path.cwd())})
 """

@@ -16,8 +16,8 @@ from tests.tools import mostly_long
 
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import CannotRunError, UsageError
-from flakeproof.features.compare.revisions.checkout import checked_out
-from flakeproof.features.compare.revisions.repository import find
+from flakeproof.revisions.checkout import checked_out
+from flakeproof.revisions.repository import find
 
 
 def test_the_users_folder_at_another_revision(project: Path, parent: Path) -> None:
@@ -249,8 +249,8 @@ HOLDING = """
 import sys, time
 from pathlib import Path
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.features.compare.revisions.checkout import checked_out
-from flakeproof.features.compare.revisions.repository import find
+from flakeproof.revisions.checkout import checked_out
+from flakeproof.revisions.repository import find
 with temporary_root() as root, checked_out(find(Path.cwd()), "HEAD", Path(root)) as folder:
     print(folder, flush=True)
     time.sleep(60)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flakeproof.errors import CannotRunError
-from flakeproof.features.compare.revisions.imports import copies_of, first_on, paths_for
+from flakeproof.revisions.imports import copies_of, first_on, paths_for
 
 FINDER = """
 import sys

@@ -6,7 +6,7 @@ import pytest
 from tests.integration.revisions.conftest import commit, git, new, state, write
 
 from flakeproof.errors import UsageError
-from flakeproof.features.compare.revisions.repository import Repository, find
+from flakeproof.revisions.repository import Repository, find
 
 
 def test_found_from_a_subfolder(project: Path, tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def conduct_comparison(
     warn: Callable[[str], None],
     keep_runs: int,
     carried: Sequence[AnyComparisonEvent] = (),
+    *,
+    becomes_latest: bool = True,
 ) -> ComparisonSummary:
     """Run `spec`, record it, return what came out.
 
@@ -111,7 +113,7 @@ def conduct_comparison(
     heard: list[Listener] = []
     referee = Referee(heard)
     try:
-        whole = store.new_run()
+        whole = store.new_run(becomes_latest=becomes_latest)
         folders.append(whole)
         runs = []
         for arm, history in zip(spec.arms, histories, strict=True):

@@ -12,11 +12,11 @@ from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import UsageError, about
 from flakeproof.features.compare.command import arm_spec, plain_spec, run_comparison, unprovoked, whole_config
 from flakeproof.features.compare.records import ComparisonArm
-from flakeproof.features.compare.revisions import imports
-from flakeproof.features.compare.revisions.checkout import build, checked_out
-from flakeproof.features.compare.revisions.git import without_repository
-from flakeproof.features.compare.revisions.repository import Repository, find
 from flakeproof.model import RunSpec
+from flakeproof.revisions import imports
+from flakeproof.revisions.checkout import build, checked_out
+from flakeproof.revisions.git import without_repository
+from flakeproof.revisions.repository import Repository, find
 from flakeproof.settings.build_spec import seed_of
 from flakeproof.settings.from_options import wanted_by
 from flakeproof.settings.load import Config
@@ -41,7 +41,7 @@ def verify_fix(given: Mapping[str, Any]) -> int:
         )
     home = Path.cwd()
     repository = find(home)
-    _refuse_absolute(wanted, given, repository)
+    refuse_absolute(wanted, given, repository)
     base = repository.resolve(given["base"] or "HEAD")
     fix = repository.resolve(given["fix"]) if given["fix"] is not None else None
     if repository.is_same(base, fix):
@@ -66,7 +66,7 @@ def verify_fix(given: Mapping[str, Any]) -> int:
         remarks = _remarks(repository, fix, python.path)  # before a build makes files
         sides = ((base_folder, base), (fix_folder, fix))
         arms = [
-            _arm(name, wanted, given, repository, folder, commit, trial_seed(seed, number), python)
+            arm_at(name, wanted, given, repository, folder, commit, trial_seed(seed, number), python)
             for number, (name, (folder, commit)) in enumerate(zip(("base", "fix"), sides, strict=True), 1)
         ]
         content = repository.fingerprint() if fix is None else ""
@@ -75,7 +75,7 @@ def verify_fix(given: Mapping[str, Any]) -> int:
         return run_comparison(pair, given, whole, seed, plain, remarks)
 
 
-def _arm(
+def arm_at(
     name: str,
     wanted: str | CommandLine | PytestLine,
     given: Mapping[str, Any],
@@ -84,10 +84,14 @@ def _arm(
     commit: str | None,
     seed: int,
     python: Interpreter,
+    limit: float | None = None,
 ) -> ComparisonArm:
-    """The arm in `folder`, built; `commit` is None for the working tree."""
+    """The arm in `folder`, built within `limit` seconds; `commit` is None for the working tree.
+
+    Raises UsageError or CannotRunError.
+    """
     if given["build"] is not None:
-        build(name, given["build"], folder, {})
+        build(name, given["build"], folder, {}, limit=limit)
     with about(name):
         environment = {} if commit is None else _environment(repository, folder, python.path)
         own = given if isinstance(wanted, CommandLine) else {**given, "python": python.path}
@@ -125,7 +129,7 @@ def _environment(repository: Repository, folder: Path, python: str) -> dict[str,
     return {_PYTHON_PATH: imports.first_on(paths, os.environ)} if paths else {}
 
 
-def _refuse_absolute(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], repository: Repository) -> None:
+def refuse_absolute(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], repository: Repository) -> None:
     """Raise UsageError for a path that would lead into the working tree from both arms."""
     words = (
         wanted.arguments if isinstance(wanted, PytestLine) else wanted.words if isinstance(wanted, CommandLine) else ()

@@ -15,7 +15,7 @@ from flakeproof.results.history import History
 from flakeproof.results.summary import Summary, summarize
 from flakeproof.store.folder import is_being_written
 from flakeproof.store.log import LOG_NAME, drop_uncertain, read_events
-from flakeproof.store.spec_file import arms_of, is_ours, read_spec
+from flakeproof.store.spec_file import arms_of, bisected_in, is_ours, read_spec
 from flakeproof.text import number, shown_path
 
 _CAN_GO_ON = {Stop.INTERRUPTED, Stop.TERMINATED, Stop.GIVEN_UP, None}
@@ -28,6 +28,8 @@ def spec_of(folder: Path, what: str) -> RunSpec:
             f"{folder.name} is a comparison, whose arms are runs of their own",
             "; ".join(f"{arm.name}: flakeproof {what.format(run=arm.run)}" for arm in arms),
         )
+    if bisected_in(folder) is not None:
+        raise UsageError(f"{folder.name} is a bisection", f"flakeproof bisect --replay {folder.name} tells it again")
     return read_spec(folder)
 
 

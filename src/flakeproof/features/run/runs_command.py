@@ -9,7 +9,7 @@ from flakeproof.errors import CannotRunError, ExitCode, FlakeproofError, UsageEr
 from flakeproof.features.run.earlier import summary_of
 from flakeproof.settings.from_options import options_in, settings
 from flakeproof.store.folder import is_being_written, size_of, store_of
-from flakeproof.store.spec_file import arms_of
+from flakeproof.store.spec_file import arms_of, bisected_in
 from flakeproof.text import one_line, parse_whole, plural, shown_path
 
 _TARGET = 60
@@ -64,7 +64,9 @@ def _when(name: str) -> str:
 
 
 def _arms(folder: Path) -> str | None:
-    """What is compared, if the record is that of a comparison."""
+    """What is compared or bisected, if the record is that of such a search."""
+    if (bisected := bisected_in(folder)) is not None:
+        return f"bisection of {bisected}"
     arms = arms_of(folder)
     return None if arms is None else "comparison of " + " and ".join(f"{arm.name} {arm.target}" for arm in arms)
 

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import IO
 
 from flakeproof.errors import BuildFailedError, CannotRunError, FlakeproofError, UsageError
-from flakeproof.features.compare.revisions import process
-from flakeproof.features.compare.revisions.git import Git, without_repository
-from flakeproof.features.compare.revisions.process import held_back, termination_unwinds
-from flakeproof.features.compare.revisions.repository import LINK, Repository
-from flakeproof.text import plural
+from flakeproof.revisions import process
+from flakeproof.revisions.git import Git, without_repository
+from flakeproof.revisions.process import held_back, termination_unwinds
+from flakeproof.revisions.repository import LINK, Repository
+from flakeproof.text import plural, whole_duration
 from flakeproof.worktrees import alone_in, record, record_of, remove_empty
 from flakeproof_worker.system import folders
 
@@ -139,19 +140,30 @@ _HEAD, _TAIL = 2_000, 6_000
 """Bytes of the output that are shown: how it began, and why it failed."""
 
 
-def build(arm: str, command: str, folder: Path, environment: Mapping[str, str], output: Path | None = None) -> None:
+def build(
+    arm: str,
+    command: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    output: Path | None = None,
+    limit: float | None = None,
+) -> None:
     """Build `arm`: run `command` with the shell in `folder`; its whole output goes to the file `output`.
 
     `environment` is on top of our own, from which a git hook's idea of the repository is taken away. The command and
-    all that it has started end with us, should we be interrupted. Raises BuildFailedError if the command fails,
-    CannotRunError if it cannot be started.
+    all that it has started end with us, should we be interrupted, and after `limit` seconds. Raises BuildFailedError
+    if the command fails, CannotRunError if it cannot be started or takes longer.
     """
     whole = {**without_repository(os.environ), **environment}
     try:
         with tempfile.TemporaryFile() if output is None else output.open("w+b") as file:
-            status = process.run([_SHELL, "-c", command], folder, whole, file, file)
+            status = process.run([_SHELL, "-c", command], folder, whole, file, file, limit)
             if status:
                 raise BuildFailedError(arm, command, status, _ends(file))
+    except subprocess.TimeoutExpired:
+        raise CannotRunError(
+            f"the build of the {arm} took longer than {whole_duration(limit or 0)}: {command}", "allow it more time"
+        ) from None
     except (OSError, ValueError) as error:
         raise CannotRunError(f"the build of the {arm} cannot be started: {error}") from None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flakeproof.errors import CannotRunError, UsageError
-from flakeproof.features.compare.revisions import process
+from flakeproof.revisions import process
 from flakeproof.text import one_line
 
 _OF_A_REPOSITORY = (

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from flakeproof.errors import CannotRunError
-from flakeproof.features.compare.revisions.git import without_repository
+from flakeproof.revisions.git import without_repository
 from flakeproof.text import one_line
 
 _PATIENCE = 120.0

@@ -62,12 +62,17 @@ _GRACE = 2.0
 
 
 def run(
-    words: Sequence[str], folder: Path, environment: Mapping[str, str], output: IO[bytes], errors: IO[bytes]
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    output: IO[bytes],
+    errors: IO[bytes],
+    limit: float | None = None,
 ) -> int:
     """Run `words` in `folder`; the exit status, negative for the signal that ended it.
 
     Both streams go to files: what the program leaves running cannot keep us waiting. Raises OSError if it cannot be
-    started.
+    started, subprocess.TimeoutExpired if it takes longer than `limit` seconds; then it has been ended.
     """
     with termination_unwinds():
         process = subprocess.Popen(
@@ -80,7 +85,7 @@ def run(
             start_new_session=True,
         )
         try:
-            return process.wait()
+            return process.wait(limit)
         except BaseException:
             with held_back():
                 _end(process)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from flakeproof.errors import CannotRunError, UsageError
-from flakeproof.features.compare.revisions.git import Git
+from flakeproof.revisions.git import Git
 from flakeproof.text import one_line, shortened
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

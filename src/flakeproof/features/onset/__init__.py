@@ -1,0 +1,1 @@
+"""Since which commit a test is flaky: trials of many commits, one posterior."""

@@ -1,0 +1,175 @@
+"""At which commit the rate of a failure changed: what is known of it after trials of some commits.
+
+A commit is *affected* if the culprit is among its ancestors or is the commit itself. Affected commits fail at one rate,
+all others at another one; neither is known (`two_rates`). Commits whose descendants have been tried alike are equally
+likely: they are kept together as a cell, so that the work grows with the commits that were tried and not with the
+history.
+
+Besides a culprit there is *no change* (the same rate at both ends), and *the other way round* (a change of the kind
+that was not asked for). Beforehand these have the probabilities 1/2, 2/5 and 1/10.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from flakeproof.stats.ancestry import Ancestry, members
+from flakeproof.stats.two_rates import HIGH, LOW, Count, Explained, mean, one_rate, two_rates
+
+GOOD = -1
+"""The commit before all others: nothing that is looked for is in it."""
+_NONE, _REVERSED = 0.4, 0.1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Commits that what was tried does not tell apart."""
+
+    bits: int
+    affected: Count
+    """What was counted where these commits are in, together."""
+    weight: float
+    """Probability beforehand, the sum over its commits; of all commits together 1."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A cell with the culprit in it, no change, or a change the other way round in a cell."""
+
+    probability: float
+    bits: int
+    """0 for no change."""
+    explained: Explained
+    affected_is_high: bool
+
+
+class Onset:
+    """The posterior over the commits of a history, whose newest one is the bad end."""
+
+    def __init__(
+        self,
+        ancestry: Ancestry,
+        *,
+        rises: bool = True,
+        likelier: Collection[int] = (),
+        times: float = 1.0,
+        certain: bool = False,
+    ) -> None:
+        """With `rises` affected commits have the high rate; `likelier` ones are so many `times` as likely before.
+
+        Where it is `certain` that there is such a change, nothing else is considered.
+        """
+        self.ancestry = ancestry
+        self.counts: dict[int, Count] = {}
+        """What was counted at each commit that was tried."""
+        self._rises = rises
+        none, reverse = (0.0, 0.0) if certain else (_NONE, _REVERSED)
+        self._none = none
+        self._kinds = [(kind, part) for kind, part in ((rises, 1 - none - reverse), (not rises, reverse)) if part]
+        self._likelier = sum(1 << number for number in set(likelier))
+        self._times = times
+        everything = (1 << ancestry.size) - 1
+        self._whole = self._plain_weight(everything)
+        self.cells = [Cell(everything, Count(), 1.0)]
+        self._known: list[Hypothesis] | None = None
+
+    @property
+    def total(self) -> Count:
+        """All that was counted."""
+        return sum(self.counts.values(), Count())
+
+    def add(self, commit: int, count: Count) -> None:
+        """Take in trials of a commit, or of `GOOD`."""
+        self._known = None
+        if commit != GOOD:
+            inside = self.ancestry.of(commit)
+            if commit not in self.counts:
+                self._split(inside)
+            self.cells = [
+                replace(cell, affected=cell.affected + count) if cell.bits & inside else cell for cell in self.cells
+            ]
+        self.counts[commit] = self.counts.get(commit, Count()) + count
+
+    def hypotheses(self) -> list[Hypothesis]:
+        """All that can be, with probabilities that sum to one, the likeliest first."""
+        if self._known is not None:
+            return self._known
+        total = self.total
+        found: list[tuple[float, int, Explained, bool]] = []
+        for cell in self.cells:
+            affected, others = cell.affected, total - cell.affected
+            for rises, before in self._kinds:
+                explained = two_rates(others, affected) if rises else two_rates(affected, others)
+                found.append((math.log(before * cell.weight) + explained.log_evidence, cell.bits, explained, rises))
+        if self._none:
+            same = one_rate(total)
+            found.append((math.log(self._none) + same.log_evidence, 0, same, True))
+        highest = max(log for log, *_ in found)
+        weights = [math.exp(log - highest) for log, *_ in found]
+        whole = sum(weights)
+        self._known = sorted(
+            (
+                Hypothesis(weight / whole, bits, explained, rises)
+                for weight, (_, bits, explained, rises) in zip(weights, found, strict=True)
+                if weight > 0
+            ),
+            key=lambda one: (-one.probability, one.bits),
+        )
+        return self._known
+
+    @property
+    def no_change(self) -> float:
+        """Probability that the rate is the same at both ends."""
+        return sum(one.probability for one in self.hypotheses() if not one.bits)
+
+    @property
+    def other_way(self) -> float:
+        """Probability of a change of the other kind."""
+        return sum(one.probability for one in self.hypotheses() if one.bits and one.affected_is_high != self._rises)
+
+    @property
+    def culprits(self) -> list[Hypothesis]:
+        """The cells with a culprit of the kind asked for, the likeliest first."""
+        return [one for one in self.hypotheses() if one.bits and one.affected_is_high == self._rises]
+
+    def of_commits(self) -> list[float]:
+        """The probability of each commit to be the culprit."""
+        found = [0.0] * self.ancestry.size
+        for one in self.culprits:
+            each = one.probability / self._plain_weight(one.bits)
+            for number in members(one.bits):
+                found[number] = each * (self._times if self._likelier >> number & 1 else 1.0)
+        return found
+
+    def rates(self) -> tuple[float, float]:
+        """The expected rate of commits that are not affected, and of those that are; over all that can be."""
+        before = after = 0.0
+        for one in self.hypotheses():
+            low, high = mean(one.explained.low, LOW), mean(one.explained.high, HIGH)
+            if not one.bits:
+                high = low
+            before += one.probability * (low if one.affected_is_high else high)
+            after += one.probability * (high if one.affected_is_high else low)
+        return before, after
+
+    def share(self, bits: int, inside: int) -> float:
+        """Which part of the commits in `bits` is `inside`, each as likely as beforehand."""
+        return self._plain_weight(bits & inside) / self._plain_weight(bits)
+
+    def is_one(self, bits: int, testable: Sequence[int]) -> bool:
+        """Whether no commit that is `testable` could tell the commits in `bits` apart."""
+        if bits.bit_count() == 1:
+            return True
+        return not any(0 < (bits & self.ancestry.of(commit)) < bits for commit in testable)
+
+    def _split(self, inside: int) -> None:
+        self.cells = [
+            replace(cell, bits=bits, weight=self._plain_weight(bits) / self._whole)
+            for cell in self.cells
+            for bits in (cell.bits & inside, cell.bits & ~inside)
+            if bits
+        ]
+
+    def _plain_weight(self, bits: int) -> float:
+        more = (bits & self._likelier).bit_count() if self._likelier else 0
+        return bits.bit_count() + more * (self._times - 1)
