@@ -10,8 +10,7 @@ import pytest
 from flakeproof.features.diagnose import observed_calls
 from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
-from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Level, Line, Polluters, Provocation
-from flakeproof.features.diagnose.experiments.names import ALONE
+from flakeproof.features.diagnose.evidence import ALONE, Counts, Evidence, Factor, Level, Line, Polluters, Provocation
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.observed_calls import Witnessed
 from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status

@@ -27,7 +27,7 @@ _RULES: Sequence[Callable[[Evidence, Next], Cause]] = (
     sanitizer_findings.leaked_work,
     sanitizer_findings.leaked_resource,
     timing.clock,
-    timing.load,
+    contention.load,
     amplified.scarcity,
     recorded.difference,
 )

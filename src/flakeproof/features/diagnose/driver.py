@@ -8,19 +8,36 @@ from flakeproof.engine.time_budget import Budget, hang_limit
 from flakeproof.errors import CannotRunError, Stop, StoppedError
 from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
-from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Line, Polluters, Provocation
+from flakeproof.features.diagnose.evidence import (
+    ALONE,
+    COMPANY,
+    FRESH,
+    SANITIZED,
+    SHUFFLED,
+    Counts,
+    Evidence,
+    Factor,
+    Line,
+    Polluters,
+    Provocation,
+)
 from flakeproof.features.diagnose.experiment_runner import Arm, Conduct, Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.features.diagnose.experiments.amplify import run_provoked
 from flakeproof.features.diagnose.experiments.company import narrow, run_company, victim_of
 from flakeproof.features.diagnose.experiments.isolate import run_isolated
-from flakeproof.features.diagnose.experiments.names import ALONE, COMPANY, FRESH, SANITIZED, SHUFFLED
-from flakeproof.features.diagnose.experiments.observe_calls import watch
-from flakeproof.features.diagnose.experiments.perturbed import run_clock, run_race, search_line
-from flakeproof.features.diagnose.experiments.sanitized import run_sanitized
 from flakeproof.features.diagnose.experiments.seeds import run_seeds
-from flakeproof.features.diagnose.experiments.settings import run_busy, run_fresh, run_parallel, run_shared
+from flakeproof.features.diagnose.experiments.settings import (
+    run_busy,
+    run_clock,
+    run_fresh,
+    run_parallel,
+    run_race,
+    run_shared,
+    search_line,
+)
 from flakeproof.features.diagnose.experiments.traced import can_be_traced, run_traced
+from flakeproof.features.diagnose.experiments.watched import run_sanitized, watch
 from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
 from flakeproof.features.diagnose.observed_calls import EXECUTOR, Witnessed
 from flakeproof.features.diagnose.outcomes import Tally

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flakeproof.features.diagnose.differences.explain import Explanation
-from flakeproof.features.diagnose.experiments.names import BUSY, PARALLEL
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.observed_calls import Witnessed
 from flakeproof.features.diagnose.records import Place
@@ -14,9 +13,23 @@ from flakeproof.stats.dispersion import clustering, design_effect, grouping
 from flakeproof.stats.proportion import Interval, clopper_pearson
 from flakeproof.stats.tables import fisher_greater, holm
 
+GIVEN, ALONE = "as given", "alone"
+COMPANY, SHUFFLED = "company", "shuffled"
+SHARED, PARALLEL, BUSY, FRESH = "shared", "parallel", "busy", "fresh"
+SEEDS_AGAIN = "seeds again"
+SANITIZED = "sanitized"
+RACE, CLOCK = "race", "clock"
+TRACED = "recorded"
+PROVOKED = "provoked"
+
 SIGNIFICANT = 0.01
 """A difference is told from chance below this, after the correction for all comparisons made."""
 CONFIDENCE = 0.95
+
+
+def control_of(name: str) -> str:
+    """The trials that an experiment is compared with, made in turns with it."""
+    return f"{name}, control"
 
 
 @dataclass(frozen=True)

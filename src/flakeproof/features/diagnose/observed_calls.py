@@ -4,10 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flakeproof.features.diagnose.code_hints import leaks
+from flakeproof.features.diagnose.code_hints import leaks, sums
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.records import Place
-from flakeproof.features.diagnose.sums import sums
 from flakeproof.model import Record
 
 RANDOM, ENTROPY, CLOCK, STOPWATCH = "random", "entropy", "clock", "stopwatch"

@@ -3,7 +3,7 @@
 import linecache
 from collections.abc import Iterator
 
-from flakeproof.features.diagnose.experiments.names import ALONE, GIVEN
+from flakeproof.features.diagnose.evidence import ALONE, GIVEN
 from flakeproof.features.diagnose.records import Cause, Diagnosis, Experiment, Place, Status
 from flakeproof.features.diagnose.report_numbers import counted
 from flakeproof.results.verdict import Verdict

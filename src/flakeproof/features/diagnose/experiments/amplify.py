@@ -7,11 +7,9 @@ from flakeproof.errors import StoppedError
 from flakeproof.features.amplify.driver import Request, amplify
 from flakeproof.features.amplify.levels import values_of, words_of
 from flakeproof.features.amplify.records import Best
-from flakeproof.features.diagnose.evidence import Provocation
+from flakeproof.features.diagnose.evidence import PROVOKED, Provocation
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
-from flakeproof.features.diagnose.experiments.alone import alone_spec
-from flakeproof.features.diagnose.experiments.names import PROVOKED
-from flakeproof.features.diagnose.experiments.turns import run_in_turns
+from flakeproof.features.diagnose.experiments.alone import alone_spec, run_in_turns
 from flakeproof.model import RunSpec
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.perturbations.resolve import Surroundings, asked_for, perturbations_in

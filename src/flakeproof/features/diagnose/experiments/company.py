@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from flakeproof.features.diagnose.evidence import ALONE, COMPANY, SHARED, SHUFFLED
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
-from flakeproof.features.diagnose.experiments.names import ALONE, COMPANY, SHARED, SHUFFLED
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.model import Isolation, PytestTarget
 

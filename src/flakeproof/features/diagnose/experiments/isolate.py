@@ -6,10 +6,9 @@ import shlex
 from pathlib import Path
 
 from flakeproof.errors import StoppedError, is_signal
-from flakeproof.features.diagnose.evidence import Polluters
+from flakeproof.features.diagnose.evidence import COMPANY, SHUFFLED, Polluters
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
-from flakeproof.features.diagnose.experiments.names import COMPANY, SHUFFLED
 from flakeproof.features.diagnose.records import Place
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.records import Carrier, CulpritSet, IsolationRequest, Kind, Rate

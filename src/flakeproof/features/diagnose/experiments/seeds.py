@@ -8,10 +8,9 @@ trial in every process, that of hashes in every process that has it, and not onl
 import random
 from collections.abc import Sequence
 
-from flakeproof.features.diagnose.evidence import Factor, Level
+from flakeproof.features.diagnose.evidence import ALONE, SEEDS_AGAIN, Factor, Level
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
-from flakeproof.features.diagnose.experiments.names import ALONE, SEEDS_AGAIN
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.model import CommandTarget
 from flakeproof_worker.shared.seeds import trial_seed

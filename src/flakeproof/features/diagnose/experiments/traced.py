@@ -9,8 +9,8 @@ from flakeproof.failures.signature import own_frames
 from flakeproof.features.diagnose.differences.compare_trials import differences
 from flakeproof.features.diagnose.differences.explain import Explanation, explanations
 from flakeproof.features.diagnose.differences.traces import cut_off, read_traces
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, FRESH, GIVEN, PARALLEL, PROVOKED, RACE, TRACED
 from flakeproof.features.diagnose.experiment_runner import Arm, Laboratory, changed
-from flakeproof.features.diagnose.experiments.names import ALONE, BUSY, FRESH, GIVEN, PARALLEL, PROVOKED, RACE, TRACED
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.model import CommandTarget, Isolation, RunSpec, TraceOrder

@@ -2,8 +2,7 @@
 
 import msgspec
 
-from flakeproof.features.diagnose.evidence import Evidence
-from flakeproof.features.diagnose.experiments.names import ALONE, PROVOKED
+from flakeproof.features.diagnose.evidence import ALONE, PROVOKED, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules.common import Next, by_absence

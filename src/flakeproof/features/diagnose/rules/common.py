@@ -58,3 +58,8 @@ def at_line(place: Place) -> str:
 
 def used(verb: str, place: Place | None) -> list[str]:
     return [] if place is None else [f"{at_line(place)} in {place.function} {verb}"]
+
+
+def has_limit(evidence: Evidence) -> bool:
+    """Whether the failure is about how long something takes."""
+    return evidence.flake is not None and (evidence.flake.is_timeout or evidence.witnessed.timed)

@@ -1,11 +1,11 @@
-"""What lies outside of the process, which runs beside each other have in common."""
+"""What runs beside it: copies, which compete for what lies outside of the process, and what keeps a machine busy."""
 
 from flakeproof.features.diagnose import observed_calls
-from flakeproof.features.diagnose.evidence import Evidence
-from flakeproof.features.diagnose.experiments.names import ALONE, BUSY, PARALLEL
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, PARALLEL, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
-from flakeproof.features.diagnose.rules.common import Next, by_absence, refuted, unknown
+from flakeproof.features.diagnose.rules import sanitizer_findings
+from flakeproof.features.diagnose.rules.common import Next, by_absence, has_limit, refuted, unknown
 
 
 def contention(evidence: Evidence, following: Next) -> Cause:
@@ -36,6 +36,36 @@ def contention(evidence: Evidence, following: Next) -> Cause:
             return refuted(CauseId.CONTENTION, "It fails by itself, and copies beside it make it no worse", said)
         return unknown(CauseId.CONTENTION, "Copies beside it did not raise the rate clearly", said, following)
     return by_absence(evidence, CauseId.CONTENTION, (PARALLEL,), "Copies beside it do it no harm", following)
+
+
+def load(evidence: Evidence, following: Next) -> Cause:
+    flake = evidence.flake
+    rises = evidence.is_significant(BUSY, "rises")
+    limit = has_limit(evidence)
+    if rises:
+        said = [arm(evidence, ALONE), compared(evidence, BUSY)]
+        if limit and (left := sanitizer_findings.left_in_every_failure(evidence)):
+            statement = "A busy machine raises the rate, but it may wait for what is left behind in every failure"
+            return unknown(CauseId.LOAD, statement, [*said, left], following)
+        if limit:
+            place = flake.place if flake is not None else None
+            return Cause(
+                cause=CauseId.LOAD,
+                status=Status.SUPPORTED,
+                statement="A time limit is too short for a busy machine",
+                place=place,
+                evidence=said,
+                next=following.run("-w 1 --noise cpu=8"),
+            )
+        return unknown(
+            CauseId.LOAD, "A busy machine raises the rate: timing matters, but no time limit was seen", said, following
+        )
+    alone, busy = evidence.arm(ALONE), evidence.arm(BUSY)
+    if alone.failed and busy.trials and busy.interval.high < 2 * evidence.arm(busy.against).rate:
+        return refuted(
+            CauseId.LOAD, "A busy machine makes it no worse", [arm(evidence, ALONE), compared(evidence, BUSY)]
+        )
+    return by_absence(evidence, CauseId.LOAD, (BUSY,), "A busy machine does it no harm", following)
 
 
 def _disputed(evidence: Evidence) -> tuple[Place | None, str]:

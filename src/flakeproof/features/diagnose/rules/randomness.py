@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from flakeproof.features.diagnose import observed_calls
+from flakeproof.features.diagnose.code_hints import nearly_equal
 from flakeproof.features.diagnose.evidence import Evidence, Factor
-from flakeproof.features.diagnose.floats import nearly_equal
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
 from flakeproof.features.diagnose.report_numbers import again
 from flakeproof.features.diagnose.rules.common import Next, at_line, otherwise, refuted, unknown, used

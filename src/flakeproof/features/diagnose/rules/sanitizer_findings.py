@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from flakeproof.features.diagnose.evidence import Evidence
-from flakeproof.features.diagnose.experiments.names import COMPANY, GIVEN, SHARED, SHUFFLED
+from flakeproof.features.diagnose.evidence import COMPANY, GIVEN, SHARED, SHUFFLED, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.report_numbers import compared
 from flakeproof.features.diagnose.rules.common import Next, refuted, unknown

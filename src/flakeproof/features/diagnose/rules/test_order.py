@@ -1,7 +1,6 @@
 """Other tests of pytest: one that leaves something behind, or one that is needed."""
 
-from flakeproof.features.diagnose.evidence import Evidence
-from flakeproof.features.diagnose.experiments.names import ALONE, COMPANY, SHUFFLED
+from flakeproof.features.diagnose.evidence import ALONE, COMPANY, SHUFFLED, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules.common import Next, by_absence, refuted

@@ -1,14 +1,12 @@
-"""What comes first, and when: threads, tasks, the time of day, a busy machine."""
+"""What comes first, and when: threads, tasks, the time of day."""
 
 import msgspec
 
 from flakeproof.features.diagnose import observed_calls
-from flakeproof.features.diagnose.evidence import Evidence
-from flakeproof.features.diagnose.experiments.names import ALONE, BUSY, CLOCK, RACE
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, RACE, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
-from flakeproof.features.diagnose.rules import sanitizer_findings
-from flakeproof.features.diagnose.rules.common import Next, at_line, by_absence, refuted, unknown, used
+from flakeproof.features.diagnose.rules.common import Next, at_line, by_absence, has_limit, refuted, unknown, used
 
 
 def thread_race(evidence: Evidence, following: Next) -> Cause:
@@ -18,7 +16,7 @@ def thread_race(evidence: Evidence, following: Next) -> Cause:
     if evidence.witnessed.looked and not evidence.witnessed.several_threads:
         said = ["a trial that was watched has run all of its code in one thread"]
         return refuted(CauseId.THREAD_RACE, "It has but one thread", said)
-    by_race = line is None and evidence.is_significant(RACE, "rises") and not _has_limit(evidence)
+    by_race = line is None and evidence.is_significant(RACE, "rises") and not has_limit(evidence)
     if by_race and evidence.witnessed.several_threads and not _only_loops(evidence):
         return _raced(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", evidence, following)
     return _timing(evidence, CauseId.THREAD_RACE, following)
@@ -26,7 +24,7 @@ def thread_race(evidence: Evidence, following: Next) -> Cause:
 
 def async_race(evidence: Evidence, following: Next) -> Cause:
     seen = evidence.witnessed
-    by_race = evidence.line is None and evidence.is_significant(RACE, "rises") and not _has_limit(evidence)
+    by_race = evidence.line is None and evidence.is_significant(RACE, "rises") and not has_limit(evidence)
     by_line = evidence.line is not None and evidence.line.in_coroutine
     if by_line or (by_race and seen.coroutines and not seen.own_threads):
         return _raced(CauseId.ASYNC_RACE, "Tasks come in an order that is not fixed", evidence, following)
@@ -87,41 +85,6 @@ def clock(evidence: Evidence, following: Next) -> Cause:
         return cause
     said = [*cause.evidence, f"{at_line(place)} reads the time of day"]
     return msgspec.structs.replace(cause, evidence=said)
-
-
-def load(evidence: Evidence, following: Next) -> Cause:
-    flake = evidence.flake
-    rises = evidence.is_significant(BUSY, "rises")
-    limit = _has_limit(evidence)
-    if rises:
-        said = [arm(evidence, ALONE), compared(evidence, BUSY)]
-        if limit and (left := sanitizer_findings.left_in_every_failure(evidence)):
-            statement = "A busy machine raises the rate, but it may wait for what is left behind in every failure"
-            return unknown(CauseId.LOAD, statement, [*said, left], following)
-        if limit:
-            place = flake.place if flake is not None else None
-            return Cause(
-                cause=CauseId.LOAD,
-                status=Status.SUPPORTED,
-                statement="A time limit is too short for a busy machine",
-                place=place,
-                evidence=said,
-                next=following.run("-w 1 --noise cpu=8"),
-            )
-        return unknown(
-            CauseId.LOAD, "A busy machine raises the rate: timing matters, but no time limit was seen", said, following
-        )
-    alone, busy = evidence.arm(ALONE), evidence.arm(BUSY)
-    if alone.failed and busy.trials and busy.interval.high < 2 * evidence.arm(busy.against).rate:
-        return refuted(
-            CauseId.LOAD, "A busy machine makes it no worse", [arm(evidence, ALONE), compared(evidence, BUSY)]
-        )
-    return by_absence(evidence, CauseId.LOAD, (BUSY,), "A busy machine does it no harm", following)
-
-
-def _has_limit(evidence: Evidence) -> bool:
-    """Whether the failure is about how long something takes."""
-    return evidence.flake is not None and (evidence.flake.is_timeout or evidence.witnessed.timed)
 
 
 def _only_loops(evidence: Evidence) -> bool:
