@@ -372,6 +372,8 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Numbers of the trials to run, in this order, in place of `count` of them from the first on; none for those."""
     duration: float | None = None
     """Seconds after which no further trial starts."""
+    patience: float | None = None
+    """Seconds that those in flight then have to end by themselves; None for as long as they take."""
     workers: int
     """Trials in flight at once."""
     adapts_workers: bool = False

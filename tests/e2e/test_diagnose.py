@@ -85,7 +85,7 @@ def line_of(name: str, text: str) -> int:
 
 def supported(found: dict[str, Any]) -> list[str]:
     """Causes, best first."""
-    return [cause["cause"] for cause in found["causes"] if cause["status"] == "supported"]
+    return [cause["cause"] for cause in found["causes"] if cause["status"] in ("proven", "supported")]
 
 
 @pytest.mark.parametrize(

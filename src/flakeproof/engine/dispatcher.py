@@ -809,7 +809,7 @@ class Dispatcher:
             self._stop_ns = now
             for process in self._processes.values():
                 process.stop()
-        patience = None if self._stop is Stop.DURATION else self._spec.grace
+        patience = self._spec.patience if self._stop is Stop.DURATION else self._spec.grace
         if self._insist:
             patience = 0.0
         overdue = patience is not None and now - self._stop_ns > patience * 1e9

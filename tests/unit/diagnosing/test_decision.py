@@ -13,7 +13,7 @@ from flakeproof.features.diagnose.differences.explain import Explanation
 from flakeproof.features.diagnose.evidence import ALONE, Counts, Evidence, Factor, Level, Line, Polluters, Provocation
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.observed_calls import Witnessed
-from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
+from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.model import Failure, Outcome, SeenPlace
 from flakeproof.results.sanitizer_findings import SightingSummary
@@ -185,7 +185,7 @@ def test_the_code_keeps_to_the_table(cause: str, example: str, status: str) -> N
     found = standing(example, cause)
 
     assert found.status == status, found
-    if status == Status.SUPPORTED:
+    if status in FOUND:
         assert found.evidence
         assert found.next
     if status == Status.REFUTED:
@@ -194,7 +194,7 @@ def test_the_code_keeps_to_the_table(cause: str, example: str, status: str) -> N
 
 def test_the_table_is_complete() -> None:
     """Each cause has a row in which it is supported, and one in which it is not."""
-    told = {(cause, status == Status.SUPPORTED) for cause, _, status in rows()}
+    told = {(cause, status in FOUND) for cause, _, status in rows()}
     assert told == {(cause.value, supported) for cause in CauseId for supported in (True, False)}
 
 
@@ -223,7 +223,7 @@ def test_the_best_comes_first() -> None:
         evidence("alone 20/200, hash seeds 15/15 0/15, failed with assert 0.6 == 0.6000000000000001"), FOLLOWING
     )
     assert [cause.cause for cause in causes[:2]] == [CauseId.FLOAT_ORDER, CauseId.HASH_ORDER]
-    ranks = [("supported", "unknown", "refuted").index(cause.status) for cause in causes]
+    ranks = [("proven", "supported", "unknown", "refuted").index(cause.status) for cause in causes]
     assert ranks == sorted(ranks)
 
 
@@ -276,8 +276,8 @@ def replace_line(line: int) -> Place:
             ],
             Status.UNKNOWN,
         ),
-        ([[(5, 5)] * 4, [(5, 5)] * 4, [(5, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4], Status.SUPPORTED),
-        ([[(5, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6], Status.SUPPORTED),
+        ([[(5, 5)] * 4, [(5, 5)] * 4, [(5, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4], Status.PROVEN),
+        ([[(5, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6], Status.PROVEN),
     ],
 )
 def test_a_hash_seed_has_to_be_the_same_in_several_processes(

@@ -1,6 +1,7 @@
 """A diagnosis from start to end: which experiment comes next, until it is known or the time is over."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from flakeproof.engine.execute import signals_stop
@@ -12,7 +13,9 @@ from flakeproof.features.diagnose.evidence import (
     ALONE,
     COMPANY,
     FRESH,
+    GIVEN,
     SANITIZED,
+    SHARED,
     SHUFFLED,
     Counts,
     Evidence,
@@ -21,7 +24,7 @@ from flakeproof.features.diagnose.evidence import (
     Polluters,
     Provocation,
 )
-from flakeproof.features.diagnose.experiment_runner import Arm, Conduct, Laboratory, changed
+from flakeproof.features.diagnose.experiment_runner import Arm, Conduct, Laboratory, OutOfTime, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.features.diagnose.experiments.amplify import run_provoked
 from flakeproof.features.diagnose.experiments.company import narrow, run_company, victim_of
@@ -39,12 +42,12 @@ from flakeproof.features.diagnose.experiments.settings import (
 from flakeproof.features.diagnose.experiments.traced import can_be_traced, run_traced
 from flakeproof.features.diagnose.experiments.watched import run_sanitized, watch
 from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
-from flakeproof.features.diagnose.observed_calls import EXECUTOR, Witnessed
+from flakeproof.features.diagnose.observed_calls import EXECUTOR, OUTSIDE, STOPWATCH, Witnessed
 from flakeproof.features.diagnose.outcomes import Tally
-from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
+from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Place
 from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.line_search.find_line import DelayFinding
-from flakeproof.model import CallableTarget, PytestTarget, RunSpec
+from flakeproof.model import CallableTarget, Isolation, PytestTarget, RunSpec
 from flakeproof.results.sanitizer_findings import SightingSummary
 
 _PROBE_SHARE = 0.25
@@ -60,6 +63,8 @@ class Study:
     uses_given: bool
     """Whether the target is to be run with its own settings, too."""
     keeps_timeout: bool
+    had_company: bool = False
+    """Whether the target as it was given is several tests."""
     seeds: Factor | None = None
     hash_seeds: Factor | None = None
     witnessed: Witnessed = field(default_factory=Witnessed)
@@ -77,7 +82,7 @@ class Study:
     def may_race(self) -> bool:
         """Whether it has several threads, or tasks, as far as is known."""
         seen = self.witnessed
-        return not seen.looked or seen.several_threads or bool(seen.coroutines)
+        return not seen.looked or seen.several_threads or seen.own_threads or bool(seen.coroutines)
 
     @property
     def evidence(self) -> Evidence:
@@ -96,6 +101,8 @@ class Study:
             provocation=self.provocation,
             differences=self.differences,
             sanitized=SANITIZED in arms,
+            shares=laboratory.given.isolation is Isolation.SHARED
+            and laboratory.given.workers > laboratory.given.processes,
             failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
         )
 
@@ -114,7 +121,7 @@ def counts_of(laboratory: Laboratory, arm: Arm) -> Counts:
 
 def investigate(
     spec: RunSpec,
-    seconds: float,
+    budget: Budget,
     conduct: Conduct,
     tell: Callable[[Laboratory, Arm], None],
     *,
@@ -122,17 +129,21 @@ def investigate(
     uses_given: bool,
     keeps_timeout: bool,
 ) -> Study:
-    """Experiment for about so many seconds, until the cause is known; a signal ends it early.
+    """Experiment within the budget, until the cause is known; a signal ends it early.
 
     `within` are the paths of the tests that pytest targets are run among. Raises UsageError or CannotRunError where
     the target cannot be run at all.
     """
-    laboratory = Laboratory(spec, Budget(seconds), conduct, tell)
+    laboratory = Laboratory(spec, budget, conduct, tell)
     study = Study(laboratory, list(within), uses_given=uses_given, keeps_timeout=keeps_timeout)
     try:
         with signals_stop(_interrupt, once=True):
-            _begin(study)
-            _continue(study)
+            try:
+                _begin(study)
+            except OutOfTime:
+                laboratory.notes.append("the time was over before it was seen how often it fails alone")
+            else:
+                _continue(study)
     except StoppedError as error:
         study.stopped = error.reason
     return study
@@ -154,11 +165,12 @@ def _begin(study: Study) -> None:
     if not study.keeps_timeout:
         limit = hang_limit(probe.elapsed, laboratory.given.timeout)
         laboratory.given = changed(laboratory.given, timeout=limit, adapts_timeout=False)
-    if len(probe.items) > 1 and not narrow(laboratory):
+    if study.uses_given:  # what is seen there is what there is to explain
+        run_given(laboratory)
+    study.had_company = len(probe.items) > 1
+    if study.had_company and not narrow(laboratory):
         laboratory.notes.append(f"none of the {len(probe.items)} tests has failed among the others")
     run_alone(laboratory)
-    if study.uses_given:
-        run_given(laboratory)
 
 
 def _continue(study: Study) -> None:
@@ -168,24 +180,30 @@ def _continue(study: Study) -> None:
     had_turns: set[str] = set()
     while waiting:
         if is_settled(_causes(study), study.evidence):
-            _watch(study)
-            return
-        if laboratory.budget.left <= 0:
-            missed = dict.fromkeys(step.name for step in waiting if step.name not in had_turns)
-            if missed:
-                laboratory.notes.append(f"the time was over before: {', '.join(missed)}")
+            with suppress(OutOfTime):
+                _watch(study)
             return
         step = next((step for step in waiting if step.is_urgent(study)), waiting[0])
         waiting.remove(step)
         had_turns.add(step.name)
         try:
             step.make(study)
+        except OutOfTime:
+            missed = dict.fromkeys(step.name for step in waiting if step.name not in had_turns)
+            if missed:
+                laboratory.notes.append(f"the time was over before: {', '.join(missed)}")
+            return
         except CannotRunError as error:
             laboratory.notes.append(f"{step.name} could not be made: {error.message}")
 
 
 def _causes(study: Study) -> list[Cause]:
     return decide(study.evidence, Next(run=str, run_all=str, words=str, longer=""))
+
+
+def _explaining(study: Study) -> list[Cause]:
+    """Causes that say where it goes wrong, and not only what makes that more frequent."""
+    return [cause for cause in _causes(study) if cause.status in FOUND and cause.place is not None]
 
 
 def _seeds(study: Study) -> None:
@@ -201,7 +219,8 @@ def _seeds(study: Study) -> None:
 
 
 def _watch(study: Study) -> None:
-    if not study.witnessed.looked:
+    seen = study.witnessed
+    if not seen.looked or (study.laboratory.flake is not None and not seen.of_failures):
         study.witnessed = watch(study.laboratory)
 
 
@@ -219,9 +238,13 @@ def _company(study: Study) -> None:
 
 
 def _shared(study: Study) -> None:
-    """Not for tests of pytest, which are made to run once in a process."""
-    if isinstance(study.laboratory.given.target, CallableTarget):
-        run_shared(study.laboratory)
+    """Not for tests of pytest, which are made to run once in a process, unless that is how they have failed."""
+    laboratory = study.laboratory
+    if SHARED not in laboratory.arms and (
+        isinstance(laboratory.given.target, CallableTarget)
+        or (laboratory.given.isolation is Isolation.SHARED and _as_given_only(study))
+    ):
+        run_shared(laboratory)
 
 
 def _fresh(study: Study) -> None:
@@ -252,7 +275,7 @@ def _clock(study: Study) -> None:
 def _line(study: Study) -> None:
     """Where no cause is known, or a race without its line; not for what a pause anywhere makes fail: a time limit."""
     flake = study.laboratory.flake
-    others = {cause.cause for cause in _causes(study) if cause.status is Status.SUPPORTED} - _RACING
+    others = {cause.cause for cause in _explaining(study)} - _RACING
     if flake is None or flake.is_timeout or others:
         return
     if study.may_race or CLOCK_READ in study.witnessed.places:
@@ -279,7 +302,7 @@ def _provoked(study: Study) -> None:
     """Where no cause is known: what is not tried by itself before may matter, and what acts together."""
     if study.searched:
         return
-    if not any(cause.status is Status.SUPPORTED for cause in _causes(study)):
+    if not _explaining(study):
         study.searched = True
         study.provocation = run_provoked(study.laboratory)
 
@@ -313,6 +336,20 @@ def _can_trace(study: Study) -> bool:
     return can_be_traced(study.laboratory) and study.seeds is not None
 
 
+def _as_given_only(study: Study) -> bool:
+    """Whether it fails as it was given, with copies beside it, and not, or far more rarely, alone."""
+    laboratory, evidence = study.laboratory, study.evidence
+    if study.had_company:
+        return False
+    return evidence.is_significant(GIVEN, "rises") or bool(laboratory.failed(GIVEN) and not laboratory.failed(ALONE))
+
+
+def _reads(study: Study, *kinds: str) -> bool:
+    """Whether nothing has failed so far, and a trial that passed does something of the kind."""
+    seen = study.witnessed
+    return study.laboratory.flake is None and any(kind in seen.places for kind in kinds)
+
+
 def _of_descriptors(study: Study) -> bool:
     flake = study.laboratory.flake
     return flake is not None and flake.is_of_descriptors
@@ -320,19 +357,21 @@ def _of_descriptors(study: Study) -> bool:
 
 def _of_places(study: Study) -> bool:
     flake = study.laboratory.flake
-    return flake is not None and flake.is_of_places
+    return _as_given_only(study) or (flake is not None and flake.is_of_places) or _reads(study, OUTSIDE)
 
 
 def _of_time(study: Study) -> bool:
     flake = study.laboratory.flake
-    return flake is not None and flake.is_timeout
+    return (flake is not None and flake.is_timeout) or _as_given_only(study) or _reads(study, STOPWATCH)
 
 
 def _of_timing(study: Study) -> bool:
     """Whether it fails by itself, by no seed, and has what a pause can bring into another order."""
-    if study.seeds is None or not study.witnessed.looked or _of_time(study) or _of_places(study):
-        return False
     seen = study.witnessed
+    if study.laboratory.flake is None:
+        return seen.looked and study.may_race
+    if study.seeds is None or not seen.looked or _of_time(study) or _of_places(study):
+        return False
     return seen.several_threads or bool(seen.coroutines) or CLOCK_READ in seen.places
 
 
@@ -343,12 +382,12 @@ _STEPS = (
     _Step("company", _company),
     _Step("the sanitizers", _sanitized, _of_descriptors),
     _Step("isolation of other tests", _isolated),
-    _Step("a search among all perturbations", _unseen),
     _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_places),
-    _Step("one process for all", _shared),
+    _Step("one process for all", _shared, _as_given_only),
     _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
-    _Step("other times of day", _clock),
+    _Step("other times of day", _clock, lambda study: _reads(study, CLOCK_READ)),
     _Step("races", _race, _of_timing),
+    _Step("a search among all perturbations", _unseen),
     _Step("new interpreters", _fresh),
     _Step("a search among all perturbations", _provoked),
     _Step("failing and passing tests side by side", _traced),

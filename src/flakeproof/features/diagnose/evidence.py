@@ -195,6 +195,8 @@ class Evidence:
     provocation: Provocation | None = None
     differences: Sequence[Explanation] = ()
     witnessed: Witnessed = field(default_factory=Witnessed)
+    shares: bool = False
+    """Whether, as it was given, several trials at once share a process."""
 
     def arm(self, name: str) -> Counts:
         """Trials of an experiment; none if it was not made."""

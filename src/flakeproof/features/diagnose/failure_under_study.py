@@ -18,6 +18,8 @@ class Flake:
     """Known by one of its failures."""
 
     example: Failure
+    also: frozenset[str] = frozenset()
+    """Further signatures that became more frequent together with it, when one thing was changed."""
 
     def is_same(self, failure: Failure) -> bool:
         """Whether `failure` is this one again: the same signature, or the same exception at the same line.
@@ -26,7 +28,7 @@ class Flake:
         """
         if failure.item != self.example.item:
             return False
-        if failure.signature == self.example.signature:
+        if failure.signature == self.example.signature or failure.signature in self.also:
             return True
         mine, other = _identity(self.example), _identity(failure)
         return mine is not None and mine == other

@@ -50,15 +50,19 @@ class Witnessed:
     """Whether code of the user starts threads, other than by way of an event loop."""
     looked: bool = False
     """Whether anything is known at all."""
+    of_failures: bool = True
+    """Whether the trials looked at had failed; else it was one that passed."""
     timed: bool = False
     """Whether a function of the traceback measures how long something takes."""
 
 
-def examine(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -> Witnessed:
-    """The lines of `calls` that are nearest to the failure; `source` returns the text of a file, "" for none."""
-    found = Witnessed(looked=bool(calls))
+def examine(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], str]) -> Witnessed:
+    """The lines of `calls` that are nearest to the failure, or without one what is last; `source` returns the text of
+    a file, "" for none.
+    """
+    found = Witnessed(looked=bool(calls), of_failures=flake is not None)
     for call in calls:
-        found.timed |= call.kind == STOPWATCH and _key(call) in flake.functions
+        found.timed |= call.kind == STOPWATCH and flake is not None and _key(call) in flake.functions
         if call.kind == "thread":
             found.own_threads |= call.what == "threading"
         if call.kind == "ran":
@@ -98,18 +102,20 @@ def _is_outside(call: Call) -> bool:
     return (call.what.startswith("/") and not _OWN.search(call.what)) or not call.what.startswith(("/", "<"))
 
 
-def _distance(call: Call, flake: Flake) -> int:
+def _distance(call: Call, flake: Flake | None) -> int:
     """How far its function is from the failure, in calls; far where it is not in the traceback."""
     key = call.file, call.function
+    if flake is None:
+        return 0
     return flake.functions.index(key) if key in flake.functions else len(flake.functions)
 
 
-def _nearest(calls: Sequence[Call], flake: Flake) -> Call | None:
+def _nearest(calls: Sequence[Call], flake: Flake | None) -> Call | None:
     """The last one in the function that is nearest to the failure."""
     return min(calls, key=lambda call: (_distance(call, flake), -call.order), default=None)
 
 
-def _set_order(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -> Place | None:
+def _set_order(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], str]) -> Place | None:
     """Where the order of a set gets out in code that has run; nearest to the failure, of that the last."""
     ran = {(call.file, call.function): call for call in calls if call.kind == "ran"}
     held: dict[str, set[tuple[str, str]]] = {}
@@ -126,7 +132,7 @@ def _set_order(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]
     return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
 
 
-def _sum(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -> Place | None:
+def _sum(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], str]) -> Place | None:
     """Where something is added up in code that has run, one by one rather than at once; nearest to the failure."""
     ran = {(call.file, call.function): call for call in calls if call.kind == "ran"}
     candidates = []

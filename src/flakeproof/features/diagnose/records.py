@@ -48,12 +48,18 @@ class CauseId(StrEnum):
 class Status(StrEnum):
     """How a cause stands."""
 
+    PROVEN = "proven"
+    """Only it was changed, in fresh trials in turns with a control, and the outcome changed with it."""
     SUPPORTED = "supported"
-    """A difference that is hardly chance, or something found that leaves no doubt."""
+    """A difference that is hardly chance, or something that was seen."""
     REFUTED = "refuted"
     """It would have shown, and did not."""
     UNKNOWN = "unknown"
     """Not tried, or what was tried could not tell."""
+
+
+FOUND = (Status.PROVEN, Status.SUPPORTED)
+"""How what is a cause, as far as is known, stands."""
 
 
 class Place(Record, frozen=True, kw_only=True):

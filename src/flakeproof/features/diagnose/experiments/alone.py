@@ -45,6 +45,8 @@ def run_given(laboratory: Laboratory) -> None:
     with laboratory.experiment(GIVEN, setting, against=ALONE) as tally:
         count = max(_PROVOKING, _COUNT * spec.workers)
         laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=count)
+    if laboratory.flake is not None:
+        tally.restrict(laboratory.flake.example.item)
 
 
 def run_in_turns(laboratory: Laboratory, name: str, setting: str, spec: RunSpec) -> None:

@@ -50,7 +50,8 @@ def narrow(laboratory: Laboratory) -> bool:
     """
     target = laboratory.given.target
     assert isinstance(target, PytestTarget)
-    _run_among(laboratory, target, "among these tests", "")
+    seen = laboratory.flake  # as it was given
+    _run_among(laboratory, target, "among these tests", seen.example.item if seen is not None else "")
     flake = laboratory.flake
     if flake is None or flake.example.item not in laboratory.tally(COMPANY).items:
         return False

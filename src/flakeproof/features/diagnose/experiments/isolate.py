@@ -16,6 +16,7 @@ from flakeproof.model import Isolation as Mode
 from flakeproof.model import PytestTarget
 
 _SHARE = 0.4
+_LEAST_SECONDS = 1.0
 _CHANGED_AT = re.compile(r"(.+):(\d+)(?: \((.+)\))?")
 _SHOWN = 3
 
@@ -33,6 +34,7 @@ def run_isolated(laboratory: Laboratory) -> Polluters | None:
         last = laboratory.tally(source).runs[-1]
         seen = [one for one in laboratory.tally(source).failures(flake) if one.run_id == last]
         trial = seen[0].failure.trial if seen else None
+    seconds = min(_SHARE * laboratory.budget.seconds, max(_LEAST_SECONDS, laboratory.room))
     request = IsolationRequest(
         victim=flake.example.item,
         spec=changed(
@@ -41,7 +43,8 @@ def run_isolated(laboratory: Laboratory) -> Polluters | None:
             workers=len(os.sched_getaffinity(0)),
             processes=1,
             count=None,
-            duration=laboratory.budget.share(_SHARE),
+            duration=seconds,
+            patience=laboratory.patience(seconds),
             timeout=laboratory.given.timeout,
         ),
         order=items if trial is not None else [],

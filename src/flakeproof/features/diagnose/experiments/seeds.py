@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 
 from flakeproof.features.diagnose.evidence import ALONE, SEEDS_AGAIN, Factor, Level
-from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
+from flakeproof.features.diagnose.experiment_runner import Laboratory, OutOfTime, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.model import CommandTarget
@@ -34,7 +34,7 @@ _STARTING = 0.3
 def run_seeds(laboratory: Laboratory, source: str = ALONE) -> tuple[Factor, Factor] | None:
     """How the outcome goes with the seed and with the hash seed, for trials of the experiment `source`.
 
-    None if none of them has failed, or none passed.
+    None if none of them has failed, or none passed, or there was no time.
     """
     if isinstance(laboratory.given.target, CommandTarget):
         return None
@@ -58,12 +58,15 @@ def run_seeds(laboratory: Laboratory, source: str = ALONE) -> tuple[Factor, Fact
             random.Random(f"{laboratory.given.seed} {place}").shuffle(order)
             before, passes = len(again.seen), again.passed
             spec = changed(alone_spec(laboratory.given), environment={"PYTHONHASHSEED": hash_seed})
-            laboratory.run(again, spec, seconds=seconds, chosen=order)
+            try:
+                laboratory.run(again, spec, seconds=seconds, chosen=order)
+            except OutOfTime:
+                break  # what has run again tells something as well
             new = again.seen[before:]
             if len({seen.failure.trial for seen in new}) + again.passed - passes == len(order):
                 ours = {s.failure.trial for s in new if laboratory.flake is None or laboratory.flake.is_same(s.failure)}
                 outcomes.setdefault(hash_seed, []).append({trial: trial in ours for trial in order})
-    return _factor(outcomes, trials, failed, bad)
+    return _factor(outcomes, trials, failed, bad) if outcomes else None
 
 
 def _factor(

@@ -70,11 +70,12 @@ def run_race(laboratory: Laboratory) -> None:
 def search_line(laboratory: Laboratory) -> DelayFinding | None:
     """The lines at which a pause makes the flake more, or less, frequent; None if there is no looking for them."""
     flake = laboratory.flake
-    seconds = min(_LINE_SHARE * laboratory.budget.seconds, laboratory.budget.left)
+    seconds = min(_LINE_SHARE * laboratory.budget.seconds, laboratory.room)
     if flake is None or isinstance(laboratory.given.target, CommandTarget) or seconds < _LEAST_SECONDS:
         return None
     cores = len(os.sched_getaffinity(0))
-    spec = changed(alone_spec(laboratory.given), workers=cores, processes=cores, count=None)
+    patience = laboratory.patience(seconds)
+    spec = changed(alone_spec(laboratory.given), workers=cores, processes=cores, count=None, patience=patience)
     signatures = {seen.failure.signature for arm in laboratory.arms.values() for seen in arm.tally.failures(flake)}
     try:
         found = find_line(spec, budget=seconds, signatures=sorted(signatures))

@@ -10,7 +10,7 @@ from flakeproof.features.diagnose.differences.compare_trials import differences
 from flakeproof.features.diagnose.differences.explain import Explanation, explanations
 from flakeproof.features.diagnose.differences.traces import cut_off, read_traces
 from flakeproof.features.diagnose.evidence import ALONE, BUSY, FRESH, GIVEN, PARALLEL, PROVOKED, RACE, TRACED
-from flakeproof.features.diagnose.experiment_runner import Arm, Laboratory, changed
+from flakeproof.features.diagnose.experiment_runner import Arm, Laboratory, OutOfTime, changed
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.model import CommandTarget, Isolation, RunSpec, TraceOrder
@@ -70,7 +70,10 @@ def _collect(laboratory: Laboratory, tally: Tally, spec: RunSpec, folder: Path, 
     time = Budget(laboratory.budget.share(_SHARE))
     while time.left > 0:
         before = tally.trials
-        laboratory.run(tally, spec, seconds=time.left, count=_AT_ONCE)
+        try:
+            laboratory.run(tally, spec, seconds=time.left, count=_AT_ONCE)
+        except OutOfTime:
+            return
         failed = _trials_of(tally, flake)
         passes = sorted(path for path in folder.glob("*.json") if int(path.stem) not in failed)
         for path in passes[_PASSES:]:  # rare failures would fill the disk with passes

@@ -46,16 +46,22 @@ def _source(laboratory: Laboratory) -> Arm | None:
 
 
 def watch(laboratory: Laboratory) -> Witnessed:
-    """The lines near the failure that do what may differ from run to run; nothing where that cannot be seen."""
+    """The lines near the failure that do what may differ from run to run; nothing where that cannot be seen.
+
+    While nothing has failed, what a trial that passes does: it tells what is worth trying.
+    """
     flake = laboratory.flake
-    if flake is None or isinstance(laboratory.given.target, CommandTarget):
+    if isinstance(laboratory.given.target, CommandTarget):
         return Witnessed()
-    seen = _failures(laboratory)
+    seen = _failures(laboratory) if flake is not None else []
     by_hash_seed: dict[str, list[int]] = {}
     for one in seen:
         by_hash_seed.setdefault(one.hash_seed, []).append(one.failure.trial)
     calls: list[Call] = []
     with temporary_root() as folder:
+        if flake is None:
+            spec = changed(alone_spec(laboratory.given), watched=folder)
+            laboratory.run(Tally(), spec, seconds=laboratory.budget.share(_CALLS_SHARE), count=1)
         for hash_seed, trials in by_hash_seed.items():
             environment = {"PYTHONHASHSEED": hash_seed} if hash_seed else {}
             spec = changed(alone_spec(laboratory.given), environment=environment, watched=folder)

@@ -59,10 +59,16 @@ def _leaks(evidence: Evidence) -> list[SightingSummary]:
 
 
 def _leak_fits(evidence: Evidence, seen: Sequence[SightingSummary]) -> bool:
-    """Whether it comes with the failures, or these come where something can be left behind and not elsewhere."""
+    """Whether it comes with the failures, or these come where something can be left behind and not elsewhere.
+
+    What was seen in a failure or two tells nothing, and neither does what copies in other processes do.
+    """
     if any(one.goes_with_failures for one in seen):
         return True
-    return bool(seen) and any(evidence.is_significant(name, "rises") for name in _WITH_OTHERS)
+    if not any(one.in_failures >= _ENOUGH for one in seen):
+        return False
+    met = [name for name in _WITH_OTHERS if name != GIVEN or evidence.shares]
+    return any(evidence.is_significant(name, "rises") for name in met)
 
 
 def _standing(

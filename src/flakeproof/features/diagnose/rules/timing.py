@@ -43,7 +43,8 @@ def _raced(cause: CauseId, statement: str, evidence: Evidence, following: Next) 
         said.append(line.text)
     place = line.place if line is not None else evidence.flake.place if evidence.flake is not None else None
     command = following.run(line.option if line is not None else "--race")
-    return Cause(cause=cause, status=Status.SUPPORTED, statement=statement, place=place, evidence=said, next=command)
+    status = Status.SUPPORTED if line is None else Status.PROVEN
+    return Cause(cause=cause, status=status, statement=statement, place=place, evidence=said, next=command)
 
 
 def _timing(evidence: Evidence, cause: CauseId, following: Next) -> Cause:
@@ -61,7 +62,7 @@ def clock(evidence: Evidence, following: Next) -> Cause:
         said = [arm(evidence, ALONE), line.text, *used("reads the time", place)]
         return Cause(
             cause=CauseId.CLOCK,
-            status=Status.SUPPORTED,
+            status=Status.PROVEN,
             statement="The outcome depends on elapsed time, which the code reads from the clock",
             place=place,
             evidence=said,
@@ -71,7 +72,7 @@ def clock(evidence: Evidence, following: Next) -> Cause:
         where = place or (evidence.flake.place if evidence.flake is not None else None)
         return Cause(
             cause=CauseId.CLOCK,
-            status=Status.SUPPORTED,
+            status=Status.PROVEN,
             statement="The time of day decides",
             place=where,
             evidence=[arm(evidence, ALONE), compared(evidence, CLOCK), *used("reads the time", place)],
