@@ -17,6 +17,7 @@ _LOOKS = 20
 _CLOCKS = frozenset({"time", "time_ns", "localtime", "gmtime", "strftime", "ctime", "asctime"})
 _STOPWATCHES = frozenset({"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time"})
 _DATES = frozenset({"now", "utcnow", "today"})
+_OF_OBJECTS = {"hash": "hash", "id": "address"}
 _TIMERS = frozenset({"sleep"})
 _COROUTINE = 0x80 | 0x100 | 0x200
 """Flags of a code object: coroutine, iterable coroutine, asynchronous generator."""
@@ -197,8 +198,8 @@ def _kind_of(function: Any) -> str:
         return "clock"
     if name == "urandom":
         return "entropy"
-    if name == "hash" and module == "builtins":
-        return "hash"
+    if name in _OF_OBJECTS and module == "builtins":
+        return _OF_OBJECTS[name]
     if type(owner).__module__ == "random":
         return "random" if _is_global(owner) else "entropy"
     if type(owner).__module__.startswith("numpy.random"):

@@ -11,6 +11,7 @@ from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
 from flakeproof.features.diagnose.evidence import (
     ALONE,
+    CLOCK,
     COMPANY,
     FRESH,
     GIVEN,
@@ -28,8 +29,9 @@ from flakeproof.features.diagnose.experiment_runner import Arm, Conduct, Laborat
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.features.diagnose.experiments.amplify import run_provoked
 from flakeproof.features.diagnose.experiments.company import narrow, run_company, victim_of
+from flakeproof.features.diagnose.experiments.interventions import run_pauses
 from flakeproof.features.diagnose.experiments.isolate import run_isolated
-from flakeproof.features.diagnose.experiments.seeds import run_seeds
+from flakeproof.features.diagnose.experiments.seeds import run_drawn, run_seeds
 from flakeproof.features.diagnose.experiments.settings import (
     run_busy,
     run_clock,
@@ -37,12 +39,23 @@ from flakeproof.features.diagnose.experiments.settings import (
     run_parallel,
     run_race,
     run_shared,
+    run_standing_clock,
     search_line,
 )
 from flakeproof.features.diagnose.experiments.traced import can_be_traced, run_traced
 from flakeproof.features.diagnose.experiments.watched import run_sanitized, watch
+from flakeproof.features.diagnose.observed_calls import (
+    ADDRESS,
+    ENTROPY,
+    EXECUTOR,
+    HASH,
+    OUTSIDE,
+    RANDOM,
+    SETS,
+    STOPWATCH,
+    Witnessed,
+)
 from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
-from flakeproof.features.diagnose.observed_calls import EXECUTOR, OUTSIDE, STOPWATCH, Witnessed
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Place
 from flakeproof.features.diagnose.rules.common import Next
@@ -51,6 +64,7 @@ from flakeproof.model import CallableTarget, Isolation, PytestTarget, RunSpec
 from flakeproof.results.sanitizer_findings import SightingSummary
 
 _PROBE_SHARE = 0.25
+_TELLING = 0.01
 
 
 @dataclass
@@ -65,12 +79,18 @@ class Study:
     keeps_timeout: bool
     had_company: bool = False
     """Whether the target as it was given is several tests."""
+    reseeded: bool = False
+    """Whether `seeds` reached all that is drawn."""
+    asked_seeds: bool = False
+    """Whether it has been seen to what hangs on a seed, as far as that is likely."""
     seeds: Factor | None = None
     hash_seeds: Factor | None = None
     witnessed: Witnessed = field(default_factory=Witnessed)
     sightings: Sequence[SightingSummary] = ()
     polluters: Polluters | None = None
     line: Line | None = None
+    paused: Line | None = None
+    """A line at which recorded trials differ, and a pause decides."""
     provocation: Provocation | None = None
     differences: Sequence[Explanation] = ()
     """What failing trials did that passing ones did not."""
@@ -94,10 +114,12 @@ class Study:
             arms=arms,
             seeds=self.seeds,
             hash_seeds=self.hash_seeds,
+            reseeded=self.reseeded,
             witnessed=self.witnessed,
             sightings=self.sightings,
             polluters=self.polluters,
             line=self.line,
+            paused=self.paused,
             provocation=self.provocation,
             differences=self.differences,
             sanitized=SANITIZED in arms,
@@ -206,6 +228,15 @@ def _explaining(study: Study) -> list[Cause]:
     return [cause for cause in _causes(study) if cause.status in FOUND and cause.place is not None]
 
 
+def _seeds_if_drawn(study: Study) -> None:
+    """Not yet where nothing was seen that hangs on a seed: what takes new processes takes time."""
+    seen = study.witnessed
+    drawn = any(kind in seen.places for kind in (RANDOM, ENTROPY, SETS, HASH, ADDRESS))
+    if drawn or not seen.looked or study.evidence.arm(ALONE).correlation:
+        _seeds(study)
+    study.asked_seeds = True
+
+
 def _seeds(study: Study) -> None:
     laboratory = study.laboratory
     if study.seeds is not None:
@@ -216,6 +247,15 @@ def _seeds(study: Study) -> None:
             if found is not None:
                 study.seeds, study.hash_seeds = found
                 return
+
+
+def _drawn(study: Study) -> None:
+    """Where it draws from a source that no seed reaches: all of it from the seed of the trial; those seeds again."""
+    if ENTROPY not in study.witnessed.places or study.laboratory.flake is None or _decided_by_seed(study):
+        return
+    found = run_drawn(study.laboratory)
+    if found is not None and found[0].p < _TELLING:
+        study.seeds, study.reseeded = found[0], True
 
 
 def _watch(study: Study) -> None:
@@ -270,6 +310,8 @@ def _clock(study: Study) -> None:
     """Not where nobody looks at it."""
     if not study.witnessed.looked or CLOCK_READ in study.witnessed.places:
         run_clock(study.laboratory)
+        if study.laboratory.failed(ALONE) and not study.evidence.is_significant(CLOCK, "rises"):
+            run_standing_clock(study.laboratory)
 
 
 def _line(study: Study) -> None:
@@ -313,12 +355,27 @@ def _traced(study: Study) -> None:
         study.differences = run_traced(study.laboratory)
 
 
+def _paused(study: Study) -> None:
+    """Where recorded trials differ: whether a pause there brings the failure about."""
+    if study.differences and study.line is None and study.paused is None and not _decided_by_seed(study):
+        found = run_pauses(study.laboratory, study.differences, study.witnessed)
+        if found is not None and (study.may_race or CLOCK_READ in study.witnessed.places) and not _of_time(study):
+            study.line = found
+        study.paused = found
+
+
+def _decided_by_seed(study: Study) -> bool:
+    """Whether numbers that are drawn, or the order of sets, are known to decide: then no pause does."""
+    return any(cause.cause in _OF_SEEDS and cause.status in FOUND for cause in _causes(study))
+
+
 def _unseen(study: Study) -> None:
     """Where nothing has failed so far: first whatever makes it fail, then why."""
     if study.laboratory.flake is None:
         _provoked(study)
 
 
+_OF_SEEDS = (CauseId.RANDOMNESS, CauseId.HASH_ORDER)
 _RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK}
 
 
@@ -333,7 +390,7 @@ class _Step:
 
 
 def _can_trace(study: Study) -> bool:
-    return can_be_traced(study.laboratory) and study.seeds is not None
+    return can_be_traced(study.laboratory) and study.asked_seeds
 
 
 def _as_given_only(study: Study) -> bool:
@@ -365,32 +422,42 @@ def _of_time(study: Study) -> bool:
     return (flake is not None and flake.is_timeout) or _as_given_only(study) or _reads(study, STOPWATCH)
 
 
+def _of_clock(study: Study) -> bool:
+    """Whether it reads the time of day, and has nothing else that could come in another order."""
+    seen = study.witnessed
+    fails = study.laboratory.flake is not None and study.asked_seeds and CLOCK_READ in seen.places
+    return _reads(study, CLOCK_READ) or (fails and not study.may_race and not _of_time(study))
+
+
 def _of_timing(study: Study) -> bool:
     """Whether it fails by itself, by no seed, and has what a pause can bring into another order."""
     seen = study.witnessed
     if study.laboratory.flake is None:
         return seen.looked and study.may_race
-    if study.seeds is None or not seen.looked or _of_time(study) or _of_places(study):
+    if not study.asked_seeds or not seen.looked or _of_time(study) or _of_places(study):
         return False
     return seen.several_threads or bool(seen.coroutines) or CLOCK_READ in seen.places
 
 
 _STEPS = (
     _Step("a look at what it calls", _watch),
-    _Step("seeds again", _seeds),
+    _Step("seeds again", _seeds_if_drawn),
+    _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
     _Step("failing and passing tests side by side", _traced, _can_trace),
+    _Step("a pause where they differ", _paused, lambda study: bool(study.differences)),
     _Step("company", _company),
     _Step("the sanitizers", _sanitized, _of_descriptors),
     _Step("isolation of other tests", _isolated),
     _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_places),
     _Step("one process for all", _shared, _as_given_only),
     _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
-    _Step("other times of day", _clock, lambda study: _reads(study, CLOCK_READ)),
+    _Step("other times of day", _clock, _of_clock),
     _Step("races", _race, _of_timing),
     _Step("a search among all perturbations", _unseen),
     _Step("new interpreters", _fresh),
     _Step("a search among all perturbations", _provoked),
     _Step("failing and passing tests side by side", _traced),
+    _Step("a pause where they differ", _paused),
     _Step("seeds again", _seeds),
     _Step("a look at what it calls", _watch),
     _Step("pauses at lines", _line, _of_timing),

@@ -21,6 +21,8 @@ SANITIZED = "sanitized"
 RACE, CLOCK = "race", "clock"
 TRACED = "recorded"
 PROVOKED = "provoked"
+DRAWN = "drawn"
+STANDING = "clock standing"
 
 SIGNIFICANT = 0.01
 """A difference is told from chance below this, after the correction for all comparisons made."""
@@ -185,6 +187,8 @@ class Evidence:
     arms: Mapping[str, Counts] = field(default_factory=dict)
     seeds: Factor | None = None
     hash_seeds: Factor | None = None
+    reseeded: bool = False
+    """Whether `seeds` are those of trials in which what no seed reaches otherwise was drawn from them as well."""
     sightings: Sequence[SightingSummary] = ()
     sanitized: bool = False
     """Whether sanitizers watched at all."""
@@ -192,6 +196,8 @@ class Evidence:
     """Trials with the flake that they watched."""
     polluters: Polluters | None = None
     line: Line | None = None
+    paused: Line | None = None
+    """Where recorded trials differ, and a pause was seen to make it fail."""
     provocation: Provocation | None = None
     differences: Sequence[Explanation] = ()
     witnessed: Witnessed = field(default_factory=Witnessed)

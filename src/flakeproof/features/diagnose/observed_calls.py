@@ -11,10 +11,18 @@ from flakeproof.model import Record
 
 RANDOM, ENTROPY, CLOCK, STOPWATCH = "random", "entropy", "clock", "stopwatch"
 OUTSIDE, SETS, SUMS, EXECUTOR = "outside", "sets", "sums", "executor"
+HASH, ADDRESS = "hash", "address"
 _OWN = re.compile(r"/flakeproof-\w+/|^/dev/|^/proc/|__pycache__|/\.pytest_cache/|\.pyc$|/\.flakeproof/")
 """Files that no two trials share, or that tell nothing."""
 _PORT = re.compile(r"^\('[^']*', (\d+)")
-_CALLED = {RANDOM: "random", ENTROPY: "entropy", CLOCK: "clock", STOPWATCH: "stopwatch"}
+_CALLED = {
+    RANDOM: "random",
+    ENTROPY: "entropy",
+    CLOCK: "clock",
+    STOPWATCH: "stopwatch",
+    HASH: "hash",
+    ADDRESS: "address",
+}
 
 
 class Call(Record, frozen=True, kw_only=True):

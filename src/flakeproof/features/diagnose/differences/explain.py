@@ -1,8 +1,9 @@
 """Differences between failing and passing trials in words."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from flakeproof.features.diagnose.differences.compare_trials import Difference
 from flakeproof.features.diagnose.differences.predicates import Kind, Predicate
@@ -13,6 +14,9 @@ from flakeproof.text import number, shown_path
 _CLEAR = 0.6
 """Least difference of the shares for what is told as an explanation."""
 _MOST = 3
+_PAUSE, _LONGEST_PAUSE = 0.02, 2.0
+"""Seconds."""
+_EVERY_OTHER = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,33 @@ class Explanation:
     function: str
     is_symptom: bool
     """Whether it is only the failure itself, seen once more."""
+    pauses: Sequence["Pause"] = ()
+    """Where a pause would bring about what was so in failures, the most promising first."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A pause at a line."""
+
+    file: str
+    line: int
+    function: str
+    seconds: float
+    probability: float
+    """With which it is made whenever the line is reached: where two take turns, one of them has to be the slower."""
 
 
 def explanations(
-    found: Sequence[Difference], frames: Sequence[At], functions: Collection[str], failed: int
+    found: Sequence[Difference],
+    frames: Sequence[At],
+    functions: Collection[str],
+    failed: int,
+    lines: Mapping[At, str] = MappingProxyType({}),
 ) -> list[Explanation]:
     """The clearest differences, of each group the earliest that is more than the failure itself.
 
     `frames` are the project's lines of the traceback, `functions` the names of their functions; the first `failed`
-    bits of a pattern are the failing trials.
+    bits of a pattern are the failing trials. `lines` are all lines that were reached, with their functions.
     """
     told: list[Explanation] = []
     places: set[At] = set()
@@ -47,9 +69,39 @@ def explanations(
             continue
         places.add((chosen.file, chosen.line))
         text = sentence(chosen, difference.separation, failed)
-        told.append(Explanation(text, chosen.file, chosen.line, chosen.function, not causes))
+        pauses = list(_pauses(chosen, failed, lines)) if causes else []
+        told.append(Explanation(text, chosen.file, chosen.line, chosen.function, not causes, pauses))
     told.sort(key=lambda one: one.is_symptom)
     return told[:_MOST]
+
+
+def _pauses(predicate: Predicate, failed: int, lines: Mapping[At, str]) -> Iterator[Pause]:
+    """Behind the line that waits or was interrupted, where it is left for another one, or at the line itself."""
+    here = predicate.file, predicate.line
+    if predicate.kind is Kind.DURATION:
+        took = sorted(float(one) for one in predicate.values[:failed] if isinstance(one, int | float))
+        longest = took[len(took) // 2] if took else 0.0
+        yield Pause(*here, predicate.function, min(_LONGEST_PAUSE, max(_PAUSE, longest)), 1.0)
+        return
+    other = _at(predicate.name) if predicate.kind in (Kind.SWITCH, Kind.INTERRUPTION) else None
+    if predicate.kind is Kind.SWITCH and other is not None:
+        here, other = other, here  # the line that was left comes first
+    places = [_behind(here, lines), here, *([other] if other is not None else [])]
+    for file, line in dict.fromkeys(place for place in places if place is not None):
+        yield Pause(file, line, lines.get((file, line), predicate.function), _PAUSE, _EVERY_OTHER)
+
+
+def _behind(here: At, lines: Mapping[At, str]) -> At | None:
+    """The next line of the same function that was reached."""
+    file, line = here
+    function = lines.get(here)
+    later = [number for (other, number), name in lines.items() if other == file and name == function and number > line]
+    return (file, min(later)) if function is not None and later else None
+
+
+def _at(name: str) -> At:
+    file, _, line = name.rpartition(":")
+    return file, int(line)
 
 
 def _is_symptom(predicate: Predicate, frames: Sequence[At], functions: Collection[str]) -> bool:
@@ -116,7 +168,7 @@ def _times(predicate: Predicate) -> str:
 
 
 def _line(name: str) -> str:
-    file, _, line = name.rpartition(":")
+    file, line = _at(name)
     return f"{shown_path(file)}:{line}"
 
 

@@ -3,7 +3,7 @@
 import os
 
 from flakeproof.errors import Stop, StoppedError
-from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, FRESH, PARALLEL, RACE, SHARED
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, FRESH, PARALLEL, RACE, SHARED, STANDING
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_in_turns
 from flakeproof.line_search.find_line import DelayFinding, find_line
@@ -11,7 +11,11 @@ from flakeproof.model import CommandTarget, Isolation, Load
 
 _SHARE = 0.08
 _FRESH_COUNT = 60
+STANDING_STILL = "x0.001"
+"""As slow as a clock can be made."""
 _LINE_SHARE = 0.4
+_ROUGHLY = 1.5
+"""A search for a line may take so many times as long as it was given."""
 _LEAST_SECONDS = 5.0
 
 
@@ -59,6 +63,14 @@ def run_clock(laboratory: Laboratory) -> None:
         run_in_turns(laboratory, CLOCK, "alone, at moments at which times of day change", spec)
 
 
+def run_standing_clock(laboratory: Laboratory) -> None:
+    """The time of day hardly passes: what fails because two readings of it differ, or do not, shows."""
+    given = laboratory.given
+    if not isinstance(given.target, CommandTarget) and given.perturbations.clock is None:
+        spec = perturbed(alone_spec(given), clock=STANDING_STILL)
+        run_in_turns(laboratory, STANDING, "alone, while the time of day stands still", spec)
+
+
 def run_race(laboratory: Laboratory) -> None:
     """Threads and tasks are switched as often, and as unexpectedly, as can be."""
     given = laboratory.given
@@ -70,7 +82,7 @@ def run_race(laboratory: Laboratory) -> None:
 def search_line(laboratory: Laboratory) -> DelayFinding | None:
     """The lines at which a pause makes the flake more, or less, frequent; None if there is no looking for them."""
     flake = laboratory.flake
-    seconds = min(_LINE_SHARE * laboratory.budget.seconds, laboratory.room)
+    seconds = min(_LINE_SHARE * laboratory.budget.seconds, laboratory.room / _ROUGHLY)
     if flake is None or isinstance(laboratory.given.target, CommandTarget) or seconds < _LEAST_SECONDS:
         return None
     cores = len(os.sched_getaffinity(0))

@@ -51,7 +51,8 @@ def run_traced(laboratory: Laboratory) -> Sequence[Explanation]:
             f"{failing} failing and {len(traces) - failing} passing tests were recorded: too few to compare"
         )
         return ()
-    return explanations(differences(traces, failed, seed=spec.seed), lines, functions, failing)
+    reached = {at: line.function for trace in traces for at, line in trace.lines.items()}
+    return explanations(differences(traces, failed, seed=spec.seed), lines, functions, failing, reached)
 
 
 def can_be_traced(laboratory: Laboratory) -> bool:

@@ -27,14 +27,17 @@ def randomness(evidence: Evidence, following: Next) -> Cause:
     factor = evidence.seeds
     status, said = _by_seed(evidence, "seeds", factor, "seeds")
     if status is Status.PROVEN:
+        place = place or (evidence.witnessed.places.get(observed_calls.ENTROPY) if evidence.reseeded else None)
         statement = "What is drawn at random decides: the outcome follows the seed of the trial"
+        if evidence.reseeded:
+            said.append("with all that it draws drawn from that seed (--random-seed each)")
         return Cause(
             cause=CauseId.RANDOMNESS,
             status=status,
             statement=statement,
             place=place or evidence.flake.place if evidence.flake else place,
             evidence=[*said, *used("draws", place)],
-            next=following.replay,
+            next=following.run("--random-seed each") if evidence.reseeded else following.replay,
         )
     entropy = evidence.witnessed.places.get(observed_calls.ENTROPY)
     if entropy is not None:

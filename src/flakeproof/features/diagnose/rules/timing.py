@@ -3,7 +3,7 @@
 import msgspec
 
 from flakeproof.features.diagnose import observed_calls
-from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, RACE, Evidence
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, RACE, STANDING, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules.common import Next, at_line, by_absence, has_limit, refuted, unknown, used
@@ -78,6 +78,16 @@ def clock(evidence: Evidence, following: Next) -> Cause:
             evidence=[arm(evidence, ALONE), compared(evidence, CLOCK), *used("reads the time", place)],
             next=following.run("--clock boundaries"),
         )
+    for way, what in (("falls", "does not fail"), ("rises", "fails")):
+        if evidence.is_significant(STANDING, way):
+            return Cause(
+                cause=CauseId.CLOCK,
+                status=Status.PROVEN,
+                statement=f"The time that passes between two readings of the clock decides: it {what} when none does",
+                place=place or (evidence.flake.place if evidence.flake is not None else None),
+                evidence=[arm(evidence, ALONE), compared(evidence, STANDING, way), *used("reads the time", place)],
+                next=following.run("--clock x0.001"),
+            )
     if evidence.witnessed.looked and place is None:
         said = ["a trial that was watched has not read the time of day"]
         return refuted(CauseId.CLOCK, "It does not know the time of day", said)
