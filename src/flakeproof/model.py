@@ -63,6 +63,8 @@ class TraceOrder(Record, frozen=True, kw_only=True):
     """Where each trial's record is written."""
     focus: list[tuple[str, int]] = []
     """Files and lines at which all variables, and the intermediate values of assertions, are recorded."""
+    narrow: bool = False
+    """Whether only the functions are recorded that hold a line in focus: where more of it changes the outcome."""
 
 
 class TargetSpec(Record, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ _RULES: Sequence[Callable[[Evidence, Next], Cause]] = (
 _STANDING = {Status.PROVEN: 0, Status.SUPPORTED: 1, Status.UNKNOWN: 2, Status.REFUTED: 3}
 _SIGHTED = (CauseId.DESCRIPTOR_MISUSE, CauseId.LEAKED_WORK, CauseId.LEAKED_RESOURCE)
 """What can be found without any failure."""
+_RACES = (CauseId.THREAD_RACE, CauseId.ASYNC_RACE)
 _LEFT_BEHIND = (CauseId.LEAKED_WORK, CauseId.LEAKED_RESOURCE)
 """What a test that does harm to others may leave behind."""
 _RANKS = (
@@ -62,8 +63,17 @@ def decide(evidence: Evidence, following: Next) -> list[Cause]:
     causes = [amplified.with_provocation(rule(evidence, following), evidence, following) for rule in _RULES]
     if evidence.flake is None:
         return [cause for cause in causes if cause.cause in _SIGHTED and cause.evidence]
+    causes = [_once(cause, causes) for cause in causes]
     causes.append(randomness.float_order(evidence, following, causes))
     return sorted(causes, key=lambda cause: _rank(cause, causes, evidence))
+
+
+def _once(cause: Cause, causes: Sequence[Cause]) -> Cause:
+    """A difference at the line of a race is that race: it is told once."""
+    racing = [one.place for one in causes if one.cause in _RACES and one.status in FOUND]
+    if cause.cause is not CauseId.DIFFERENCE or cause.status not in FOUND or cause.place not in racing:
+        return cause
+    return Cause(cause=cause.cause, status=Status.UNKNOWN, statement="The difference is that of the race")
 
 
 def is_settled(causes: Sequence[Cause], evidence: Evidence) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.time_budget import Budget, hang_limit
@@ -54,6 +54,7 @@ from flakeproof.features.diagnose.observed_calls import (
     SETS,
     STOPWATCH,
     Witnessed,
+    reads_at,
 )
 from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
 from flakeproof.features.diagnose.outcomes import Tally
@@ -294,9 +295,7 @@ def _fresh(study: Study) -> None:
 
 def _isolated(study: Study) -> None:
     """Only where company makes a difference."""
-    evidence = study.evidence
-    differs = [name for name in (COMPANY, SHUFFLED) if evidence.is_significant(name, "rises")]
-    if differs or evidence.is_significant(COMPANY, "falls"):
+    if _in_company(study):
         study.polluters = run_isolated(study.laboratory)
 
 
@@ -352,7 +351,13 @@ def _provoked(study: Study) -> None:
 def _traced(study: Study) -> None:
     """Where it fails now and then: what failing tests did that passing ones did not."""
     if not study.differences:
-        study.differences = run_traced(study.laboratory)
+        study.differences = [_with_world(one, study.witnessed) for one in run_traced(study.laboratory)]
+
+
+def _with_world(found: Explanation, seen: Witnessed) -> Explanation:
+    """`found`, and what its line reads of the world, if anything was seen."""
+    reads = reads_at(seen, found.file, found.line)
+    return replace(found, text=f"{found.text}; that line {reads}") if reads else found
 
 
 def _paused(study: Study) -> None:
@@ -390,6 +395,8 @@ class _Step:
 
 
 def _can_trace(study: Study) -> bool:
+    if _in_company(study) and SANITIZED not in study.laboratory.arms:
+        return False
     return can_be_traced(study.laboratory) and study.asked_seeds
 
 
@@ -405,6 +412,18 @@ def _reads(study: Study, *kinds: str) -> bool:
     """Whether nothing has failed so far, and a trial that passed does something of the kind."""
     seen = study.witnessed
     return study.laboratory.flake is None and any(kind in seen.places for kind in kinds)
+
+
+def _in_company(study: Study) -> bool:
+    """Whether it is other tests that make it fail, or keep it from failing: who they are is to be found first."""
+    evidence = study.evidence
+    rises = any(evidence.is_significant(name, "rises") for name in (COMPANY, SHUFFLED))
+    return rises or evidence.is_significant(COMPANY, "falls")
+
+
+def _may_leave_something(study: Study) -> bool:
+    """Whether what the sanitizers look for is likely: a descriptor in wrong hands, a wait, something left behind."""
+    return _of_descriptors(study) or _in_company(study) or _of_time(study)
 
 
 def _of_descriptors(study: Study) -> bool:
@@ -443,11 +462,11 @@ _STEPS = (
     _Step("a look at what it calls", _watch),
     _Step("seeds again", _seeds_if_drawn),
     _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
+    _Step("company", _company),
+    _Step("the sanitizers", _sanitized, _may_leave_something),
+    _Step("isolation of other tests", _isolated, _in_company),
     _Step("failing and passing tests side by side", _traced, _can_trace),
     _Step("a pause where they differ", _paused, lambda study: bool(study.differences)),
-    _Step("company", _company),
-    _Step("the sanitizers", _sanitized, _of_descriptors),
-    _Step("isolation of other tests", _isolated),
     _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_places),
     _Step("one process for all", _shared, _as_given_only),
     _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),

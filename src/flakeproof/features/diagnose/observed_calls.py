@@ -24,6 +24,23 @@ _CALLED = {
     ADDRESS: "address",
 }
 
+WORLD = {
+    CLOCK: "reads the time of day",
+    STOPWATCH: "measures time",
+    RANDOM: "draws at random",
+    ENTROPY: "draws what no seed reaches",
+    HASH: "asks for a hash",
+    ADDRESS: "asks where an object lies in memory",
+    "open": "writes a file",
+    "bind": "takes a port",
+    "listing": "lists a folder",
+    "environment": "reads the environment",
+    "process": "asks for a process id",
+    "locale": "reads the locale",
+    "garbage": "collects garbage",
+}
+"""What a line may read of the world, or do to it, in words."""
+
 
 class Call(Record, frozen=True, kw_only=True):
     """One line that did one kind of thing."""
@@ -56,6 +73,8 @@ class Witnessed:
     """Whether code of the user ran in more than one thread."""
     own_threads: bool = False
     """Whether code of the user starts threads, other than by way of an event loop."""
+    world: dict[tuple[str, int], dict[str, str]] = field(default_factory=dict)
+    """By file and line, what of the world is read there, and how: clocks, chance, files, the environment, …"""
     looked: bool = False
     """Whether anything is known at all."""
     of_failures: bool = True
@@ -70,6 +89,8 @@ def examine(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], 
     """
     found = Witnessed(looked=bool(calls), of_failures=flake is not None)
     for call in calls:
+        if call.kind in WORLD:
+            found.world.setdefault((call.file, call.line), {}).setdefault(call.kind, call.what)
         found.timed |= call.kind == STOPWATCH and flake is not None and _key(call) in flake.functions
         if call.kind == "thread":
             found.own_threads |= call.what == "threading"
@@ -97,6 +118,12 @@ def examine(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], 
     if (place := _sum(calls, flake, source)) is not None:
         found.places[SUMS] = place
     return found
+
+
+def reads_at(seen: Witnessed, file: str, line: int) -> str:
+    """What a line reads of the world, in words; "" for nothing that was seen."""
+    here = seen.world.get((file, line), {})
+    return ", ".join(f"{WORLD[kind]} ({what})" if what else WORLD[kind] for kind, what in here.items())
 
 
 def _key(call: Call) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from flakeproof.features.diagnose.differences.compare_trials import Difference
@@ -17,6 +17,7 @@ _MOST = 3
 _PAUSE, _LONGEST_PAUSE = 0.02, 2.0
 """Seconds."""
 _EVERY_OTHER = 0.5
+_INTERLEAVING = (Kind.INTERRUPTION, Kind.SWITCH)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Explanation:
     function: str
     is_symptom: bool
     """Whether it is only the failure itself, seen once more."""
+    interleaving: str = ""
+    """What another thread or task did in the same trials, in one sentence; "" for nothing that goes with it."""
     pauses: Sequence["Pause"] = ()
     """Where a pause would bring about what was so in failures, the most promising first."""
 
@@ -69,10 +72,24 @@ def explanations(
             continue
         places.add((chosen.file, chosen.line))
         text = sentence(chosen, difference.separation, failed)
-        pauses = list(_pauses(chosen, failed, lines)) if causes else []
-        told.append(Explanation(text, chosen.file, chosen.line, chosen.function, not causes, pauses))
+        others = sorted((one for one in causes if one.kind in _INTERLEAVING), key=lambda one: one.moment)
+        interleaving = sentence(others[0], _same_way(others[0], difference), failed) if others else ""
+        pauses = [pause for one in (*others[:1], chosen) for pause in _pauses(one, failed, lines)] if causes else []
+        told.append(Explanation(text, chosen.file, chosen.line, chosen.function, not causes, interleaving, pauses))
     told.sort(key=lambda one: one.is_symptom)
     return told[:_MOST]
+
+
+def _same_way(predicate: Predicate, difference: Difference) -> Separation:
+    """The separation of the group's leader, turned round for a predicate that is true where the leader's is not."""
+    found = difference.separation
+    if predicate.pattern == difference.leader.pattern:
+        return found
+    return replace(
+        found,
+        true_failed=found.failed - found.true_failed,
+        true_passed=found.passed - found.true_passed,
+    )
 
 
 def _pauses(predicate: Predicate, failed: int, lines: Mapping[At, str]) -> Iterator[Pause]:

@@ -1,5 +1,6 @@
 """One thing is changed, in fresh trials in turns with a control: what was a difference becomes a proof, or does not."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from flakeproof.perturbations.delay import name_of, written
 from flakeproof.stats.tables import fisher_greater
 from flakeproof.text import number, shown_path
 
+_EACH_CORE = 2
+"""Trials at once: who pauses does not work."""
 _MOST_PAUSES = 3
 """Lines at which a pause is tried."""
 
@@ -23,6 +26,7 @@ def run_pauses(laboratory: Laboratory, found: Sequence[Explanation], seen: Witne
     target = laboratory.given.target
     if isinstance(target, CommandTarget) or laboratory.given.perturbations.delays:
         return None
+    at_once = _EACH_CORE * len(os.sched_getaffinity(0))
     told = [one for one in found if not one.is_symptom]
     pauses = list(dict.fromkeys(pause for one in told for pause in one.pauses))
     for place, pause in enumerate(pauses[:_MOST_PAUSES]):
@@ -30,7 +34,8 @@ def run_pauses(laboratory: Laboratory, found: Sequence[Explanation], seen: Witne
         delay = _delay(pause, target)
         spec = perturbed(alone_spec(laboratory.given), delays=[delay])
         where = f"{shown_path(pause.file)}:{pause.line}"
-        run_in_turns(laboratory, name, f"alone, with a pause of {pause.seconds * 1e3:.3g} ms at {where}", spec)
+        setting = f"{at_once} at once, with a pause of {pause.seconds * 1e3:.3g} ms at {where}"
+        run_in_turns(laboratory, name, setting, spec, at_once=at_once)
         if (text := _rise(laboratory, name, where, pause)) is not None:
             here = pause.file, pause.function.rpartition(".")[2]
             return Line(

@@ -3,8 +3,9 @@
 import msgspec
 
 from flakeproof.features.diagnose import observed_calls
+from flakeproof.features.diagnose.differences.explain import Explanation
 from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, RACE, STANDING, Evidence
-from flakeproof.features.diagnose.records import Cause, CauseId, Status
+from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules.common import Next, at_line, by_absence, has_limit, refuted, unknown, used
 
@@ -13,6 +14,8 @@ def thread_race(evidence: Evidence, following: Next) -> Cause:
     line = evidence.line
     if line is not None and not line.in_coroutine and evidence.witnessed.several_threads:
         return _raced(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", evidence, following)
+    if (found := _interleaved(evidence)) is not None and not _only_loops(evidence):
+        return _by_record(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", found, following)
     if evidence.witnessed.looked and not evidence.witnessed.several_threads:
         said = ["a trial that was watched has run all of its code in one thread"]
         return refuted(CauseId.THREAD_RACE, "It has but one thread", said)
@@ -28,10 +31,30 @@ def async_race(evidence: Evidence, following: Next) -> Cause:
     by_line = evidence.line is not None and evidence.line.in_coroutine
     if by_line or (by_race and seen.coroutines and not seen.own_threads):
         return _raced(CauseId.ASYNC_RACE, "Tasks come in an order that is not fixed", evidence, following)
+    if (found := _interleaved(evidence)) is not None and seen.coroutines and not seen.own_threads:
+        return _by_record(CauseId.ASYNC_RACE, "Tasks come in an order that is not fixed", found, following)
     if evidence.witnessed.looked and not evidence.witnessed.coroutines:
         said = ["a trial that was watched has run no coroutine"]
         return refuted(CauseId.ASYNC_RACE, "It has no tasks", said)
     return _timing(evidence, CauseId.ASYNC_RACE, following)
+
+
+def _interleaved(evidence: Evidence) -> Explanation | None:
+    """Where another thread or task came between in failures and not in passes; not where a limit of time was met."""
+    if has_limit(evidence) or not (evidence.witnessed.several_threads or evidence.witnessed.coroutines):
+        return None
+    return next((one for one in evidence.differences if one.interleaving and not one.is_symptom), None)
+
+
+def _by_record(cause: CauseId, statement: str, found: Explanation, following: Next) -> Cause:
+    return Cause(
+        cause=cause,
+        status=Status.SUPPORTED,
+        statement=statement,
+        place=Place(file=found.file, line=found.line, function=found.function),
+        evidence=list(dict.fromkeys((found.text, found.interleaving))),
+        next=following.run("--race"),
+    )
 
 
 def _raced(cause: CauseId, statement: str, evidence: Evidence, following: Next) -> Cause:
