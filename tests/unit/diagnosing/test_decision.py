@@ -141,14 +141,16 @@ def evidence(example: str) -> Evidence:
         elif part.startswith("by "):
             factors = part.removeprefix("by ").split(" and ")
             found = replace(found, provocation=Provocation(text="found", factors=factors, options="--some"))
-        elif part == "polluter found":
+        elif part.startswith("polluter found"):
+            leaves_work = part.endswith("a thread")
             polluters = Polluters(
                 text="found",
                 names=["test_other"],
                 carriers=[],
                 place=LINE,
                 is_brittle=False,
-                is_explained=False,
+                is_explained=leaves_work,
+                leaves_work=leaves_work,
                 confirmed=True,
                 command="isolate a",
             )

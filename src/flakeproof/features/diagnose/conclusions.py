@@ -88,6 +88,7 @@ def experiment_of(laboratory: Laboratory, arm: Arm, evidence: Evidence | None = 
         trials=counts.trials,
         rate=counts.rate if counts.trials else None,
         interval=exact_interval(counts.failed, counts.trials, CONFIDENCE) if counts.trials else None,
+        processes=arm.tally.process_count,
         against=arm.against,
         rises=evidence.p(arm.name, "rises") if evidence is not None else None,
         falls=evidence.p(arm.name, "falls") if evidence is not None else None,

@@ -93,7 +93,11 @@ def is_settled(causes: Sequence[Cause], evidence: Evidence) -> bool:
 def _rank(cause: Cause, causes: Sequence[Cause], evidence: Evidence) -> tuple[int, bool, int]:
     """What is proven first; what tells how another test does harm stands as high as that it does."""
     explained = evidence.polluters is not None and evidence.polluters.is_explained
-    rank = 0 if explained and cause.cause is CauseId.ORDER_POLLUTER else 1 + _RANKS.index(cause.cause)
+    rank = 1 + _RANKS.index(cause.cause)
+    if explained and cause.cause is CauseId.ORDER_POLLUTER:
+        rank = 0
+    elif cause.cause in _LEFT_BEHIND and cause.status is Status.PROVEN:
+        rank = -1
     standing = _STANDING[cause.status]
     if cause.cause in _LEFT_BEHIND and cause.status is Status.SUPPORTED:
         polluting = next(one for one in causes if one.cause is CauseId.ORDER_POLLUTER)

@@ -174,6 +174,8 @@ class Polluters:
     is_brittle: bool
     is_explained: bool
     """Whether it is known what they leave behind: putting it back undoes the effect."""
+    leaves_work: bool
+    """Whether that is a thread or a task which goes on."""
     confirmed: bool
     command: str
     """Words of this program that repeat it."""

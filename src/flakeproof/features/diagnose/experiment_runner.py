@@ -152,15 +152,15 @@ class Laboratory:
                 "anew, in an interpreter of its own"
             )
 
-    def processes(self, part: float, most: int) -> int:
-        """How many runs, one after the other, an experiment with `part` of the time can start; at least 4, or `most`.
+    def processes(self, part: float, most: int, least: int = _LEAST_RUNS) -> int:
+        """How many runs, one after the other, an experiment with `part` of the time can start; `least`, or `most`.
 
         Half of its time may go into that.
         """
         if self.start_up <= 0:
             return most
         fitting = int(part * self.budget.seconds / 2 / self.start_up)
-        return max(min(_LEAST_RUNS, most), min(most, fitting))
+        return max(min(least, most), min(most, fitting))
 
     def tally(self, name: str) -> Tally:
         """What came out of an experiment; nothing of one that was not made."""

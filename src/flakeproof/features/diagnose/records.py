@@ -109,6 +109,9 @@ class Experiment(Record, frozen=True, kw_only=True):
     rate: float | None
     """Share of the flake; None without trials."""
     interval: RateInterval | None
+    """As if each trial were drawn anew: it says nothing of what is the same in all trials of a process."""
+    processes: int = 0
+    """Processes that they ran in, or were forked off: what a process fixes once (a hash seed) has had so many tries."""
     against: str = ""
     """Name of the experiment that it is compared with; empty for none."""
     rises: float | None = None

@@ -17,6 +17,7 @@ _MOST = 3
 _PAUSE, _LONGEST_PAUSE = 0.02, 2.0
 """Seconds."""
 _EVERY_OTHER = 0.5
+_TIMES = {0: "0 times", 1: "once", 2: "twice"}
 _INTERLEAVING = (Kind.INTERRUPTION, Kind.SWITCH)
 
 
@@ -160,7 +161,7 @@ def _what(predicate: Predicate, here: str, *, is_so: bool) -> Iterator[str]:
             yield f"while {here} runs or waits, another thread or task {verb} {_line(name)}, which writes"
             yield _times(predicate)
         case Kind.TIMES:
-            yield f"{here} ({predicate.function}) runs {'more than' if is_so else 'at most'} {_shown(value)} times"
+            yield f"{here} ({predicate.function}) runs {_so_often(value, is_so=is_so)}"
         case Kind.DURATION:
             yield f"{here} ({predicate.function}) takes {'more than' if is_so else 'at most'} {_seconds(value)}"
         case Kind.VALUE:
@@ -180,8 +181,15 @@ def _compared(predicate: Predicate, *, is_so: bool) -> str:
     return f"{'above' if is_so else 'at most'} {_shown(value)}"
 
 
+def _so_often(value: Fact, *, is_so: bool) -> str:
+    """`at least twice`, `at most once`, `at least 5 times`: of counts on both sides of a limit."""
+    assert isinstance(value, int | float)
+    count = math.floor(value) + is_so
+    return f"at {'least' if is_so else 'most'} {_TIMES.get(count, f'{count} times')}"
+
+
 def _times(predicate: Predicate) -> str:
-    return f" more than {_shown(predicate.value)} times" if predicate.relation == ">" else ""
+    return f" {_so_often(predicate.value, is_so=True)}" if predicate.relation == ">" else ""
 
 
 def _line(name: str) -> str:

@@ -14,6 +14,7 @@ from flakeproof.model import Isolation, PytestTarget
 _SHARE = 0.06
 _SELECTING = ("-k", "-m")
 _LEAST_TIMEOUT = 10.0
+_LEAST_PROCESSES = 2
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,11 @@ def _run_among(laboratory: Laboratory, target: PytestTarget, where: str, victim:
         timeout = max(seconds, _LEAST_TIMEOUT, laboratory.given.timeout or 0.0)
         spec = changed(alone_spec(laboratory.given), target=own, isolation=way.isolation, timeout=timeout)
         with laboratory.experiment(way.name, f"{where}, {way.words}", against=ALONE, item=victim) as tally:
-            for number in range(way.processes):
+            processes = laboratory.processes(_SHARE, way.processes, _LEAST_PROCESSES)
+            count = way.count * way.processes // processes
+            for number in range(processes):
                 own_spec = changed(spec, first_process=number)
-                laboratory.run(tally, own_spec, seconds=seconds / way.processes, count=way.count)
+                laboratory.run(tally, own_spec, seconds=seconds / processes, count=count)
         if not victim and laboratory.flake is not None:
             victim = laboratory.flake.example.item
             tally.restrict(victim)

@@ -22,7 +22,7 @@ _MOST_PAUSES = 3
 
 
 def run_pauses(laboratory: Laboratory, found: Sequence[Explanation], seen: Witnessed) -> Line | None:
-    """Pauses where the recorded trials differ, until one makes it fail more often; None where none does."""
+    """Pauses where the recorded trials differ, until one decides how often it fails; None where none does."""
     target = laboratory.given.target
     if isinstance(target, CommandTarget) or laboratory.given.perturbations.delays:
         return None
@@ -36,7 +36,7 @@ def run_pauses(laboratory: Laboratory, found: Sequence[Explanation], seen: Witne
         where = f"{shown_path(pause.file)}:{pause.line}"
         setting = f"{at_once} at once, with a pause of {pause.seconds * 1e3:.3g} ms at {where}"
         run_in_turns(laboratory, name, setting, spec, at_once=at_once)
-        if (text := _rise(laboratory, name, where, pause)) is not None:
+        if (text := _effect(laboratory, name, where, pause)) is not None:
             here = pause.file, pause.function.rpartition(".")[2]
             return Line(
                 place=Place(file=pause.file, line=pause.line, function=pause.function),
@@ -57,15 +57,16 @@ def _delay(pause: Pause, target: CallableTarget | PytestTarget) -> Delay:
     )
 
 
-def _rise(laboratory: Laboratory, name: str, where: str, pause: Pause) -> str | None:
-    """What a pause has done, in words; None unless it failed more often than the control beyond chance."""
+def _effect(laboratory: Laboratory, name: str, where: str, pause: Pause) -> str | None:
+    """What a pause has done, in words; None unless it failed more, or less, often than the control beyond chance."""
     tallies = (laboratory.tally(name), laboratory.tally(laboratory.arms[name].against))
     (failed, trials), (other_failed, other_trials) = (
         (tally.failed(laboratory.flake), tally.trials) for tally in tallies
     )
     if not trials or not other_trials:
         return None
-    p = fisher_greater(((failed, trials - failed), (other_failed, other_trials - other_failed)))
+    rows = (failed, trials - failed), (other_failed, other_trials - other_failed)
+    p = 2 * min(fisher_greater(rows), fisher_greater((rows[1], rows[0])))
     if p > SIGNIFICANT / _MOST_PAUSES:
         return None
     return (

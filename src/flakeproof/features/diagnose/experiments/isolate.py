@@ -19,6 +19,7 @@ _SHARE = 0.4
 _LEAST_SECONDS = 1.0
 _CHANGED_AT = re.compile(r"(.+):(\d+)(?: \((.+)\))?")
 _SHOWN = 3
+_WORK = ("thread", "task")
 
 
 def run_isolated(laboratory: Laboratory) -> Polluters | None:
@@ -64,6 +65,7 @@ def run_isolated(laboratory: Laboratory) -> Polluters | None:
         place=_place(first, Path(spec.target.folder)),
         is_brittle=found.kind is Kind.BRITTLE,
         is_explained=any(carrier.decides for carrier in first.carriers),
+        leaves_work=any(carrier.decides and carrier.kind in _WORK for carrier in first.carriers),
         confirmed=first.confirmed is not False,
         command=f"isolate {shlex.quote(found.victim)}",
     )
@@ -83,7 +85,8 @@ def _rate(found: Rate) -> str:
 def _carrier(found: Carrier) -> str:
     where = f", changed at {found.changed_at}" if found.changed_at else ""
     decides = "; putting it back undoes the effect" if found.decides else ""
-    return f"left behind: {found.kind} {found.name}: {found.before} became {found.after}{where}{decides}"
+    name = found.name if found.name.startswith(found.kind) else f"{found.kind} {found.name}"
+    return f"left behind: {name}: {found.before} became {found.after}{where}{decides}"
 
 
 def _place(found: CulpritSet, folder: Path) -> Place | None:

@@ -15,7 +15,7 @@ def difference(evidence: Evidence, following: Next) -> Cause:
         return Cause(
             cause=CauseId.DIFFERENCE,
             status=Status.PROVEN,
-            statement="How long it takes until here decides: a pause makes it fail",
+            statement="How long it takes until here decides: a pause changes how often it fails",
             place=paused.place,
             evidence=[paused.text, *(one.text for one in told)],
             next=following.run(paused.option),
