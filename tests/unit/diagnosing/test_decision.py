@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from flakeproof.features.diagnose import observed_calls
@@ -42,6 +43,7 @@ ARMS = (
     "clock",
     "sanitized",
     "provoked",
+    "clock standing",
 )
 KINDS = {
     "descriptors": ("descriptors", "closed twice"),
@@ -168,9 +170,16 @@ def evidence(example: str) -> Evidence:
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.ENTROPY: LINE}))
         elif part == "reads the clock":
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.CLOCK: LINE}))
-        elif part.startswith("differs "):
-            here = Explanation("it differs", LINE.file, LINE.line, LINE.function, part == "differs at the failure")
+        elif part.startswith("differs ") or part == "another came between":
+            between = "another one came between" if part == "another came between" else ""
+            is_symptom = part == "differs at the failure"
+            here = Explanation("it differs", LINE.file, LINE.line, LINE.function, is_symptom, between)
             found = replace(found, differences=[here])
+        elif part == "a pause decides":
+            paused = Line(place=LINE, text="a pause decides", in_coroutine=False, option="--delay x")
+            found = replace(found, paused=paused)
+        elif part == "reseeded":
+            found = replace(found, reseeded=True)
         else:
             pytest.fail(f"the table says {part!r}")
     return replace(found, arms=arms)
@@ -256,6 +265,15 @@ def test_the_line_of_contention() -> None:
     assert causes[0].cause is CauseId.CONTENTION
     assert causes[0].place == replace_line(3)
     assert "/tmp/x" in causes[0].statement
+
+
+def test_the_file_that_copies_compete_for() -> None:
+    """Is the one that the error names, whatever else is opened."""
+    found = evidence("alone 0/200, parallel 60/200, busy 0/200, failed with EADDRINUSE")
+    taken = flake("EADDRINUSE").example
+    taken = msgspec.structs.replace(taken, message="[Errno 17] File exists: 'temporary'")
+    causes = decide(replace(found, flake=Flake(taken)), FOLLOWING)
+    assert causes[0].statement.endswith(": temporary")
 
 
 def replace_line(line: int) -> Place:

@@ -459,7 +459,7 @@ def _of_timing(study: Study) -> bool:
 
 
 _STEPS = (
-    _Step("a look at what it calls", _watch),
+    _Step("a look at what it calls", _watch, lambda study: True),
     _Step("seeds again", _seeds_if_drawn),
     _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
     _Step("company", _company),

@@ -99,5 +99,6 @@ def _disputed(evidence: Evidence) -> tuple[Place | None, str]:
     assert flake is not None
     outside = evidence.witnessed.places.get(observed_calls.OUTSIDE)
     use = evidence.witnessed.uses.get(observed_calls.OUTSIDE, "")
-    what = f": {use}" if use else f" ({flake.errno})" if flake.errno else ""
+    named = flake.path if flake.is_of_places else ""
+    what = f": {named or use}" if named or use else f" ({flake.errno})" if flake.errno else ""
     return (flake.place if flake.is_of_places or outside is None else outside), what
