@@ -44,6 +44,7 @@ ARMS = (
     "sanitized",
     "provoked",
     "clock standing",
+    "addresses",
 )
 KINDS = {
     "descriptors": ("descriptors", "closed twice"),

@@ -29,7 +29,7 @@ from flakeproof.features.diagnose.experiment_runner import Arm, Conduct, Laborat
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.features.diagnose.experiments.amplify import run_provoked
 from flakeproof.features.diagnose.experiments.company import narrow, run_company, victim_of
-from flakeproof.features.diagnose.experiments.interventions import run_pauses
+from flakeproof.features.diagnose.experiments.interventions import run_addresses, run_pauses
 from flakeproof.features.diagnose.experiments.isolate import run_isolated
 from flakeproof.features.diagnose.experiments.seeds import run_drawn, run_seeds
 from flakeproof.features.diagnose.experiments.settings import (
@@ -360,6 +360,21 @@ def _with_world(found: Explanation, seen: Witnessed) -> Explanation:
     return replace(found, text=f"{found.text}; that line {reads}") if reads else found
 
 
+def _addresses(study: Study) -> None:
+    """Where what a process fixes once decides, and it is no hash seed; or where addresses are asked for."""
+    fails = 0 < study.laboratory.failed(ALONE) < study.laboratory.tally(ALONE).trials
+    seen = study.witnessed.places
+    asked = ADDRESS in seen or SETS in seen or HASH in seen
+    if fails and not _decided_by_seed(study) and (asked or study.evidence.arm(ALONE).correlation):
+        run_addresses(study.laboratory)
+
+
+def _of_addresses(study: Study) -> bool:
+    seen = study.witnessed.places
+    alike = bool(study.evidence.arm(ALONE).correlation)
+    return study.asked_seeds and (ADDRESS in seen or SETS in seen or alike)
+
+
 def _paused(study: Study) -> None:
     """Where recorded trials differ: whether a pause there brings the failure about."""
     if study.differences and study.line is None and study.paused is None and not _decided_by_seed(study):
@@ -462,6 +477,7 @@ _STEPS = (
     _Step("a look at what it calls", _watch, lambda study: True),
     _Step("seeds again", _seeds_if_drawn),
     _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
+    _Step("the same addresses", _addresses, _of_addresses),
     _Step("company", _company),
     _Step("the sanitizers", _sanitized, _may_leave_something),
     _Step("isolation of other tests", _isolated, _in_company),

@@ -23,6 +23,7 @@ TRACED = "recorded"
 PROVOKED = "provoked"
 DRAWN = "drawn"
 STANDING = "clock standing"
+ADDRESSES = "addresses"
 
 SIGNIFICANT = 0.01
 """A difference is told from chance below this, after the correction for all comparisons made."""

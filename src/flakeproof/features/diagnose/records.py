@@ -33,6 +33,8 @@ class CauseId(StrEnum):
     """The outcome hangs on numbers drawn at random."""
     HASH_ORDER = "hash-order"
     """The outcome hangs on the order of a set."""
+    ADDRESSES = "addresses"
+    """The outcome hangs on where objects lie in memory: `id`, and the order of sets of objects that hash by it."""
     CLOCK = "clock"
     """The outcome hangs on the time of day."""
     SCARCITY = "scarcity"

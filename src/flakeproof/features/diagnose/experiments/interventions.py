@@ -1,20 +1,26 @@
 """One thing is changed, in fresh trials in turns with a control: what was a difference becomes a proof, or does not."""
 
+import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from flakeproof.features.diagnose.differences.explain import Explanation, Pause
-from flakeproof.features.diagnose.evidence import SIGNIFICANT, Line
-from flakeproof.features.diagnose.experiment_runner import Laboratory, perturbed
+from flakeproof.features.diagnose.evidence import ADDRESSES, SIGNIFICANT, Line, control_of
+from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_in_turns
 from flakeproof.features.diagnose.observed_calls import Witnessed
 from flakeproof.features.diagnose.records import Place
-from flakeproof.model import CallableTarget, CommandTarget, Delay, PytestTarget
+from flakeproof.model import CallableTarget, CommandTarget, Delay, Isolation, PytestTarget
 from flakeproof.perturbations.delay import name_of, written
 from flakeproof.stats.tables import fisher_greater
 from flakeproof.text import number, shown_path
 
+_ASK, _ADDR_NO_RANDOMIZE = 0xFFFFFFFF, 0x0040000
+"""Of personality(2)."""
+_ANY_HASH_SEED = "1"
+_TURNS, _INTERPRETERS, _SHARE = 2, 20, 0.15
 _EACH_CORE = 2
 """Trials at once: who pauses does not work."""
 _MOST_PAUSES = 3
@@ -45,6 +51,48 @@ def run_pauses(laboratory: Laboratory, found: Sequence[Explanation], seen: Witne
                 option=f"--delay {written(delay)}",
             )
     return None
+
+
+def run_addresses(laboratory: Laboratory) -> None:
+    """New interpreters with one hash seed, in which everything lies at the same addresses, and others as usual.
+
+    Not where the kernel does not permit it, as in some containers.
+    """
+    given = laboratory.given
+    if isinstance(given.target, CommandTarget) or not _can_fix_addresses():
+        return
+    base = changed(alone_spec(given), isolation=Isolation.FRESH, environment={"PYTHONHASHSEED": _ANY_HASH_SEED})
+    control = control_of(ADDRESSES)
+    words = "each in a new interpreter with the same hash seed"
+    with (
+        laboratory.experiment(control, f'{words}, in turns with the experiment "{ADDRESSES}"') as usual,
+        laboratory.experiment(ADDRESSES, f"{words} and the same addresses", against=control) as tally,
+    ):
+        for _ in range(_TURNS):
+            seconds = laboratory.budget.share(_SHARE) / (2 * _TURNS)
+            with _addresses_fixed():
+                laboratory.run(tally, base, seconds=seconds, count=_INTERPRETERS)
+            laboratory.run(usual, base, seconds=seconds, count=_INTERPRETERS)
+
+
+@contextmanager
+def _addresses_fixed() -> Iterator[None]:
+    """No address space randomisation for the processes that are started meanwhile (personality(2))."""
+    library = ctypes.CDLL(None)
+    before = library.personality(_ASK)
+    library.personality(before | _ADDR_NO_RANDOMIZE)
+    try:
+        yield
+    finally:
+        library.personality(before)
+
+
+def _can_fix_addresses() -> bool:
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "personality"):
+        return False
+    with _addresses_fixed():
+        return bool(library.personality(_ASK) & _ADDR_NO_RANDOMIZE)
 
 
 def _delay(pause: Pause, target: CallableTarget | PytestTarget) -> Delay:

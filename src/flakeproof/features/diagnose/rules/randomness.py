@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from flakeproof.features.diagnose import observed_calls
 from flakeproof.features.diagnose.code_hints import nearly_equal
-from flakeproof.features.diagnose.evidence import Evidence, Factor
+from flakeproof.features.diagnose.evidence import ADDRESSES, Evidence, Factor
 from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Status
-from flakeproof.features.diagnose.report_numbers import again
+from flakeproof.features.diagnose.report_numbers import again, compared
 from flakeproof.features.diagnose.rules.common import Next, at_line, otherwise, refuted, unknown, used
 from flakeproof.stats.proportion import clopper_pearson
 from flakeproof.text import probability
@@ -68,6 +68,26 @@ def hash_order(evidence: Evidence, following: Next) -> Cause:
         evidence=said,
         next=command,
     )
+
+
+def addresses(evidence: Evidence, following: Next) -> Cause:
+    counts = evidence.arm(ADDRESSES)
+    for way in ("falls", "rises"):
+        if evidence.is_significant(ADDRESSES, way):
+            seen = evidence.witnessed.places
+            place = seen.get(observed_calls.ADDRESS) or seen.get(observed_calls.SETS)
+            if place is None and evidence.flake is not None:
+                place = evidence.flake.place
+            return Cause(
+                cause=CauseId.ADDRESSES,
+                status=Status.PROVEN,
+                statement="Where objects lie in memory decides: sets of objects without a hash of their own, or `id`",
+                place=place,
+                evidence=[compared(evidence, ADDRESSES, way)],
+                next=f"PYTHONHASHSEED=1 setarch -R {following.run('--isolation fresh -c 20')}",
+            )
+    said = [compared(evidence, ADDRESSES)] if counts.trials else []
+    return unknown(CauseId.ADDRESSES, "Not shown, and not ruled out", said, following)
 
 
 def _rate(failed: float, trials: int) -> float:

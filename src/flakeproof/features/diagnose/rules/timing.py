@@ -64,6 +64,8 @@ def _raced(cause: CauseId, statement: str, evidence: Evidence, following: Next) 
         said.append(compared(evidence, RACE))
     if line is not None:
         said.append(line.text)
+    if (found := _interleaved(evidence)) is not None:
+        said += dict.fromkeys((found.text, found.interleaving))
     place = line.place if line is not None else evidence.flake.place if evidence.flake is not None else None
     command = following.run(line.option if line is not None else "--race")
     status = Status.SUPPORTED if line is None else Status.PROVEN
