@@ -35,6 +35,8 @@ _FAILURES, _PASSES = 60, 120
 _LEAST = 5
 """Failures, and passes, below which no difference could be told from chance."""
 _RARE = 0.02
+_TO_RECORD = 0.4
+"""Of the time that is left; the rest is for the comparison."""
 _NARROWLY = "only the functions that fail recorded"
 
 
@@ -69,7 +71,13 @@ def run_traced(laboratory: Laboratory) -> Sequence[Explanation]:
         )
         return ()
     reached = {at: line.function for trace in traces for at, line in trace.lines.items()}
-    return explanations(differences(traces, failed, seed=spec.seed), lines, functions, failing, reached)
+    return explanations(
+        differences(traces, failed, seed=spec.seed, goes_on=lambda: laboratory.room > 0),
+        lines,
+        functions,
+        failing,
+        reached,
+    )
 
 
 def _changes_the_rate(source: Tally, recorded: Tally, flake: Flake) -> bool:
@@ -92,7 +100,7 @@ def _recorded(spec: RunSpec, order: TraceOrder) -> RunSpec:
 
 def _collect(laboratory: Laboratory, tally: Tally, spec: RunSpec, folder: Path, flake: Flake) -> None:
     """Run batches until there are enough failures and passes, or the time is over."""
-    time = Budget(laboratory.budget.share(_SHARE))
+    time = Budget(min(laboratory.budget.share(_SHARE), _TO_RECORD * laboratory.room))
     while time.left > 0:
         before = tally.trials
         try:
