@@ -48,6 +48,19 @@ def check():
 def dies():
     os._exit(3)
 """,
+    "rules.py": """
+class Rule:
+    def __init__(self, number):
+        self.number = number
+def check():
+    rules = {Rule(number) for number in range(2000)}
+    assert next(iter(rules)).number % 2
+""",
+    "test_token.py": """
+import uuid
+def test_token():
+    assert uuid.uuid4().int % 4 != 1
+""",
     "full.py": """
 import os
 def check():
@@ -99,6 +112,27 @@ def test_what_hangs_on_a_seed(flakeproof: Flakeproof, name: str, cause: str, lin
     assert (Path(best["place"]["file"]).name, best["place"]["line"]) == (f"{name}.py", line_of(f"{name}.py", line))
     other = "hash-order" if cause == "randomness" else "randomness"
     assert {one["cause"]: one["status"] for one in found["causes"]}[other] == "refuted"
+
+
+@pytest.mark.long
+def test_what_no_seed_reaches(flakeproof: Flakeproof) -> None:
+    """Is drawn from the seed of the trial as well, and proven by that."""
+    found = diagnosed(flakeproof, "test_token.py")
+    best = found["causes"][0]
+    assert (best["cause"], best["status"]) == ("randomness", "proven")
+    assert best["place"]["line"] == line_of("test_token.py", "uuid4")
+    assert "--random-seed each" in best["next"]
+
+
+@pytest.mark.long
+def test_where_objects_lie(flakeproof: Flakeproof) -> None:
+    """Is proven by new interpreters in which all lie at the same addresses, where the kernel permits that."""
+    if subprocess.run(["setarch", "-R", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not permit to switch address space randomisation off")
+    found = diagnosed(flakeproof, "rules:check")
+    best = found["causes"][0]
+    assert (best["cause"], best["status"]) == ("addresses", "proven")
+    assert best["place"]["line"] == line_of("rules.py", "next(iter(")
 
 
 @pytest.mark.long
