@@ -87,6 +87,8 @@ def is_settled(causes: Sequence[Cause], evidence: Evidence) -> bool:
         return evidence.hash_seeds.is_decisive
     if CauseId.ORDER_POLLUTER in found or CauseId.ORDER_BRITTLE in found:
         return evidence.polluters is not None and evidence.polluters.confirmed
+    if CauseId.ADDRESSES in found:
+        return True
     if evidence.line is not None and found & {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.CLOCK}:
         return True
     return CauseId.DESCRIPTOR_MISUSE in found
