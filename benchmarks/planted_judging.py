@@ -53,9 +53,11 @@ class Answer:
 
 
 def claims_of(diagnosis: dict[str, Any]) -> tuple[Claim, ...]:
-    """The supported causes of `flakeproof diagnose --json -`."""
+    """The causes that are proven or supported, of `flakeproof diagnose --json -`."""
     return tuple(
-        Claim(cause["cause"], _place(cause["place"])) for cause in diagnosis["causes"] if cause["status"] == "supported"
+        Claim(cause["cause"], _place(cause["place"]))
+        for cause in diagnosis["causes"]
+        if cause["status"] in ("proven", "supported")
     )
 
 

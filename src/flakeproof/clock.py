@@ -16,3 +16,7 @@ def monotonic_ns() -> int:
 def now() -> datetime:
     """The time of day, UTC."""
     return datetime.fromtimestamp(_wall(), UTC)
+
+
+STARTED_NS = monotonic_ns()
+"""When this was imported first: soon after a command has been called."""

@@ -63,6 +63,8 @@ class TraceOrder(Record, frozen=True, kw_only=True):
     """Where each trial's record is written."""
     focus: list[tuple[str, int]] = []
     """Files and lines at which all variables, and the intermediate values of assertions, are recorded."""
+    narrow: bool = False
+    """Whether only the functions are recorded that hold a line in focus: where more of it changes the outcome."""
 
 
 class TargetSpec(Record, frozen=True, kw_only=True):
@@ -372,6 +374,8 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Numbers of the trials to run, in this order, in place of `count` of them from the first on; none for those."""
     duration: float | None = None
     """Seconds after which no further trial starts."""
+    patience: float | None = None
+    """Seconds that those in flight then have to end by themselves; None for as long as they take."""
     workers: int
     """Trials in flight at once."""
     adapts_workers: bool = False

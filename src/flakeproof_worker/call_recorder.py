@@ -17,6 +17,7 @@ _LOOKS = 20
 _CLOCKS = frozenset({"time", "time_ns", "localtime", "gmtime", "strftime", "ctime", "asctime"})
 _STOPWATCHES = frozenset({"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time"})
 _DATES = frozenset({"now", "utcnow", "today"})
+_OF_OBJECTS = {"hash": "hash", "id": "address"}
 _TIMERS = frozenset({"sleep"})
 _COROUTINE = 0x80 | 0x100 | 0x200
 """Flags of a code object: coroutine, iterable coroutine, asynchronous generator."""
@@ -28,6 +29,15 @@ _HEARD = {
     "os.remove": "open",
     "sqlite3.connect": "open",
 }
+_LISTED = {"os.listdir": "listing", "os.scandir": "listing"}
+_ASKED = {
+    "getpid": "process",
+    "getppid": "process",
+    "setlocale": "locale",
+    "localeconv": "locale",
+    "collect": "garbage",
+}
+_ASKED_OF = frozenset({"posix", "_locale", "gc"})
 _RANDOM_MODULES = {"random": "random", "uuid": "entropy", "secrets": "entropy"}
 
 
@@ -84,6 +94,9 @@ class Witness:
         if module == "threading" and code.co_name == "start":
             self._started(frame)
             return
+        if module == "os" and code.co_qualname == "_Environ.__getitem__" and (found := _their_frame(frame, deep=True)):
+            self._note("environment", found, str(frame.f_locals.get("key", "")))
+            return
         kind = _RANDOM_MODULES.get(module) if isinstance(module, str) else None
         if kind is not None and frame.f_back is not None and _is_theirs(frame.f_back):
             owner = frame.f_locals.get("self")
@@ -114,7 +127,7 @@ class Witness:
                 self._note("set", frame, name, line=frame.f_code.co_firstlineno)
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        kind = _HEARD.get(event) if self._on else None
+        kind = (_HEARD.get(event) or _LISTED.get(event)) if self._on else None
         if kind is None:
             return
         frame = _their_frame(sys._getframe(1), deep=True)
@@ -197,8 +210,10 @@ def _kind_of(function: Any) -> str:
         return "clock"
     if name == "urandom":
         return "entropy"
-    if name == "hash" and module == "builtins":
-        return "hash"
+    if name in _ASKED and module in _ASKED_OF:
+        return _ASKED[name]
+    if name in _OF_OBJECTS and module == "builtins":
+        return _OF_OBJECTS[name]
     if type(owner).__module__ == "random":
         return "random" if _is_global(owner) else "entropy"
     if type(owner).__module__.startswith("numpy.random"):

@@ -48,6 +48,19 @@ def check():
 def dies():
     os._exit(3)
 """,
+    "rules.py": """
+class Rule:
+    def __init__(self, number):
+        self.number = number
+def check():
+    rules = {Rule(number) for number in range(2000)}
+    assert next(iter(rules)).number % 2
+""",
+    "test_token.py": """
+import uuid
+def test_token():
+    assert uuid.uuid4().int % 4 != 1
+""",
     "full.py": """
 import os
 def check():
@@ -69,10 +82,10 @@ def flakes(project: Path) -> None:
         (project / name).write_text(text.lstrip("\n"))
 
 
-def diagnosed(flakeproof: Flakeproof, *words: str, budget: str = "30s") -> dict[str, Any]:
+def diagnosed(flakeproof: Flakeproof, *words: str, budget: str = "300s") -> dict[str, Any]:
     """The diagnosis."""
     words = ("diagnose", *words, "--budget", budget, "--seed", "3", "--json", "-")
-    done = flakeproof(*words)
+    done = flakeproof(*words, limit=3 * float(budget.removesuffix("s")))  # it ends as soon as it is known
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["exit_code"] == done.returncode, done.stderr
     return found
@@ -85,7 +98,7 @@ def line_of(name: str, text: str) -> int:
 
 def supported(found: dict[str, Any]) -> list[str]:
     """Causes, best first."""
-    return [cause["cause"] for cause in found["causes"] if cause["status"] == "supported"]
+    return [cause["cause"] for cause in found["causes"] if cause["status"] in ("proven", "supported")]
 
 
 @pytest.mark.parametrize(
@@ -103,9 +116,30 @@ def test_what_hangs_on_a_seed(flakeproof: Flakeproof, name: str, cause: str, lin
 
 
 @pytest.mark.alone
+def test_what_no_seed_reaches(flakeproof: Flakeproof) -> None:
+    """Is drawn from the seed of the trial as well, and proven by that."""
+    found = diagnosed(flakeproof, "test_token.py")
+    best = found["causes"][0]
+    assert (best["cause"], best["status"]) == ("randomness", "proven")
+    assert best["place"]["line"] == line_of("test_token.py", "uuid4")
+    assert "--random-seed each" in best["next"]
+
+
+@pytest.mark.alone
+def test_where_objects_lie(flakeproof: Flakeproof) -> None:
+    """Is proven by new interpreters in which all lie at the same addresses, where the kernel permits that."""
+    if subprocess.run(["setarch", "-R", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not permit to switch address space randomisation off")
+    found = diagnosed(flakeproof, "rules:check")
+    best = found["causes"][0]
+    assert (best["cause"], best["status"]) == ("addresses", "proven")
+    assert best["place"]["line"] == line_of("rules.py", "next(iter(")
+
+
+@pytest.mark.alone
 def test_the_next_command_shows_it(flakeproof: Flakeproof) -> None:
     """What is printed can be pasted; the line of code and the numbers are there."""
-    done = flakeproof("diagnose", "dice:check", "--budget", "30s", "--seed", "3", "--markdown", "why.md")
+    done = flakeproof("diagnose", "dice:check", "--budget", "300s", "--seed", "3", "--markdown", "why.md")
     assert done.returncode == 1
     assert "return random.randint(1, 6)" in done.stdout
     assert re.search(r"^alone, one at a time, each in a fork: \d+ of \d+ failed \(.+% to .+%\)$", done.stderr, re.M)
@@ -117,7 +151,7 @@ def test_the_next_command_shows_it(flakeproof: Flakeproof) -> None:
 @pytest.mark.alone
 def test_another_test_that_pollutes(flakeproof: Flakeproof) -> None:
     """Of a file with several tests, the one that fails is found, and the other one that makes it fail."""
-    found = diagnosed(flakeproof, "test_order.py", budget="60s")
+    found = diagnosed(flakeproof, "test_order.py", budget="300s")
     assert supported(found)[0] == "order-polluter"
     assert found["target"] == "test_order.py::test_second"
     place = found["causes"][0]["place"]
@@ -127,7 +161,7 @@ def test_another_test_that_pollutes(flakeproof: Flakeproof) -> None:
 @pytest.mark.alone
 def test_copies_that_compete(flakeproof: Flakeproof) -> None:
     """For a file of the same name: alone it never fails, beside copies it does, and the file is named."""
-    found = diagnosed(flakeproof, "counter:check", budget="60s")
+    found = diagnosed(flakeproof, "counter:check", budget="300s")
     assert supported(found)[0] == "contention"
     assert "held" in found["causes"][0]["statement"]
     assert found["rate"] == 0
@@ -136,7 +170,7 @@ def test_copies_that_compete(flakeproof: Flakeproof) -> None:
 @pytest.mark.alone
 def test_what_runs_out(flakeproof: Flakeproof) -> None:
     """What never fails by itself is searched for what makes it fail; the command that is printed does so."""
-    found = diagnosed(flakeproof, "full:check", budget="60s")
+    found = diagnosed(flakeproof, "full:check", budget="300s")
     assert supported(found) == ["scarcity"]
     assert found["rate"] == 0
     best = found["causes"][0]
@@ -149,7 +183,7 @@ def test_what_runs_out(flakeproof: Flakeproof) -> None:
 @pytest.mark.alone
 def test_nothing_is_wrong(flakeproof: Flakeproof) -> None:
     """Then nothing is claimed, and the bound says what that is worth."""
-    found = diagnosed(flakeproof, "test_fine.py")
+    found = diagnosed(flakeproof, "test_fine.py", budget="30s")
     assert (found["verdict"], found["exit_code"], found["causes"]) == ("stable", 0, [])
     assert 0 < found["interval"]["high"] < 0.1
 

@@ -503,7 +503,7 @@ class Dispatcher:
             ending.since_ns = now
             for process in self._processes.values():
                 process.stop()
-        patience = None if ending.reason is Stop.DURATION else self._spec.grace
+        patience = self._spec.patience if ending.reason is Stop.DURATION else self._spec.grace
         if ending.is_urgent:
             patience = 0.0
         overdue = patience is not None and now - ending.since_ns > patience * 1e9

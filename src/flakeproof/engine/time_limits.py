@@ -121,11 +121,11 @@ def hang_limit(usual: float, asked: float | None, times: float = TIMES_AS_LONG) 
 
 
 class Budget:
-    """`seconds` from now on."""
+    """`seconds` from now on, or from a moment that is past (`since_ns`, of the monotonic clock)."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, since_ns: int | None = None) -> None:
         self.seconds = seconds
-        self._start = monotonic_ns()
+        self._start = monotonic_ns() if since_ns is None else since_ns
 
     @property
     def elapsed(self) -> float:

@@ -300,7 +300,7 @@ _ROWS = (
         uses={
             "ci": Use("Time that it may take, about.", default="10m"),
             "amplify": Use("Time that it may take, about.", default="5m"),
-            "diagnose": Use("Time that it may take, about.", default="2m"),
+            "diagnose": Use("Time that it may take.", default="2m"),
         },
         only_typed=True,
     ),
@@ -487,8 +487,7 @@ _ROWS = (
             ),
             (
                 *("random-seed", "int | str", "N|each", "the test's, unless tests seed the generators at import"),
-                "What `random` and numpy start from: the same in each test, or one of each, whatever tests do at "
-                "import.",
+                "What `random`, numpy, uuid4, secrets and os.urandom draw from: the same in each test, or one of each.",
             ),
             ("timezone", "str", "NAME|random", "the machine's", "Time zone, or `random` for nasty ones."),
             ("locale", "str", "NAME|random", "the environment's", "LC_ALL and LANG, or `random` for nasty ones."),

@@ -10,12 +10,13 @@ A predicate is an integer whose bit i tells whether it was true in trial i.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flakeproof.stats.tables import fisher_greater
 
 PERMUTATIONS = 999
+_LEAST = 99
 _MOST_WORK = 20_000_000
 """Predicates times permutations, about three seconds."""
 
@@ -42,11 +43,14 @@ class Separation:
         return self.true_failed / self.failed - self.true_passed / self.passed
 
 
-def separate(patterns: Sequence[int], failed: int, trials: int, *, seed: int = 0) -> list[Separation]:
+def separate(
+    patterns: Sequence[int], failed: int, trials: int, *, seed: int = 0, goes_on: Callable[[], bool] = lambda: True
+) -> list[Separation]:
     """How each of `patterns` goes with the trials that failed, which are the bits of `failed`, in the same order.
 
-    Patterns that are alike, or each other's complement, are one hypothesis. Raises ValueError unless some of the
-    `trials` failed and some passed.
+    Patterns that are alike, or each other's complement, are one hypothesis. Once `goes_on` is false no permutation is
+    drawn beyond those that the smallest adjusted p-value, 0.01, takes; it must not look at the data. Raises ValueError
+    unless some of the `trials` failed and some passed.
     """
     everything = (1 << trials) - 1
     failures = failed.bit_count()
@@ -64,7 +68,7 @@ def separate(patterns: Sequence[int], failed: int, trials: int, *, seed: int = 0
 
     kinds = sorted({min(pattern, everything ^ pattern) for pattern in patterns} - {0})
     single = {kind: table_of(kind)[(kind & failed).bit_count()] for kind in kinds}
-    adjusted = _step_down(single, {kind: table_of(kind) for kind in kinds}, failures, trials, seed)
+    adjusted = _step_down(single, {kind: table_of(kind) for kind in kinds}, failures, trials, seed, goes_on)
     found = []
     for pattern in patterns:
         kind = min(pattern, everything ^ pattern)
@@ -92,16 +96,22 @@ def _two_sided(true_failed: int, failed: int, true_passed: int, passed: int) -> 
 
 
 def _step_down(
-    single: Mapping[int, float], tables: Mapping[int, list[float]], failures: int, trials: int, seed: int
+    single: Mapping[int, float],
+    tables: Mapping[int, list[float]],
+    failures: int,
+    trials: int,
+    seed: int,
+    goes_on: Callable[[], bool],
 ) -> dict[int, float]:
     """Adjusted p-values: of each hypothesis against the smallest of those that are no clearer than itself."""
     ranked = sorted(single, key=lambda kind: -single[kind])
     rows = [(kind, tables[kind], single[kind]) for kind in ranked]
-    permutations = max(99, min(PERMUTATIONS, _MOST_WORK // max(1, len(ranked))))
+    most, permutations = max(_LEAST, min(PERMUTATIONS, _MOST_WORK // max(1, len(ranked)))), 0
     exceeded = [0] * len(ranked)
     generator = random.Random(seed)
     places = range(trials)
-    for _ in range(permutations):
+    while permutations < most and (permutations < _LEAST or goes_on()):
+        permutations += 1
         labels = 0
         for place in generator.sample(places, failures):
             labels |= 1 << place

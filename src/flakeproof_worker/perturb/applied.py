@@ -98,6 +98,11 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
         from flakeproof_worker.perturb.process_state import Garbage
 
         found.append(Garbage(asked["gc"]))
+    if wanted := asked.get("random_seed"):
+        from flakeproof_worker.generators import start_of
+        from flakeproof_worker.perturb.entropy import Entropy
+
+        found.append(Entropy(start_of(wanted) or (lambda seed: seed)))
     if asked.get("max_fds"):
         from flakeproof_worker.perturb.process_state import FewDescriptors
 

@@ -100,6 +100,8 @@ class Recorder:
         self._path = f"{order['folder']}/{trial}.json"
         self._trial = trial
         self._focus: set[tuple[str, int]] = {(str(file), int(line)) for file, line in order["focus"]}
+        self._narrow = bool(order.get("narrow"))
+        """Whether only functions that hold a line in focus are recorded."""
         self._own = OwnCode(folders)
         self._known: dict[int, _Code | None] = {}
         self._codes: list[tuple[CodeType, _Code]] = []
@@ -142,7 +144,9 @@ class Recorder:
             found = None
             if self._own.relative(code.co_filename) is not None:
                 lines = {(code.co_filename, line) for line in _lines_of(code)}
-                found = _Code(facts_about(code), in_focus=bool(lines & self._focus))
+                in_focus = bool(lines & self._focus)
+                if in_focus or not self._narrow:
+                    found = _Code(facts_about(code), in_focus=in_focus)
             self._known[id(code)] = found
             if found is not None:
                 self._codes.append((code, found))  # keeps the address taken

@@ -1,7 +1,15 @@
 """A trial that does not end in time is ended, explained by its stacks, and nothing else is blamed."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from tests.integration.engine.conftest import ASYNC, LANES, SYNC, Lane, Runner, lanes
+
+from flakeproof.engine.execute import execute
+from flakeproof.errors import Stop
+from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialLost, TrialsPassed
+from flakeproof.model import CommandTarget, Isolation, RunSpec
 
 HUNG = 5
 COUNT = 12
@@ -68,3 +76,25 @@ def test_a_worker_that_stands_still_is_replaced(run: Runner) -> None:
     """A trial that makes its process deaf to flakeproof costs time, not results."""
     seen = run("a_deafening", count=200, workers=2, processes=1)
     assert seen.summary.outcomes == {"passed": 200}
+
+
+def test_trials_that_go_on_beyond_the_time_given_are_given_up(tmp_path: Path) -> None:
+    """Where their patience has an end: they count for nothing, and nobody waits for the minute that they take."""
+    command = CommandTarget(
+        name="sleep", python=sys.executable, folder=str(tmp_path), program="/bin/sleep", argv=["sleep", "60"]
+    )
+    spec = RunSpec(
+        target=command,
+        count=None,
+        workers=1,
+        processes=1,
+        isolation=Isolation.FRESH,
+        seed=1,
+        duration=0.1,
+        patience=0.1,
+        timeout=300.0,
+    )
+    events: list[AnyEvent] = []
+    execute(spec, "given-up", tmp_path, [events.append], None)
+    assert not [event for event in events if isinstance(event, TrialFailed | TrialsPassed | TrialLost)]
+    assert [event.stopped for event in events if isinstance(event, RunEnded)] == [Stop.DURATION]

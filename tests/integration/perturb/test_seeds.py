@@ -122,3 +122,26 @@ def test_a_hash_seed_of_each_test(messages: Messages) -> None:
 
     assert {trial: text.split()[0] for trial, text in drawn.items()} == {n: str(trial_seed(7, n)) for n in (1, 2, 3)}
     assert {text.split()[0] for text in messages(HASHES, isolation="fresh", hash_seed=5, count=3).values()} == {"5"}
+
+
+ENTROPY = {"imports": "", "drawn": "random.Random().random()"}
+SECRETS = """
+import os, secrets, uuid
+
+def check():
+    raise AssertionError(f"{uuid.uuid4()} {secrets.token_hex(4)} {os.urandom(4).hex()} {secrets.randbelow(1000)}")
+"""
+
+
+def test_what_no_seed_reaches_otherwise(drawn: Drawn, messages: Messages) -> None:
+    """With a seed for all, or one of each test, also generators without a seed, `uuid4`, `secrets` and `os.urandom`."""
+    free, again, own, own_again = (
+        [text.split()[-1] for text in drawn(ENTROPY, **options)]
+        for options in ({}, {}, {"random_seed": "each"}, {"random_seed": "each"})
+    )
+    assert free != again
+    assert own == own_again
+    assert len(set(own)) == 3
+    assert len(set(messages(SECRETS, isolation="fork").values())) == 6
+    for isolation in ("fork", "shared"):
+        assert len(set(messages(SECRETS, isolation=isolation, random_seed=3).values())) == 1

@@ -18,7 +18,7 @@ sys.path.insert(0, sys.argv[2])
 import subject
 from flakeproof_worker.recording.start import recorder
 focus = [[sys.argv[2] + "/subject.py", int(sys.argv[3])]]
-with recorder({"folder": sys.argv[2], "focus": focus}, [sys.argv[2]], 7):
+with recorder({"folder": sys.argv[2], "focus": focus, "narrow": bool(sys.argv[4])}, [sys.argv[2]], 7):
     try:
         subject.main()
     except Exception:
@@ -72,11 +72,11 @@ def python(request: pytest.FixtureRequest) -> str:
     return other_python(lambda version: (version >= (3, 12)) != ours and version >= (3, 11))
 
 
-def record(python: str, folder: Path) -> dict[str, Any]:
+def record(python: str, folder: Path, *, narrow: bool = False) -> dict[str, Any]:
     """What was recorded of the subject."""
     (folder / "subject.py").write_text(SUBJECT)
     root = str(Path(flakeproof_worker.__file__).parent.parent)
-    words = [python, "-c", PROGRAM, root, str(folder), str(FAILING)]
+    words = [python, "-c", PROGRAM, root, str(folder), str(FAILING), "narrow" * narrow]
     subprocess.run(words, check=True, capture_output=True)
     found: dict[str, Any] = json.loads((folder / "7.json").read_bytes())
     return found
@@ -110,3 +110,10 @@ def test_a_trial_is_recorded(python: str, tmp_path: Path) -> None:
 def test_what_is_not_the_projects_own_is_left_out(python: str, tmp_path: Path) -> None:
     """Nothing of the standard library, which runs in the trial as well."""
     assert {Path(row[0]).name for row in record(python, tmp_path)["lines"]} == {"subject.py"}
+
+
+def test_no_more_than_what_fails(python: str, tmp_path: Path) -> None:
+    """Where that is asked for: other functions run as if nobody looked."""
+    seen = record(python, tmp_path, narrow=True)
+    assert {row[2] for row in seen["lines"]} == {"main"}
+    assert (FAILING, "account.balance") in {(row[1], row[2]) for row in seen["values"]}

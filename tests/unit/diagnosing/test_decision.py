@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from flakeproof.features.diagnose import observed_calls
 from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
-from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Level, Line, Polluters, Provocation
-from flakeproof.features.diagnose.experiments.names import ALONE
+from flakeproof.features.diagnose.evidence import ALONE, Counts, Evidence, Factor, Level, Line, Polluters, Provocation
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.observed_calls import Witnessed
-from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
+from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.model import Failure, Outcome, SourceLocation
 from flakeproof.results.sanitizer_findings import SightingSummary
@@ -43,6 +43,8 @@ ARMS = (
     "clock",
     "sanitized",
     "provoked",
+    "clock standing",
+    "addresses",
 )
 KINDS = {
     "descriptors": ("descriptors", "closed twice"),
@@ -142,14 +144,16 @@ def evidence(example: str) -> Evidence:
         elif part.startswith("by "):
             factors = part.removeprefix("by ").split(" and ")
             found = replace(found, provocation=Provocation(text="found", factors=factors, options="--some"))
-        elif part == "polluter found":
+        elif part.startswith("polluter found"):
+            leaves_work = part.endswith("a thread")
             polluters = Polluters(
                 text="found",
                 names=["test_other"],
                 carriers=[],
                 place=LINE,
                 is_brittle=False,
-                is_explained=False,
+                is_explained=leaves_work,
+                leaves_work=leaves_work,
                 confirmed=True,
                 command="isolate a",
             )
@@ -167,9 +171,16 @@ def evidence(example: str) -> Evidence:
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.ENTROPY: LINE}))
         elif part == "reads the clock":
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.CLOCK: LINE}))
-        elif part.startswith("differs "):
-            here = Explanation("it differs", LINE.file, LINE.line, LINE.function, part == "differs at the failure")
+        elif part.startswith("differs ") or part == "another came between":
+            between = "another one came between" if part == "another came between" else ""
+            is_symptom = part == "differs at the failure"
+            here = Explanation("it differs", LINE.file, LINE.line, LINE.function, is_symptom, between)
             found = replace(found, differences=[here])
+        elif part == "a pause decides":
+            paused = Line(place=LINE, text="a pause decides", in_coroutine=False, option="--delay x")
+            found = replace(found, paused=paused)
+        elif part == "reseeded":
+            found = replace(found, reseeded=True)
         else:
             pytest.fail(f"the table says {part!r}")
     return replace(found, arms=arms)
@@ -186,7 +197,7 @@ def test_the_code_keeps_to_the_table(cause: str, example: str, status: str) -> N
     found = standing(example, cause)
 
     assert found.status == status, found
-    if status == Status.SUPPORTED:
+    if status in FOUND:
         assert found.evidence
         assert found.next
     if status == Status.REFUTED:
@@ -195,7 +206,7 @@ def test_the_code_keeps_to_the_table(cause: str, example: str, status: str) -> N
 
 def test_the_table_is_complete() -> None:
     """Each cause has a row in which it is supported, and one in which it is not."""
-    told = {(cause, status == Status.SUPPORTED) for cause, _, status in rows()}
+    told = {(cause, status in FOUND) for cause, _, status in rows()}
     assert told == {(cause.value, supported) for cause in CauseId for supported in (True, False)}
 
 
@@ -224,7 +235,7 @@ def test_the_best_comes_first() -> None:
         evidence("alone 20/200, hash seeds 15/15 0/15, failed with assert 0.6 == 0.6000000000000001"), FOLLOWING
     )
     assert [cause.cause for cause in causes[:2]] == [CauseId.FLOAT_ORDER, CauseId.HASH_ORDER]
-    ranks = [("supported", "unknown", "refuted").index(cause.status) for cause in causes]
+    ranks = [("proven", "supported", "unknown", "refuted").index(cause.status) for cause in causes]
     assert ranks == sorted(ranks)
 
 
@@ -257,6 +268,15 @@ def test_the_line_of_contention() -> None:
     assert "/tmp/x" in causes[0].statement
 
 
+def test_the_file_that_copies_compete_for() -> None:
+    """Is the one that the error names, whatever else is opened."""
+    found = evidence("alone 0/200, parallel 60/200, busy 0/200, failed with EADDRINUSE")
+    taken = flake("EADDRINUSE").example
+    taken = msgspec.structs.replace(taken, message="[Errno 17] File exists: 'temporary'")
+    causes = decide(replace(found, flake=Flake(taken)), FOLLOWING)
+    assert causes[0].statement.endswith(": temporary")
+
+
 def replace_line(line: int) -> Place:
     """Another line of that file."""
     return Place(file=LINE.file, line=line, function=LINE.function)
@@ -277,8 +297,8 @@ def replace_line(line: int) -> Place:
             ],
             Status.UNKNOWN,
         ),
-        ([[(5, 5)] * 4, [(5, 5)] * 4, [(5, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4], Status.SUPPORTED),
-        ([[(5, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6], Status.SUPPORTED),
+        ([[(5, 5)] * 4, [(5, 5)] * 4, [(5, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4, [(0, 5)] * 4], Status.PROVEN),
+        ([[(5, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6, [(0, 5)] * 6], Status.PROVEN),
     ],
 )
 def test_a_hash_seed_has_to_be_the_same_in_several_processes(

@@ -63,7 +63,7 @@ def test_the_answer_comes_first_then_the_runner_up() -> None:
     """Cause, evidence, next command; the long list is for those who ask."""
     rows = list(results(diagnosis(*FOUND)))
     assert rows[1:4] == [
-        "Cause: order-polluter: it is order-polluter",
+        "Cause, supported: order-polluter: it is order-polluter",
         "  - company: 8 of 8 failed",
         "  next: see order-polluter",
     ]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from flakeproof.errors import FlakeproofError, UsageError
 from flakeproof.features.ci.case import Case
-from flakeproof.features.compare.revisions import imports
-from flakeproof.features.compare.revisions.checkout import checked_out
-from flakeproof.features.compare.revisions.git import without_repository
-from flakeproof.features.compare.revisions.repository import Repository, find
+from flakeproof.revisions import imports
+from flakeproof.revisions.checkout import checked_out
+from flakeproof.revisions.git import without_repository
+from flakeproof.revisions.repository import Repository, find
 from flakeproof.targets import interpreter
 
 _SHOWN = 12

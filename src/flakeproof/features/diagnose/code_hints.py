@@ -1,14 +1,21 @@
-"""Lines at which the order of a set gets out: where one is iterated over, turned into a list, joined, popped from."""
+"""What the text of the code, or of a failure, tells: where the order of a set gets out, where numbers are added up."""
 
 import ast
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 _TURNING = frozenset({"list", "tuple", "enumerate", "iter", "zip", "map", "filter", "reversed", "deque", "chain"})
 """What gives out elements in the order in which it gets them; `sorted`, `len`, `min` and the like do not."""
 _ADDING = frozenset({"sum", "reduce", "fsum"})
 _NAMES = frozenset({"set", "frozenset"})
 _MAKING = frozenset({"union", "intersection", "difference", "symmetric_difference", "copy"})
+_SUMMING = frozenset({"sum", "reduce", "accumulate"})
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_FLOAT = re.compile(r"(?<![\w.])[-+]?\d+\.\d+(?:e[-+]?\d+)?(?![\w.])", re.IGNORECASE)
+_CLOSE = 1e-9
+_MOST_FLOATS = 20
 _OPERATORS = (ast.BitOr, ast.BitAnd, ast.Sub, ast.BitXor)
 
 
@@ -103,3 +110,45 @@ def _in_body(body: list[ast.stmt], names: Collection[str]) -> Iterator[int]:
 
 def _is_stream(node: ast.expr, names: Collection[str]) -> bool:
     return isinstance(node, ast.GeneratorExp) and any(_is_set(one.iter, names) for one in node.generators)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A line that adds."""
+
+    line: int
+    function: str
+    one_by_one: bool
+    """In a loop, in the order in which things come; else all at once."""
+
+
+def sums(source: str) -> list[Sum]:
+    """Those in functions of `source`; none where it cannot be read."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []
+    found: set[Sum] = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, _LOOPS):
+                found |= {
+                    Sum(inner.lineno, function.name, one_by_one=True)
+                    for inner in ast.walk(node)
+                    if isinstance(inner, ast.AugAssign) and isinstance(inner.op, ast.Add)
+                }
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _SUMMING:
+                found.add(Sum(node.lineno, function.name, one_by_one=False))
+    return sorted(found, key=lambda one: one.line)
+
+
+def nearly_equal(message: str) -> tuple[str, str] | None:
+    """Two different floats in `message` that agree to nine digits and more, as sums in two orders do."""
+    found = list(dict.fromkeys(_FLOAT.findall(message)))[:_MOST_FLOATS]
+    for one, other in combinations(found, 2):
+        first, second = float(one), float(other)
+        if first != second and abs(first - second) <= _CLOSE * max(abs(first), abs(second)):
+            return one, other
+    return None

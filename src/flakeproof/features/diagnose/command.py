@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flakeproof.clock import STARTED_NS
+from flakeproof.engine.time_limits import Budget
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.diagnose import report as lines
 from flakeproof.features.diagnose.conclusions import diagnosis, experiment_of
@@ -15,14 +17,12 @@ from flakeproof.features.diagnose.records import Diagnosis
 from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.features.run.session import interpreter_of
-from flakeproof.model import PytestTarget, RunSpec
+from flakeproof.model import CommandTarget, Isolation, PytestTarget, RunSpec
 from flakeproof.reports.files import Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
-from flakeproof.scenarios.catalogue import SCENARIOS
 from flakeproof.settings.build_spec import build, names_of
 from flakeproof.settings.from_options import budget, command_name, options_in, pairs, settings, typed, wanted_by
-from flakeproof.settings.load import Config
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
@@ -30,7 +30,6 @@ from flakeproof.text import whole_duration
 
 _LEAST_SECONDS = 1.0
 _REPORTS = ("json", "markdown")
-_OF_THE_TARGET = ("workers", "processes", "isolation")
 _STYLES = {ExitCode.GOOD: Style.GOOD, ExitCode.FAILURES: Style.BAD}
 
 
@@ -47,12 +46,12 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
             raise UsageError(f"--in {path}: there is no such file or folder")
     presentation = Presentation(report_files(config, names=_REPORTS))
     presentation.note(
-        f"{spec.target.name}: up to about {whole_duration(seconds)}, seed {spec.seed}{interpreter_of(spec.target)}"
+        f"{spec.target.name}: at most {whole_duration(seconds)}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
     with presentation.running():
         study = investigate(
             spec,
-            seconds,
+            Budget(seconds, since_ns=STARTED_NS),
             lambda one, sinks: conduct(
                 one,
                 store_of(config),
@@ -62,7 +61,7 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
             ),
             lambda laboratory, arm: presentation.note(lines.experiment(experiment_of(laboratory, arm))),
             within=given["within"] or (),
-            uses_given=_differs(config, wanted),
+            uses_given=_differs(spec),
             keeps_timeout="timeout" in config.values,
         )
     found = diagnosis(study, decide(study.evidence, _following(study, spec, given, wanted)))
@@ -71,9 +70,9 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
     return presentation.finish(found.exit_code, _renderers(found))
 
 
-def _differs(config: Config, wanted: str | CommandLine | PytestLine) -> bool:
-    """Whether the target has settings of its own that may matter."""
-    return any(name in config.values for name in _OF_THE_TARGET) or (isinstance(wanted, str) and wanted in SCENARIOS)
+def _differs(spec: RunSpec) -> bool:
+    """Whether the target as it was given runs otherwise than alone, one at a time."""
+    return spec.workers > 1 or (spec.isolation is not Isolation.FORK and not isinstance(spec.target, CommandTarget))
 
 
 def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: str | CommandLine | PytestLine) -> Next:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.features.diagnose.driver import Study, counts_of
-from flakeproof.features.diagnose.evidence import CONFIDENCE, Evidence
+from flakeproof.features.diagnose.evidence import ALONE, CONFIDENCE, GIVEN, Evidence
 from flakeproof.features.diagnose.experiment_runner import Arm, Laboratory
-from flakeproof.features.diagnose.experiments.names import ALONE, GIVEN
-from flakeproof.features.diagnose.records import Cause, Diagnosis, Difference, Experiment, Place, Status
+from flakeproof.features.diagnose.records import FOUND, Cause, Diagnosis, Difference, Experiment, Place
 from flakeproof.results.summary import anytime_interval, exact_interval
 from flakeproof.results.verdict import Verdict
 
@@ -57,7 +56,7 @@ def exit_code(causes: Sequence[Cause], verdict: Verdict, stopped: str | None) ->
     """The exit code: the table is in docs/diagnose.md."""
     if (code := exit_code_of_signal(stopped)) is not None:
         return code
-    if any(cause.status is Status.SUPPORTED for cause in causes):
+    if any(cause.status in FOUND for cause in causes):
         return ExitCode.FAILURES
     if verdict is Verdict.INCONCLUSIVE:
         return ExitCode.NOTHING
@@ -89,6 +88,7 @@ def experiment_of(laboratory: Laboratory, arm: Arm, evidence: Evidence | None = 
         trials=counts.trials,
         rate=counts.rate if counts.trials else None,
         interval=exact_interval(counts.failed, counts.trials, CONFIDENCE) if counts.trials else None,
+        processes=arm.tally.process_count,
         against=arm.against,
         rises=evidence.p(arm.name, "rises") if evidence is not None else None,
         falls=evidence.p(arm.name, "falls") if evidence is not None else None,

@@ -1,36 +1,71 @@
 """A diagnosis from start to end: which experiment comes next, until it is known or the time is over."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.time_limits import Budget, hang_limit
 from flakeproof.errors import CannotRunError, Stop, StoppedError
 from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
-from flakeproof.features.diagnose.evidence import Counts, Evidence, Factor, Line, Polluters, Provocation
-from flakeproof.features.diagnose.experiment_runner import Arm, Conduct, Laboratory, changed
+from flakeproof.features.diagnose.evidence import (
+    ALONE,
+    CLOCK,
+    COMPANY,
+    FRESH,
+    GIVEN,
+    SANITIZED,
+    SHARED,
+    SHUFFLED,
+    Counts,
+    Evidence,
+    Factor,
+    Line,
+    Polluters,
+    Provocation,
+)
+from flakeproof.features.diagnose.experiment_runner import Arm, BudgetSpent, Conduct, Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.features.diagnose.experiments.amplify import run_provoked
 from flakeproof.features.diagnose.experiments.company import narrow, run_company, victim_of
+from flakeproof.features.diagnose.experiments.interventions import run_addresses, run_pauses
 from flakeproof.features.diagnose.experiments.isolate import run_isolated
-from flakeproof.features.diagnose.experiments.names import ALONE, COMPANY, FRESH, SANITIZED, SHUFFLED
-from flakeproof.features.diagnose.experiments.observe_calls import watch
-from flakeproof.features.diagnose.experiments.perturbed import run_clock, run_race, search_line
-from flakeproof.features.diagnose.experiments.sanitized import run_sanitized
-from flakeproof.features.diagnose.experiments.seeds import run_seeds
-from flakeproof.features.diagnose.experiments.settings import run_busy, run_fresh, run_parallel, run_shared
+from flakeproof.features.diagnose.experiments.seeds import run_drawn, run_seeds
+from flakeproof.features.diagnose.experiments.settings import (
+    run_busy,
+    run_clock,
+    run_fresh,
+    run_parallel,
+    run_race,
+    run_shared,
+    run_standing_clock,
+    search_line,
+)
 from flakeproof.features.diagnose.experiments.traced import can_be_traced, run_traced
+from flakeproof.features.diagnose.experiments.watched import run_sanitized, watch
+from flakeproof.features.diagnose.observed_calls import (
+    ADDRESS,
+    ENTROPY,
+    EXECUTOR,
+    HASH,
+    OUTSIDE,
+    RANDOM,
+    SETS,
+    STOPWATCH,
+    Witnessed,
+    reads_at,
+)
 from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
-from flakeproof.features.diagnose.observed_calls import EXECUTOR, Witnessed
 from flakeproof.features.diagnose.outcomes import Tally
-from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
+from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Place
 from flakeproof.features.diagnose.rules.common import Next
 from flakeproof.line_search.find_line import DelayFinding
-from flakeproof.model import CallableTarget, PytestTarget, RunSpec
+from flakeproof.model import CallableTarget, Isolation, PytestTarget, RunSpec
 from flakeproof.results.sanitizer_findings import SightingSummary
 
 _PROBE_SHARE = 0.25
+_TELLING = 0.01
 
 
 @dataclass
@@ -43,12 +78,20 @@ class Study:
     uses_given: bool
     """Whether the target is to be run with its own settings, too."""
     keeps_timeout: bool
+    had_company: bool = False
+    """Whether the target as it was given is several tests."""
+    reseeded: bool = False
+    """Whether `seeds` reached all that is drawn."""
+    asked_seeds: bool = False
+    """Whether it has been seen to what hangs on a seed, as far as that is likely."""
     seeds: Factor | None = None
     hash_seeds: Factor | None = None
     witnessed: Witnessed = field(default_factory=Witnessed)
     sightings: Sequence[SightingSummary] = ()
     polluters: Polluters | None = None
     line: Line | None = None
+    paused: Line | None = None
+    """A line at which recorded trials differ, and a pause decides."""
     provocation: Provocation | None = None
     differences: Sequence[Explanation] = ()
     """What failing trials did that passing ones did not."""
@@ -60,7 +103,7 @@ class Study:
     def may_race(self) -> bool:
         """Whether it has several threads, or tasks, as far as is known."""
         seen = self.witnessed
-        return not seen.looked or seen.several_threads or bool(seen.coroutines)
+        return not seen.looked or seen.several_threads or seen.own_threads or bool(seen.coroutines)
 
     @property
     def evidence(self) -> Evidence:
@@ -72,13 +115,17 @@ class Study:
             arms=arms,
             seeds=self.seeds,
             hash_seeds=self.hash_seeds,
+            reseeded=self.reseeded,
             witnessed=self.witnessed,
             sightings=self.sightings,
             polluters=self.polluters,
             line=self.line,
+            paused=self.paused,
             provocation=self.provocation,
             differences=self.differences,
             sanitized=SANITIZED in arms,
+            shares=laboratory.given.isolation is Isolation.SHARED
+            and laboratory.given.workers > laboratory.given.processes,
             failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
         )
 
@@ -97,7 +144,7 @@ def counts_of(laboratory: Laboratory, arm: Arm) -> Counts:
 
 def investigate(
     spec: RunSpec,
-    seconds: float,
+    budget: Budget,
     conduct: Conduct,
     tell: Callable[[Laboratory, Arm], None],
     *,
@@ -105,17 +152,21 @@ def investigate(
     uses_given: bool,
     keeps_timeout: bool,
 ) -> Study:
-    """Experiment for about so many seconds, until the cause is known; a signal ends it early.
+    """Experiment within the budget, until the cause is known; a signal ends it early.
 
     `within` are the paths of the tests that pytest targets are run among. Raises UsageError or CannotRunError where
     the target cannot be run at all.
     """
-    laboratory = Laboratory(spec, Budget(seconds), conduct, tell)
+    laboratory = Laboratory(spec, budget, conduct, tell)
     study = Study(laboratory, list(within), uses_given=uses_given, keeps_timeout=keeps_timeout)
     try:
         with signals_stop(_interrupt, once=True):
-            _begin(study)
-            _continue(study)
+            try:
+                _begin(study)
+            except BudgetSpent:
+                laboratory.notes.append("the time was over before it was seen how often it fails alone")
+            else:
+                _continue(study)
     except StoppedError as error:
         study.stopped = error.reason
     return study
@@ -137,11 +188,12 @@ def _begin(study: Study) -> None:
     if not study.keeps_timeout:
         limit = hang_limit(probe.elapsed, laboratory.given.timeout)
         laboratory.given = changed(laboratory.given, timeout=limit, adapts_timeout=False)
-    if len(probe.items) > 1 and not narrow(laboratory):
+    if study.uses_given:  # what is seen there is what there is to explain
+        run_given(laboratory)
+    study.had_company = len(probe.items) > 1
+    if study.had_company and not narrow(laboratory):
         laboratory.notes.append(f"none of the {len(probe.items)} tests has failed among the others")
     run_alone(laboratory)
-    if study.uses_given:
-        run_given(laboratory)
 
 
 def _continue(study: Study) -> None:
@@ -151,24 +203,39 @@ def _continue(study: Study) -> None:
     had_turns: set[str] = set()
     while waiting:
         if is_settled(_causes(study), study.evidence):
-            _watch(study)
-            return
-        if laboratory.budget.left <= 0:
-            missed = dict.fromkeys(step.name for step in waiting if step.name not in had_turns)
-            if missed:
-                laboratory.notes.append(f"the time was over before: {', '.join(missed)}")
+            with suppress(BudgetSpent):
+                _watch(study)
             return
         step = next((step for step in waiting if step.is_urgent(study)), waiting[0])
         waiting.remove(step)
         had_turns.add(step.name)
         try:
             step.make(study)
+        except BudgetSpent:
+            missed = dict.fromkeys(step.name for step in waiting if step.name not in had_turns)
+            if missed:
+                laboratory.notes.append(f"the time was over before: {', '.join(missed)}")
+            return
         except CannotRunError as error:
             laboratory.notes.append(f"{step.name} could not be made: {error.message}")
 
 
 def _causes(study: Study) -> list[Cause]:
     return decide(study.evidence, Next(run=str, run_all=str, words=str, longer=""))
+
+
+def _explaining(study: Study) -> list[Cause]:
+    """Causes that say where it goes wrong, and not only what makes that more frequent."""
+    return [cause for cause in _causes(study) if cause.status in FOUND and cause.place is not None]
+
+
+def _seeds_if_drawn(study: Study) -> None:
+    """Not yet where nothing was seen that hangs on a seed: what takes new processes takes time."""
+    seen = study.witnessed
+    drawn = any(kind in seen.places for kind in (RANDOM, ENTROPY, SETS, HASH, ADDRESS))
+    if drawn or not seen.looked or study.evidence.arm(ALONE).correlation:
+        _seeds(study)
+    study.asked_seeds = True
 
 
 def _seeds(study: Study) -> None:
@@ -183,8 +250,18 @@ def _seeds(study: Study) -> None:
                 return
 
 
+def _drawn(study: Study) -> None:
+    """Where it draws from a source that no seed reaches: all of it from the seed of the trial; those seeds again."""
+    if ENTROPY not in study.witnessed.places or study.laboratory.flake is None or _decided_by_seed(study):
+        return
+    found = run_drawn(study.laboratory)
+    if found is not None and found[0].p < _TELLING:
+        study.seeds, study.reseeded = found[0], True
+
+
 def _watch(study: Study) -> None:
-    if not study.witnessed.looked:
+    seen = study.witnessed
+    if not seen.looked or (study.laboratory.flake is not None and not seen.of_failures):
         study.witnessed = watch(study.laboratory)
 
 
@@ -202,9 +279,13 @@ def _company(study: Study) -> None:
 
 
 def _shared(study: Study) -> None:
-    """Not for tests of pytest, which are made to run once in a process."""
-    if isinstance(study.laboratory.given.target, CallableTarget):
-        run_shared(study.laboratory)
+    """Not for tests of pytest, which are made to run once in a process, unless that is how they have failed."""
+    laboratory = study.laboratory
+    if SHARED not in laboratory.arms and (
+        isinstance(laboratory.given.target, CallableTarget)
+        or (laboratory.given.isolation is Isolation.SHARED and _as_given_only(study))
+    ):
+        run_shared(laboratory)
 
 
 def _fresh(study: Study) -> None:
@@ -214,9 +295,7 @@ def _fresh(study: Study) -> None:
 
 def _isolated(study: Study) -> None:
     """Only where company makes a difference."""
-    evidence = study.evidence
-    differs = [name for name in (COMPANY, SHUFFLED) if evidence.is_significant(name, "rises")]
-    if differs or evidence.is_significant(COMPANY, "falls"):
+    if _in_company(study):
         study.polluters = run_isolated(study.laboratory)
 
 
@@ -230,12 +309,14 @@ def _clock(study: Study) -> None:
     """Not where nobody looks at it."""
     if not study.witnessed.looked or CLOCK_READ in study.witnessed.places:
         run_clock(study.laboratory)
+        if study.laboratory.failed(ALONE) and not study.evidence.is_significant(CLOCK, "rises"):
+            run_standing_clock(study.laboratory)
 
 
 def _line(study: Study) -> None:
     """Where no cause is known, or a race without its line; not for what a pause anywhere makes fail: a time limit."""
     flake = study.laboratory.flake
-    others = {cause.cause for cause in _causes(study) if cause.status is Status.SUPPORTED} - _RACING
+    others = {cause.cause for cause in _explaining(study)} - _RACING
     if flake is None or flake.is_timeout or others:
         return
     if study.may_race or CLOCK_READ in study.witnessed.places:
@@ -262,7 +343,7 @@ def _provoked(study: Study) -> None:
     """Where no cause is known: what is not tried by itself before may matter, and what acts together."""
     if study.searched:
         return
-    if not any(cause.status is Status.SUPPORTED for cause in _causes(study)):
+    if not _explaining(study):
         study.searched = True
         study.provocation = run_provoked(study.laboratory)
 
@@ -270,7 +351,42 @@ def _provoked(study: Study) -> None:
 def _traced(study: Study) -> None:
     """Where it fails now and then: what failing tests did that passing ones did not."""
     if not study.differences:
-        study.differences = run_traced(study.laboratory)
+        study.differences = [_with_world(one, study.witnessed) for one in run_traced(study.laboratory)]
+
+
+def _with_world(found: Explanation, seen: Witnessed) -> Explanation:
+    """`found`, and what its line reads of the world, if anything was seen."""
+    reads = reads_at(seen, found.file, found.line)
+    return replace(found, text=f"{found.text}; that line {reads}") if reads else found
+
+
+def _addresses(study: Study) -> None:
+    """Where what a process fixes once decides, and it is no hash seed; or where addresses are asked for."""
+    fails = 0 < study.laboratory.failed(ALONE) < study.laboratory.tally(ALONE).trials
+    seen = study.witnessed.places
+    asked = ADDRESS in seen or SETS in seen or HASH in seen
+    if fails and not _decided_by_seed(study) and (asked or study.evidence.arm(ALONE).correlation):
+        run_addresses(study.laboratory)
+
+
+def _of_addresses(study: Study) -> bool:
+    seen = study.witnessed.places
+    alike = bool(study.evidence.arm(ALONE).correlation)
+    return study.asked_seeds and (ADDRESS in seen or SETS in seen or alike)
+
+
+def _paused(study: Study) -> None:
+    """Where recorded trials differ: whether a pause there brings the failure about."""
+    if study.differences and study.line is None and study.paused is None and not _decided_by_seed(study):
+        found = run_pauses(study.laboratory, study.differences, study.witnessed)
+        if found is not None and (study.may_race or CLOCK_READ in study.witnessed.places) and not _of_time(study):
+            study.line = found
+        study.paused = found
+
+
+def _decided_by_seed(study: Study) -> bool:
+    """Whether numbers that are drawn, or the order of sets, are known to decide: then no pause does."""
+    return any(cause.cause in _OF_SEEDS and cause.status in FOUND for cause in _causes(study))
 
 
 def _unseen(study: Study) -> None:
@@ -279,6 +395,7 @@ def _unseen(study: Study) -> None:
         _provoked(study)
 
 
+_OF_SEEDS = (CauseId.RANDOMNESS, CauseId.HASH_ORDER)
 _RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK}
 
 
@@ -293,7 +410,35 @@ class _Step:
 
 
 def _can_trace(study: Study) -> bool:
-    return can_be_traced(study.laboratory) and study.seeds is not None
+    if _in_company(study) and SANITIZED not in study.laboratory.arms:
+        return False
+    return can_be_traced(study.laboratory) and study.asked_seeds
+
+
+def _as_given_only(study: Study) -> bool:
+    """Whether it fails as it was given, with copies beside it, and not, or far more rarely, alone."""
+    laboratory, evidence = study.laboratory, study.evidence
+    if study.had_company:
+        return False
+    return evidence.is_significant(GIVEN, "rises") or bool(laboratory.failed(GIVEN) and not laboratory.failed(ALONE))
+
+
+def _reads(study: Study, *kinds: str) -> bool:
+    """Whether nothing has failed so far, and a trial that passed does something of the kind."""
+    seen = study.witnessed
+    return study.laboratory.flake is None and any(kind in seen.places for kind in kinds)
+
+
+def _in_company(study: Study) -> bool:
+    """Whether it is other tests that make it fail, or keep it from failing: who they are is to be found first."""
+    evidence = study.evidence
+    rises = any(evidence.is_significant(name, "rises") for name in (COMPANY, SHUFFLED))
+    return rises or evidence.is_significant(COMPANY, "falls")
+
+
+def _may_leave_something(study: Study) -> bool:
+    """Whether what the sanitizers look for is likely: a descriptor in wrong hands, a wait, something left behind."""
+    return _of_descriptors(study) or _in_company(study) or _of_time(study)
 
 
 def _of_descriptors(study: Study) -> bool:
@@ -303,38 +448,51 @@ def _of_descriptors(study: Study) -> bool:
 
 def _of_places(study: Study) -> bool:
     flake = study.laboratory.flake
-    return flake is not None and flake.is_of_places
+    return _as_given_only(study) or (flake is not None and flake.is_of_places) or _reads(study, OUTSIDE)
 
 
 def _of_time(study: Study) -> bool:
     flake = study.laboratory.flake
-    return flake is not None and flake.is_timeout
+    return (flake is not None and flake.is_timeout) or _as_given_only(study) or _reads(study, STOPWATCH)
+
+
+def _of_clock(study: Study) -> bool:
+    """Whether it reads the time of day, and has nothing else that could come in another order."""
+    seen = study.witnessed
+    fails = study.laboratory.flake is not None and study.asked_seeds and CLOCK_READ in seen.places
+    return _reads(study, CLOCK_READ) or (fails and not study.may_race and not _of_time(study))
 
 
 def _of_timing(study: Study) -> bool:
     """Whether it fails by itself, by no seed, and has what a pause can bring into another order."""
-    if study.seeds is None or not study.witnessed.looked or _of_time(study) or _of_places(study):
-        return False
     seen = study.witnessed
+    if study.laboratory.flake is None:
+        return seen.looked and study.may_race
+    if not study.asked_seeds or not seen.looked or _of_time(study) or _of_places(study):
+        return False
     return seen.several_threads or bool(seen.coroutines) or CLOCK_READ in seen.places
 
 
 _STEPS = (
-    _Step("a look at what it calls", _watch),
-    _Step("seeds again", _seeds),
-    _Step("failing and passing tests side by side", _traced, _can_trace),
+    _Step("a look at what it calls", _watch, lambda study: True),
+    _Step("seeds again", _seeds_if_drawn),
+    _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
+    _Step("the same addresses", _addresses, _of_addresses),
     _Step("company", _company),
-    _Step("the sanitizers", _sanitized, _of_descriptors),
-    _Step("isolation of other tests", _isolated),
-    _Step("a search among all perturbations", _unseen),
+    _Step("the sanitizers", _sanitized, _may_leave_something),
+    _Step("isolation of other tests", _isolated, _in_company),
+    _Step("failing and passing tests side by side", _traced, _can_trace),
+    _Step("a pause where they differ", _paused, lambda study: bool(study.differences)),
     _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_places),
-    _Step("one process for all", _shared),
+    _Step("one process for all", _shared, _as_given_only),
     _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
-    _Step("other times of day", _clock),
+    _Step("other times of day", _clock, _of_clock),
     _Step("races", _race, _of_timing),
+    _Step("a search among all perturbations", _unseen),
     _Step("new interpreters", _fresh),
     _Step("a search among all perturbations", _provoked),
     _Step("failing and passing tests side by side", _traced),
+    _Step("a pause where they differ", _paused),
     _Step("seeds again", _seeds),
     _Step("a look at what it calls", _watch),
     _Step("pauses at lines", _line, _of_timing),

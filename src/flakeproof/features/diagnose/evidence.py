@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flakeproof.features.diagnose.differences.explain import Explanation
-from flakeproof.features.diagnose.experiments.names import BUSY, PARALLEL
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.observed_calls import Witnessed
 from flakeproof.features.diagnose.records import Place
@@ -14,9 +13,26 @@ from flakeproof.stats.dispersion import clustering, design_effect, grouping
 from flakeproof.stats.intervals import Interval, clopper_pearson
 from flakeproof.stats.tables import fisher_greater, holm
 
+GIVEN, ALONE = "as given", "alone"
+COMPANY, SHUFFLED = "company", "shuffled"
+SHARED, PARALLEL, BUSY, FRESH = "shared", "parallel", "busy", "fresh"
+SEEDS_AGAIN = "seeds again"
+SANITIZED = "sanitized"
+RACE, CLOCK = "race", "clock"
+TRACED = "recorded"
+PROVOKED = "provoked"
+DRAWN = "drawn"
+STANDING = "clock standing"
+ADDRESSES = "addresses"
+
 SIGNIFICANT = 0.01
 """A difference is told from chance below this, after the correction for all comparisons made."""
 CONFIDENCE = 0.95
+
+
+def control_of(name: str) -> str:
+    """The trials that an experiment is compared with, made in turns with it."""
+    return f"{name}, control"
 
 
 @dataclass(frozen=True)
@@ -159,6 +175,8 @@ class Polluters:
     is_brittle: bool
     is_explained: bool
     """Whether it is known what they leave behind: putting it back undoes the effect."""
+    leaves_work: bool
+    """Whether that is a thread or a task which goes on."""
     confirmed: bool
     command: str
     """Words of this program that repeat it."""
@@ -172,6 +190,8 @@ class Evidence:
     arms: Mapping[str, Counts] = field(default_factory=dict)
     seeds: Factor | None = None
     hash_seeds: Factor | None = None
+    reseeded: bool = False
+    """Whether `seeds` are those of trials in which what no seed reaches otherwise was drawn from them as well."""
     sightings: Sequence[SightingSummary] = ()
     sanitized: bool = False
     """Whether sanitizers watched at all."""
@@ -179,9 +199,13 @@ class Evidence:
     """Trials with the flake that they watched."""
     polluters: Polluters | None = None
     line: Line | None = None
+    paused: Line | None = None
+    """Where recorded trials differ, and a pause was seen to make it fail."""
     provocation: Provocation | None = None
     differences: Sequence[Explanation] = ()
     witnessed: Witnessed = field(default_factory=Witnessed)
+    shares: bool = False
+    """Whether, as it was given, several trials at once share a process."""
 
     def arm(self, name: str) -> Counts:
         """Trials of an experiment; none if it was not made."""

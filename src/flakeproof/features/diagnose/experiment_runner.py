@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,17 @@ from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.model import CommandTarget, Failure, Isolation, RunSpec, TraceOrder
 from flakeproof.results.summary import Summary
+from flakeproof.stats.tables import fisher_greater
 
 Conduct = Callable[[RunSpec, Callable[[Path], Sequence[Sink]]], Summary]
 """Makes a recorded run; given what makes its sinks out of its folder."""
 _LEAST_RUNS = 4
+_ENDING = 0.5
+"""Seconds that a run may take to end when the budget is used up."""
+_TOGETHER = 0.01
+"""Two kinds of failure rise together where each does by chance at most so rarely."""
+_FOR_THE_ANSWER = 0.03
+"""Share of the budget that is kept for what comes before and after all experiments."""
 _APART = 100_000
 """Numbers between the first trials of two runs: each trial of a diagnosis has a seed of its own."""
 
@@ -34,6 +41,10 @@ class Arm:
     against: str
     """Name of the one that it is compared with; empty for none."""
     tally: Tally
+
+
+class BudgetSpent(Exception):  # noqa: N818 - it is no error
+    """There is no time for another run."""
 
 
 class Laboratory:
@@ -61,22 +72,63 @@ class Laboratory:
         """An experiment, whose runs are made inside of the block with `run`; only of the pytest item `item`, if any."""
         arm = Arm(name, setting, against, Tally(item=item))
         self.arms[name] = arm
-        yield arm.tally
+        try:
+            yield arm.tally
+        except BudgetSpent:
+            if not arm.tally.runs:
+                del self.arms[name]
+                raise
+            self._end(arm)
+            raise
+        self._end(arm)
+
+    def _end(self, arm: Arm) -> None:
         self._meet(arm.tally)
+        self._join(arm)
         self._tell(self, arm)
+
+    def _join(self, arm: Arm) -> None:
+        """What else becomes more frequent together with the flake, by the same change, is the flake as well."""
+        flake = self.flake
+        if flake is None or not arm.against.startswith(f"{arm.name}, ") or arm.against not in self.arms:
+            return
+        control = self.arms[arm.against].tally
+        if _rises(arm.tally, control, flake.is_same) > _TOGETHER:
+            return
+
+        def is_other(failure: Failure) -> bool:
+            return failure.item == flake.example.item and not flake.is_same(failure)
+
+        if _rises(arm.tally, control, is_other) <= _TOGETHER:
+            others = {seen.failure.signature for seen in arm.tally.seen if is_other(seen.failure)}
+            self.flake = replace(flake, also=flake.also | others)
+
+    @property
+    def room(self) -> float:
+        """Seconds that a run which starts now may take for its trials."""
+        return self.budget.left - self.start_up - _FOR_THE_ANSWER * self.budget.seconds
+
+    def patience(self, seconds: float) -> float:
+        """Seconds that trials in flight may go on after so many: until the budget is used up."""
+        return max(_ENDING, self.room - seconds)
 
     def run(
         self, tally: Tally, spec: RunSpec, *, seconds: float, count: int = 0, chosen: Sequence[int] = ()
     ) -> Summary:
         """Run `count` trials with numbers of their own, or those `chosen`, for at most so many seconds.
 
-        Raises StoppedError, after what came out has been counted.
+        Trials that would go on beyond the budget are given up, and count for nothing. Raises BudgetSpent where there is
+        no time to begin, and StoppedError, after what came out has been counted.
         """
+        if self.room <= 0 and self.arms:
+            raise BudgetSpent
+        seconds = min(seconds, max(self.room, _ENDING))
+        patience = self.patience(seconds)
         if not chosen:
-            spec = spec.bare(first=self._next, count=count, duration=seconds)
+            spec = spec.bare(first=self._next, count=count, duration=seconds, patience=patience)
             self._next += max(count, _APART)
         else:
-            spec = spec.bare(chosen=list(chosen), count=len(chosen), duration=seconds)
+            spec = spec.bare(chosen=list(chosen), count=len(chosen), duration=seconds, patience=patience)
         if self._loads_anew and not isinstance(spec.target, CommandTarget):
             spec = msgspec.structs.replace(spec, isolation=Isolation.FRESH)
 
@@ -100,15 +152,15 @@ class Laboratory:
                 "anew, in an interpreter of its own"
             )
 
-    def processes(self, part: float, most: int) -> int:
-        """How many runs, one after the other, an experiment with `part` of the time can start; at least 4, or `most`.
+    def processes(self, part: float, most: int, least: int = _LEAST_RUNS) -> int:
+        """How many runs, one after the other, an experiment with `part` of the time can start; `least`, or `most`.
 
         Half of its time may go into that.
         """
         if self.start_up <= 0:
             return most
         fitting = int(part * self.budget.seconds / 2 / self.start_up)
-        return max(min(_LEAST_RUNS, most), min(most, fitting))
+        return max(min(least, most), min(most, fitting))
 
     def tally(self, name: str) -> Tally:
         """What came out of an experiment; nothing of one that was not made."""
@@ -127,6 +179,15 @@ class Laboratory:
             candidates.setdefault(f"{seen.failure.item} {seen.failure.signature}", []).append(seen.failure)
         most = max(candidates.values(), key=len)
         self.flake = Flake(min(most, key=lambda failure: failure.trial))
+
+
+def _rises(tally: Tally, control: Tally, counts: Callable[[Failure], bool]) -> float:
+    """Probability that by chance so many more failures that count come up than in the control."""
+    rows = []
+    for one in (tally, control):
+        failed = len({(seen.run_id, seen.failure.trial) for seen in one.seen if counts(seen.failure)})
+        rows.append((failed, one.trials - failed))
+    return fisher_greater((rows[0], rows[1])) if tally.trials and control.trials else 1.0
 
 
 def changed(

@@ -1,5 +1,6 @@
 """The failure that is looked into, and whether another one is the same."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ from flakeproof.model import Failure, Outcome
 
 _OF_DESCRIPTORS = frozenset({"EBADF", "ENOTCONN", "ENOTSOCK", "EPIPE", "ECONNRESET", "ESPIPE", "ENOTDIR", "EISCONN"})
 _OF_PLACES = frozenset({"EADDRINUSE", "EEXIST", "ENOENT", "ENOTEMPTY", "EAGAIN", "EACCES", "EBUSY", "ETXTBSY"})
+_PATH = re.compile(r"\[Errno \d+\][^']*: '([^']+)'")
 _TIMEOUTS = ("TimeoutError", "timeout", "TimeoutExpired", "Timeout", "Empty", "Full")
 
 
@@ -18,6 +20,8 @@ class Flake:
     """Known by one of its failures."""
 
     example: Failure
+    also: frozenset[str] = frozenset()
+    """Further signatures that became more frequent together with it, when one thing was changed."""
 
     def is_same(self, failure: Failure) -> bool:
         """Whether `failure` is this one again: the same signature, or the same exception at the same line.
@@ -26,7 +30,7 @@ class Flake:
         """
         if failure.item != self.example.item:
             return False
-        if failure.signature == self.example.signature:
+        if failure.signature == self.example.signature or failure.signature in self.also:
             return True
         mine, other = _identity(self.example), _identity(failure)
         return mine is not None and mine == other
@@ -67,6 +71,12 @@ class Flake:
     def is_of_places(self) -> bool:
         """Whether it is an error that a file or port in other hands gives."""
         return self.errno in _OF_PLACES or "database is locked" in self.example.message
+
+    @property
+    def path(self) -> str:
+        """The file that the error is about, as the message has it; "" for none."""
+        found = _PATH.search(self.example.message)
+        return found[1] if found is not None else ""
 
     @property
     def is_timeout(self) -> bool:

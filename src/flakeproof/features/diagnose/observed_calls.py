@@ -4,18 +4,42 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flakeproof.features.diagnose.code_hints import leaks
+from flakeproof.features.diagnose.code_hints import leaks, sums
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.records import Place
-from flakeproof.features.diagnose.sums import sums
 from flakeproof.model import Record
 
 RANDOM, ENTROPY, CLOCK, STOPWATCH = "random", "entropy", "clock", "stopwatch"
 OUTSIDE, SETS, SUMS, EXECUTOR = "outside", "sets", "sums", "executor"
+HASH, ADDRESS = "hash", "address"
 _OWN = re.compile(r"/flakeproof-\w+/|^/dev/|^/proc/|__pycache__|/\.pytest_cache/|\.pyc$|/\.flakeproof/")
 """Files that no two trials share, or that tell nothing."""
 _PORT = re.compile(r"^\('[^']*', (\d+)")
-_CALLED = {RANDOM: "random", ENTROPY: "entropy", CLOCK: "clock", STOPWATCH: "stopwatch"}
+_CALLED = {
+    RANDOM: "random",
+    ENTROPY: "entropy",
+    CLOCK: "clock",
+    STOPWATCH: "stopwatch",
+    HASH: "hash",
+    ADDRESS: "address",
+}
+
+WORLD = {
+    CLOCK: "reads the time of day",
+    STOPWATCH: "measures time",
+    RANDOM: "draws at random",
+    ENTROPY: "draws what no seed reaches",
+    HASH: "asks for a hash",
+    ADDRESS: "asks where an object lies in memory",
+    "open": "writes a file",
+    "bind": "takes a port",
+    "listing": "lists a folder",
+    "environment": "reads the environment",
+    "process": "asks for a process id",
+    "locale": "reads the locale",
+    "garbage": "collects garbage",
+}
+"""What a line may read of the world, or do to it, in words."""
 
 
 class Call(Record, frozen=True, kw_only=True):
@@ -49,17 +73,25 @@ class Witnessed:
     """Whether code of the user ran in more than one thread."""
     own_threads: bool = False
     """Whether code of the user starts threads, other than by way of an event loop."""
+    world: dict[tuple[str, int], dict[str, str]] = field(default_factory=dict)
+    """By file and line, what of the world is read there, and how: clocks, chance, files, the environment, …"""
     looked: bool = False
     """Whether anything is known at all."""
+    of_failures: bool = True
+    """Whether the trials looked at had failed; else it was one that passed."""
     timed: bool = False
     """Whether a function of the traceback measures how long something takes."""
 
 
-def examine(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -> Witnessed:
-    """The lines of `calls` that are nearest to the failure; `source` returns the text of a file, "" for none."""
-    found = Witnessed(looked=bool(calls))
+def examine(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], str]) -> Witnessed:
+    """The lines of `calls` that are nearest to the failure, or without one what is last; `source` returns the text of
+    a file, "" for none.
+    """
+    found = Witnessed(looked=bool(calls), of_failures=flake is not None)
     for call in calls:
-        found.timed |= call.kind == STOPWATCH and _key(call) in flake.functions
+        if call.kind in WORLD:
+            found.world.setdefault((call.file, call.line), {}).setdefault(call.kind, call.what)
+        found.timed |= call.kind == STOPWATCH and flake is not None and _key(call) in flake.functions
         if call.kind == "thread":
             found.own_threads |= call.what == "threading"
         if call.kind == "ran":
@@ -88,6 +120,12 @@ def examine(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -
     return found
 
 
+def reads_at(seen: Witnessed, file: str, line: int) -> str:
+    """What a line reads of the world, in words; "" for nothing that was seen."""
+    here = seen.world.get((file, line), {})
+    return ", ".join(f"{WORLD[kind]} ({what})" if what else WORLD[kind] for kind, what in here.items())
+
+
 def _key(call: Call) -> tuple[str, str]:
     return call.file, call.function
 
@@ -99,18 +137,20 @@ def _is_outside(call: Call) -> bool:
     return (call.what.startswith("/") and not _OWN.search(call.what)) or not call.what.startswith(("/", "<"))
 
 
-def _distance(call: Call, flake: Flake) -> int:
+def _distance(call: Call, flake: Flake | None) -> int:
     """How far its function is from the failure, in calls; far where it is not in the traceback."""
     key = call.file, call.function
+    if flake is None:
+        return 0
     return flake.functions.index(key) if key in flake.functions else len(flake.functions)
 
 
-def _nearest(calls: Sequence[Call], flake: Flake) -> Call | None:
+def _nearest(calls: Sequence[Call], flake: Flake | None) -> Call | None:
     """The last one in the function that is nearest to the failure."""
     return min(calls, key=lambda call: (_distance(call, flake), -call.order), default=None)
 
 
-def _set_order(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -> Place | None:
+def _set_order(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], str]) -> Place | None:
     """Where the order of a set gets out in code that has run; nearest to the failure, of that the last."""
     ran = {(call.file, call.function): call for call in calls if call.kind == "ran"}
     held: dict[str, set[tuple[str, str]]] = {}
@@ -127,7 +167,7 @@ def _set_order(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]
     return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
 
 
-def _sum(calls: Sequence[Call], flake: Flake, source: Callable[[str], str]) -> Place | None:
+def _sum(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], str]) -> Place | None:
     """Where something is added up in code that has run, one by one rather than at once; nearest to the failure."""
     ran = {(call.file, call.function): call for call in calls if call.kind == "ran"}
     candidates = []

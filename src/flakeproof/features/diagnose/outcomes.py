@@ -84,6 +84,11 @@ class Tally:
             failed[run_id, process] += 1
         return [(failed[one], failed[one] + self.by_process[one]) for one in sorted({*failed, *self.by_process})]
 
+    @property
+    def process_count(self) -> int:
+        """Processes that its trials ran in, or were forked off."""
+        return len({*self.by_process, *((seen.run_id, seen.failure.process) for seen in self.seen)})
+
     def restrict(self, item: str) -> None:
         """Count from now on, and for what was, only how the one pytest item ended."""
         if self.item == item:

@@ -33,6 +33,8 @@ class CauseId(StrEnum):
     """The outcome hangs on numbers drawn at random."""
     HASH_ORDER = "hash-order"
     """The outcome hangs on the order of a set."""
+    ADDRESSES = "addresses"
+    """The outcome hangs on where objects lie in memory: `id`, and the order of sets of objects that hash by it."""
     CLOCK = "clock"
     """The outcome hangs on the time of day."""
     SCARCITY = "scarcity"
@@ -48,12 +50,18 @@ class CauseId(StrEnum):
 class Status(StrEnum):
     """How a cause stands."""
 
+    PROVEN = "proven"
+    """Only it was changed, in fresh trials in turns with a control, and the outcome changed with it."""
     SUPPORTED = "supported"
-    """A difference that is hardly chance, or something found that leaves no doubt."""
+    """A difference that is hardly chance, or something that was seen."""
     REFUTED = "refuted"
     """It would have shown, and did not."""
     UNKNOWN = "unknown"
     """Not tried, or what was tried could not tell."""
+
+
+FOUND = (Status.PROVEN, Status.SUPPORTED)
+"""How what is a cause, as far as is known, stands."""
 
 
 class Place(Record, frozen=True, kw_only=True):
@@ -103,6 +111,9 @@ class Experiment(Record, frozen=True, kw_only=True):
     rate: float | None
     """Share of the flake; None without trials."""
     interval: RateInterval | None
+    """As if each trial were drawn anew: it says nothing of what is the same in all trials of a process."""
+    processes: int = 0
+    """Processes that they ran in, or were forked off: what a process fixes once (a hash seed) has had so many tries."""
     against: str = ""
     """Name of the experiment that it is compared with; empty for none."""
     rises: float | None = None

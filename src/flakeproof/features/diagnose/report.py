@@ -3,22 +3,28 @@
 import linecache
 from collections.abc import Iterator
 
-from flakeproof.features.diagnose.experiments.names import ALONE, GIVEN
-from flakeproof.features.diagnose.records import Cause, Diagnosis, Experiment, Place, Status
+from flakeproof.features.diagnose.evidence import ALONE, GIVEN
+from flakeproof.features.diagnose.records import FOUND, Cause, Diagnosis, Experiment, Place, Status
 from flakeproof.features.diagnose.report_numbers import counted
 from flakeproof.results.verdict import Verdict
-from flakeproof.text import duration, number, one_line, shown_path
+from flakeproof.text import duration, number, one_line, plural, shown_path
 
-_MARKS = {Status.SUPPORTED: "supported", Status.UNKNOWN: "unknown", Status.REFUTED: "refuted"}
+_MARKS = {Status.PROVEN: "proven", Status.SUPPORTED: "supported", Status.UNKNOWN: "unknown", Status.REFUTED: "refuted"}
 _MESSAGE = 200
 _OTHER = 120
 _RUNNERS_UP = 1
 _DIFFERENCES = 5
+_FEW_PROCESSES = 30
+"""From so many on the bound on what a process fixes once is about as good as one on trials."""
 
 
 def experiment(found: Experiment) -> str:
-    """`alone, one at a time: 0 of 300 failed (at most 0.99%)`."""
+    """`alone, one at a time: 4 of 300 failed (1.33%, 0.36% to 3.38%)`, or `…: 0 of 300 failed, in 8 processes`."""
     other = f"; {number(found.other)} in another way" if found.other else ""
+    few = found.trials > found.processes and 0 < found.processes < _FEW_PROCESSES and not found.failed
+    if few:  # a bound would be one on what a process does not fix
+        where = plural(found.processes, "process", "processes")
+        return f"{found.setting}: 0 of {number(found.trials)} failed, in {where}{other}"
     return f"{found.setting}: {counted(found.failed, found.trials)}{other}"
 
 
@@ -28,22 +34,22 @@ def results(found: Diagnosis, *, verbose: bool = False) -> Iterator[str]:
     told = [cause for cause in found.causes if cause.status is not Status.REFUTED and cause.evidence]
     refuted = [cause for cause in found.causes if cause.status is Status.REFUTED]
     open_ = [cause for cause in found.causes if cause not in told and cause not in refuted]
-    supported = [cause for cause in told if cause.status is Status.SUPPORTED]
+    known = [cause for cause in told if cause.status in FOUND]
     yield closing(found)
-    if supported:
-        yield from _facts(supported[0], "  ")
+    if known:
+        yield from _facts(known[0], "  ")
     yield ""
     yield f"Target: {one_line(found.target, _MESSAGE)}"
     if found.failure:
         yield f"Failure: {one_line(found.failure, _MESSAGE)}"
         yield from _place(found.place, "  ")
-    if (base := _base(found)) is not None and (base.failed or verbose or not supported):
+    if (base := _base(found)) is not None and (base.failed or verbose or not known):
         yield f"Failure rate, {experiment(base)}"
     for other in found.others:
         yield f"Also seen: {one_line(other, _OTHER)}"
     for note in found.notes:
         yield f"Note: {note}"
-    said = set(supported[0].evidence) if supported else set()
+    said = set(known[0].evidence) if known else set()
     differences = [difference for difference in found.differences if difference.statement not in said]
     if differences:
         yield ""
@@ -54,7 +60,7 @@ def results(found: Diagnosis, *, verbose: bool = False) -> Iterator[str]:
                 yield f"      {source}"
         if not verbose and (more := len(differences) - _DIFFERENCES) > 0:
             yield f"  and {number(more)} more (--verbose)"
-    rest = [cause for cause in told if cause not in supported[:1]]
+    rest = [cause for cause in told if cause not in known[:1]]
     for cause in rest if verbose else rest[:_RUNNERS_UP]:
         yield ""
         yield f"{cause.cause.value} ({_MARKS[cause.status]}): {cause.statement}"
@@ -87,11 +93,13 @@ def _left_out(refuted: int, open_: int, rest: int) -> str:
 
 def closing(found: Diagnosis) -> str:
     """The last line: what it means."""
-    supported = [cause for cause in found.causes if cause.status is Status.SUPPORTED]
+    known = [cause for cause in found.causes if cause.status in FOUND]
     early = f" ({found.stopped})" if found.stopped else ""
-    if supported:
-        also = f"; also supported: {', '.join(cause.cause.value for cause in supported[1:])}" if supported[1:] else ""
-        return f"Cause{early}: {supported[0].cause.value}: {supported[0].statement}{also}"
+    if known:
+        first, *others = known
+        also = ", ".join(f"{cause.cause.value} ({_MARKS[cause.status]})" for cause in others)
+        told = f"{first.cause.value}: {first.statement}"
+        return f"Cause, {_MARKS[first.status]}{early}: {told}{f'; also: {also}' if also else ''}"
     if found.verdict is Verdict.INCONCLUSIVE:
         return f"Nothing is known{early}: no test has passed or failed"
     if found.verdict is Verdict.STABLE:

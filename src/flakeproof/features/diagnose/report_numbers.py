@@ -26,15 +26,22 @@ def arm(evidence: Evidence, name: str) -> str:
 
 
 def compared(evidence: Evidence, name: str, way: str = "rises") -> str:
-    """The same with how rare that would be by chance."""
+    """`4 processes at once: 30 of 60 failed, alone in turns with that 0 of 60 (p < 10^-6)`; p is the corrected one."""
+    counts = evidence.arm(name)
+    against = evidence.arm(counts.against)
     p = evidence.p(name, way)
-    chance = f"; {probability(p)} after correction for {evidence.comparisons} comparisons" if p is not None else ""
-    against = evidence.arm(evidence.arm(name).against)
-    other = (
-        f", {against.setting.partition(', in turns')[0]} in turns with that: {counted(against.failed, against.trials)}"
+    chance = f" ({probability(p)})" if p is not None else ""
+    if "in turns" not in against.setting:
+        return f"{arm(evidence, name)}{chance}"
+    other = f"{against.setting.partition(', in turns')[0]} in turns with that"
+    return (
+        f"{counts.setting}: {_share(counts.failed, counts.trials)} failed, "
+        f"{other} {_share(against.failed, against.trials)}{chance}"
     )
-    beside = other if "in turns" in against.setting else ""
-    return f"{arm(evidence, name)}{beside}{chance}"
+
+
+def _share(failed: int, trials: int) -> str:
+    return f"{number(failed)} of {number(trials)}"
 
 
 def again(factor: Factor, what: str) -> str:

@@ -1,6 +1,6 @@
 """Which differences between failing and passing trials are no chance, and what they say."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from flakeproof.features.diagnose.differences.predicates import Kind, Predicate, predicates_of
@@ -26,14 +26,20 @@ class Difference:
         return abs(self.separation.strength) >= 1
 
 
-def differences(traces: Sequence[Trace], failed_trials: Collection[int], *, seed: int = 0) -> list[Difference]:
+def differences(
+    traces: Sequence[Trace],
+    failed_trials: Collection[int],
+    *,
+    seed: int = 0,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> list[Difference]:
     """What tells failing from passing trials, the clearest first; of what is equally clear, the earliest.
 
     Raises ValueError unless some failed and some passed.
     """
     labels = sum((trace.trial in failed_trials) << place for place, trace in enumerate(traces))
     found = predicates_of(traces, lambda trace: trace.trial in failed_trials)
-    separations = separate([one.pattern for one in found], labels, len(traces), seed=seed)
+    separations = separate([one.pattern for one in found], labels, len(traces), seed=seed, goes_on=goes_on)
     everything = (1 << len(traces)) - 1
     groups: dict[int, list[tuple[Predicate, Separation]]] = {}
     for predicate, separation in zip(found, separations, strict=True):

@@ -1,8 +1,9 @@
 """Differences between failing and passing trials in words."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from flakeproof.features.diagnose.differences.compare_trials import Difference
 from flakeproof.features.diagnose.differences.predicates import Kind, Predicate
@@ -13,6 +14,11 @@ from flakeproof.text import number, shown_path
 _CLEAR = 0.6
 """Least difference of the shares for what is told as an explanation."""
 _MOST = 3
+_PAUSE, _LONGEST_PAUSE = 0.02, 2.0
+"""Seconds."""
+_EVERY_OTHER = 0.5
+_TIMES = {0: "0 times", 1: "once", 2: "twice"}
+_INTERLEAVING = (Kind.INTERRUPTION, Kind.SWITCH)
 
 
 @dataclass(frozen=True)
@@ -25,15 +31,35 @@ class Explanation:
     function: str
     is_symptom: bool
     """Whether it is only the failure itself, seen once more."""
+    interleaving: str = ""
+    """What another thread or task did in the same trials, in one sentence; "" for nothing that goes with it."""
+    pauses: Sequence["Pause"] = ()
+    """Where a pause would bring about what was so in failures, the most promising first."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A pause at a line."""
+
+    file: str
+    line: int
+    function: str
+    seconds: float
+    probability: float
+    """With which it is made whenever the line is reached: where two take turns, one of them has to be the slower."""
 
 
 def explanations(
-    found: Sequence[Difference], frames: Sequence[At], functions: Collection[str], failed: int
+    found: Sequence[Difference],
+    frames: Sequence[At],
+    functions: Collection[str],
+    failed: int,
+    lines: Mapping[At, str] = MappingProxyType({}),
 ) -> list[Explanation]:
     """The clearest differences, of each group the earliest that is more than the failure itself.
 
     `frames` are the project's lines of the traceback, `functions` the names of their functions; the first `failed`
-    bits of a pattern are the failing trials.
+    bits of a pattern are the failing trials. `lines` are all lines that were reached, with their functions.
     """
     told: list[Explanation] = []
     places: set[At] = set()
@@ -47,9 +73,53 @@ def explanations(
             continue
         places.add((chosen.file, chosen.line))
         text = sentence(chosen, difference.separation, failed)
-        told.append(Explanation(text, chosen.file, chosen.line, chosen.function, not causes))
+        others = sorted((one for one in causes if one.kind in _INTERLEAVING), key=lambda one: one.moment)
+        interleaving = sentence(others[0], _same_way(others[0], difference), failed) if others else ""
+        pauses = [pause for one in (*others[:1], chosen) for pause in _pauses(one, failed, lines)] if causes else []
+        told.append(Explanation(text, chosen.file, chosen.line, chosen.function, not causes, interleaving, pauses))
     told.sort(key=lambda one: one.is_symptom)
     return told[:_MOST]
+
+
+def _same_way(predicate: Predicate, difference: Difference) -> Separation:
+    """The separation of the group's leader, turned round for a predicate that is true where the leader's is not."""
+    found = difference.separation
+    if predicate.pattern == difference.leader.pattern:
+        return found
+    return replace(
+        found,
+        true_failed=found.failed - found.true_failed,
+        true_passed=found.passed - found.true_passed,
+    )
+
+
+def _pauses(predicate: Predicate, failed: int, lines: Mapping[At, str]) -> Iterator[Pause]:
+    """Behind the line that waits or was interrupted, where it is left for another one, or at the line itself."""
+    here = predicate.file, predicate.line
+    if predicate.kind is Kind.DURATION:
+        took = sorted(float(one) for one in predicate.values[:failed] if isinstance(one, int | float))
+        longest = took[len(took) // 2] if took else 0.0
+        yield Pause(*here, predicate.function, min(_LONGEST_PAUSE, max(_PAUSE, longest)), 1.0)
+        return
+    other = _at(predicate.name) if predicate.kind in (Kind.SWITCH, Kind.INTERRUPTION) else None
+    if predicate.kind is Kind.SWITCH and other is not None:
+        here, other = other, here  # the line that was left comes first
+    places = [_behind(here, lines), here, *([other] if other is not None else [])]
+    for file, line in dict.fromkeys(place for place in places if place is not None):
+        yield Pause(file, line, lines.get((file, line), predicate.function), _PAUSE, _EVERY_OTHER)
+
+
+def _behind(here: At, lines: Mapping[At, str]) -> At | None:
+    """The next line of the same function that was reached."""
+    file, line = here
+    function = lines.get(here)
+    later = [number for (other, number), name in lines.items() if other == file and name == function and number > line]
+    return (file, min(later)) if function is not None and later else None
+
+
+def _at(name: str) -> At:
+    file, _, line = name.rpartition(":")
+    return file, int(line)
 
 
 def _is_symptom(predicate: Predicate, frames: Sequence[At], functions: Collection[str]) -> bool:
@@ -91,7 +161,7 @@ def _what(predicate: Predicate, here: str, *, is_so: bool) -> Iterator[str]:
             yield f"while {here} runs or waits, another thread or task {verb} {_line(name)}, which writes"
             yield _times(predicate)
         case Kind.TIMES:
-            yield f"{here} ({predicate.function}) runs {'more than' if is_so else 'at most'} {_shown(value)} times"
+            yield f"{here} ({predicate.function}) runs {_so_often(value, is_so=is_so)}"
         case Kind.DURATION:
             yield f"{here} ({predicate.function}) takes {'more than' if is_so else 'at most'} {_seconds(value)}"
         case Kind.VALUE:
@@ -111,12 +181,19 @@ def _compared(predicate: Predicate, *, is_so: bool) -> str:
     return f"{'above' if is_so else 'at most'} {_shown(value)}"
 
 
+def _so_often(value: Fact, *, is_so: bool) -> str:
+    """`at least twice`, `at most once`, `at least 5 times`: of counts on both sides of a limit."""
+    assert isinstance(value, int | float)
+    count = math.floor(value) + is_so
+    return f"at {'least' if is_so else 'most'} {_TIMES.get(count, f'{count} times')}"
+
+
 def _times(predicate: Predicate) -> str:
-    return f" more than {_shown(predicate.value)} times" if predicate.relation == ">" else ""
+    return f" {_so_often(predicate.value, is_so=True)}" if predicate.relation == ">" else ""
 
 
 def _line(name: str) -> str:
-    file, _, line = name.rpartition(":")
+    file, line = _at(name)
     return f"{shown_path(file)}:{line}"
 
 

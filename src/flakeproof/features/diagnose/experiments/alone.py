@@ -1,7 +1,9 @@
-"""The target by itself, one trial at a time, each in a process of its own: what fails here needs nobody else."""
+"""The target by itself, one trial at a time, each in a process of its own; also in turns with another setting."""
 
+import os
+
+from flakeproof.features.diagnose.evidence import ALONE, GIVEN, control_of
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
-from flakeproof.features.diagnose.experiments.names import ALONE, GIVEN
 from flakeproof.model import CommandTarget, Isolation, RunSpec
 
 _PROCESSES = 8
@@ -12,6 +14,9 @@ _ENOUGH = 12
 """Failures that tell something."""
 _SHARE = 0.1
 _PROVOKING = 200
+_TURNS = 2
+_LEAST, _MOST = 60, 1000
+"""Trials of each side in turns."""
 
 
 def alone_spec(spec: RunSpec) -> RunSpec:
@@ -42,3 +47,30 @@ def run_given(laboratory: Laboratory) -> None:
     with laboratory.experiment(GIVEN, setting, against=ALONE) as tally:
         count = max(_PROVOKING, _COUNT * spec.workers)
         laboratory.run(tally, spec, seconds=laboratory.budget.share(_SHARE), count=count)
+    if laboratory.flake is not None:
+        tally.restrict(laboratory.flake.example.item)
+
+
+def run_in_turns(laboratory: Laboratory, name: str, setting: str, spec: RunSpec, *, at_once: int = 1) -> None:
+    """`spec` as the experiment `name`, and as many trials alone, which it is compared with.
+
+    With more than one `at_once` both sides have so many copies beside each other.
+    """
+    base, words = alone_spec(laboratory.given), "alone"
+    if at_once > 1:
+        spec, base = (changed(one, workers=at_once, processes=min(at_once, _cores())) for one in (spec, base))
+        words = f"without it, {at_once} at once"
+    count = min(_MOST, max(_LEAST, 2 * laboratory.tally(ALONE).trials)) // _TURNS
+    seconds = laboratory.budget.share(_SHARE) / (2 * _TURNS)
+    control = control_of(name)
+    with (
+        laboratory.experiment(control, f'{words}, in turns with the experiment "{name}"') as alone,
+        laboratory.experiment(name, setting, against=control) as tally,
+    ):
+        for _ in range(_TURNS):
+            laboratory.run(tally, spec, seconds=seconds, count=count)
+            laboratory.run(alone, base, seconds=seconds, count=count)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

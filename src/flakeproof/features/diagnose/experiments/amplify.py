@@ -7,11 +7,9 @@ from flakeproof.errors import StoppedError
 from flakeproof.features.amplify.driver import Request, amplify
 from flakeproof.features.amplify.levels import values_of, words_of
 from flakeproof.features.amplify.records import Best
-from flakeproof.features.diagnose.evidence import Provocation
+from flakeproof.features.diagnose.evidence import PROVOKED, Provocation
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
-from flakeproof.features.diagnose.experiments.alone import alone_spec
-from flakeproof.features.diagnose.experiments.names import PROVOKED
-from flakeproof.features.diagnose.experiments.turns import run_in_turns
+from flakeproof.features.diagnose.experiments.alone import alone_spec, run_in_turns
 from flakeproof.model import RunSpec
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.perturbations.resolve import RunConditions, asked_for, perturbations_in
@@ -25,18 +23,18 @@ _NOT_ALONE = ("workers", "isolation", "shuffle", "reverse")
 
 def run_provoked(laboratory: Laboratory) -> Provocation | None:
     """Search; then run what was found, and the target alone, in turns. None where nothing raises the rate."""
-    seconds = min(_SHARE * laboratory.budget.seconds, laboratory.budget.left)
+    seconds = min(_SHARE * laboratory.budget.seconds, laboratory.room)
     if seconds < _LEAST_SECONDS:
         laboratory.notes.append("the time was too short to search among all perturbations")
         return None
-    alone = alone_spec(laboratory.given)
+    alone, patience = alone_spec(laboratory.given), laboratory.patience(seconds)
 
     def variant(values: Mapping[str, str]) -> RunSpec:
         perturbing = {name: value for name, value in values.items() if name in KINDS}
         asked = perturbations_in(perturbing, RunConditions(alone.target, alone.isolation))
         fields = [KINDS[name].field for name in perturbing]
         more = {field: getattr(asked.perturbations, field) for field in fields}
-        return changed(perturbed(alone, **more), left_out=asked.left_out)
+        return changed(perturbed(alone, **more), left_out=asked.left_out, patience=patience)
 
     flake = laboratory.flake
     signatures = {seen.failure.signature for arm in laboratory.arms.values() for seen in arm.tally.failures(flake)}

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import msgspec
 
+from flakeproof.features.diagnose.evidence import ALONE, COMPANY, SHARED, SHUFFLED
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
-from flakeproof.features.diagnose.experiments.names import ALONE, COMPANY, SHARED, SHUFFLED
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.model import Isolation, PytestTarget
 
 _SHARE = 0.06
 _SELECTING = ("-k", "-m")
 _LEAST_TIMEOUT = 10.0
+_LEAST_PROCESSES = 2
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def narrow(laboratory: Laboratory) -> bool:
     """
     target = laboratory.given.target
     assert isinstance(target, PytestTarget)
-    _run_among(laboratory, target, "among these tests", "")
+    seen = laboratory.flake  # as it was given
+    _run_among(laboratory, target, "among these tests", seen.example.item if seen is not None else "")
     flake = laboratory.flake
     if flake is None or flake.example.item not in laboratory.tally(COMPANY).items:
         return False
@@ -82,9 +84,11 @@ def _run_among(laboratory: Laboratory, target: PytestTarget, where: str, victim:
         timeout = max(seconds, _LEAST_TIMEOUT, laboratory.given.timeout or 0.0)
         spec = changed(alone_spec(laboratory.given), target=own, isolation=way.isolation, timeout=timeout)
         with laboratory.experiment(way.name, f"{where}, {way.words}", against=ALONE, item=victim) as tally:
-            for number in range(way.processes):
+            processes = laboratory.processes(_SHARE, way.processes, _LEAST_PROCESSES)
+            count = way.count * way.processes // processes
+            for number in range(processes):
                 own_spec = changed(spec, first_process=number)
-                laboratory.run(tally, own_spec, seconds=seconds / way.processes, count=way.count)
+                laboratory.run(tally, own_spec, seconds=seconds / processes, count=count)
         if not victim and laboratory.flake is not None:
             victim = laboratory.flake.example.item
             tally.restrict(victim)

@@ -6,10 +6,9 @@ import shlex
 from pathlib import Path
 
 from flakeproof.errors import StoppedError, is_signal
-from flakeproof.features.diagnose.evidence import Polluters
+from flakeproof.features.diagnose.evidence import COMPANY, SHUFFLED, Polluters
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
-from flakeproof.features.diagnose.experiments.names import COMPANY, SHUFFLED
 from flakeproof.features.diagnose.records import Place
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.records import Carrier, CulpritSet, IsolationRequest, Kind, Rate
@@ -17,8 +16,10 @@ from flakeproof.model import Isolation as Mode
 from flakeproof.model import PytestTarget
 
 _SHARE = 0.4
+_LEAST_SECONDS = 1.0
 _CHANGED_AT = re.compile(r"(.+):(\d+)(?: \((.+)\))?")
 _SHOWN = 3
+_WORK = ("thread", "task")
 
 
 def run_isolated(laboratory: Laboratory) -> Polluters | None:
@@ -34,6 +35,7 @@ def run_isolated(laboratory: Laboratory) -> Polluters | None:
         last = laboratory.tally(source).runs[-1]
         seen = [one for one in laboratory.tally(source).failures(flake) if one.run_id == last]
         trial = seen[0].failure.trial if seen else None
+    seconds = min(_SHARE * laboratory.budget.seconds, max(_LEAST_SECONDS, laboratory.room))
     request = IsolationRequest(
         victim=flake.example.item,
         spec=changed(
@@ -42,7 +44,8 @@ def run_isolated(laboratory: Laboratory) -> Polluters | None:
             workers=len(os.sched_getaffinity(0)),
             processes=1,
             count=None,
-            duration=laboratory.budget.share(_SHARE),
+            duration=seconds,
+            patience=laboratory.patience(seconds),
             timeout=laboratory.given.timeout,
         ),
         order=items if trial is not None else [],
@@ -62,6 +65,7 @@ def run_isolated(laboratory: Laboratory) -> Polluters | None:
         place=_place(first, Path(spec.target.folder)),
         is_brittle=found.kind is Kind.BRITTLE,
         is_explained=any(carrier.decides for carrier in first.carriers),
+        leaves_work=any(carrier.decides and carrier.kind in _WORK for carrier in first.carriers),
         confirmed=first.confirmed is not False,
         command=f"isolate {shlex.quote(found.victim)}",
     )
@@ -81,7 +85,8 @@ def _rate(found: Rate) -> str:
 def _carrier(found: Carrier) -> str:
     where = f", changed at {found.changed_at}" if found.changed_at else ""
     decides = "; putting it back undoes the effect" if found.decides else ""
-    return f"left behind: {found.kind} {found.name}: {found.before} became {found.after}{where}{decides}"
+    name = found.name if found.name.startswith(found.kind) else f"{found.kind} {found.name}"
+    return f"left behind: {name}: {found.before} became {found.after}{where}{decides}"
 
 
 def _place(found: CulpritSet, folder: Path) -> Place | None:

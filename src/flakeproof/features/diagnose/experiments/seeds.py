@@ -8,12 +8,11 @@ trial in every process, that of hashes in every process that has it, and not onl
 import random
 from collections.abc import Sequence
 
-from flakeproof.features.diagnose.evidence import Factor, Level
-from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
+from flakeproof.features.diagnose.evidence import ALONE, DRAWN, SEEDS_AGAIN, Factor, Level
+from flakeproof.features.diagnose.experiment_runner import BudgetSpent, Laboratory, changed, perturbed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
-from flakeproof.features.diagnose.experiments.names import ALONE, SEEDS_AGAIN
 from flakeproof.features.diagnose.outcomes import Tally
-from flakeproof.model import CommandTarget
+from flakeproof.model import CommandTarget, RunSpec
 from flakeproof_worker.shared.seeds import trial_seed
 
 _SEEDS = 5
@@ -28,14 +27,34 @@ _LEAST_ROUNDS = 2
 """… and for each hash seed in any case: of one alone nothing can be told."""
 _SHARE = 0.15
 """Of the budget, for the trials …"""
+_EACH = "each"
+_DRAWN_COUNT, _DRAWN_SHARE = 50, 0.08
 _STARTING = 0.3
 """… and twice that which may go into starting processes."""
 
 
-def run_seeds(laboratory: Laboratory, source: str = ALONE) -> tuple[Factor, Factor] | None:
+def run_drawn(laboratory: Laboratory) -> tuple[Factor, Factor] | None:
+    """The same for what is drawn from sources that no seed reaches otherwise, which then follow the trial's seed, too.
+
+    None where that is so anyway, or none of them has failed, or none passed.
+    """
+    given = laboratory.given
+    if isinstance(given.target, CommandTarget) or given.perturbations.random_seed is not None:
+        return None
+    base = perturbed(alone_spec(given), random_seed=_EACH)
+    with laboratory.experiment(DRAWN, "alone, all that it draws drawn from the seed of the trial") as tally:
+        for number in range(_LEAST_ROUNDS):
+            seconds = laboratory.budget.share(_DRAWN_SHARE) / _LEAST_ROUNDS
+            laboratory.run(tally, changed(base, first_process=number), seconds=seconds, count=_DRAWN_COUNT)
+    return run_seeds(laboratory, DRAWN, base)
+
+
+def run_seeds(laboratory: Laboratory, source: str = ALONE, base: RunSpec | None = None) -> tuple[Factor, Factor] | None:
     """How the outcome goes with the seed and with the hash seed, for trials of the experiment `source`.
 
-    None if none of them has failed, or none passed.
+    `base` is how these were run, one at a time; by default as the target alone.
+
+    None if none of them has failed, or none passed, or there was no time.
     """
     if isinstance(laboratory.given.target, CommandTarget):
         return None
@@ -52,19 +71,25 @@ def run_seeds(laboratory: Laboratory, source: str = ALONE) -> tuple[Factor, Fact
     if runs < _PROCESSES:  # fewer of them, and each the more often
         hash_seeds = bad[:_FEWER_HASH_SEEDS] + good[:_FEWER_HASH_SEEDS]
     rounds = max(_LEAST_ROUNDS, runs // len(hash_seeds))
-    with laboratory.experiment(SEEDS_AGAIN, "the same seeds and hash seeds again, in every combination") as again:
+    name, setting = SEEDS_AGAIN, "the same seeds and hash seeds again, in every combination"
+    if base is not None:
+        name, setting = f"{SEEDS_AGAIN}, {source}", f"{setting}, {source} from them"
+    with laboratory.experiment(name, setting) as again:
         seconds = laboratory.budget.share(_SHARE) / (len(hash_seeds) * rounds)
         for place, hash_seed in enumerate(hash_seeds * rounds):
             order = list(trials)
             random.Random(f"{laboratory.given.seed} {place}").shuffle(order)
             before, passes = len(again.seen), again.passed
-            spec = changed(alone_spec(laboratory.given), environment={"PYTHONHASHSEED": hash_seed})
-            laboratory.run(again, spec, seconds=seconds, chosen=order)
+            spec = changed(base or alone_spec(laboratory.given), environment={"PYTHONHASHSEED": hash_seed})
+            try:
+                laboratory.run(again, spec, seconds=seconds, chosen=order)
+            except BudgetSpent:
+                break  # what has run again tells something as well
             new = again.seen[before:]
             if len({seen.failure.trial for seen in new}) + again.passed - passes == len(order):
                 ours = {s.failure.trial for s in new if laboratory.flake is None or laboratory.flake.is_same(s.failure)}
                 outcomes.setdefault(hash_seed, []).append({trial: trial in ours for trial in order})
-    return _factor(outcomes, trials, failed, bad)
+    return _factor(outcomes, trials, failed, bad) if outcomes else None
 
 
 def _factor(

@@ -1,15 +1,22 @@
-"""The target beside copies of itself, in a process that others have used, on a busy machine, in new interpreters."""
+"""The target under other settings: beside copies, on a busy machine, with other clocks, raced, paused at its lines."""
 
 import os
 
+from flakeproof.errors import Stop, StoppedError
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, FRESH, PARALLEL, RACE, SHARED, STANDING
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
-from flakeproof.features.diagnose.experiments.alone import alone_spec
-from flakeproof.features.diagnose.experiments.names import ALONE, BUSY, FRESH, PARALLEL, SHARED
-from flakeproof.features.diagnose.experiments.turns import run_in_turns
+from flakeproof.features.diagnose.experiments.alone import alone_spec, run_in_turns
+from flakeproof.line_search.find_line import DelayFinding, find_line
 from flakeproof.model import CommandTarget, Isolation, Load
 
 _SHARE = 0.08
 _FRESH_COUNT = 60
+STANDING_STILL = "x0.001"
+"""As slow as a clock can be made."""
+_LINE_SHARE = 0.4
+_ROUGHLY = 1.5
+"""A search for a line may take so many times as long as it was given."""
+_LEAST_SECONDS = 5.0
 
 
 def run_shared(laboratory: Laboratory) -> None:
@@ -46,3 +53,45 @@ def run_fresh(laboratory: Laboratory) -> None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
+
+
+def run_clock(laboratory: Laboratory) -> None:
+    """Trials begin just before the end of a second, a day, a month and so on."""
+    given = laboratory.given
+    if not isinstance(given.target, CommandTarget) and given.perturbations.clock is None:
+        spec = perturbed(alone_spec(given), clock="boundaries")
+        run_in_turns(laboratory, CLOCK, "alone, at moments at which times of day change", spec)
+
+
+def run_standing_clock(laboratory: Laboratory) -> None:
+    """The time of day hardly passes: what fails because two readings of it differ, or do not, shows."""
+    given = laboratory.given
+    if not isinstance(given.target, CommandTarget) and given.perturbations.clock is None:
+        spec = perturbed(alone_spec(given), clock=STANDING_STILL)
+        run_in_turns(laboratory, STANDING, "alone, while the time of day stands still", spec)
+
+
+def run_race(laboratory: Laboratory) -> None:
+    """Threads and tasks are switched as often, and as unexpectedly, as can be."""
+    given = laboratory.given
+    if not isinstance(given.target, CommandTarget) and not given.perturbations.race:
+        spec = perturbed(alone_spec(given), race=True)
+        run_in_turns(laboratory, RACE, "alone, threads and tasks made to race", spec)
+
+
+def search_line(laboratory: Laboratory) -> DelayFinding | None:
+    """The lines at which a pause makes the flake more, or less, frequent; None if there is no looking for them."""
+    flake = laboratory.flake
+    seconds = min(_LINE_SHARE * laboratory.budget.seconds, laboratory.room / _ROUGHLY)
+    if flake is None or isinstance(laboratory.given.target, CommandTarget) or seconds < _LEAST_SECONDS:
+        return None
+    cores = len(os.sched_getaffinity(0))
+    patience = laboratory.patience(seconds)
+    spec = changed(alone_spec(laboratory.given), workers=cores, processes=cores, count=None, patience=patience)
+    signatures = {seen.failure.signature for arm in laboratory.arms.values() for seen in arm.tally.failures(flake)}
+    try:
+        found = find_line(spec, budget=seconds, signatures=sorted(signatures))
+    except KeyboardInterrupt as error:
+        raise StoppedError(str(error) or Stop.INTERRUPTED) from None
+    laboratory.notes.append(found.sentence)
+    return found

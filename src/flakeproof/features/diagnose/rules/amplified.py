@@ -2,8 +2,7 @@
 
 import msgspec
 
-from flakeproof.features.diagnose.evidence import Evidence
-from flakeproof.features.diagnose.experiments.names import ALONE, PROVOKED
+from flakeproof.features.diagnose.evidence import ALONE, PROVOKED, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules.common import Next, by_absence
@@ -18,6 +17,8 @@ _FACTORS = {
     CauseId.THREAD_RACE: frozenset({"race", "delay"}),
     CauseId.ASYNC_RACE: frozenset({"race", "delay"}),
 }
+_RACES = (CauseId.THREAD_RACE, CauseId.ASYNC_RACE)
+"""Pauses and races may as well do no more than take time."""
 _STATEMENTS = {
     CauseId.SCARCITY: "Something that there is little of runs out",
     CauseId.CLOCK: "The time of day decides",
@@ -49,7 +50,7 @@ def with_provocation(cause: Cause, evidence: Evidence, following: Next) -> Cause
     flake = evidence.flake
     return Cause(
         cause=cause.cause,
-        status=Status.SUPPORTED,
+        status=Status.SUPPORTED if cause.cause in _RACES else Status.PROVEN,
         statement=_STATEMENTS[cause.cause],
         place=cause.place or (flake.place if flake is not None else None),
         evidence=said,

@@ -1,5 +1,6 @@
 """What rules have in common: the commands that follow, and causes that are not supported."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,11 @@ def otherwise(cause: CauseId, status: Status, statement: str, said: list[str], f
     return unknown(cause, "Not shown, and not ruled out", said, following)
 
 
+def supported(cause: CauseId, statement: str, said: list[str], command: str) -> Cause:
+    """What makes it fail more often is known; where in the code that takes effect is not."""
+    return Cause(cause=cause, status=Status.SUPPORTED, statement=statement, evidence=said, next=command)
+
+
 def refuted(cause: CauseId, statement: str, said: list[str]) -> Cause:
     return Cause(cause=cause, status=Status.REFUTED, statement=statement, evidence=said)
 
@@ -58,3 +64,13 @@ def at_line(place: Place) -> str:
 
 def used(verb: str, place: Place | None) -> list[str]:
     return [] if place is None else [f"{at_line(place)} in {place.function} {verb}"]
+
+
+def has_limit(evidence: Evidence) -> bool:
+    """Whether the failure is about how long something takes."""
+    return evidence.flake is not None and (evidence.flake.is_timeout or evidence.witnessed.timed)
+
+
+def odds(rate: float) -> float:
+    """Failures for each pass; infinite where everything fails."""
+    return rate / (1 - rate) if rate < 1 else math.inf

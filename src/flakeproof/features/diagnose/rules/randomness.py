@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from flakeproof.features.diagnose import observed_calls
-from flakeproof.features.diagnose.evidence import Evidence, Factor
-from flakeproof.features.diagnose.floats import nearly_equal
-from flakeproof.features.diagnose.records import Cause, CauseId, Status
-from flakeproof.features.diagnose.report_numbers import again
+from flakeproof.features.diagnose.code_hints import nearly_equal
+from flakeproof.features.diagnose.evidence import ADDRESSES, Evidence, Factor
+from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Status
+from flakeproof.features.diagnose.report_numbers import again, compared
 from flakeproof.features.diagnose.rules.common import Next, at_line, otherwise, refuted, unknown, used
 from flakeproof.stats.intervals import clopper_pearson
 from flakeproof.text import probability
@@ -26,15 +26,18 @@ def randomness(evidence: Evidence, following: Next) -> Cause:
     place = evidence.witnessed.places.get(observed_calls.RANDOM)
     factor = evidence.seeds
     status, said = _by_seed(evidence, "seeds", factor, "seeds")
-    if status is Status.SUPPORTED:
+    if status is Status.PROVEN:
+        place = place or (evidence.witnessed.places.get(observed_calls.ENTROPY) if evidence.reseeded else None)
         statement = "What is drawn at random decides: the outcome follows the seed of the trial"
+        if evidence.reseeded:
+            said.append("with all that it draws drawn from that seed (--random-seed each)")
         return Cause(
             cause=CauseId.RANDOMNESS,
             status=status,
             statement=statement,
             place=place or evidence.flake.place if evidence.flake else place,
             evidence=[*said, *used("draws", place)],
-            next=following.replay,
+            next=following.run("--random-seed each") if evidence.reseeded else following.replay,
         )
     entropy = evidence.witnessed.places.get(observed_calls.ENTROPY)
     if entropy is not None:
@@ -51,7 +54,7 @@ def randomness(evidence: Evidence, following: Next) -> Cause:
 
 def hash_order(evidence: Evidence, following: Next) -> Cause:
     status, said = _by_seed(evidence, "hash seeds", evidence.hash_seeds, "hash seeds")
-    if status is not Status.SUPPORTED:
+    if status is not Status.PROVEN:
         return otherwise(CauseId.HASH_ORDER, status, "It does not follow the hash seed", said, following)
     place = evidence.witnessed.places.get(observed_calls.SETS)
     if place is None and evidence.flake is not None:
@@ -67,6 +70,26 @@ def hash_order(evidence: Evidence, following: Next) -> Cause:
     )
 
 
+def addresses(evidence: Evidence, following: Next) -> Cause:
+    counts = evidence.arm(ADDRESSES)
+    for way in ("falls", "rises"):
+        if evidence.is_significant(ADDRESSES, way):
+            seen = evidence.witnessed.places
+            place = seen.get(observed_calls.ADDRESS) or seen.get(observed_calls.SETS)
+            if place is None and evidence.flake is not None:
+                place = evidence.flake.place
+            return Cause(
+                cause=CauseId.ADDRESSES,
+                status=Status.PROVEN,
+                statement="Where objects lie in memory decides: sets of objects without a hash of their own, or `id`",
+                place=place,
+                evidence=[compared(evidence, ADDRESSES, way)],
+                next=f"PYTHONHASHSEED=1 setarch -R {following.run('--isolation fresh -c 20')}",
+            )
+    said = [compared(evidence, ADDRESSES)] if counts.trials else []
+    return unknown(CauseId.ADDRESSES, "Not shown, and not ruled out", said, following)
+
+
 def _rate(failed: float, trials: int) -> float:
     return failed / max(1, trials)
 
@@ -77,13 +100,13 @@ def _by_seed(evidence: Evidence, name: str, factor: Factor | None, what: str) ->
         return Status.UNKNOWN, []
     p = evidence.p(name, "differs")
     assert p is not None
-    said = [f"{again(factor, what)}; {probability(p)} after correction for {evidence.comparisons} comparisons"]
+    said = [f"{again(factor, what)} ({probability(p)})"]
     failed: float
     failed, trials = factor.again
     other_failed, other_trials = factor.others
     rate, other_rate = _rate(failed, trials), _rate(other_failed, other_trials)
     if evidence.is_significant(name, "differs") and (rate > other_rate or not other_trials):
-        return Status.SUPPORTED, said
+        return Status.PROVEN, said
     if factor.is_clustered:  # the trials of a process are alike, for whatever reason
         failed, trials = factor.processes(had_failed=True)
         other_rate = _rate(*factor.processes(had_failed=False))
@@ -100,7 +123,7 @@ def float_order(evidence: Evidence, following: Next, causes: Sequence[Cause]) ->
         said = ["the failure is not about two floats that differ only in their last digits"]
         return refuted(CauseId.FLOAT_ORDER, "It is not about rounding", said)
     said = [f"{close[0]} and {close[1]} differ only in their last digits"]
-    drivers = [cause for cause in causes if cause.status is Status.SUPPORTED and cause.cause in _DRIVERS]
+    drivers = [cause for cause in causes if cause.status in FOUND and cause.cause in _DRIVERS]
     if not drivers:
         return unknown(
             CauseId.FLOAT_ORDER,
@@ -111,7 +134,7 @@ def float_order(evidence: Evidence, following: Next, causes: Sequence[Cause]) ->
     driver = drivers[0]
     return Cause(
         cause=CauseId.FLOAT_ORDER,
-        status=Status.SUPPORTED,
+        status=driver.status,
         statement=f"Floats are added up in an order that is not fixed ({_DRIVERS[driver.cause]})",
         place=evidence.witnessed.places.get(observed_calls.SUMS) or driver.place,
         evidence=[*said, *driver.evidence],

@@ -10,7 +10,16 @@ def difference(evidence: Evidence, following: Next) -> Cause:
     told = [one for one in evidence.differences if not one.is_symptom]
     if not told:
         return Cause(cause=CauseId.DIFFERENCE, status=Status.UNKNOWN, statement="No difference is known")
-    first = told[0]
+    first, paused = told[0], evidence.paused
+    if paused is not None:
+        return Cause(
+            cause=CauseId.DIFFERENCE,
+            status=Status.PROVEN,
+            statement="How long it takes until here decides: a pause changes how often it fails",
+            place=paused.place,
+            evidence=[paused.text, *(one.text for one in told)],
+            next=following.run(paused.option),
+        )
     return Cause(
         cause=CauseId.DIFFERENCE,
         status=Status.SUPPORTED,

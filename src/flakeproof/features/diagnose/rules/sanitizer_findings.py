@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from flakeproof.features.diagnose.evidence import Evidence
-from flakeproof.features.diagnose.experiments.names import COMPANY, GIVEN, SHARED, SHUFFLED
+import msgspec
+
+from flakeproof.features.diagnose.evidence import COMPANY, GIVEN, SHARED, SHUFFLED, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.report_numbers import compared
 from flakeproof.features.diagnose.rules.common import Next, refuted, unknown
@@ -33,9 +34,14 @@ def leaked_work(evidence: Evidence, following: Next) -> Cause:
     """Threads and tasks that go on behind the back of the next test."""
     seen = [one for one in _leaks(evidence) if one.kind.startswith(_WORK)]
     fits = _leak_fits(evidence, seen)
-    return _standing(
+    found = _standing(
         evidence, CauseId.LEAKED_WORK, seen, "work goes on after its test has ended", "leaks", following, fits=fits
     )
+    polluters = evidence.polluters
+    if not fits or polluters is None or not (polluters.confirmed and polluters.leaves_work):
+        return found
+    said = [*found.evidence, polluters.text, *polluters.carriers]
+    return msgspec.structs.replace(found, status=Status.PROVEN, evidence=said)
 
 
 def leaked_resource(evidence: Evidence, following: Next) -> Cause:
@@ -60,10 +66,20 @@ def _leaks(evidence: Evidence) -> list[SightingSummary]:
 
 
 def _leak_fits(evidence: Evidence, seen: Sequence[SightingSummary]) -> bool:
-    """Whether it comes with the failures, or these come where something can be left behind and not elsewhere."""
+    """Whether it comes with the failures, or these come where something can be left behind and not elsewhere.
+
+    A failure or two that were watched tell nothing, and neither does what copies in other processes do, or where
+    something else is known to be left behind.
+    """
     if any(one.goes_with_failures for one in seen):
         return True
-    return bool(seen) and any(evidence.is_significant(name, "rises") for name in _WITH_OTHERS)
+    if not any(one.failures >= _ENOUGH for one in seen):
+        return False
+    polluters = evidence.polluters
+    if polluters is not None and polluters.is_explained:
+        return polluters.leaves_work and all(one.kind.startswith(_WORK) for one in seen)
+    met = [name for name in _WITH_OTHERS if name != GIVEN or evidence.shares]
+    return any(evidence.is_significant(name, "rises") for name in met)
 
 
 def _standing(

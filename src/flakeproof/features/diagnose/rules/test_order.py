@@ -1,7 +1,6 @@
 """Other tests of pytest: one that leaves something behind, or one that is needed."""
 
-from flakeproof.features.diagnose.evidence import Evidence
-from flakeproof.features.diagnose.experiments.names import ALONE, COMPANY, SHUFFLED
+from flakeproof.features.diagnose.evidence import ALONE, COMPANY, SHUFFLED, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules.common import Next, by_absence, refuted
@@ -13,7 +12,7 @@ def polluter(evidence: Evidence, following: Next) -> Cause:
     if found is not None and found.confirmed and not found.is_brittle:
         return Cause(
             cause=CauseId.ORDER_POLLUTER,
-            status=Status.SUPPORTED,
+            status=Status.PROVEN,
             statement=f"{' and '.join(found.names)} leaves something behind that makes it fail",
             place=found.place,
             evidence=[found.text, *found.carriers, *fell],
@@ -42,7 +41,7 @@ def brittle(evidence: Evidence, following: Next) -> Cause:
         who = f": {' and '.join(found.names)}" if found is not None and found.is_brittle and found.names else ""
         return Cause(
             cause=CauseId.ORDER_BRITTLE,
-            status=Status.SUPPORTED,
+            status=Status.PROVEN if who and found is not None and found.confirmed else Status.SUPPORTED,
             statement=f"It needs another test to have run before{who}",
             place=evidence.flake.outermost if evidence.flake is not None else None,
             evidence=[arm(evidence, ALONE), *falls, *([found.text] if found is not None else [])],

@@ -1,24 +1,25 @@
-"""What comes first, and when: threads, tasks, the time of day, a busy machine."""
+"""What comes first, and when: threads, tasks, the time of day."""
 
 import msgspec
 
 from flakeproof.features.diagnose import observed_calls
-from flakeproof.features.diagnose.evidence import Evidence
-from flakeproof.features.diagnose.experiments.names import ALONE, BUSY, CLOCK, RACE
-from flakeproof.features.diagnose.records import Cause, CauseId, Status
+from flakeproof.features.diagnose.differences.explain import Explanation
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, RACE, STANDING, Evidence
+from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
-from flakeproof.features.diagnose.rules import sanitizer_findings
-from flakeproof.features.diagnose.rules.common import Next, at_line, by_absence, refuted, unknown, used
+from flakeproof.features.diagnose.rules.common import Next, at_line, by_absence, has_limit, refuted, unknown, used
 
 
 def thread_race(evidence: Evidence, following: Next) -> Cause:
     line = evidence.line
     if line is not None and not line.in_coroutine and evidence.witnessed.several_threads:
         return _raced(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", evidence, following)
+    if (found := _interleaved(evidence)) is not None and not _only_loops(evidence):
+        return _by_record(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", found, following)
     if evidence.witnessed.looked and not evidence.witnessed.several_threads:
         said = ["a trial that was watched has run all of its code in one thread"]
         return refuted(CauseId.THREAD_RACE, "It has but one thread", said)
-    by_race = line is None and evidence.is_significant(RACE, "rises") and not _has_limit(evidence)
+    by_race = line is None and evidence.is_significant(RACE, "rises") and not has_limit(evidence)
     if by_race and evidence.witnessed.several_threads and not _only_loops(evidence):
         return _raced(CauseId.THREAD_RACE, "Threads come in an order that is not fixed", evidence, following)
     return _timing(evidence, CauseId.THREAD_RACE, following)
@@ -26,14 +27,34 @@ def thread_race(evidence: Evidence, following: Next) -> Cause:
 
 def async_race(evidence: Evidence, following: Next) -> Cause:
     seen = evidence.witnessed
-    by_race = evidence.line is None and evidence.is_significant(RACE, "rises") and not _has_limit(evidence)
+    by_race = evidence.line is None and evidence.is_significant(RACE, "rises") and not has_limit(evidence)
     by_line = evidence.line is not None and evidence.line.in_coroutine
     if by_line or (by_race and seen.coroutines and not seen.own_threads):
         return _raced(CauseId.ASYNC_RACE, "Tasks come in an order that is not fixed", evidence, following)
+    if (found := _interleaved(evidence)) is not None and seen.coroutines and not seen.own_threads:
+        return _by_record(CauseId.ASYNC_RACE, "Tasks come in an order that is not fixed", found, following)
     if evidence.witnessed.looked and not evidence.witnessed.coroutines:
         said = ["a trial that was watched has run no coroutine"]
         return refuted(CauseId.ASYNC_RACE, "It has no tasks", said)
     return _timing(evidence, CauseId.ASYNC_RACE, following)
+
+
+def _interleaved(evidence: Evidence) -> Explanation | None:
+    """Where another thread or task came between in failures and not in passes; not where a limit of time was met."""
+    if has_limit(evidence) or not (evidence.witnessed.several_threads or evidence.witnessed.coroutines):
+        return None
+    return next((one for one in evidence.differences if one.interleaving and not one.is_symptom), None)
+
+
+def _by_record(cause: CauseId, statement: str, found: Explanation, following: Next) -> Cause:
+    return Cause(
+        cause=cause,
+        status=Status.SUPPORTED,
+        statement=statement,
+        place=Place(file=found.file, line=found.line, function=found.function),
+        evidence=list(dict.fromkeys((found.text, found.interleaving))),
+        next=following.run("--race"),
+    )
 
 
 def _raced(cause: CauseId, statement: str, evidence: Evidence, following: Next) -> Cause:
@@ -43,9 +64,12 @@ def _raced(cause: CauseId, statement: str, evidence: Evidence, following: Next) 
         said.append(compared(evidence, RACE))
     if line is not None:
         said.append(line.text)
+    if (found := _interleaved(evidence)) is not None:
+        said += dict.fromkeys((found.text, found.interleaving))
     place = line.place if line is not None else evidence.flake.place if evidence.flake is not None else None
     command = following.run(line.option if line is not None else "--race")
-    return Cause(cause=cause, status=Status.SUPPORTED, statement=statement, place=place, evidence=said, next=command)
+    status = Status.SUPPORTED if line is None else Status.PROVEN
+    return Cause(cause=cause, status=status, statement=statement, place=place, evidence=said, next=command)
 
 
 def _timing(evidence: Evidence, cause: CauseId, following: Next) -> Cause:
@@ -63,7 +87,7 @@ def clock(evidence: Evidence, following: Next) -> Cause:
         said = [arm(evidence, ALONE), line.text, *used("reads the time", place)]
         return Cause(
             cause=CauseId.CLOCK,
-            status=Status.SUPPORTED,
+            status=Status.PROVEN,
             statement="The outcome depends on elapsed time, which the code reads from the clock",
             place=place,
             evidence=said,
@@ -73,12 +97,22 @@ def clock(evidence: Evidence, following: Next) -> Cause:
         where = place or (evidence.flake.place if evidence.flake is not None else None)
         return Cause(
             cause=CauseId.CLOCK,
-            status=Status.SUPPORTED,
+            status=Status.PROVEN,
             statement="The time of day decides",
             place=where,
             evidence=[arm(evidence, ALONE), compared(evidence, CLOCK), *used("reads the time", place)],
             next=following.run("--clock boundaries"),
         )
+    for way, what in (("falls", "does not fail"), ("rises", "fails")):
+        if evidence.is_significant(STANDING, way):
+            return Cause(
+                cause=CauseId.CLOCK,
+                status=Status.PROVEN,
+                statement=f"The time that passes between two readings of the clock decides: it {what} when none does",
+                place=place or (evidence.flake.place if evidence.flake is not None else None),
+                evidence=[arm(evidence, ALONE), compared(evidence, STANDING, way), *used("reads the time", place)],
+                next=following.run("--clock x0.001"),
+            )
     if evidence.witnessed.looked and place is None:
         said = ["a trial that was watched has not read the time of day"]
         return refuted(CauseId.CLOCK, "It does not know the time of day", said)
@@ -87,41 +121,6 @@ def clock(evidence: Evidence, following: Next) -> Cause:
         return cause
     said = [*cause.evidence, f"{at_line(place)} reads the time of day"]
     return msgspec.structs.replace(cause, evidence=said)
-
-
-def load(evidence: Evidence, following: Next) -> Cause:
-    flake = evidence.flake
-    rises = evidence.is_significant(BUSY, "rises")
-    limit = _has_limit(evidence)
-    if rises:
-        said = [arm(evidence, ALONE), compared(evidence, BUSY)]
-        if limit and (left := sanitizer_findings.left_in_every_failure(evidence)):
-            statement = "A busy machine raises the rate, but it may wait for what is left behind in every failure"
-            return unknown(CauseId.LOAD, statement, [*said, left], following)
-        if limit:
-            place = flake.place if flake is not None else None
-            return Cause(
-                cause=CauseId.LOAD,
-                status=Status.SUPPORTED,
-                statement="A time limit is too short for a busy machine",
-                place=place,
-                evidence=said,
-                next=following.run("-w 1 --noise cpu=8"),
-            )
-        return unknown(
-            CauseId.LOAD, "A busy machine raises the rate: timing matters, but no time limit was seen", said, following
-        )
-    alone, busy = evidence.arm(ALONE), evidence.arm(BUSY)
-    if alone.failed and busy.trials and busy.interval.high < 2 * evidence.arm(busy.against).rate:
-        return refuted(
-            CauseId.LOAD, "A busy machine makes it no worse", [arm(evidence, ALONE), compared(evidence, BUSY)]
-        )
-    return by_absence(evidence, CauseId.LOAD, (BUSY,), "A busy machine does it no harm", following)
-
-
-def _has_limit(evidence: Evidence) -> bool:
-    """Whether the failure is about how long something takes."""
-    return evidence.flake is not None and (evidence.flake.is_timeout or evidence.witnessed.timed)
 
 
 def _only_loops(evidence: Evidence) -> bool:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from flakeproof.features.diagnose.floats import nearly_equal
-from flakeproof.features.diagnose.sums import Sum, sums
+from flakeproof.features.diagnose.code_hints import Sum, nearly_equal, sums
 
 
 @pytest.mark.parametrize(
