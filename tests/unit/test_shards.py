@@ -69,8 +69,8 @@ def test_a_job_that_is_no_part(environment: dict[str, str], message: str) -> Non
         shard_here(environment)
 
 
-@pytest.mark.parametrize("written", ["3", "0/4", "5/4", "a/b", "1/2000", "", "1/0", (3, 2)])
+@pytest.mark.parametrize("written", ["3", "0/4", "5/4", "a/b", "1/2000", "", "1/0", (3, 2), [], [1], [1, 2, 3]])
 def test_not_a_part(written: object) -> None:
     """A clear error in place of a run of nothing."""
-    with pytest.raises(ValueError, match=r"1|part"):
+    with pytest.raises(ValueError, match="part"):
         parse_shard(written)

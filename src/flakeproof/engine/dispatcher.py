@@ -440,8 +440,9 @@ class Dispatcher:
         duration = self._spec.duration
         if duration is not None and self._results.failed:
             duration *= 1 - self.share_left
-        # A run without a single trial would say nothing, so the first one ends in any case.
-        if duration is not None and self._elapsed(now) >= duration and self._results.ended:
+        # A run without a single trial would say nothing, so the first one ends, unless somebody has a budget to keep.
+        may_end = self._results.ended or self._spec.patience is not None
+        if duration is not None and self._elapsed(now) >= duration and may_end:
             self._ending.request(Stop.DURATION)
         if self._ending.reason is not None:
             self._wind_down(now)

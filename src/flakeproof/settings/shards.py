@@ -30,7 +30,7 @@ def parse_shard(value: object) -> Shard | str:
     """`3/20`, or `auto`. Raises ValueError."""
     if value == AUTO:
         return AUTO
-    found = _FORM.fullmatch(f"{value[0]}/{value[1]}" if isinstance(value, tuple | list) else str(value))
+    found = _FORM.fullmatch("/".join(map(str, value)) if isinstance(value, tuple | list) else str(value))
     if found is None:
         raise ValueError(f"{value!r} is not a part of a whole; write it like 3/20, or auto in a CI job")
     number, total = map(int, found.groups())
