@@ -1,11 +1,14 @@
 """All time goes through here: the wall clock for stamps, the monotonic clock for durations."""
 
+import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 # Private names, bound early: tests that patch `time` in this process must not stop our clocks.
 _monotonic_ns = time.perf_counter_ns
 _wall = time.time
+_since_boot_ns, _BOOT = time.clock_gettime_ns, time.CLOCK_BOOTTIME
 
 
 def monotonic_ns() -> int:
@@ -18,5 +21,14 @@ def now() -> datetime:
     return datetime.fromtimestamp(_wall(), UTC)
 
 
-STARTED_NS = monotonic_ns()
-"""When this was imported first: soon after a command has been called."""
+def started_ns() -> int:
+    """When this process was started, or forked, on the same clock; the moment of the call where `/proc` does not tell.
+
+    The kernel counts in ticks of a hundredth of a second, and from the boot on.
+    """
+    try:
+        fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+        begun_ns = int(fields[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return monotonic_ns()
+    return monotonic_ns() - max(0, _since_boot_ns(_BOOT) - begun_ns)

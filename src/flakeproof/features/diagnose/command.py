@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flakeproof.clock import STARTED_NS
+from flakeproof.clock import started_ns
 from flakeproof.engine.time_limits import Budget
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.diagnose import report as lines
@@ -51,7 +51,7 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
     with presentation.running():
         study = investigate(
             spec,
-            Budget(seconds, since_ns=STARTED_NS),
+            Budget(seconds, since_ns=started_ns()),
             lambda one, sinks: conduct(
                 one,
                 store_of(config),
