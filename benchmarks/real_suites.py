@@ -170,7 +170,8 @@ def compare(bench: Bench) -> bool:
     first, second = bench.plain(), bench.plain()
     names = first.of.keys() | second.of.keys()
     if not names:
-        sys.exit(f"{project.name} {project.version} has no tests in {' '.join(project.paths)}: nothing would be compared")
+        where = " ".join(project.paths)
+        sys.exit(f"{project.name} {project.version} has no tests in {where}: nothing would be compared")
     known = {name: first.of.get(name, {"absent"}) | second.of.get(name, {"absent"}) for name in names}
     remarks = [f"plain: {name} ends as {', '.join(sorted(known[name]))}" for name in known if len(known[name]) > 1]
     failing = sum("failed" in outcomes for outcomes in known.values())

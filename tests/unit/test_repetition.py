@@ -53,6 +53,31 @@ def test_what_fails_ever_after_is_told_with_its_counts() -> None:
     ) in list(report.results(summarize(history_of(*ONCE), "f")))
 
 
+def test_several_that_fail_in_every_later_pass_are_a_hint() -> None:
+    """Four tests after two processes: 1 of 45 for each, which is too little for one of four, and still worth a word."""
+    names = tuple(f"t.py::{letter}" for letter in "abcd")
+    history = history_of((0, "passed"), (1, "passed"), items=names)
+    assert history.spec is not None
+    for trial in range(3, 11):
+        one = Failure(
+            trial=trial,
+            seed=1,
+            outcome=Outcome.FAILED,
+            message="m",
+            item=names[0],
+            signature="s",
+            duration=0.1,
+            process=0,
+        )
+        every = dict.fromkeys(names, ItemOutcome.FAILED)
+        history.add(TrialFailed(number=trial, failure=one, items=every))
+    found = repetition_in(history)
+    assert len(found) == 4
+    assert found[0].p == pytest.approx(4 / 45)
+    rows = list(report.results(summarize(history, "f")))
+    assert any("failed in 8 of 8 later ones (p = 0.089): perhaps what an earlier pass" in row for row in rows)
+
+
 def test_beside_other_tests_it_may_be_their_doing() -> None:
     """Then what an earlier pass has left behind is all that is known."""
     history = history_of(*ONCE, items=("t.py::a", "t.py::b"))

@@ -336,7 +336,10 @@ class Repetition(Record, frozen=True, kw_only=True):
     alone: bool
     """Whether it was the only test of each trial, so that nothing but itself has run before."""
     p: float
-    """Probability of such a difference by chance, corrected for the number of tests that failed."""
+    """Probability of such a difference by chance, corrected for the number of tests that failed.
+
+    Above `REPETITION_LEVEL` for a test that failed in every later trial, and is too rare among so many: a hint then.
+    """
 
 
 def repetition_in(history: History) -> list[Repetition]:
@@ -356,6 +359,7 @@ def repetition_in(history: History) -> list[Repetition]:
             if later >= later_failed >= 0 and first
             else 1.0
         )
+    corrected = holm(p_values)
     found = [
         Repetition(
             item=name,
@@ -365,7 +369,8 @@ def repetition_in(history: History) -> list[Repetition]:
             alone=len(history.items) == 1,
             p=p,
         )
-        for (name, item), p in zip(failed.items(), holm(p_values), strict=True)
-        if p <= REPETITION_LEVEL and not item.first_failed
+        for (name, item), p, own in zip(failed.items(), corrected, p_values, strict=True)
+        if not item.first_failed
+        and (p <= REPETITION_LEVEL or (own <= REPETITION_LEVEL and not item.passed - item.first_passed))
     ]
     return sorted(found, key=lambda one: -one.later_failed)

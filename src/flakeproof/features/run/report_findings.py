@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from flakeproof.copies import Conclusion, Copies, CopyCounts
 from flakeproof.model import Answer, Isolation
 from flakeproof.reports.rates import bounds, rate_with_interval
-from flakeproof.results.dependence import Aspect, Dependence
+from flakeproof.results.dependence import REPETITION_LEVEL, Aspect, Dependence
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.summary import Summary, UnseenSummary
 from flakeproof.text import FIXED, expected, number, percent, plural, probability, rate, share, shown_path
@@ -170,6 +170,8 @@ def repetition(summary: Summary) -> Iterator[str]:
             if found.alone
             else "what an earlier pass leaves behind makes it fail, its own or that of another test"
         )
+        if found.p > REPETITION_LEVEL:
+            cause = f"perhaps {cause}"
         yield f"{found.item} passed the first time {where}, and failed in {every} ({probability(found.p)}): {cause}"
     if (more := len(summary.repetition) - _REPETITIONS) > 0:
         yield f"So did {plural(more, 'more test')}"
