@@ -9,8 +9,6 @@ stay as they are, because more copies of them would collide.
 import os
 from collections.abc import Callable, Collection
 
-import psutil
-
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.model import CommandTarget, Isolation, RunSpec
 from flakeproof.text import share
@@ -30,6 +28,8 @@ _MEMORY = 0.25
 
 def processor_time() -> tuple[float, float]:
     """Seconds for which the processors of the machine have been idle, and all seconds, since it was started."""
+    import psutil  # takes its time, and most runs have no use for it
+
     times = psutil.cpu_times()
     # The time of guests is in that of users already.
     return times.idle + times.iowait, sum(times) - times.guest - times.guest_nice
@@ -92,6 +92,8 @@ class Crowd:
 
     def _room(self, processes: Collection[WorkerProcess]) -> int:
         """How many more there is memory for."""
+        import psutil
+
         memory = psutil.virtual_memory()
         try:
             each = max(psutil.Process(process.pid).memory_info().rss for process in processes)
