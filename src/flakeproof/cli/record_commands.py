@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from flakeproof.cli.signature import argument, recorded_runs, takes
+from flakeproof.cli.signature import RUN, argument, takes
 from flakeproof.settings.table import REPORTS, Setting
 from flakeproof.settings.values import FLAG, PATH, TEXT
 
@@ -22,17 +22,7 @@ def runs(newest: str | None, **given: Any) -> None:
     raise typer.Exit(list_runs(newest, given))
 
 
-_RUN = argument(
-    "run",
-    str,
-    help="`latest`, the id of a run, its beginning, or a folder.",
-    metavar="RUN",
-    show_default=False,
-    autocompletion=recorded_runs,
-)
-
-
-@takes("report", arguments=(_RUN,))
+@takes("report", arguments=(RUN,))
 def report(run: str, **given: Any) -> None:
     """Write the reports of an earlier run or comparison from its record, also of one that was killed or still goes on.
 

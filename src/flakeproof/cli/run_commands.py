@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from flakeproof.cli.signature import CONTEXT, TARGET, argument, recorded_runs, takes
+from flakeproof.cli.signature import CONTEXT, RUN, TARGET, argument, recorded_runs, takes
 from flakeproof.settings.table import HOW_MUCH, WHAT, Setting
 from flakeproof.settings.values import FLAG, TEXT
 
@@ -111,20 +111,12 @@ def show(run: str, trial: str | None, **given: Any) -> None:
     raise typer.Exit(show_run(run, trial, given))
 
 
-_RUN_REPLAY = argument(
-    "run",
-    str,
-    help="`latest`, the id of a run, its beginning, or a folder.",
-    metavar="RUN",
-    show_default=False,
-    autocompletion=recorded_runs,
-)
 _TRIAL_REPLAY = argument(
     "trial", str, help="Number of the test, as printed with its failure.", metavar="TEST", show_default=False
 )
 
 
-@takes("replay", arguments=(_RUN_REPLAY, _TRIAL_REPLAY))
+@takes("replay", arguments=(RUN, _TRIAL_REPLAY))
 def replay(run: str, trial: str, **given: Any) -> None:
     """Run one test of an earlier run again, under the same seed and settings, and show all of it.
 

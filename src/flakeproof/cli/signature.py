@@ -73,6 +73,16 @@ TARGET = argument(
 )
 
 
+RUN = argument(
+    "run",
+    str,
+    help="`latest`, the id of a run, its beginning, or a folder.",
+    metavar="RUN",
+    show_default=False,
+    autocompletion=recorded_runs,
+)
+
+
 def _option(row: Setting, use: Use | None) -> inspect.Parameter:
     own = "" if row.otherwise else row.default
     text, default = (use.help, use.default or own) if use is not None else (row.help, own)
