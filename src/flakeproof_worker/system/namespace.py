@@ -70,9 +70,13 @@ def give_up_privileges() -> None:
 
 def possible(what: str = "network") -> str | None:
     """Why a namespace for `what` (network, mount) is not permitted here, None if it is; nothing of it stays."""
+    return why_not([sys.executable, "-I", "-S", __file__, what])
+
+
+def why_not(words: list[str]) -> str | None:
+    """Why a program that takes namespaces is not permitted here, None if it ends well."""
     if not sys.platform.startswith("linux"):
         return "it needs namespaces, which only Linux has"
-    words = [sys.executable, "-I", "-S", __file__, what]
     try:
         ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_TRY_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:

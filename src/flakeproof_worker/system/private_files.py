@@ -11,7 +11,6 @@ import ctypes
 import re
 import shutil
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -28,7 +27,6 @@ _COMPARED = 1 << 20
 """Bytes up to which a file that was opened for writing is compared with what it was."""
 _TEXT = 60
 _MOST = 2_000
-_TRY_SECONDS = 20
 _HIGH = 200
 """Descriptors of ours begin here, so that those of tests have the numbers that they have elsewhere."""
 _OF_PYTEST = ("pytest", "home")
@@ -131,16 +129,7 @@ def have_private_files(folders: Sequence[str], room: str, *, keeps: bool = True)
 
 def refusal(folders: Sequence[str], room: str) -> str | None:
     """Why `folders` cannot be had, None if they can; `room` is an empty folder. Nothing of it stays."""
-    if not sys.platform.startswith("linux"):
-        return "it needs namespaces, which only Linux has"
-    words = [*command(folders, room), "true"]
-    try:
-        ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_TRY_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"whether it is permitted cannot be tried: {error}"
-    if ended.returncode == 0:
-        return None
-    return (ended.stderr.strip().splitlines() or [f"trying it ended with {ended.returncode}"])[-1]
+    return namespace.why_not([*command(folders, room), "true"])
 
 
 def command(folders: Sequence[str], room: str) -> list[str]:
