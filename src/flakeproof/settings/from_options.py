@@ -16,10 +16,18 @@ from flakeproof.settings.table import PROVOKE, TABLE, by_argument, default_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.command_line import is_command, with_dashes
 from flakeproof.targets.tests import PytestLine, has_tests, names_tests
-from flakeproof.text import parse_duration, shown_path
+from flakeproof.text import parse_duration, parse_share, shown_path
 
 _COMMAND_FORM = "flakeproof run -- ./program ARGUMENT"
 _EXAMPLES = {"--set": "io=threads", "--env": "GOMAXPROCS=1"}
+
+
+def share_in(option: str, text: str, example: str) -> float:
+    """The probability that is written for an `option` of one command alone. Raises UsageError."""
+    try:
+        return parse_share(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}", f"write it like {option} {example}") from None
 
 
 def settings(options: Mapping[str, Any], targets: Sequence[str] = ()) -> Config:

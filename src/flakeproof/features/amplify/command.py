@@ -26,13 +26,14 @@ from flakeproof.settings.from_options import (
     options_typed,
     pairs,
     settings,
+    share_in,
     target_typed,
     wanted_by,
 )
 from flakeproof.settings.load import Config
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
-from flakeproof.text import parse_share, whole_duration
+from flakeproof.text import whole_duration
 
 _LEAST_SECONDS = 5.0
 _DEFAULT_ERROR = 0.05
@@ -129,12 +130,7 @@ def _faces(spec: RunSpec) -> Sequence[str]:
 
 
 def _error(text: str | None) -> float:
-    if text is None:
-        return _DEFAULT_ERROR
-    try:
-        return parse_share(text)
-    except ValueError as error:
-        raise UsageError(f"--error: {error}", "write it like --error 5%") from None
+    return _DEFAULT_ERROR if text is None else share_in("--error", text, "5%")
 
 
 def _only(text: str | None) -> list[str]:

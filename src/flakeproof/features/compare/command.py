@@ -17,13 +17,12 @@ from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
 from flakeproof.settings import table
 from flakeproof.settings.build_spec import build, names_of, seed_of
-from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
+from flakeproof.settings.from_options import options_in, pairs, settings, share_in, wanted_by
 from flakeproof.settings.load import Config
 from flakeproof.settings.table import Setting
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.tests import PytestLine
-from flakeproof.text import parse_share
 from flakeproof_worker.shared.seeds import trial_seed
 
 _FORM = 'write it like --arm leaky:"tcprtt --server leaky" --arm fixed:tcprtt'
@@ -96,10 +95,7 @@ def plain_spec(
     """
     if rate is None:
         return None
-    try:
-        parse_share(rate)
-    except ValueError as error:
-        raise UsageError(f"--confirm: {error}", "write it like --confirm 2%") from None
+    share_in("--confirm", rate, "2%")
     question = {"until_confident": True, "rate": rate, "error": str(_error(whole))}
     config = settings({**_arm_options(given), **question}, names_of(wanted))
     return build(wanted, config, pairs("--set", given["set_"]), folder)

@@ -33,13 +33,13 @@ from flakeproof.revisions.git import without_repository
 from flakeproof.revisions.repository import Repository, find
 from flakeproof.settings import table
 from flakeproof.settings.build_spec import names_of, seed_of
-from flakeproof.settings.from_options import command_name, options_in, options_typed, settings, target_of
+from flakeproof.settings.from_options import command_name, options_in, options_typed, settings, share_in, target_of
 from flakeproof.settings.load import Config
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
 from flakeproof.targets.resolve import scenario_of
 from flakeproof.targets.tests import PytestLine
-from flakeproof.text import parse_duration, parse_share, plural, rate, shown_path, whole_duration
+from flakeproof.text import parse_duration, plural, rate, shown_path, whole_duration
 
 _REPORTS = ("json", "markdown")
 _DEFAULT_RATE = 0.01
@@ -261,12 +261,7 @@ def _spec(
 
 
 def _rate(text: str | None) -> float:
-    if text is None:
-        return _DEFAULT_RATE
-    try:
-        return parse_share(text)
-    except ValueError as error:
-        raise UsageError(f"--rate: {error}", "write it like --rate 0.5%") from None
+    return _DEFAULT_RATE if text is None else share_in("--rate", text, "0.5%")
 
 
 def _limit(text: str | None) -> float:
