@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import flakeproof
@@ -61,6 +62,7 @@ class Seen:
 
 
 Runner = Callable[..., Seen]
+Children = Callable[[], list[psutil.Process]]
 
 
 @pytest.fixture
@@ -110,6 +112,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
         return seen
 
     return runner
+
+
+@pytest.fixture
+def children() -> Children:
+    """The child processes that this program has got since: not those of other tests, such as a warm interpreter."""
+    before = psutil.Process().children()
+    return lambda: [child for child in psutil.Process().children() if child not in before]
 
 
 def check_books(seen: Seen) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.integration.engine.conftest import LANES, TARGETS, Lane, Runner, lanes
+from tests.integration.engine.conftest import LANES, TARGETS, Children, Lane, Runner, lanes
 
 from flakeproof.engine.run_end import Surplus
 from flakeproof.events import Noted, ProcessLoaded, Progressed
@@ -128,13 +128,13 @@ def test_the_duration_ends_the_run(lane: Lane, run: Runner) -> None:
         assert seen.summary.passed == seen.summary.total > 0
 
 
-def test_a_worker_killed_before_the_first_trial(run: Runner) -> None:
+def test_a_worker_killed_before_the_first_trial(run: Runner, children: Children) -> None:
     """The test that all others wait for goes to another process."""
     killed: list[int] = []
 
     def kill(event: object) -> None:
         if isinstance(event, ProcessLoaded) and not killed:
-            killed.extend(child.pid for child in psutil.Process().children())
+            killed.extend(child.pid for child in children())
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
@@ -144,14 +144,14 @@ def test_a_worker_killed_before_the_first_trial(run: Runner) -> None:
 
 
 @lanes(LANES)
-def test_workers_killed_from_outside(lane: Lane, run: Runner) -> None:
+def test_workers_killed_from_outside(lane: Lane, run: Runner, children: Children) -> None:
     """A worker killed in mid-run costs the trials in flight; a replacement does the rest, and all adds up."""
     killed, next_kill = 0, 1
 
     def kill(event: object) -> None:
         nonlocal killed, next_kill
         if isinstance(event, Progressed) and event.completed >= next_kill and killed < 4:
-            for child in psutil.Process().children():
+            for child in children():
                 if child.status() != psutil.STATUS_ZOMBIE:
                     child.kill()
                     killed += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.engine.conftest import TARGETS, Lane, Runner
+from tests.integration.engine.conftest import TARGETS, Children, Lane, Runner
 
 import flakeproof
 
@@ -73,18 +73,17 @@ def test_runs_beside_each_other(mark: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.long
-def test_orphans_are_reaped_while_the_run_goes_on(run: Runner, mark: str) -> None:
+def test_orphans_are_reaped_while_the_run_goes_on(run: Runner, mark: str, children: Children) -> None:
     """Adopted processes that have ended do not pile up as zombies during a run."""
     most = 0
 
     def look(event: object) -> None:
         nonlocal most
-        children = psutil.Process().children()
-        most = max(most, sum(child.status() == psutil.STATUS_ZOMBIE for child in children if child.is_running()))
+        most = max(most, sum(child.status() == psutil.STATUS_ZOMBIE for child in children() if child.is_running()))
 
     seen = run("leaving:orphan", workers=1, duration=3, listen=look)
     assert seen.summary.passed > 1.5 * most
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 @pytest.mark.parametrize("lane", [SHARED, FORK], ids=lambda lane: lane.name)
