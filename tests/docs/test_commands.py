@@ -15,9 +15,9 @@ from tests.docs.blocks import PAGES, ROOT, Block, blocks, typed
 from tests.docs.outputs import first_difference, redacted
 from tests.tools import needed
 
-from flakeproof.cli import app as application
+from flakeproof.cli.app import _split, make_app
 
-COMMANDS: Any = typer.main.get_command(application.app)
+COMMANDS: Any = typer.main.get_command(make_app())
 BLOCKS = list(blocks())
 
 
@@ -46,7 +46,7 @@ def test_every_command_can_be_typed(page: str, monkeypatch: pytest.MonkeyPatch) 
         for one in typed(block):
             for name, *words in words_of_ours(one.command):
                 monkeypatch.setattr(sys, "argv", ["flakeproof", name, *words])
-                ours, _ = application._split([name, *words])
+                ours, _ = _split([name, *words])
                 try:
                     COMMANDS.commands[name].make_context(name, ours[1:])
                 except Exception as error:

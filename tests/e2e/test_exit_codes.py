@@ -181,8 +181,8 @@ def test_start_imports_nothing_heavy(project: Path, environment: dict[str, str])
     """What only a run needs is not imported to print help: that is what makes it quick."""
     code = (
         "import sys\n"
-        "from flakeproof.cli.app import app, typer\n"
-        "typer.main.get_command(app).main(['--help'], standalone_mode=False)\n"
+        "from flakeproof.cli.app import make_app, typer\n"
+        "typer.main.get_command(make_app()).main(['--help'], standalone_mode=False)\n"
         "heavy = {'rich', 'msgspec', 'psutil', 'asyncio', 'pygments'} & set(sys.modules)\n"
         "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
     )

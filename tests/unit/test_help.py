@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import typer
 
-from flakeproof.cli import app as application
+from flakeproof.cli.app import _split, make_app
 from flakeproof.cli.help import EXAMPLES, CommandGroup
 
-ROOT: Any = typer.main.get_command(application.app)
+ROOT: Any = typer.main.get_command(make_app())
 SCENARIO_OPTIONS = ("--server", "--settle", "--set", "--ci-rate")
 
 
@@ -34,7 +34,7 @@ def test_each_command_has_three_examples_that_can_be_typed(name: str, monkeypatc
         assert f"\n  {line}\n      # {what}\n" in shown + "\n"
         program, command, *words = shlex.split(line)
         assert (program, command) == ("flakeproof", name)
-        ours, _ = application._split([command, *words])
+        ours, _ = _split([command, *words])
         ROOT.commands[name].make_context(name, ours[1:])
 
 

@@ -68,8 +68,12 @@ def _root(
     """Reproduce a flaky test, explain it, prove the fix."""
 
 
-def make_app() -> typer.Typer:
-    """The commands, with the options that the table of settings has now."""
+def make_app(only: str = "") -> typer.Typer:
+    """The commands, with the options that the table of settings has now.
+
+    If `only` is the name of one, that command alone: the options of all of them take a while.
+    """
+    names = {command.__name__ for commands in _COMMANDS.values() for command, _ in commands}
     made = typer.Typer(
         name="flakeproof",
         cls=CommandGroup,
@@ -80,12 +84,10 @@ def make_app() -> typer.Typer:
     )
     for panel, commands in _COMMANDS.items():
         for command, title in commands:
-            made.command(short_help=title, cls=Command, rich_help_panel=panel)(signed(command))
+            if only not in names or only == command.__name__:
+                made.command(short_help=title, cls=Command, rich_help_panel=panel)(signed(command))
     made.callback()(_root)
     return made
-
-
-app = make_app()
 
 
 def main() -> NoReturn:
@@ -101,6 +103,7 @@ def _run() -> int:
     try:
         _check_folder()
         words, command = _split(sys.argv[1:])
+        app = make_app(words[0] if words else "")
         code: int | None = typer.main.get_command(app).main(
             words, prog_name="flakeproof", standalone_mode=False, obj=command
         )

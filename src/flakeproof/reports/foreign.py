@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 from flakeproof.text import one_line
 from flakeproof.version import __version__
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 """Select Graphic Rendition (ECMA-48, 8.3.117): it changes how text looks, and nothing else."""
-_UNFIT = re.compile(
+_UNFIT = (
     "[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U000dffff\U000e0080-\U0010ffff]"
     "|[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
@@ -19,8 +20,10 @@ _OLD_COMMAND = "##["
 
 def fit(text: str) -> str:
     """`text` without the colours of a terminal; what cannot stand in a document is shown as an escape (`\\x00`)."""
+    if text.isprintable():  # nothing that is escaped here is printable in Python's sense
+        return text
     plain = _COLOUR.sub("", text)
-    return _UNFIT.sub(_escape, plain.replace("\r\n", "\n").replace("\r", "\n"))
+    return _compiled(_UNFIT).sub(_escape, plain.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def line_shown(text: str, *, keeps_colours: bool = False) -> str:
@@ -58,8 +61,14 @@ def cut(text: str, limit: int) -> str:
     return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled when first needed: such wide ranges of characters take 10 ms, and most runs show nothing foreign."""
+    return re.compile(pattern)
+
+
 def _line(text: str) -> str:
-    return _UNFIT.sub(_escape, text).replace("\n", "\\n")
+    return _compiled(_UNFIT).sub(_escape, text).replace("\n", "\\n")
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -67,7 +76,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 _NAME = 200
-_MEANING = re.compile(r"[^A-Za-z0-9\s/,;=%?^\x80-\U0010ffff-]")
+_MEANING = r"[^A-Za-z0-9\s/,;=%?^\x80-\U0010ffff-]"
 """Characters that mean something in Markdown, HTML, or to GitHub."""
 _MARKUP = re.compile(r"[<>&*_`\[\]|\\@$~#]")
 """Those that would format a sentence, or make a link of a part of it."""
@@ -86,7 +95,7 @@ def code(text: str, limit: int = _NAME) -> str:
         return ""
     if "`" not in flat and "|" not in flat and "\\" not in flat:
         return f"`{flat}`"
-    return f"<code>{_MEANING.sub(lambda found: f'&#{ord(found[0])};', flat)}</code>"
+    return f"<code>{_compiled(_MEANING).sub(lambda found: f'&#{ord(found[0])};', flat)}</code>"
 
 
 def fenced(lines: Iterable[str], language: str = "text") -> Iterator[str]:
