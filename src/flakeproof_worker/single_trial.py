@@ -5,6 +5,7 @@ The file has lines: the index of each item before it runs, where there are sever
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.loaded_target import Loaded
@@ -41,31 +42,33 @@ class Once:
 
     def run(self, loaded: Loaded, leave: Leave) -> None:
         """Run it and write the verdict down."""
+        outcome = self._outcome(loaded)
         if folder := self.target.get("watched"):
             from flakeproof_worker.call_recorder import Witness
 
             with Witness(folder, self.trial):
-                verdict = self._outcome(loaded, leave)
+                verdict = outcome(leave)
         elif trace := self.target.get("trace"):
             from flakeproof_worker.recording.start import recorder
 
             with recorder(trace, folders_of(self.target), self.trial):
-                verdict = self._outcome(loaded, leave)
+                verdict = outcome(leave)
         else:
-            verdict = self._outcome(loaded, leave)
+            verdict = outcome(leave)
         if loaded.watch is not None:
             verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.told(self.trial)}
         if self.footprint is not None:
             verdict["used"] = self.footprint.told()
         self.write(verdict)
 
-    def _outcome(self, loaded: Loaded, leave: Leave) -> dict[str, Any]:
+    def _outcome(self, loaded: Loaded) -> Callable[[Leave], dict[str, Any]]:
+        """What runs the trial and returns its verdict."""
         selection = loaded.selection
         if selection is None:
-            return _call(loaded, leave)
+            return partial(_call, loaded)
         several = len(selection.ids) > 1
         show = self._show if several else lambda index: None
-        return selection.run(self.trial, self.seed, self.folder, self.output, show, leave, self.order)
+        return partial(selection.run, self.trial, self.seed, self.folder, self.output, show, order=self.order)
 
     def write(self, verdict: dict[str, Any]) -> None:
         """Write the verdict down."""

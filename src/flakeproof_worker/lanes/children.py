@@ -47,6 +47,8 @@ class Children(ABC):
     """Whether a child writes its stacks when it gets DUMP_SIGNAL."""
     needs_folder = False
     """Whether each trial gets a folder for temporary files, which goes when the trial has ended."""
+    in_child = False
+    """Whether this is no longer the parent but a fork of it, whose trial runs when all of this has returned."""
     longest_wait: float | None = None
     """Seconds after which `look` is called at the latest while trials are in flight."""
 
@@ -64,7 +66,7 @@ class Children(ABC):
 
     @abstractmethod
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
-        """Start the child of a trial, as leader of its own session; its process id.
+        """Start the child of a trial, as leader of its own session; its process id, 0 in a fork.
 
         `folder` is for its temporary files, "" if it needs none. Raises OSError if no process can be made.
         """
@@ -105,7 +107,7 @@ class Children(ABC):
         """See after what is in flight; called from time to time."""
 
     def run(self) -> None:
-        """Run trials until there are no more."""
+        """Run trials until there are no more; in a fork, return as soon as it has been made."""
         try:
             self._run_trials()
         except ConnectionError:  # it went without having heard all that we had to say
@@ -121,6 +123,8 @@ class Children(ABC):
         duty = self.duty
         while True:
             self._fill()
+            if self.in_child:
+                return
             if not self.running and duty.leases.no_more():
                 break
             self._wait()
@@ -138,6 +142,8 @@ class Children(ABC):
             if trial is None:
                 return
             self._begin(lane, *trial)
+            if self.in_child:
+                return
 
     def _begin(self, lane: int, trial: int, seed: int) -> None:
         duty = self.duty
@@ -148,6 +154,8 @@ class Children(ABC):
             if self.needs_folder:
                 folder = self._spare.pop(lane, "") or folders.make(duty.folder_of(lane), trial)
             pid = self.start(lane, trial, seed, folder)
+            if self.in_child:
+                return
         except OSError as error:
             if folder:
                 folders.remove(folder)

@@ -3,7 +3,7 @@
 import gc
 import os
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from flakeproof_worker.current import RUNNING
 from flakeproof_worker.environment import SEED, TRIAL
@@ -18,8 +18,20 @@ from flakeproof_worker.trial_context import Duty
 
 
 def run(duty: Duty) -> None:
-    """Run trials until there are no more."""
-    _Forks(duty).run()
+    """Run trials until there are no more.
+
+    A fork runs its trial from here and not from where it was made: the stack of a test should be hardly deeper than
+    under plain pytest, for tests that count frames or come close to the limit of recursion.
+    """
+    forks = _Forks(duty)
+    forks.run()
+    if forks.once is None:
+        return
+    try:
+        forks.once.run(duty.loaded, duty.leave_if_unwanted)
+    except BaseException as error:
+        end_at_once(error)
+    os._exit(0)
 
 
 class _Forks(Judged):
@@ -28,6 +40,8 @@ class _Forks(Judged):
         selection = duty.loaded.selection
         self.needs_folder = selection is not None or bool(duty.rooms)
         self._randomness = randomness_for(duty.perturbations) if selection is None else None
+        self.once: Once | None = None
+        """In a fork: its trial."""
         self._forked = 0
         self._is_warm = False
         self.repeats_session = selection is not None
@@ -49,7 +63,8 @@ class _Forks(Judged):
         order = self.duty.leases.orders.pop(trial, None)
         pid = os.fork()
         if pid == 0:
-            self._be_child(lane, trial, seed, folder, parent, order)
+            self.in_child = True
+            self.once = self._be_child(lane, trial, seed, folder, parent, order)
         return pid
 
     def _warm_up(self) -> None:
@@ -63,8 +78,8 @@ class _Forks(Judged):
 
     def _be_child(
         self, lane: int, trial: int, seed: int, folder: str, parent: int, order: dict[str, Any] | None
-    ) -> NoReturn:
-        # From here on nothing may return into the parent's loop, whatever the trial does.
+    ) -> Once:
+        """Make this process the one of a trial: what may be done before the trial itself begins."""
         duty = self.duty
         try:
             os.setsid()
@@ -101,10 +116,9 @@ class _Forks(Judged):
                 from flakeproof_worker.footprint import Footprint
 
                 once.footprint = Footprint([folder])
-            once.run(duty.loaded, duty.leave_if_unwanted)
         except BaseException as error:
             end_at_once(error)
-        os._exit(0)
+        return once
 
     def _keep_own(self, lane: int) -> int:
         """Close, in a child, what belongs to the parent and to other children; return where the verdict goes."""

@@ -165,11 +165,11 @@ class _Around:
         run = selection.run
 
         @wraps(run)
-        def perturbed(trial: int, seed: int, *arguments: Any) -> dict[str, Any]:
+        def perturbed(trial: int, seed: int, *arguments: Any, **order: Any) -> dict[str, Any]:
             self.begin(trial, seed)
             try:
-                return run(trial, seed, *arguments)
+                return run(trial, seed, *arguments, **order)
             finally:
                 self.end(trial)
 
-        selection.run = perturbed  # type: ignore[method-assign, assignment]
+        selection.run = perturbed  # type: ignore[method-assign]

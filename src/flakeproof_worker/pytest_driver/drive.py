@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flakeproof_worker.failure import message_of
+from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.pytest_driver.folder_on_path import put_first, remarks
 
@@ -22,8 +23,8 @@ _NAMED = re.compile(r"E   [A-Za-z_][\w.]*(: |$)")
 """A line of a traceback that begins with the name of an exception, and not with a part of its message."""
 
 
-def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], written: Callable[[], str]) -> None:
-    """Run pytest from start to end; `begin` gets the `Selection` and runs the trials in the middle of that.
+def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Loaded], None], written: Callable[[], str]) -> None:
+    """Run pytest from start to end; `begin` gets what pytest has selected and runs the trials in the middle of that.
 
     `written` returns what this process has written so far. Raises UnloadableError if it does not come to running.
     """
@@ -46,7 +47,8 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Any], None], w
         session.gethookproxy = functools.cache(session.gethookproxy)
         items, hooks = list(session.items), session.config.hook
         told = [*plugin.remarks, *(remarks(session, folder) if target["imports_folder"] else [])]
-        begin(Selection(session, plugin, target, items, hooks, seeded=watch.stop(), remarks=told))
+        selection = Selection(session, plugin, target, items, hooks, seeded=watch.stop(), remarks=told)
+        begin(Loaded(selection=selection))
 
     plugin = Plugin(run_seed, start)
     words = [*target["options"], *target["arguments"]]
