@@ -64,7 +64,8 @@ def test_sudden_ends(suite: Suite, environment_with: EnvironmentWith, requiremen
     """A crash and a hanging test are named; what fails at the teardown of a class is its own."""
     suite.python = environment_with(requirement)
     suite.write(test_it=ENDINGS)
-    seen = suite.run("test_it.py", isolation=isolation, count=4, workers=2, timeout=2)
+    # An interpreter and pytest have to start within that time where each test gets new ones.
+    seen = suite.run("test_it.py", isolation=isolation, count=4, workers=2, timeout=10 if isolation == "fresh" else 3)
     assert {failure.trial: (failure.outcome, failure.item) for failure in seen.failures} == {
         1: ("crashed", "test_it.py::test_crashes"),
         2: ("timed out", "test_it.py::test_hangs"),
