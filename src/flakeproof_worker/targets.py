@@ -30,7 +30,7 @@ def with_target(
         case "pytest":
             from flakeproof_worker.pytest_driver.drive import drive
 
-            drive(target, run_seed, begin, written)
+            drive(target, run_seed, lambda selection: Loaded(selection=selection), begin, written)
         case _:
             begin(_load_function(target, import_by_path))
 

@@ -5,13 +5,14 @@ import shutil
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.conftest import Flakeproof
 
 import flakeproof as api
 from flakeproof.errors import UsageError
-from flakeproof.features.merge.parts import find_parts
+from flakeproof.features.merge.parts import find_parts, given_places
 
 TARGET = """
 import os
@@ -171,7 +172,7 @@ def test_what_is_no_part_of_the_run_is_refused(flakeproof: Flakeproof, project: 
         shutil.copytree(parts, "kept", symlinks=True)
         spoil(parts)
         with pytest.raises(UsageError, match=message):
-            find_parts([parts], project / f"unpacked-{number}")
+            find_parts(given_places([parts], project / f"unpacked-{number}"))
         if parts.is_dir():
             shutil.rmtree(parts)
         parts.unlink(missing_ok=True)
@@ -180,3 +181,72 @@ def test_what_is_no_part_of_the_run_is_refused(flakeproof: Flakeproof, project: 
     assert done.returncode == 2
     assert "part 1 is there twice (the same record)" in done.stderr
     assert not (project / ".flakeproof").exists()
+
+
+ARMS = ("--arm", "old:merged:seldom", "--arm", "new:merged:never", "--seed", "3", "-w", "2", "--processes", "2")
+
+
+def part_of_comparison(flakeproof: Flakeproof, number: int, total: int, *words: str) -> dict[str, Any]:
+    """Run a part; what it says in JSON."""
+    where = ("--shard", f"{number}/{total}", "--store", f"parts/{number}/.flakeproof", "--json", f"{number}.json")
+    done = flakeproof("compare", *ARMS, *(words or ("-c", "120")), *where)
+    assert f"Part {number} of {total}: pairs of a test each" in done.stderr, done.stderr
+    found: dict[str, Any] = json.loads(Path(f"{number}.json").read_text())
+    return found
+
+
+def test_parts_of_a_comparison_decide_together(
+    flakeproof: Flakeproof, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them has enough pairs; the pairs of all are the evidence of the whole, and nothing ran twice."""
+    (project / "merged.py").write_text(TARGET)
+    monkeypatch.chdir(project)
+    told = [part_of_comparison(flakeproof, number, 3) for number in (1, 2, 3)]
+    assert [part["verdict"] for part in told] == ["inconclusive"] * 3
+    merged = flakeproof("merge", "parts", "--json", "merged.json")
+    assert merged.returncode == 0, merged.stderr
+    assert "3 parts of 3 merged, from " in merged.stderr
+    whole = json.loads(Path("merged.json").read_text())
+    assert whole["verdict"] == "fixed"
+    for name in ("pairs", "base_lost", "fix_lost", "ties", "void"):
+        assert whole[name] == sum(part[name] for part in told)
+    for arm in ("base", "fix"):
+        assert whole[arm]["failed"] == sum(part[arm]["failed"] for part in told)
+    trials = [
+        json.loads(line)["failure"]["trial"]
+        for log in Path("parts").glob(f"*/.flakeproof/runs/{'?' * 8}-*/events.jsonl")
+        for line in log.read_text().splitlines()
+        if '"trial-failed"' in line
+    ]
+    assert len(trials) == len(set(trials)) == whole["base"]["failed"]
+    assert "failed again, in the same way" in flakeproof("replay", whole["base"]["run_id"], str(trials[0])).stdout
+    assert flakeproof("report", "latest").stdout == merged.stdout
+    refused = flakeproof("compare", *ARMS, "--resume", "latest")
+    assert (refused.returncode, "that comparison was merged from parts" in refused.stderr) == (2, True)
+
+
+def test_what_is_no_part_of_the_comparison_is_refused(
+    flakeproof: Flakeproof, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason; what is missing is named, and the rest holds."""
+    (project / "merged.py").write_text(TARGET)
+    monkeypatch.chdir(project)
+    for number in (1, 3):
+        part_of_comparison(flakeproof, number, 3)
+    some = flakeproof("merge", "parts")
+    assert some.returncode == 4
+    assert "part 2 of 3 is missing; what follows is about the others" in some.stderr
+    twice = flakeproof("merge", "parts/1", "parts/1")
+    assert (twice.returncode, "part 1 is there twice (the same record)" in twice.stderr) == (2, True)
+    part_of_comparison(flakeproof, 2, 3, "-c", "120", "--error", "1e-6")
+    other = flakeproof("merge", "parts")
+    assert (other.returncode, "are not parts of one comparison" in other.stderr) == (2, True)
+    flakeproof("compare", *ARMS, "-c", "4", "--store", "whole/.flakeproof")
+    whole = flakeproof("merge", "parts/1", "whole")
+    assert (whole.returncode, "is no part of a comparison: it was made without --shard" in whole.stderr) == (2, True)
+    few = flakeproof("compare", *ARMS, "-c", "3", "--shard", "1/3")
+    assert (few.returncode, "3 tests are too few for so many parts" in few.stderr) == (2, True)
+    both = flakeproof("compare", *ARMS, "--resume", "latest", "--shard", "1/3")
+    assert (both.returncode, "leave --shard out" in both.stderr) == (2, True)
+    no_seed = flakeproof("compare", *ARMS[:4], "--shard", "1/3")
+    assert (no_seed.returncode, "all parts of a run need one seed" in no_seed.stderr) == (2, True)

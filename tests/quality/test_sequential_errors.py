@@ -1,6 +1,7 @@
 """Rules that may be looked at after every trial are wrong no more often than they say, computed exactly."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,40 @@ def test_arms_that_are_alike(error: float) -> None:
     wanted = -math.log(error)
     found = ever_crosses(0.5, 400, lambda base, both: log_evidence_of_effect(base, both - base) >= wanted)
     assert 0.1 * error < found <= error
+
+
+def ends_of_a_part(most: int, over: Callable[[int, int], bool]) -> dict[tuple[int, int], float]:
+    """How probably a part of a comparison of arms that are alike ends at (base, fix) pairs lost."""
+    alive: dict[tuple[int, int], float] = {(0, 0): 1.0}
+    ends: dict[tuple[int, int], float] = defaultdict(float)
+    for step in range(1, most + 1):
+        following: dict[tuple[int, int], float] = defaultdict(float)
+        for (base, fix), weight in alive.items():
+            for state in ((base + 1, fix), (base, fix + 1)):
+                (ends if step == most or over(*state) else following)[state] += weight / 2
+        alive = following
+    return ends
+
+
+@pytest.mark.parametrize("error", [0.05, 0.01])
+def test_parts_of_a_comparison_of_arms_that_are_alike(error: float) -> None:
+    """Merged, they prove an effect with a probability of at most `error`, though each part ended when it liked."""
+    wanted = -math.log(error)
+    for lead in (3, 100):  # parts that end as soon as the base is so far ahead, or when they are decided
+        part = ends_of_a_part(
+            40,
+            lambda base, fix: base - fix >= lead or log_evidence_of_effect(base, fix) >= wanted,  # noqa: B023
+        )
+        merged: dict[tuple[int, int], float] = {(0, 0): 1.0}
+        for _ in range(4):
+            further: dict[tuple[int, int], float] = defaultdict(float)
+            for (base, fix), weight in merged.items():
+                for (own_base, own_fix), own in part.items():
+                    further[base + own_base, fix + own_fix] += weight * own
+            merged = further
+        assert sum(merged.values()) == pytest.approx(1.0)
+        wrong = sum(weight for state, weight in merged.items() if log_evidence_of_effect(*state) >= wanted)
+        assert 0.01 * error < wrong <= error
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.5, 0.7])

@@ -78,7 +78,7 @@ def build(
     several = isolation is Isolation.SHARED and workers > processes
     asked = perturbations_of(config, RunConditions(target, isolation, several))
     is_limited = "timeout" in config.values
-    shard = _shard(config)
+    shard = shard_of(config)
     spec = RunSpec(
         target=target,
         preset=config.preset or (presets.DEFAULT if count == preset.count else None),
@@ -95,7 +95,7 @@ def build(
         private_network=_private_network(config),
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
         tolerates_load_failures=bool(config.get("tolerate-load-failures")),
-        seed=_seed_of_shard(config) if shard is not None else seed_of(config),
+        seed=seed_of(config),
         ci_rate=ci_rate,
         sanitize=_sanitize(target, config),
         question=question,
@@ -105,7 +105,7 @@ def build(
     return spec if shard is None else _part_of(spec, shard, config)
 
 
-def _shard(config: Config) -> "Shard | None":
+def shard_of(config: Config) -> "Shard | None":
     """The part of the run that is wanted; None for all of it."""
     asked = config.get("shard")
     if asked is None:
@@ -152,7 +152,9 @@ def _part_of(spec: RunSpec, shard: "Shard", config: Config) -> RunSpec:
 
 
 def seed_of(config: Config) -> int:
-    """The seed asked for, or one that is drawn."""
+    """The seed asked for, or one that is drawn; where a part of a run is asked for, the one of all parts."""
+    if config.get("shard") is not None:
+        return _seed_of_shard(config)
     seed: int | None = config.get("seed")
     return int.from_bytes(os.urandom(4)) if seed is None else seed
 

@@ -371,7 +371,7 @@ _ROWS = (
         HOW_MUCH,
         "K/N",
         otherwise="the whole run",
-        commands=_RUN,
+        commands=_RUN | _commands("compare", "verify"),
         of_run=True,
     ),
     Setting(

@@ -8,12 +8,14 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.failure import message_of
-from flakeproof_worker.loaded_target import Loaded
 from flakeproof_worker.loader import UnloadableError
 from flakeproof_worker.pytest_driver.folder_on_path import put_first, remarks
+
+if TYPE_CHECKING:
+    from flakeproof_worker.pytest_driver.selection import Selection
 
 _OLDEST = 7
 _NOTHING_COLLECTED = 5  # pytest.ExitCode.NO_TESTS_COLLECTED
@@ -23,10 +25,17 @@ _NAMED = re.compile(r"E   [A-Za-z_][\w.]*(: |$)")
 """A line of a traceback that begins with the name of an exception, and not with a part of its message."""
 
 
-def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Loaded], None], written: Callable[[], str]) -> None:
-    """Run pytest from start to end; `begin` gets what pytest has selected and runs the trials in the middle of that.
+def drive(
+    target: dict[str, Any],
+    run_seed: int,
+    loaded: Callable[["Selection"], Any],
+    begin: Callable[[Any], None],
+    written: Callable[[], str],
+) -> None:
+    """Run pytest from start to end; in the middle of that `begin` runs the trials.
 
-    `written` returns what this process has written so far. Raises UnloadableError if it does not come to running.
+    `begin` gets what `loaded` makes of the selection. `written` returns what this process has written so far. Raises
+    UnloadableError if it does not come to running.
     """
     folder = os.getcwd()  # noqa: PTH109 - as Python itself takes it
     if target["imports_folder"]:
@@ -48,7 +57,7 @@ def drive(target: dict[str, Any], run_seed: int, begin: Callable[[Loaded], None]
         items, hooks = list(session.items), session.config.hook
         told = [*plugin.remarks, *(remarks(session, folder) if target["imports_folder"] else [])]
         selection = Selection(session, plugin, target, items, hooks, seeded=watch.stop(), remarks=told)
-        begin(Loaded(selection=selection))
+        begin(loaded(selection))
 
     plugin = Plugin(run_seed, start)
     words = [*target["options"], *target["arguments"]]

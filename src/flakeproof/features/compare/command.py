@@ -13,12 +13,13 @@ from flakeproof.features.compare.history import ComparisonHistory
 from flakeproof.features.compare.recorded_comparison import read_pairs
 from flakeproof.features.compare.records import AnyComparisonEvent, ComparisonArm, ComparisonSpec
 from flakeproof.features.compare.session import ComparisonSession
-from flakeproof.model import RunSpec
+from flakeproof.model import PROCESSES_PER_SHARD, RunSpec
 from flakeproof.reports.files import report_files
 from flakeproof.settings import table
-from flakeproof.settings.build_spec import build, names_of, seed_of
+from flakeproof.settings.build_spec import build, names_of, seed_of, shard_of
 from flakeproof.settings.from_options import options_in, pairs, settings, share_in, wanted_by
 from flakeproof.settings.load import Config
+from flakeproof.settings.shards import TRIALS_EACH, Shard, part_of
 from flakeproof.settings.table import Setting
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
@@ -146,9 +147,39 @@ def run_comparison(
         seed=seed,
     )
     carried: list[AnyComparisonEvent] = []
+    if (shard := shard_of(whole)) is not None:
+        if given["resume"] is not None:
+            raise UsageError(
+                f"{whole.source('shard')} and --resume: a record that goes on is the part that it was",
+                "leave --shard out",
+            )
+        spec = _part_of(spec, shard, whole)
     if given["resume"] is not None:
         spec, carried = _resumed(given["resume"], spec, whole)
     return ComparisonSession(spec, whole, report_files(whole, names=_REPORTS), carried, remarks, plain).run()
+
+
+def _part_of(spec: ComparisonSpec, shard: Shard, whole: Config) -> ComparisonSpec:
+    """The part of `spec` that the shard has: numbers of pairs, trials and processes that no other part has."""
+    most = spec.most_trials
+    if most is not None and (most := part_of(most, shard)[1]) < 2:
+        raise UsageError(
+            f"{whole.source('shard')} {shard.number}/{shard.total}: {spec.most_trials} tests are too few for so many "
+            "parts",
+            "ask for more tests (--count), or for fewer parts",
+        )
+    first = 1 + (shard.number - 1) * TRIALS_EACH
+
+    def part(arm: ComparisonArm) -> ComparisonArm:
+        own = msgspec.structs.replace(
+            arm.spec, first=first, first_process=(shard.number - 1) * PROCESSES_PER_SHARD, shard=tuple(shard)
+        )
+        return msgspec.structs.replace(arm, spec=own)
+
+    base, fix = spec.arms
+    return msgspec.structs.replace(
+        spec, arms=(part(base), part(fix)), most_trials=most, first_pair=first, shard=tuple(shard)
+    )
 
 
 def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[ComparisonSpec, list[AnyComparisonEvent]]:
@@ -164,6 +195,11 @@ def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[Comparison
         raise UsageError(f"--resume {name}: {folder} has no record of a comparison ({error})") from None
     if history.spec is None:
         raise UsageError(f"--resume {name}: the record in {folder} is not complete")
+    if history.spec.is_merged:
+        raise UsageError(
+            f"--resume {name}: that comparison was merged from parts",
+            "go on with one of the parts (--resume), or run further ones, and merge all of them again",
+        )
     if history.spec.same != spec.same:
         differing = [key for key, value in spec.same.items() if history.spec.same[key] != value]
         raise UsageError(
@@ -176,7 +212,13 @@ def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[Comparison
     first = history.spec.arms[0].spec.first + history.trials + _NUMBERS_LEFT_OUT * places * spec.company
 
     def again(arm: ComparisonArm, before: ComparisonArm) -> ComparisonArm:
-        own = msgspec.structs.replace(arm.spec, first=first, seed=before.spec.seed)
+        own = msgspec.structs.replace(
+            arm.spec,
+            first=first,
+            seed=before.spec.seed,
+            first_process=before.spec.first_process,
+            shard=before.spec.shard,
+        )
         return msgspec.structs.replace(arm, spec=own)
 
     (base, fix), (base_before, fix_before) = spec.arms, history.spec.arms
@@ -186,6 +228,7 @@ def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[Comparison
         seed=history.spec.seed,
         first_pair=first_pair,
         carried=history.total,
+        shard=history.spec.shard,
         most_trials=None if spec.most_trials is None else spec.most_trials + history.trials,
     )
     return going_on, events

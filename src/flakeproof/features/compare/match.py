@@ -1,5 +1,6 @@
 """A comparison from its specification to its end: two dispatchers in one loop, and turns."""
 
+import os
 import selectors
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def execute_comparison(spec: ComparisonSpec, run_id: str, runs: Sequence[ArmRun]
             run_id=run_id,
             at=now().isoformat(),
             version=__version__,
+            machine=os.uname().nodename,
             spec=spec,
             runs=[run.run_id for run in runs],
         )

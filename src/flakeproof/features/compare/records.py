@@ -43,6 +43,10 @@ class ComparisonSpec(Record, frozen=True, kw_only=True):
     """Number of the first pair: those before are of the run that this one continues."""
     carried: int = 0
     """Pairs that it takes over from that run."""
+    shard: tuple[int, int] | None = None
+    """Which part of a comparison this is, from 1, and of how many; None for a whole one."""
+    is_merged: bool = False
+    """Whether its pairs are those of several parts."""
 
     @property
     def same(self) -> dict[str, Any]:
@@ -63,6 +67,8 @@ class ComparisonStarted(Event, frozen=True, kw_only=True, tag="comparison-starte
     at: str
     """Time of day, ISO 8601, UTC."""
     version: str
+    machine: str = ""
+    """Name of the machine."""
     spec: ComparisonSpec
     runs: list[str]
     """Run ids of the arms."""

@@ -13,10 +13,11 @@ from flakeproof.features.compare.session import print_results, renderers
 from flakeproof.features.compare.summary import ComparisonSummary, summarize_comparison
 from flakeproof.features.run.command import report_run
 from flakeproof.features.run.earlier import history_of
-from flakeproof.reports.files import report_files
+from flakeproof.reports.files import ReportFiles, report_files
 from flakeproof.reports.presentation import Presentation
 from flakeproof.results.history import History
 from flakeproof.settings.from_options import options_in, settings
+from flakeproof.settings.load import Config
 from flakeproof.store.folder import is_being_written, store_of
 from flakeproof.store.spec_file import PAIRS_NAME, arms_of
 
@@ -30,17 +31,21 @@ def report_recorded(run: str, given: Mapping[str, Any]) -> int:
     folder = store_of(config).find(run)
     if arms_of(folder) is None:
         return report_run(run, given)
-    if config.get("junit-xml") is not None:
-        raise UsageError(
-            f"{folder.name} is a comparison, and JUnit XML has no place for its verdict",
-            "write --json or --markdown, or --junit-xml of an arm: flakeproof runs lists them",
-        )
-    files = report_files(config, names=("json", "markdown"))
-    presentation = Presentation(files)
+    presentation = Presentation(comparison_files(config))
     with presentation.running():
         summary = recorded_comparison(folder)
         print_results(summary, presentation)
     return presentation.finish(summary.exit_code, renderers(summary))
+
+
+def comparison_files(config: Config) -> ReportFiles:
+    """The reports of a comparison that are asked for. Raises UsageError for one that it does not have."""
+    if config.get("junit-xml") is not None:
+        raise UsageError(
+            "this is a comparison, and JUnit XML has no place for its verdict",
+            "write --json or --markdown, or --junit-xml of an arm: flakeproof runs lists them",
+        )
+    return report_files(config, names=("json", "markdown"))
 
 
 def recorded_comparison(folder: Path) -> ComparisonSummary:

@@ -158,11 +158,12 @@ def announcement(spec: ComparisonSpec) -> list[str]:
     base = spec.arms[0].spec
     budget = [f"{number(spec.most_trials)} tests"] if spec.most_trials is not None else []
     budget += [whole_duration(spec.duration)] if spec.duration is not None else []
+    part = f"Part {spec.shard[0]} of {spec.shard[1]}: pairs" if spec.shard is not None else "Pairs"
     each = "a test each" if spec.company == 1 else f"blocks of tests, {spec.company} at once"
     return [
         *(f"{arm.name}: {_described(arm)}" for arm in spec.arms),
         (
-            f"Pairs of {each}, in turns in {plural(spec.places, 'place')}, isolation {base.isolation.value}, "
+            f"{part} of {each}, in turns in {plural(spec.places, 'place')}, isolation {base.isolation.value}, "
             f"until decided (error at most {rate(spec.error)}) or after {' or '.join(budget)}; seed {spec.seed}"
         ),
     ]

@@ -1,4 +1,4 @@
-"""Put the parts of a run together: one record, one summary, one verdict, as if one machine had run it."""
+"""Put the parts of a run or a comparison together: one record, one verdict, as if one machine had run it."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,16 +20,22 @@ from flakeproof.events import (
     Settled,
     TrialFailed,
 )
-from flakeproof.features.merge.parts import Part, find_parts
+from flakeproof.features.compare.recorded_comparison import read_pairs
+from flakeproof.features.compare.records import AnyComparisonEvent, ComparisonEnded, PairEnded, PairsClean
+from flakeproof.features.compare.report_command import comparison_files, recorded_comparison
+from flakeproof.features.compare.session import print_results, renderers
+from flakeproof.features.merge.parts import ComparisonPart, Part, find_comparisons, find_parts, given_places
 from flakeproof.features.run.earlier import summary_of
 from flakeproof.features.run.session import RunSession
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
+from flakeproof.reports.presentation import Presentation
 from flakeproof.settings.from_options import options_in, settings
+from flakeproof.settings.load import Config
 from flakeproof.store.file import GrowingFile, as_json
 from flakeproof.store.folder import RunFolder, store_of
 from flakeproof.store.log import LOG_NAME, read_events
-from flakeproof.store.spec_file import is_ours, write_spec
+from flakeproof.store.spec_file import PAIRS_NAME, is_ours, write_spec
 from flakeproof.text import plural
 
 _NAMED = 10
@@ -41,36 +47,128 @@ def merge_records(places: Sequence[str], given: Mapping[str, Any]) -> int:
     Raises UsageError for what cannot be merged; then nothing is left behind.
     """
     config = settings(options_in(given))
+    with tempfile.TemporaryDirectory(prefix="flakeproof-merge-") as temporary:
+        found = given_places([Path(place) for place in places], Path(temporary))
+        if comparisons := find_comparisons(found):
+            return _merge_comparisons(comparisons, config)
+        return _merge_runs(find_parts(found), config)
+
+
+def _merge_runs(parts: Sequence[Part], config: Config) -> int:
     files = report_files(config)
     files.prepare()
-    with tempfile.TemporaryDirectory(prefix="flakeproof-merge-") as temporary:
-        parts = find_parts([Path(place) for place in places], Path(temporary))
-        store = store_of(config)
-        folder = store.new_run()
-        try:
-            spec = _write(parts, folder)
-        except BaseException:
-            store.discard(folder)
-            raise
+    store = store_of(config)
+    folder = store.new_run()
+    try:
+        spec = _write(parts, folder)
+    except BaseException:
+        store.discard(folder)
+        raise
     folder.close()
     store.prune(config.value("keep-runs"))
     session = RunSession(spec, config, files, copies=False)
-    total = parts[0].shard[1]
-    session.note(f"{plural(len(parts), 'part')} of {total} merged, from {_machines(parts)}")
+    session.note(_merged(parts))
     if missing := _missing(parts):
-        session.warn(f"{missing}; what follows is about the others")
+        session.warn(missing)
     summary = summary_of(folder.path)
     session.print_results(summary)
     return session.finish(summary)
 
 
-def _machines(parts: Sequence[Part]) -> str:
+def _merge_comparisons(parts: Sequence[ComparisonPart], config: Config) -> int:
+    files = comparison_files(config)
+    files.prepare()
+    store = store_of(config)
+    folders = [store.new_run()]
+    try:
+        folders += [store.new_run(becomes_latest=False) for _ in parts[0].arms]
+        for arm, folder in enumerate(folders[1:]):
+            _write([part.arms[arm] for part in parts], folder)
+        _write_pairs(parts, folders)
+    except BaseException:
+        for folder in reversed(folders):
+            store.discard(folder)
+        raise
+    for folder in folders:
+        folder.close()
+    store.prune(config.value("keep-runs"))
+    presentation = Presentation(files)
+    with presentation.running():
+        presentation.note(_merged(parts))
+        if missing := _missing(parts):
+            presentation.warn(missing)
+        summary = recorded_comparison(folders[0].path)
+        print_results(summary, presentation)
+    return presentation.finish(summary.exit_code, renderers(summary))
+
+
+def _write_pairs(parts: Sequence[ComparisonPart], folders: Sequence[RunFolder]) -> None:
+    """Write the record of the whole comparison: the pairs of all parts, in the order of their numbers.
+
+    The evidence of a comparison holds at every moment. One part after the other is one sequence of pairs, in which each
+    part ends by what has happened in it alone: so the evidence holds at the end of it, too.
+    """
+    first = parts[0].started
+    arms = [
+        msgspec.structs.replace(arm, spec=_whole([part.arms[index] for part in parts]))
+        for index, arm in enumerate(first.spec.arms)
+    ]
+    most = [part.started.spec.most_trials for part in parts]
+    spec = msgspec.structs.replace(
+        first.spec,
+        arms=(arms[0], arms[1]),
+        most_trials=None if None in most else sum(count or 0 for count in most),
+        first_pair=1,
+        carried=0,
+        shard=None,
+        is_merged=True,
+    )
+    whole, *of_arms = folders
+    problem: list[OSError] = []
+    file = GrowingFile(whole.path / PAIRS_NAME, problem.append, buffer=1 << 16)
+    started = msgspec.structs.replace(
+        first,
+        run_id=whole.path.name,
+        at=min(part.started.at for part in parts),
+        machine="",
+        spec=spec,
+        runs=[folder.path.name for folder in of_arms],
+    )
+    file.write(as_json(started) + b"\n")
+    ends: list[tuple[int, str | None]] = []
+    elapsed = 0.0
+    for part in parts:
+        reason: str | None = KILLED
+        for event in _pairs(part):
+            if isinstance(event, ComparisonEnded):
+                reason, elapsed = event.stopped, max(elapsed, event.elapsed)
+            elif isinstance(event, PairEnded | PairsClean):
+                file.write(as_json(event) + b"\n")
+        ends.append((part.number, reason))
+    file.write(as_json(ComparisonEnded(elapsed=elapsed, stopped=_stopped(ends))) + b"\n")
+    file.close()
+    if problem:
+        raise UsageError(f"{whole.path / PAIRS_NAME} cannot be written: {problem[0].strerror}", "make room")
+
+
+def _pairs(part: ComparisonPart) -> Iterator[AnyComparisonEvent]:
+    try:
+        yield from read_pairs(part.folder)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"the record in {part.shown} cannot be read: {error}") from None
+
+
+def _merged(parts: Sequence[Part] | Sequence[ComparisonPart]) -> str:
+    return f"{plural(len(parts), 'part')} of {parts[0].shard[1]} merged, from {_machines(parts)}"
+
+
+def _machines(parts: Sequence[Part] | Sequence[ComparisonPart]) -> str:
     names = list(dict.fromkeys(part.machine or "a machine without a name" for part in parts))
     return plural(len(names), "machine") if len(names) > 1 else names[0]
 
 
-def _missing(parts: Sequence[Part]) -> str:
-    """`parts 4 and 7 of 20 are missing`, or ""."""
+def _missing(parts: Sequence[Part] | Sequence[ComparisonPart]) -> str:
+    """`parts 4 and 7 of 20 are missing; …`, or ""."""
     total = parts[0].shard[1]
     gone = sorted({*range(1, total + 1)} - {part.number for part in parts})
     if not gone:
@@ -79,7 +177,8 @@ def _missing(parts: Sequence[Part]) -> str:
     if len(gone) > _NAMED:
         names.append(f"{len(gone) - _NAMED} more")
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-    return f"part{'s' if len(gone) > 1 else ''} {listed} of {total} {'are' if len(gone) > 1 else 'is'} missing"
+    are = "s {} of {} are" if len(gone) > 1 else " {} of {} is"
+    return f"part{are.format(listed, total)} missing; what follows is about the others"
 
 
 def _whole(parts: Sequence[Part]) -> RunSpec:
@@ -121,7 +220,8 @@ def _write(parts: Sequence[Part], folder: RunFolder) -> RunSpec:
 def _events(parts: Sequence[Part]) -> Iterator[AnyRecord]:
     """What happened in all parts, and at last how the whole ended."""
     collected: ItemsCollected | None = None
-    ends: list[tuple[Part, RunEnded | None]] = []
+    ends: list[RunEnded] = []
+    reasons: list[tuple[int, str | None]] = []
     failures, longest = 0, 0.0
     for part in parts:
         end: RunEnded | None = None
@@ -154,11 +254,13 @@ def _events(parts: Sequence[Part]) -> Iterator[AnyRecord]:
                         yield event
         except (OSError, msgspec.DecodeError) as error:
             raise UsageError(f"the record in {part.shown} cannot be read: {error}") from None
-        ends.append((part, end))
+        if end is not None:
+            ends.append(end)
+        reasons.append((part.number, KILLED if end is None else end.stopped))
     yield RunEnded(
-        elapsed=max([longest, *(end.elapsed for _, end in ends if end is not None)]),
-        stopped=_stopped(ends),
-        dropped=sum(end.dropped for _, end in ends if end is not None),
+        elapsed=max([longest, *(end.elapsed for end in ends)]),
+        stopped=_stopped(reasons),
+        dropped=sum(end.dropped for end in ends),
     )
 
 
@@ -167,13 +269,12 @@ def _first_other(one: ItemsCollected, another: ItemsCollected) -> str:
     return differing[0] if differing else "the same ones in another order"
 
 
-def _stopped(ends: Sequence[tuple[Part, RunEnded | None]]) -> str | None:
-    """Why the whole ended before its plan was fulfilled, from why its parts did; None if it did not."""
+def _stopped(ends: Sequence[tuple[int, str | None]]) -> str | None:
+    """Why the whole ended before its plan was fulfilled, from why its parts did, by number; None if it did not."""
     reasons: dict[str, list[int]] = {}
-    for part, end in ends:
-        reason = KILLED if end is None else end.stopped
+    for number, reason in ends:
         if reason is not None:
-            reasons.setdefault(reason, []).append(part.number)
+            reasons.setdefault(reason, []).append(number)
     if not reasons:
         return None
     if len(reasons) == 1 and (reason := next(iter(reasons))) in (Stop.DURATION, Stop.ANSWERED):

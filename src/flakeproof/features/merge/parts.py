@@ -1,4 +1,4 @@
-"""Find the records of the parts of a run, in folders and archives, and see to it that they are parts of one run."""
+"""Find the records of the parts of a run or a comparison, in folders and archives; check that they belong together."""
 
 import tarfile
 import zipfile
@@ -11,9 +11,11 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.events import RunStarted
+from flakeproof.features.compare.recorded_comparison import read_pairs
+from flakeproof.features.compare.records import ComparisonStarted
 from flakeproof.model import RunSpec
 from flakeproof.store.log import LOG_NAME, read_events
-from flakeproof.store.spec_file import SPEC_NAME
+from flakeproof.store.spec_file import PAIRS_NAME, SPEC_NAME
 from flakeproof.text import one_line, shown_path
 
 _MOST_BYTES = 8 * 1024**3
@@ -59,13 +61,50 @@ class Part:
         return self.spec.shard
 
 
-def find_parts(places: Sequence[Path], temporary: Path) -> list[Part]:
-    """The parts in folders (of a run, or with any number of runs below) and archives, by their number.
+@dataclass(frozen=True)
+class ComparisonPart:
+    """The record of one part of a comparison."""
 
-    Archives are unpacked into `temporary`. Raises UsageError for what has none, and for parts that are not of one run.
-    """
-    found: list[Part] = []
-    for index, place in enumerate(places):
+    folder: Path
+    shown: str
+    started: ComparisonStarted
+    arms: tuple[Part, Part]
+
+    @property
+    def number(self) -> int:
+        """Which part it is, from 1."""
+        return self.shard[0]
+
+    @property
+    def shard(self) -> tuple[int, int]:
+        """Its number, and the number of all."""
+        assert self.started.spec.shard is not None
+        return self.started.spec.shard
+
+    @property
+    def machine(self) -> str:
+        """Name of the machine that ran it."""
+        return self.started.machine
+
+
+@dataclass(frozen=True)
+class Given:
+    """A folder with records, and what the user called it."""
+
+    folder: Path
+    given: Path
+
+    def shown(self, folder: Path) -> str:
+        """A folder below this one, for people."""
+        if self.folder == self.given:
+            return shown_path(str(folder))
+        return f"{shown_path(str(self.given))}:{folder.relative_to(self.folder)}"
+
+
+def given_places(given: Sequence[Path], temporary: Path) -> list[Given]:
+    """Where to look for records; archives are unpacked into `temporary`. Raises UsageError."""
+    found = []
+    for index, place in enumerate(given):
         here = place
         if not place.exists():
             raise UsageError(
@@ -74,25 +113,76 @@ def find_parts(places: Sequence[Path], temporary: Path) -> list[Part]:
         if place.is_file():
             here = temporary / str(index)
             _unpack(place, here)
-        logs = sorted(_logs(here))
+        found.append(Given(here, place))
+    return found
+
+
+def find_parts(places: Sequence[Given]) -> list[Part]:
+    """The parts of a run in `places`, by their number.
+
+    Raises UsageError for a place that has none, and for parts that are not of one run.
+    """
+    found: list[Part] = []
+    for place in places:
+        logs = sorted(_files(place.folder, LOG_NAME))
         if not logs:
             raise UsageError(
-                f"{place} holds no record of a run ({LOG_NAME})",
+                f"{place.given} holds no record of a run ({LOG_NAME})",
                 "name the folder .flakeproof of a part, or an archive of it",
             )
-        for log in logs:
-            inside = log.parent.relative_to(here)
-            shown = shown_path(str(log.parent)) if here == place else f"{shown_path(str(place))}:{inside}"
-            found.append(_part(log.parent, shown))
+        found += [_part(log.parent, place.shown(log.parent)) for log in logs]
     _check_each(found)
     found.sort(key=lambda part: part.number)
     _check_together(found)
     return found
 
 
-def _logs(folder: Path) -> Iterator[Path]:
-    """Logs below `folder`; `latest` is a link to one that is found anyway."""
-    for path in folder.rglob(LOG_NAME):
+def find_comparisons(places: Sequence[Given]) -> list[ComparisonPart]:
+    """The parts of a comparison in `places`, by their number; none if there is no comparison at all.
+
+    Raises UsageError for a place that has none where another one has, and for parts that are not of one comparison.
+    """
+    records = [(place, sorted(_files(place.folder, PAIRS_NAME))) for place in places]
+    if not any(files for _, files in records):
+        return []
+    found: list[ComparisonPart] = []
+    for place, files in records:
+        if not files:
+            raise UsageError(f"{place.given} holds no part of a comparison, as others do", "merge one or the other")
+        found += [_comparison(file.parent, place) for file in files]
+    found.sort(key=lambda part: part.number)
+    for arm in (0, 1):
+        _check_together([part.arms[arm] for part in found])
+    first = found[0]
+    for part in found:
+        if part.started.spec.same != first.started.spec.same or part.started.spec.error != first.started.spec.error:
+            raise UsageError(
+                f"{first.shown} and {part.shown} are not parts of one comparison",
+                "what is merged has the same arms, --error, --reduction and --workers",
+            )
+    return found
+
+
+def _comparison(folder: Path, place: Given) -> ComparisonPart:
+    shown = place.shown(folder)
+    try:
+        started = next(iter(read_pairs(folder)), None)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"the record in {shown} cannot be read: {one_line(str(error))}") from None
+    if not isinstance(started, ComparisonStarted):
+        raise UsageError(f"the record in {shown} has no beginning", "that part was killed before its first test")
+    if started.spec.shard is None:
+        raise UsageError(
+            f"{shown} is no part of a comparison: it was made without --shard",
+            "give each machine its part of the same comparison: --seed 1 --shard 1/20, --seed 1 --shard 2/20, …",
+        )
+    base, fix = (_part(folder.with_name(run), place.shown(folder.with_name(run))) for run in started.runs)
+    return ComparisonPart(folder, shown, started, (base, fix))
+
+
+def _files(folder: Path, name: str) -> Iterator[Path]:
+    """Files called `name` below `folder`; `latest` is a link to a run that is found anyway."""
+    for path in folder.rglob(name):
         if path.is_file() and not any(above.is_symlink() for above in path.parents if above.is_relative_to(folder)):
             yield path
 
