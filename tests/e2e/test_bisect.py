@@ -154,6 +154,53 @@ def test_a_race_of_threads_is_found_and_confirmed(flakeproof: Flakeproof, histor
     assert clean(history)
 
 
+SLOW = """import time
+
+def sold():
+    started = time.monotonic()
+    counted = sum(range(10))
+    return time.monotonic() - started
+"""
+
+
+def test_a_pause_follows_its_line(flakeproof: Flakeproof, history: Path) -> None:
+    """Through a file that was renamed and lines that came before it; where the line is not there it is left out."""
+    (history / "tests").mkdir()
+    (history / "conftest.py").write_text("try: import store\nexcept ImportError: import shop as store\n")
+    test = history / "tests" / "test_shop.py"
+    test.write_text("from conftest import store\n\ndef test_sold(): store.sold()\n")
+    (history / "shop.py").write_text(SLOW.replace("    counted = sum(range(10))\n", ""))
+    good = commit(history, "Sell nothing")
+    (history / "shop.py").write_text(SLOW)
+    test.write_text("from conftest import store\n\ndef test_sold(): assert store.sold() < 0.01\n")
+    culprit = commit(history, "Sell within 10 ms")
+    git(history, "mv", "shop.py", "store.py")
+    commit(history, "Call it a store")
+    (history / "store.py").write_text("RATE = 7\nNAME = 'store'\n" + SLOW)
+    commit(history, "Have a rate")
+    line = (2 + SLOW[: SLOW.index("counted")].count("\n")) + 1
+    words = ("--good", good, "--bad", "HEAD", "--delay", f"store.py:{line}:15ms", "--rate", "20%")
+    done = flakeproof("bisect", "tests/test_shop.py", *words, "--seed", "1", "--json", "out.json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = json.loads((history / "out.json").read_text())
+    assert ([one["commit"] for one in found["culprits"]], found["skipped"]) == ([culprit], [])
+    assert f"--delay store.py:{line}:15ms: that line is not in commit {good[:12]}" in done.stderr
+
+
+@pytest.mark.long
+def test_a_commit_that_always_fails_otherwise_is_skipped(flakeproof: Flakeproof, history: Path) -> None:
+    """No test of it says anything of what is looked for, so it is tried no longer, and the answer says so."""
+    changes(history, 1)
+    other = commit(history, "Broken", "echo 'Error: broken'; exit 3\n")
+    culprit = commit(history, "Flaky", "test $((FLAKEPROOF_SEED % 3)) != 0 || { echo 'Error: flaky'; exit 1; }\n")
+    words = ("--good", "HEAD~3", "--bad", "HEAD", "--seed", "5", "--json", "out.json")
+    done = flakeproof("bisect", *words, *PROGRAM)
+    found = json.loads((history / "out.json").read_text())
+    assert {one["commit"] for one in found["culprits"]} == {other, culprit}, done.stderr
+    assert [one["commit"] for one in found["skipped"]] == [other]
+    assert "every test fails there in another way" in found["skipped"][0]["reason"]
+
+
 def test_what_mended_it(flakeproof: Flakeproof, history: Path) -> None:
     """With --fixed, and a command that is built; exit status 125 skips."""
     program = f'test ! -e untestable || exit 125; test "$(cat built)" = mended || {FLAKY}'

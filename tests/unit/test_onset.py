@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from flakeproof.features.onset.following import line_in
 from flakeproof.stats import two_rates as rates
 from flakeproof.stats.ancestry import Ancestry, members
 from flakeproof.stats.next_commit import choose
@@ -191,3 +192,19 @@ def test_commits_between_which_nothing_can_be_run_are_one_answer() -> None:
     assert onset.is_one(top.bits, [0, 4])
     assert not onset.is_one(top.bits, [0, 2, 4])
     assert onset.is_one(1 << 2, [])
+
+
+@pytest.mark.parametrize(
+    ("number", "new", "expected"),
+    [
+        (2, "abcd", 2),
+        (2, "xxabcd", 4),
+        (2, "aXcd", 2),  # rewritten
+        (3, "aXd", 2),  # two lines that became one
+        (2, "acd", None),
+        (2, "", None),
+    ],
+)
+def test_a_line_is_followed(number: int, new: str, expected: int | None) -> None:
+    """By what stands around it."""
+    assert line_in(number, list("abcd"), list(new)) == expected

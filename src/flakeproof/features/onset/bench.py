@@ -2,7 +2,7 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from flakeproof.errors import CannotRunError, FlakeproofError, StoppedError, is_
 from flakeproof.events import AnyEvent, LoadFailed, TrialFailed, TrialSkipped
 from flakeproof.features.compare.records import ComparisonArm
 from flakeproof.features.compare.verify_command import arm_at
+from flakeproof.features.onset.following import follow
 from flakeproof.features.onset.records import BisectSpec, Skipped, Visited
 from flakeproof.features.onset.search import READY, Visit
 from flakeproof.revisions.checkout import build, checked_out
@@ -52,8 +53,9 @@ class CommitBench:
         repository: Repository,
         parent: Path,
         limit: float,
+        note: Callable[[str], None],
     ) -> None:
-        """Checkouts go below `parent`; a build may take `limit` seconds."""
+        """Checkouts go below `parent`; a build may take `limit` seconds; `note` hears what people should know."""
         self._spec = spec
         self._wanted = wanted
         self._given = given
@@ -61,7 +63,9 @@ class CommitBench:
         self._parent = parent
         self._limit = limit
         self._ready: OrderedDict[str, _Ready] = OrderedDict()
-        self.notes: list[str] = []
+        self._note = note
+        self._gone: set[str] = set()
+        """Pauses of which it has been said that their line is not everywhere."""
 
     def close(self) -> None:
         """Remove all checkouts."""
@@ -126,11 +130,24 @@ class CommitBench:
                 home = folder
             for_tests = isinstance(self._wanted, PytestLine)
             python = interpreter.choose(self._given["python"], home, environment, for_tests=for_tests)
+            given = self._given_at(commit, folder)
             arm = arm_at(
-                *(name, self._wanted, self._given, self._repository, folder, commit, self._spec.seed, python),
+                *(name, self._wanted, given, self._repository, folder, commit, self._spec.seed, python),
                 limit=self._limit,
             )
             return _Ready(arm, stack.pop_all())
+
+    def _given_at(self, commit: str, folder: Path) -> Mapping[str, Any]:
+        """The options for a commit: the lines at which there are pauses may be elsewhere in it, or not be there."""
+        delays = self._given["delay"]
+        if not delays or commit == self._spec.bad:
+            return self._given
+        found = follow(delays, self._spec.bad, commit, self._repository.top(folder))
+        for delay in found.gone:
+            if delay not in self._gone:
+                self._gone.add(delay)
+                self._note(f"--delay {delay}: that line is not in commit {commit[:12]}; there is no such pause there")
+        return {**self._given, "delay": found.delays}
 
     def _run(self, arm: ComparisonArm, visit: Visit, first: int, seconds: float) -> "_Ended":
         most = 1 if visit.stops else None

@@ -105,7 +105,7 @@ def _run(
 ) -> DriverOutcome:
     limit = _limit(given["build_timeout"])
     with temporary_root() as parent:
-        bench = CommitBench(search.spec, wanted, given, repository, Path(parent), limit)
+        bench = CommitBench(search.spec, wanted, given, repository, Path(parent), limit, presentation.note)
         listener = _Listener(search, presentation, logs=given["log"])
         driver = Driver(
             *(search, bench, record, store_of(config), config.value("keep-runs"), presentation.warn, listener)

@@ -27,6 +27,8 @@ _FIRST_TRIALS = 64
 _FIRST_EACH, _FIRST_START, _FIRST_CHECKOUT = 0.1, 1.0, 2.0
 """Seconds of a trial, of the start of a visit and of a checkout with its build, until they are known."""
 _COMPARISONS = 2
+_ALWAYS = 8
+"""Tests of a commit after which, if all of them failed otherwise than what is looked for, it will go on like that."""
 _LEAST_BITS = 1e-5
 """What is expected to tell less than this tells nothing."""
 
@@ -77,6 +79,8 @@ class BisectSearch:
     others: int = 0
     """Trials that failed in another way only."""
     seconds: float = 0.0
+    _otherwise: Counter[str] = field(default_factory=Counter)
+    """By commit."""
 
     def __post_init__(self) -> None:
         self.signatures = list(self.spec.signatures)
@@ -105,8 +109,9 @@ class BisectSearch:
                 failed = self.counted(event)
                 if failed and not self.message:
                     self.message = event.message
-                self.others += len(event.failures) - failed
+                self._count_others(event, len(event.failures) - failed)
                 self.onset.add(self.number(event.commit), Count(failed, event.passed))
+                self._skip_if_always_otherwise(event)
             case Skipped():
                 self.seconds += event.seconds
                 self.skipped[event.commit] = event.reason
@@ -115,6 +120,20 @@ class BisectSearch:
                 self.comparisons.append(event)
                 self.onset.add(self.number(event.culprit), Count(event.culprit_failed, event.culprit_passed))
                 self.onset.add(self.number(event.parent), Count(event.parent_failed, event.parent_passed))
+
+    def _count_others(self, visit: Visited, others: int) -> None:
+        self.others += others
+        self._otherwise[visit.commit] += others
+
+    def _skip_if_always_otherwise(self, visit: Visited) -> None:
+        """Where every test fails in another way, none will tell anything: it is skipped like one that cannot be tried.
+
+        The end that has to fail is not: there the failures are those that count.
+        """
+        commit = visit.commit
+        always = self._otherwise[commit] >= _ALWAYS and not self.trials_of(commit).trials
+        if always and commit != self.failing_end and self.signatures:
+            self.skipped[commit] = f"every test fails there in another way: {visit.message}"
 
     def counted(self, visit: Visited) -> int:
         """The trials of a visit that failed in the way that counts."""
