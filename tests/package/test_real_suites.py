@@ -10,7 +10,7 @@ from tests.tools import missing
 pytestmark = pytest.mark.long  # they are fetched, installed and run sixteen times
 
 
-@pytest.mark.parametrize("name", ["iniconfig", "itsdangerous", "tinydb"])
+@pytest.mark.parametrize("name", ["iniconfig", "itsdangerous"])
 def test_outcomes_agree(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Once and ten times."""
     (project,) = [one for one in projects() if one.name == name]
