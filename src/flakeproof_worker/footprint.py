@@ -33,7 +33,7 @@ class Footprint:
         self._busy = False
         sys.addaudithook(self._heard)
 
-    def told(self) -> dict[str, Any]:
+    def as_data(self) -> dict[str, Any]:
         """The observations so far, as data."""
         return {
             "ports": [(port, *place) for port, place in self._ports.items()],

@@ -57,9 +57,9 @@ class Once:
         else:
             verdict = outcome(leave)
         if loaded.watch is not None:
-            verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.told(self.trial)}
+            verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.sights_of(self.trial)}
         if self.footprint is not None:
-            verdict["used"] = self.footprint.told()
+            verdict["used"] = self.footprint.as_data()
         self.write(verdict)
 
     def _outcome(self, loaded: Loaded) -> Callable[[Leave], dict[str, Any]]:

@@ -152,7 +152,7 @@ class TrialWatch:
                 ended.keys.add(key)  # what a trial does after its end counts for it, too
                 self.tally.ended(key, failed=ended.failed)
 
-    def told(self, trial: int) -> list[Row]:
+    def sights_of(self, trial: int) -> list[Row]:
         """What was seen in a failed trial; empty when called again."""
         return self._unreported.pop(trial, [])
 
