@@ -1,4 +1,4 @@
-"""What a trial calls that may differ from run to run, and from which line: chance, clock, sets, files, ports, threads.
+"""Record the calls of a trial that may differ from run to run: chance, clock, sets, files, ports, threads.
 
 It runs in the one or two trials whose failure is being diagnosed; these take several times as long.
 """

@@ -38,7 +38,7 @@ class Collected:
         return self._dropped
 
     def drop(self, items: Iterable[str]) -> list[str]:
-        """Stop running these tests; return those that were still running until now."""
+        """Stop running these tests; return those that were not stopped before."""
         failed = {item for item in items if item in self.items} - self._dropped
         self._dropped |= failed
         return sorted(failed)

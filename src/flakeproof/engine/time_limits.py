@@ -50,7 +50,7 @@ class ProcessWatch:
         self._loading_ns = limit if self._loading_ns is None else min(limit, self._loading_ns)
 
     def look(self, process: WorkerProcess, now: int) -> None:
-        """Do what is due at `now`."""
+        """Take the steps that are due at `now`."""
         if self._step is not Step.RUNNING:
             if now >= self._next_step:
                 self._end_further(process, now)

@@ -103,7 +103,7 @@ def _step_down(
     seed: int,
     goes_on: Callable[[], bool],
 ) -> dict[int, float]:
-    """Adjusted p-values: each hypothesis is compared with the smallest p-value among those not smaller than its own."""
+    """Adjusted p-values: each is compared with the smallest permuted one of the hypotheses no more significant."""
     ranked = sorted(single, key=lambda kind: -single[kind])
     rows = [(kind, tables[kind], single[kind]) for kind in ranked]
     most, permutations = max(_LEAST, min(PERMUTATIONS, _MOST_WORK // max(1, len(ranked)))), 0

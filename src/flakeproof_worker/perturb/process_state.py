@@ -36,7 +36,7 @@ class Garbage:
             gc.set_threshold(threshold, *self._before[1:])
 
     def end(self, trial: int) -> None:
-        """The trial has ended: what it has left is collected while failures in that still count as its own."""
+        """The trial has ended: collect its garbage now, so that errors in finalisers still count as its own."""
         gc.collect()
         with self._lock:
             self._running -= 1

@@ -34,7 +34,7 @@ class Leaks:
         os.register_at_fork(after_in_child=self._ledger.clear)
 
     def leftovers(self, trial: int) -> list[Leftover]:
-        """What the trial has made and still exists, without the calling thread and task; any thread may call this."""
+        """The things of the trial that still exist, without the calling thread and task; any thread may call this."""
         left = self._ledger.of(trial)
         if not left:
             return left
