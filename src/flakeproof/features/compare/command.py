@@ -153,7 +153,7 @@ def run_comparison(
     if (shard := shard_of(whole)) is not None:
         if given["resume"] is not None:
             raise UsageError(
-                f"{whole.source('shard')} and --resume: a record that goes on is the part that it was",
+                f"{whole.source('shard')} and --resume: a resumed comparison remains the part that it was",
                 "leave --shard out",
             )
         spec = _part_of(spec, shard, whole)
@@ -163,7 +163,7 @@ def run_comparison(
 
 
 def _part_of(spec: ComparisonSpec, shard: Shard, whole: Config) -> ComparisonSpec:
-    """The part of `spec` that the shard has: numbers of pairs, trials and processes that no other part has."""
+    """The shard's part of `spec`, with numbers of pairs, trials and processes that no other part uses."""
     most = spec.most_trials
     if most is not None and (most := part_of(most, shard)[1]) < 2:
         raise UsageError(
@@ -201,7 +201,7 @@ def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[Comparison
     if history.spec.is_merged:
         raise UsageError(
             f"--resume {name}: that comparison was merged from parts",
-            "go on with one of the parts (--resume), or run further ones, and merge all of them again",
+            "resume one of the parts (--resume), or run further parts, and merge all of them again",
         )
     if history.spec.same != spec.same:
         differing = [key for key, value in spec.same.items() if history.spec.same[key] != value]

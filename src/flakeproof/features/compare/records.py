@@ -68,7 +68,7 @@ class ComparisonStarted(Event, frozen=True, kw_only=True, tag="comparison-starte
     """Time of day, ISO 8601, UTC."""
     version: str
     machine: str = ""
-    """Name of the machine."""
+    """Name of the machine that ran the comparison."""
     spec: ComparisonSpec
     runs: list[str]
     """Run ids of the arms."""

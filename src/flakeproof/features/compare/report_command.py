@@ -39,7 +39,7 @@ def report_recorded(run: str, given: Mapping[str, Any]) -> int:
 
 
 def comparison_files(config: Config) -> ReportFiles:
-    """The reports of a comparison that are asked for. Raises UsageError for one that it does not have."""
+    """The requested reports of a comparison. Raises UsageError for JUnit XML, which a comparison does not have."""
     if config.get("junit-xml") is not None:
         raise UsageError(
             "this is a comparison, and JUnit XML has no place for its verdict",
