@@ -1,8 +1,8 @@
 """Start a worker process: ``python .../flakeproof_worker CONTROL_FD BOARD_FD``; the coordinator does this.
 
-With one descriptor only it is a process for one trial, which a worker process has started.
+With one descriptor only, a worker process has started this process to run a single trial.
 
-Any Python, even 2.7, can read and start this file, so that one that is too old can be told so in a sentence.
+Any Python, even 2.7, can run this file, so that a Python that is too old gets a clear message.
 """
 
 import os

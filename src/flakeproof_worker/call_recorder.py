@@ -1,6 +1,6 @@
-"""What a trial calls that may differ from run to run, and from which line: chance, clock, sets, files, ports, threads.
+"""Record the calls of a trial that may differ from run to run: chance, clock, sets, files, ports, threads.
 
-For a trial or two whose cause is being looked for; it costs a multiple of the trial.
+It runs in the one or two trials whose failure is being diagnosed; these take several times as long.
 """
 
 import sys
@@ -13,7 +13,7 @@ from flakeproof_worker.shared.user_code import is_library
 
 _MOST = 4000
 _LOOKS = 20
-"""Returns of one function at which its variables are looked at."""
+"""How many returns of one function have their variables inspected."""
 _CLOCKS = frozenset({"time", "time_ns", "localtime", "gmtime", "strftime", "ctime", "asctime"})
 _STOPWATCHES = frozenset({"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time"})
 _DATES = frozenset({"now", "utcnow", "today"})
@@ -42,10 +42,10 @@ _RANDOM_MODULES = {"random": "random", "uuid": "entropy", "secrets": "entropy"}
 
 
 class Witness:
-    """Watches this process, and every thread that it starts meanwhile, from the start of the block to its end."""
+    """Watches this process, and every thread that it starts, while the `with` block runs."""
 
     def __init__(self, folder: str, trial: int) -> None:
-        """What was seen is written into `folder`, as `TRIAL.json`."""
+        """The observations are written to `TRIAL.json` in `folder`."""
         self._path = f"{folder}/{trial}.json"
         self._seen: dict[tuple[str, str, int, str, int], dict[str, Any]] = {}
         self._looks: dict[Any, int] = {}
@@ -55,7 +55,7 @@ class Witness:
 
     def __enter__(self) -> None:
         self._on = True
-        sys.addaudithook(self._heard)  # for good, but this process has only the one trial
+        sys.addaudithook(self._heard)  # cannot be removed, but this process runs one trial only
         threading.setprofile(self._profile)
         sys.setprofile(self._profile)
 
@@ -105,7 +105,7 @@ class Witness:
             self._note(kind, frame.f_back, f"{module}.{code.co_name}")
 
     def _started(self, frame: FrameType) -> None:
-        """Note who has a thread started, and whether an event loop does it for them."""
+        """Note which user code starts a thread, and whether an event loop starts it on its behalf."""
         by_loop = False
         found = frame.f_back
         while found is not None and not _is_theirs(found):
@@ -115,7 +115,7 @@ class Witness:
             self._note("thread", found, "asyncio" if by_loop else "threading")
 
     def _look(self, frame: FrameType, result: Any) -> None:
-        """Note the variables of a function that hold sets, and whether it returns one."""
+        """Note which variables of a function hold sets, and whether it returns a set."""
         looks = self._looks.get(frame.f_code, 0)
         if looks >= _LOOKS:
             return
@@ -174,7 +174,7 @@ def _is_ordered_by_hash(value: Any) -> bool:
 
 
 def _function_of(frame: FrameType) -> str:
-    """Name of the function that `frame` runs in; of a comprehension or lambda, of the one around it."""
+    """Name of the function that `frame` runs in; for a comprehension or lambda, the function around it."""
     found: FrameType | None = frame
     while found is not None and found.f_code.co_filename == frame.f_code.co_filename:
         if not found.f_code.co_name.startswith("<"):
@@ -184,7 +184,7 @@ def _function_of(frame: FrameType) -> str:
 
 
 def _their_frame(frame: FrameType | None, *, deep: bool = False) -> FrameType | None:
-    """`frame` or, where that is a library's, who called it, or (with `deep`) who called that and so on."""
+    """`frame`, or its caller if `frame` is a library's; with `deep`, the nearest caller in the user's code."""
     found, steps = frame, 0
     while found is not None and not _is_theirs(found):
         found, steps = found.f_back, steps + 1
@@ -198,7 +198,7 @@ def _is_global(generator: Any) -> bool:
 
 
 def _kind_of(function: Any) -> str:
-    """What a builtin function is to us; "" if nothing."""
+    """The kind of observation that a call of a builtin function is; "" if it is none."""
     name = getattr(function, "__name__", "")
     module = getattr(function, "__module__", None)
     owner = getattr(function, "__self__", None)

@@ -1,9 +1,9 @@
-"""A plugin of pytest that runs tests as a CI job ran them: each worker's own, in its order; and tells how they ended.
+"""A pytest plugin that runs tests as a CI job ran them (each worker's tests in its order) and reports how they ended.
 
-It is copied beside the schedule, into a folder that is first on PYTHONPATH, and imports nothing of ours. The variables
-name the files: FLAKEPROOF_CI_SCHEDULE is read (`workers`: ids of tests in order, for each worker; `until`: the test
-after which nothing matters any more), FLAKEPROOF_CI_REPORT is a folder in which each trial writes a line of JSON for
-what happens.
+It is copied beside the schedule, into a folder that is first on PYTHONPATH, and imports nothing of flakeproof. Two
+variables name its files: it reads FLAKEPROOF_CI_SCHEDULE (`workers`: each worker's test ids in order; `until`: the test
+after which the run may end), and each trial writes its events as lines of JSON to a file in the folder
+FLAKEPROOF_CI_REPORT.
 """
 
 import importlib
@@ -18,13 +18,13 @@ _pytest: Any = importlib.import_module("pytest")  # the user's
 _SCHEDULE = "FLAKEPROOF_CI_SCHEDULE"
 _REPORT = "FLAKEPROOF_CI_REPORT"
 _TRIAL = "FLAKEPROOF_TRIAL"
-_TOLD = re.compile(r"^E +(\S.*)$", re.MULTILINE)
+_ERROR_LINE = re.compile(r"^E +(\S.*)$", re.MULTILINE)
 _LONGEST = 4000
 MAIN = "main"
 
 
 class Schedule:
-    """Gives each worker of pytest-xdist its own tests, all at once, in place of the scheduler that it would have."""
+    """A scheduler for pytest-xdist that sends each worker all of its own tests at once."""
 
     def __init__(self, orders: dict[str, list[str]], count: int) -> None:
         self._orders = orders
@@ -33,21 +33,21 @@ class Schedule:
         self._collections: dict[Any, list[str]] = {}
         self._served: set[Any] = set()
         self._left: list[int] = []
-        """Of a worker that has died, for the one that takes its place."""
+        """Tests that a dead worker has not run; the worker that replaces it runs them."""
 
     @property
     def nodes(self) -> list[Any]:
-        """The workers that there are."""
+        """The current workers."""
         return list(self._pending)
 
     @property
     def collection_is_completed(self) -> bool:
-        """Whether all have collected."""
+        """Whether all workers have collected."""
         return len(self._collections) >= self._count
 
     @property
     def tests_finished(self) -> bool:
-        """Whether nothing but the last test of each is left."""
+        """Whether at most one test of each worker is left."""
         served = self.collection_is_completed and self._served >= set(self._pending)
         return served and not self._left and all(len(pending) < 2 for pending in self._pending.values())
 
@@ -61,23 +61,23 @@ class Schedule:
         self._pending[node] = []
 
     def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
-        """It has collected."""
+        """A worker has collected."""
         self._collections[node] = list(collection)
 
     def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
-        """It has run a test."""
+        """A worker has run a test."""
         if item_index in self._pending[node]:
             self._pending[node].remove(item_index)
 
     def mark_test_pending(self, item: str) -> None:
-        """Of plugins that run a test again; there is no such thing here."""
+        """Called by plugins that rerun a test; this scheduler does not rerun tests."""
 
     def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> None:
-        """Tests will not be run any more."""
+        """A worker will not run these tests any more."""
         self._pending[node] = [index for index in self._pending[node] if index not in set(indices)]
 
     def remove_node(self, node: Any) -> str | None:
-        """A worker has gone; the test in which it died."""
+        """A worker has gone; return the test in which it died, None if it was idle."""
         pending = self._pending.pop(node)
         if not pending:
             return None
@@ -96,11 +96,11 @@ class Schedule:
             self._pending[node] = list(indices)
             if indices:
                 node.send_runtest_some(list(indices))
-            node.shutdown()  # once all is run: the last test of a worker waits for what comes next
+            node.shutdown()  # takes effect after the last test, which otherwise waits to learn which test is next
 
 
 class SchedulePlugin:
-    """The hooks."""
+    """The plugin's hooks."""
 
     def __init__(self, config: Any) -> None:
         self._config = config
@@ -120,7 +120,7 @@ class SchedulePlugin:
 
     @_pytest.hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> Iterator[None]:
-        """Without workers: bring the tests into their order, after all others have had their say."""
+        """Without workers: put the tests in the job's order, after every other plugin has run."""
         yield
         order = self._schedule.get("workers", {}).get(MAIN)
         if order is None or self._is_worker:
@@ -135,11 +135,11 @@ class SchedulePlugin:
         items[:] = chosen
 
     def pytest_collection_finish(self, session: Any) -> None:
-        """Tell what there is."""
+        """Report the collected tests, the plugins that matter, and the version of Python."""
         plugins = [
             name for name in ("xdist", "randomly", "random_order", "rerunfailures", "timeout") if self._has(name)
         ]
-        self._tell(
+        self._write(
             {
                 "collected": [item.nodeid for item in session.items],
                 "plugins": plugins,
@@ -148,16 +148,16 @@ class SchedulePlugin:
         )
 
     def pytest_collectreport(self, report: Any) -> None:
-        """Tell of what cannot be collected."""
+        """Report what could not be collected."""
         if report.failed:
-            self._tell({"test": report.nodeid, "outcome": "failed", "phase": "collect", "message": _message(report)})
+            self._write({"test": report.nodeid, "outcome": "failed", "phase": "collect", "message": _message(report)})
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Tell which test begins: it may end the process."""
-        self._tell({"started": nodeid})
+        """Report which test begins: it may end the process."""
+        self._write({"started": nodeid})
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Tell how a phase of a test ended."""
+        """Report how a phase of a test ended."""
         outcome = "failed" if report.outcome == "rerun" else report.outcome
         if outcome == "passed" and report.when != "call":
             if report.when == "teardown" and report.nodeid == self._schedule.get("until"):
@@ -165,25 +165,25 @@ class SchedulePlugin:
             return
         phase = report.when if report.when in ("setup", "call", "teardown") else "crash"
         worker = getattr(getattr(report, "node", None), "gateway", None)
-        told = {"test": report.nodeid, "outcome": outcome, "phase": phase, "worker": getattr(worker, "id", "")}
-        self._tell({**told, "message": _message(report)} if outcome == "failed" else told)
+        event = {"test": report.nodeid, "outcome": outcome, "phase": phase, "worker": getattr(worker, "id", "")}
+        self._write({**event, "message": _message(report)} if outcome == "failed" else event)
         if report.nodeid == self._schedule.get("until") and phase in ("teardown", "crash"):
             self._end()
 
     def pytest_sessionfinish(self, exitstatus: Any) -> None:
-        """Tell that pytest has come to its end, and that no test has ended it."""
-        self._tell({"ended": int(exitstatus)})
+        """Report that pytest has finished by itself: no test has ended the process."""
+        self._write({"ended": int(exitstatus)})
 
     @_pytest.hookimpl(optionalhook=True)  # type: ignore[untyped-decorator]
     def pytest_xdist_make_scheduler(self, config: Any, log: Any) -> Schedule | None:
-        """The schedule of the job, where it is known."""
+        """The schedule of the job; None if the job had no workers or they are unknown."""
         workers = self._schedule.get("workers", {})
         if not workers or MAIN in workers:
             return None
         return Schedule(workers, len(config.getoption("tx") or ()) or config.getoption("numprocesses"))
 
     def _end(self) -> None:
-        """The test in question has ended: what follows says nothing of it."""
+        """Stop the run: the test in question has ended, and later tests cannot affect it."""
         why = "the test that failed in CI has run"
         if self._session is not None:
             self._session.shouldstop = why
@@ -199,24 +199,24 @@ class SchedulePlugin:
             return not manager.is_blocked(name)
         return False
 
-    def _tell(self, event: dict[str, Any]) -> None:
+    def _write(self, event: dict[str, Any]) -> None:
         if self._report is not None:
             self._report.write(json.dumps(event) + "\n")
             self._report.flush()
 
 
 def _message(report: Any) -> str:
-    """What the exception says; of an error that pytest shows in another way, its first line marked with E."""
-    told = report.longrepr
-    crash = getattr(told, "reprcrash", None)
+    """The exception's message; where pytest shows an error in another form, its first line marked with E."""
+    shown = report.longrepr
+    crash = getattr(shown, "reprcrash", None)
     text = getattr(crash, "message", "") or ""
     if not text:
-        whole = str(told)
-        found = _TOLD.search(whole)
+        whole = str(shown)
+        found = _ERROR_LINE.search(whole)
         text = found[1] if found is not None else whole
     return str(text)[:_LONGEST]
 
 
 def pytest_configure(config: Any) -> None:
-    """Begin."""
+    """Register the plugin."""
     config.pluginmanager.register(SchedulePlugin(config), "flakeproof-ci-schedule")

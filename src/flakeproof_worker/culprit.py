@@ -1,6 +1,6 @@
-"""Which of several trials in one process ends it: shown on the board by those who do it by a call.
+"""Note on the board which of several trials in one process ends it by a call of `os._exit` or `os.kill`.
 
-A signal that the interpreter can hear of leaves a stack, which names the thread. `os._exit`, and a signal that a trial
+A signal that the interpreter can handle leaves a stack, which names the thread. `os._exit`, and a signal that a trial
 sends to its own process, leave nothing.
 """
 
@@ -13,7 +13,7 @@ from flakeproof_worker.shared import board
 
 
 def show_on(words: memoryview) -> None:
-    """Show from now on who ends this process, in so far as a trial does so from a thread or task of its own."""
+    """From now on, note which trial ends this process, where the call comes from a thread or task of that trial."""
     process = os.getpid()
     real_exit, real_kill = os._exit, os.kill
 
@@ -34,7 +34,7 @@ def show_on(words: memoryview) -> None:
             words[board.CULPRIT] = number
         real_kill(pid, signal_number)
         if number:
-            words[board.CULPRIT] = 0  # we are still there
+            words[board.CULPRIT] = 0  # this process has survived
 
     exit_at_once.__module__ = kill.__module__ = "os"  # where `pickle` finds them
     os._exit, os.kill = exit_at_once, kill

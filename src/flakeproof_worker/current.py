@@ -1,4 +1,4 @@
-"""Which trial is running here: the number and seed that code inside a trial can ask for."""
+"""The running trial: its number and seed, which code inside the trial can ask for."""
 
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -14,14 +14,14 @@ class Trial(NamedTuple):
 
 
 class NoTrialError(LookupError):
-    """Nothing is being run by flakeproof here."""
+    """No trial of flakeproof is running here."""
 
 
 RUNNING: ContextVar[tuple[int, int]] = ContextVar("flakeproof_trial")
 """Number and seed; follows tasks, and threads that are started with a copy of the context."""
 
 ALONE: list[tuple[int, int] | None] = [None]
-"""The same for the whole process, where it runs one trial at a time in its main thread."""
+"""Number and seed for the whole process, where it runs one trial at a time in its main thread."""
 
 
 def current_trial() -> Trial:

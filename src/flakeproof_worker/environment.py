@@ -1,4 +1,4 @@
-"""What the environment says of a trial: FLAKEPROOF_TRIAL and FLAKEPROOF_SEED, where a process runs one at a time."""
+"""The environment variables FLAKEPROOF_TRIAL and FLAKEPROOF_SEED, where a process runs one trial at a time."""
 
 import ctypes
 from collections.abc import Collection, Iterator, Sequence
@@ -9,7 +9,7 @@ from flakeproof_worker.shared.private import os
 TRIAL = "FLAKEPROOF_TRIAL"
 SEED = "FLAKEPROOF_SEED"
 RUN = "FLAKEPROOF_RUN"
-"""Holds the run id in every process of a run; behind that of the run that it is part of."""
+"""Holds the run id in every process of a run; in a run inside another run, the outer run's id comes before it."""
 _DIGITS = 24
 _SHARED = 1000
 _TAILS = [b"%03d" % tail for tail in range(_SHARED)]
@@ -39,7 +39,7 @@ class _Buffer:
 
 
 def _decimal(numbers: Collection[int]) -> list[bytes]:
-    """The digits of each number; all at once costs half of one by one."""
+    """The digits of each number; converting all at once costs half as much as one by one."""
     return (b"%d " * len(numbers) % tuple(numbers)).split()
 
 
@@ -47,7 +47,7 @@ def _decimal_from(first: int, count: int) -> list[bytes]:
     """The digits of `count` numbers from `first` on."""
     if first < _SHARED or count < _SHARED:
         return _decimal(range(first, first + count))
-    # Many numbers share all but their last digits: half the price again.
+    # Many numbers share all but their last digits, which halves the cost again.
     digits: list[bytes] = []
     for shared in range(first // _SHARED, (first + count - 1) // _SHARED + 1):
         head = b"%d" % shared
@@ -57,7 +57,7 @@ def _decimal_from(first: int, count: int) -> list[bytes]:
 
 
 class Exporter:
-    """Shows number and seed of a trial to this process and to children of it, as digits."""
+    """Shows the number and seed of a trial to this process and its children, as digits."""
 
     def __init__(self) -> None:
         libc = ctypes.CDLL(None)
@@ -74,11 +74,11 @@ class Exporter:
         unittest.mock.patch.dict does; then `os.environ` no longer holds the very object that was put there, and the
         variables are put in place anew.
         """
-        # A loop of its own, all in locals: it is a third of what a trial costs that does nothing.
+        # A loop with local variables only: it is a third of the cost of a trial that does nothing.
         trial_buffer, seed_buffer = self._buffers
         trial_digits, seed_digits = trial_buffer.digits, seed_buffer.digits
         trial_key, seed_key = TRIAL.encode(), SEED.encode()
-        known: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]  # the only way past setenv
+        known: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]  # the only way to bypass setenv
         get = known.get
         trials = _decimal_from(first, len(seeds))
         shown_trial: object = None
@@ -93,6 +93,6 @@ class Exporter:
 
 
 def clear() -> None:
-    """Remove both: where several trials share a process, a variable could only lie."""
+    """Remove both variables: where several trials share a process, no value would be true for all."""
     os.environ.pop(TRIAL, None)
     os.environ.pop(SEED, None)

@@ -1,7 +1,7 @@
-"""What a trial's exception tells, as data: no source is read here, because the trial may have broken descriptors.
+"""Describe a trial's exception as data: no source is read here, because the trial may have broken descriptors.
 
-Its class is the user's: it may override any attribute, and so may its metaclass. What is read here is read past them,
-through the descriptors of the builtin types, and all text that comes of it is made exactly a `str`.
+The exception's class is the user's: it may override any attribute, and so may its metaclass. This module bypasses both:
+it reads through the descriptors of the builtin types, and makes every text exactly a `str`.
 """
 
 import errno
@@ -11,12 +11,12 @@ from typing import Any
 _MESSAGE_LIMIT = 4000
 _FRAME_LIMIT = 40
 _RELATED_LIMIT = 12
-"""Causes and members of groups described with one exception, however they are nested."""
+"""How many causes and members of groups are described with one exception, however they are nested."""
 _RUNNERS = frozenset({__name__.partition(".")[0], "_pytest", "pluggy"})
-"""Packages whose frames say how a test was called, and nothing of the test."""
+"""Packages whose frames show how a test was called, and nothing about the test."""
 
 _SKIPS = frozenset({"unittest.case.SkipTest", "Skipped"})
-"""The second is pytest's, which says that it is a builtin."""
+"""The second is pytest's, whose class claims to be a builtin."""
 
 
 _name_of, _module_of, _bases_of = (type.__dict__[name].__get__ for name in ("__qualname__", "__module__", "__mro__"))
@@ -29,7 +29,7 @@ _ATTRIBUTES: dict[str, Any] = {
 
 
 def attribute(error: BaseException, name: str) -> Any:
-    """An attribute that the interpreter has put there, whatever the class says."""
+    """An attribute as the interpreter has set it, even if the class overrides it."""
     return _ATTRIBUTES[name].__get__(error)
 
 
@@ -42,19 +42,19 @@ def qualified_name(kind: type[BaseException]) -> str:
     """`module.Class`, or only `Class` for builtins."""
     try:
         module = _plain(_module_of(kind))
-    except AttributeError:  # taken out of the class
+    except AttributeError:  # deleted from the class
         module = "?"
     name = _plain(_name_of(kind))
     return name if module == "builtins" else f"{module}.{name}"
 
 
 def is_skip(error: BaseException) -> bool:
-    """Whether `error` says that the test does not want to run here."""
+    """Whether `error` skips the test."""
     return any(qualified_name(kind) in _SKIPS for kind in _bases_of(type(error)))
 
 
 def is_instance(error: BaseException, kind: type[BaseException]) -> bool:
-    """As `isinstance`, which would ask an exception of the user's what it is."""
+    """Like `isinstance`, but without calling code of the user's exception."""
     return issubclass(type(error), kind)
 
 

@@ -1,7 +1,7 @@
-"""What a trial reaches for outside of its process that copies of it would reach for as well: ports, files, the network.
+"""Observe what a trial uses outside its process, and what copies of it would compete for: ports, files, the network.
 
-It is watched in one trial of a run, the first, by audit hooks (PEP 578): what does not go by Python, such as programs
-that are started or code in C with sockets of its own, is not seen.
+Audit hooks (PEP 578) watch the first trial of a run. They do not see what bypasses Python, such as other programs that
+the trial starts, or C code with its own sockets.
 """
 
 import re
@@ -14,7 +14,7 @@ from flakeproof_worker.shared.private import os
 
 _LIBRARY = re.compile(r"/lib/python\d+\.\d+/|/site-packages/|/dist-packages/|^<|/flakeproof_worker/")
 _MOST = 20
-"""Of a kind."""
+"""How many ports, and how many files, are noted."""
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _NO_MATTER = ("/dev/", "/proc/", "/sys/")
 _OWN_NAMES = re.compile(r"__pycache__|\.pyc|\.pytest_cache|\.coverage|\.hypothesis")
@@ -22,10 +22,10 @@ _LOOPBACK = re.compile(r"127\.|0\.0\.0\.0$|::1?$|::ffff:127\.|localhost$|.*\.loc
 
 
 class Footprint:
-    """Watches this process until it ends: an audit hook stays for good."""
+    """Watches this process until it ends: an audit hook cannot be removed."""
 
     def __init__(self, folders: list[str]) -> None:
-        """What is below `folders` belongs to the trial alone."""
+        """Files below `folders` belong to the trial alone and are not noted."""
         self._own = tuple(f"{folder}/" for folder in folders if folder)
         self._ports: dict[int, tuple[str, int]] = {}
         self._files: dict[str, tuple[str, int]] = {}
@@ -33,8 +33,8 @@ class Footprint:
         self._busy = False
         sys.addaudithook(self._heard)
 
-    def told(self) -> dict[str, Any]:
-        """What was seen so far, as data."""
+    def as_data(self) -> dict[str, Any]:
+        """The observations so far, as data."""
         return {
             "ports": [(port, *place) for port, place in self._ports.items()],
             "files": [(path, *place) for path, place in self._files.items()],
@@ -99,13 +99,13 @@ _LOOKS = {
 
 
 def _is_near(host: Any) -> bool:
-    """Whether `host` is this machine by loopback, or any of its addresses."""
+    """Whether `host` is this machine: a loopback address, or the wildcard for all of its addresses."""
     text = host.decode("latin-1") if isinstance(host, bytes | bytearray) else host
     return not isinstance(text, str) or _LOOPBACK.match(text) is not None
 
 
 def _is_address(host: Any) -> bool:
-    """Whether `host` is an address, which asks nobody: where it leads is seen when something connects to it."""
+    """Whether `host` is an address, which needs no lookup: a connection to it is observed when it is made."""
     import socket
 
     text = host.decode("latin-1") if isinstance(host, bytes | bytearray) else str(host)
@@ -119,7 +119,7 @@ def _is_address(host: Any) -> bool:
 
 
 def _place(frame: FrameType | None) -> tuple[str, int]:
-    """File and line of the innermost of the user's own code that led here; of whatever called, where none did."""
+    """File and line of the innermost frame in the user's code; ("", 0) if there is none."""
     found = frame
     while found is not None and _LIBRARY.search(found.f_code.co_filename):
         found = found.f_back

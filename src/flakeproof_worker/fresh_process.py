@@ -1,4 +1,4 @@
-"""A process for one trial only, started anew by the lane `fresh`: load, run, write the verdict, end."""
+"""A process that the lane `fresh` starts for a single trial: it loads the target, runs it, writes the verdict, ends."""
 
 import importlib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from flakeproof_worker.system import process_tree
 
 
 def run_alone(descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
-    """Run the trial that is described in the file `descriptor`, which then gets the verdict."""
+    """Run the trial that the file `descriptor` describes, and write the verdict to that file."""
     os.set_inheritable(descriptor, False)
     try:
         order = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
@@ -62,13 +62,13 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
         if loaded.selection is not None:
             loaded.selection.leave_out(order["left_out"])
             loaded.selection.tell_slot(order["slot"], order["slots"])
-        RUNNING.set((once.trial, once.seed))  # not before: what an import starts is no trial's
+        RUNNING.set((once.trial, once.seed))  # not before: what an import starts belongs to no trial
         once.run(perturbed(loaded).watched(watch), leave)
 
     load_target = importlib.import_module("flakeproof_worker.targets").with_target
     try:
         load_target(target, order["run_seed"], import_by_path, begin, lambda: Output(1).take())
     except UnloadableError as error:
-        # It could be loaded a moment ago: that it cannot now is what this trial has found.
+        # The target could be loaded a moment ago: that it no longer can is what this trial has found.
         failure = {"type": error.kind, "message": error.message, "frames": []}
         once.write({"ns": 0, "outcome": "failed", "failure": failure, "cut_short": True, "details": error.details})

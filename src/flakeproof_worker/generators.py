@@ -1,4 +1,4 @@
-"""Generators of random numbers that start from each trial's seed: global ones, and those that imported code made."""
+"""Seed random number generators from each trial's seed: the global ones, and those that imported code has made."""
 
 import gc
 import sys
@@ -21,14 +21,14 @@ _EACH = "each"
 
 
 class GlobalRandom:
-    """Seeds the generators that are there, and others at their first import when a trial brings them in."""
+    """Seeds the global generators that are imported, and others when a trial imports them first."""
 
     def __init__(self, names: Sequence[str] = GENERATORS, start_of: Callable[[int], int] | None = None) -> None:
-        """`start_of` tells from the seed of a trial what they start from in it; None where it is that."""
+        """`start_of` maps the seed of a trial to the seed of the generators; None uses the trial's seed."""
         self._start_of = start_of
         self._latest: deque[int] = deque(maxlen=1)
         self._seeds: list[Callable[[int], Any]] = []
-        # Until a generator is there the seed is only kept, by a method that costs next to nothing.
+        # Until a generator is imported, the seed is only kept, by a method that costs next to nothing.
         self.seed: Callable[[int], Any] = self._latest.append
         self._looking = True
         for name in names:
@@ -39,7 +39,7 @@ class GlobalRandom:
         self._seeds.append(module.seed)
         if self._latest:
             module.seed(self._start(self._latest[0]))
-        elif not self._looking:  # loaded in the midst of a trial, in which others have been seeded
+        elif not self._looking:  # imported during a trial that has already seeded other generators
             with suppress(NoTrialError):
                 module.seed(self._start(current_trial().seed))
         self.seed = self._seeds[0] if len(self._seeds) == 1 and self._start_of is None else self._seed_all
@@ -54,15 +54,15 @@ class GlobalRandom:
 
 
 def start_of(wanted: str) -> Callable[[int], int] | None:
-    """From the seed of a trial to what the generators start from in it under `--random-seed`; None if it is that seed.
+    """Map the seed of a trial to the seed of the generators under `--random-seed`; None if they are the same.
 
-    `wanted` is a number, or `each` for the seed of the trial, whatever the tests have done to generators at import.
+    `wanted` is a number, or `each` for the seed of the trial, even if the tests have seeded generators at import.
     """
     return None if wanted == _EACH else lambda seed: int(wanted)
 
 
 def randomness_for(asked: Mapping[str, Any]) -> GlobalRandom:
-    """Of a process that calls a function for each trial, one at a time, under what is `asked` for."""
+    """The generators of a process that calls a function for each trial, one at a time, under perturbations `asked`."""
     wanted = asked.get("random_seed")
     if not wanted:
         return GlobalRandom()
@@ -73,20 +73,20 @@ Reseed = Callable[[int], None]
 
 
 class LiveGenerators:
-    """Notices which generators start from entropy while the user's code is imported."""
+    """Notes which generators are seeded from entropy while the user's code is imported."""
 
     def __init__(self) -> None:
         self._of_random: dict[int, weakref.ref[Any]] = {}
-        """By their id, in the order in which they were made; only those that start from entropy."""
+        """Generators seeded from entropy, by their id, in the order in which they were made."""
         self._drawn: list[int] = []
-        """What numpy has drawn of entropy, in order."""
+        """The entropy that numpy has drawn, in order."""
         self._undo: list[Callable[[], None]] = []
         self._stopped = False
         when_imported("random", self._watch_random)
         when_imported("numpy.random.bit_generator", self._watch_numpy)
 
     def stop(self) -> Reseed:
-        """Look no more. What has each generator that is there now start anew, from the seed of a trial."""
+        """Stop watching; return a function that reseeds each noted generator that still exists, from a trial's seed."""
         self._stopped = True
         for undo in self._undo:
             undo()
@@ -96,7 +96,7 @@ class LiveGenerators:
 
         def reseed(seed: int) -> None:
             for index, start in enumerate(ways):
-                with suppress(Exception):  # a class of the user's may take no seed
+                with suppress(Exception):  # a user's class may take no seed
                     start(_mixed(seed, index))
 
         return reseed
@@ -131,7 +131,7 @@ class LiveGenerators:
         self._undo.append(undo)
 
     def _watch_numpy(self, module: ModuleType) -> None:
-        # The seed of a generator that is given none, and its only source of entropy; numpy looks it up at each call.
+        # numpy draws the seed of an unseeded generator from this function only, and looks it up at each call.
         draw = getattr(module, "randbits", None)
         if self._stopped or draw is None:
             return
@@ -150,7 +150,7 @@ class LiveGenerators:
         self._undo.append(undo)
 
     def _ways_of_numpy(self) -> list[Callable[[int], Any]]:
-        """What starts numpy's generators that have begun with entropy, in the order in which it was drawn."""
+        """Functions that reseed numpy's generators that were seeded from entropy, in the order of the draws."""
         if not self._drawn:
             return []
         numpy: Any = sys.modules["numpy.random"]
@@ -177,15 +177,15 @@ class LiveGenerators:
 
 
 def _mixed(seed: int, index: int) -> int:
-    """A seed for the generator numbered `index`: two of them must not draw the same."""
+    """A seed for the generator numbered `index`: two generators must not draw the same numbers."""
     return seed + ((index + 1) << 32)
 
 
 class SeedWatch:
-    """Looks at `seed` of each generator from now on."""
+    """Watches calls of each global generator's `seed` from now on."""
 
     def __init__(self, names: Sequence[str] = GENERATORS) -> None:
-        """`names` are those of modules."""
+        """`names` are the generators' modules."""
         self._seeded: set[str] = set()
         self._replaced: list[tuple[Any, Any, Any]] = []
         self._stopped = False
@@ -200,7 +200,7 @@ class SeedWatch:
 
         def seed(*arguments: Any, **options: Any) -> None:
             given = arguments[0] if arguments else options.get("a", options.get("seed"))
-            if given is None:  # from entropy: nobody wants the same again in each trial
+            if given is None:  # seeded from entropy: the user does not want the same numbers in each trial
                 self._seeded.discard(module.__name__)
             else:
                 self._seeded.add(module.__name__)
@@ -210,7 +210,7 @@ class SeedWatch:
         self._replaced.append((named, original, seed))
 
     def stop(self) -> set[str]:
-        """Look no more; the names of the modules whose generators have been seeded."""
+        """Stop watching; return the names of the modules whose generators have been seeded."""
         self._stopped = True
         for module, original, ours in self._replaced:
             if module.seed is ours:

@@ -1,4 +1,4 @@
-"""Reach code of the user: a module right after its import, a function in place of another one, `flakeproof` itself."""
+"""Hook into the user's code: act on a module right after its import, wrap a function, make `flakeproof` importable."""
 
 import functools
 import importlib.machinery
@@ -14,7 +14,7 @@ Found = Callable[[ModuleType], None]
 
 
 def when_imported(name: str, found: Found) -> None:
-    """Call `found` with the module `name`: now if it is there, else right after its first import."""
+    """Call `found` with the module `name`: now if it is imported, else right after its first import."""
     module = sys.modules.get(name)
     if module is not None:
         found(module)
@@ -27,9 +27,9 @@ def when_imported(name: str, found: Found) -> None:
 
 
 class _Notice:
-    """A finder that finds nothing by itself, but tells when a module has been imported.
+    """A finder that finds nothing by itself, but notices when a wanted module has been imported.
 
-    It does not derive from importlib.abc, which itself imports `random` on Python 3.11.
+    It does not derive from importlib.abc, because that imports `random` on Python 3.11.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class _Notice:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    # It stays wanted until then: the first attempt may fail.
+                    # The module stays wanted until it is imported: the first attempt may fail.
                     loader = _NoticingLoader(spec.loader, lambda module: self._imported(name, module))
                     spec.loader = loader  # type: ignore[assignment]  # duck-typed, as above
                 return spec
@@ -77,10 +77,10 @@ class _NoticingLoader:
 
 
 def replace(owner: Any, name: str, make: Callable[[Any], Callable[..., Any]], *, module: str = "") -> None:
-    """Let `make` wrap the function `name` of a module or class; the wrapper has the name, signature and pickle of it.
+    """Let `make` wrap the function `name` of a module or class; the wrapper looks and pickles like the function.
 
-    Where `owner` does not have it (another version of Python, another platform), nothing happens. `module` is where
-    pickle finds it, if that is not where it was defined.
+    Where `owner` lacks the function (another version of Python, another platform), nothing happens. `module` is where
+    pickle finds the function, if that is not the module that defines it.
     """
     real = getattr(owner, name, None)
     if real is None:
@@ -97,10 +97,10 @@ _NAME = "flakeproof"
 
 
 class _LastFinder:
-    """Asked only where nobody else has a package of that name, so that it hides none."""
+    """Asked only after all other finders, so that it hides no other package named `flakeproof`."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Where the package is; everything in it is found by the usual means."""
+        """Locate the package; Python's own finders locate the modules in it."""
         if name != _NAME:
             return None
         parent = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120 - no pathlib here
@@ -113,5 +113,5 @@ class _LastFinder:
 
 
 def make_importable() -> None:
-    """Do so from now on, in this process and its forks."""
+    """Make `flakeproof` importable from now on, in this process and its forks."""
     sys.meta_path.append(_LastFinder())

@@ -1,4 +1,4 @@
-"""The trials that the coordinator has given to this process, taken one by one."""
+"""The trials that the coordinator has leased to this process, taken one by one."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from flakeproof_worker.shared.seeds import seeds_of
 
 
 class Leases:
-    """A queue of blocks of trials; also remembers what else the coordinator said.
+    """A queue of blocks of trials; it also keeps the coordinator's other messages.
 
-    A trial is (number, seed). `expired` collects trials whose time is over, for lanes that can end them.
+    A trial is (number, seed). `expired` collects trials that exceeded their time limit, for lanes that can end them.
     """
 
     def __init__(self, channel: Channel, words: memoryview, run_seed: int, *, private_network: bool = False) -> None:
@@ -24,25 +24,25 @@ class Leases:
         self._has_current = False
         self._finished = False
         self.scout = 0
-        """The trial in which is looked for what copies of it would collide over (`footprint`); 0 for none."""
+        """The trial whose `footprint` is observed: what copies of it would collide over; 0 for none."""
         self.private_network = private_network
         """Whether a trial that begins now has a network of its own."""
         self.exhausted = 0
-        """Leases taken to their end since the last look."""
+        """Leases used up since the last report."""
         self.expired: list[int] = []
         self.left_out: set[str] = set()
-        """Items that are not to run any more."""
+        """Items that no longer run."""
         self.orders: dict[int, dict[str, Any]] = {}
         """Trials for which the coordinator has chosen what runs in them (`pytest_driver.order`)."""
 
     def no_more(self) -> bool:
-        """Whether no trial will ever come: told to stop, told that all is given out, or the coordinator is gone."""
+        """Whether no trial will ever come: the run stops, every trial is leased, or the coordinator is gone."""
         return bool(self._words[board.STOP]) or (
             not self._blocks and not self._has_current and (self._finished or self._channel.at_end)
         )
 
     def hear(self, messages: list[Message]) -> None:
-        """Take in what the coordinator said."""
+        """Take in the coordinator's messages."""
         for message in messages:
             match message["type"]:
                 case "lease":
@@ -59,14 +59,14 @@ class Leases:
                     self._finished = True
 
     def next_block(self) -> tuple[int, list[int]] | None:
-        """The number of the first trial of the next whole block and the seeds of its trials, if one is there."""
+        """The next whole block, if one is waiting: the number of its first trial, and the seeds of its trials."""
         if self._words[board.STOP] or not self._blocks:
             return None
         first, count = self._blocks.popleft()
         return first, seeds_of(self._run_seed, first, count)
 
     def take(self) -> tuple[int, int] | None:
-        """The next trial, if one is there; the caller puts it on the board."""
+        """The next trial, if one is waiting; the caller notes it on the board."""
         while not self._words[board.STOP]:
             if self._has_current:
                 if (trial := next(self._current, None)) is not None:

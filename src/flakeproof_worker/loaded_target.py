@@ -1,4 +1,4 @@
-"""What a worker process has loaded of the user's code, ready to be run, and the sanitizers that watch it."""
+"""The target as a worker process has loaded it, ready to run, and the sanitizers that watch it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def _nothing() -> None:
-    """Stand in for a function where the target is none."""
+    """Stand in where the target is not a function."""
 
 
 @dataclass
 class Loaded:
-    """A Python function, or what pytest has selected; nothing where the target is a command."""
+    """A Python function, or pytest's selection; neither where the target is a command."""
 
     function: Callable[[], Any] = _nothing
     is_async: bool = False
@@ -24,7 +24,7 @@ class Loaded:
     watch: "TrialWatch | None" = None
 
     def watched(self, watch: "TrialWatch | None") -> "Loaded":
-        """The same, with sanitizers that watch each trial."""
+        """This target, with sanitizers that watch each trial."""
         if watch is None:
             return self
         if self.selection is not None:
@@ -35,7 +35,7 @@ class Loaded:
 
 
 def watch_for(order: Mapping[str, Any]) -> "TrialWatch | None":
-    """The sanitizers that `order`, what the coordinator says to a process first, asks for; None for none."""
+    """The sanitizers that `order`, the coordinator's first message to a process, asks for; None for none."""
     wanted = order["sanitize"]
     if wanted is None:
         return None

@@ -1,4 +1,4 @@
-"""Find the target in the user's code, and say exactly what is wrong when it is not there."""
+"""Find the target in the user's code, and say exactly what is wrong when it cannot be found."""
 
 import functools
 import importlib
@@ -26,7 +26,7 @@ class UnloadableError(Exception):
 
 
 def load(module_name: str, attribute: str, arguments: dict[str, Any]) -> tuple[Callable[[], Any], bool]:
-    """Import `module_name`, find the dotted `attribute`, bind `arguments` by name; also tell whether it is async.
+    """Import `module_name`, find the dotted `attribute`, bind `arguments` by name; also return whether it is async.
 
     Raises UnloadableError.
     """
@@ -49,7 +49,7 @@ def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        # Only the absence of the module that was asked for is the user's spelling; any other is a broken import.
+        # Only if the requested module itself is missing is its name wrong; otherwise one of its imports is broken.
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise UnloadableError("unknown", f"there is no module {name!r} ({error})") from None
         raise UnloadableError("broken", f"importing {name} failed: {error}", _import_traceback(error)) from None
@@ -60,7 +60,7 @@ def _import(name: str) -> Any:
 
 
 def _import_traceback(error: BaseException) -> str:
-    """The traceback from the user's first frame on: importlib's and our own frames explain nothing."""
+    """The traceback from the user's first frame on: frames of importlib and flakeproof explain nothing."""
     frames = [
         frame
         for frame in traceback.extract_tb(attribute(error, "__traceback__"))
@@ -69,7 +69,7 @@ def _import_traceback(error: BaseException) -> str:
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
     try:
         lines += traceback.format_exception_only(error)
-    except BaseException:  # its class is the user's
+    except BaseException:  # the exception's class is the user's, and may raise
         lines.append(f"{qualified_name(type(error))}: {message_of(error)}\n")
     return "".join(lines)
 
@@ -78,13 +78,13 @@ def _check_signature(name: str, target: Any, arguments: dict[str, Any]) -> None:
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
-        return  # some builtins have none; calling them will tell
+        return  # some builtins have no signature; calling them will show whether they fit
     try:
         signature.bind(**arguments)
     except TypeError as error:
         raise UnloadableError(
             "unknown",
-            f"{name}{signature} cannot be called as it is: {error}; a target is called without arguments",
+            f"{name}{signature} cannot be called like this: {error}; a target is called without arguments",
         ) from None
 
 

@@ -8,7 +8,7 @@ from flakeproof_worker.sanitize.sighting import LeakedError
 
 
 def leaked(error: LeakedError) -> dict[str, Any]:
-    """What is reported of a trial that has passed and has left something behind."""
+    """Fields of the report on a trial that has passed and has left something behind."""
     if not error.fails:
         return {"outcome": "leaked", "reason": message_of(error)}
     first = error.sightings[0]
@@ -18,7 +18,7 @@ def leaked(error: LeakedError) -> dict[str, Any]:
 
 
 def ending_of(error: BaseException) -> dict[str, Any]:
-    """What is reported of a trial that raised `error`."""
+    """Fields of the report on a trial that raised `error`."""
     if is_skip(error):
         return {"outcome": "skipped", "reason": message_of(error)}
     if is_instance(error, LeakedError):
@@ -28,7 +28,7 @@ def ending_of(error: BaseException) -> dict[str, Any]:
 
 
 class NotRunError(TypeError):
-    """Calling the target gave something that has yet to be run: the trial proves nothing."""
+    """Calling the target returned an object that has not run yet: the trial proves nothing."""
 
 
 _NOT_RUN: tuple[tuple[type, str], ...] = (
@@ -39,9 +39,9 @@ _NOT_RUN: tuple[tuple[type, str], ...] = (
 
 
 def check_result(result: Any) -> None:
-    """Raise NotRunError if `result` of a plain function shows that nothing of it has run."""
+    """Raise NotRunError if `result` of a plain function shows that its body has not run."""
     kind = type(result)
-    for one, what in _NOT_RUN:  # not looked up: the class of the result may refuse to be hashed
+    for one, what in _NOT_RUN:  # no dictionary: the class of the result may refuse to be hashed
         if kind is one:
             if kind is CoroutineType:
                 result.close()

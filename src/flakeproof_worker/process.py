@@ -1,4 +1,4 @@
-"""A worker process from start to end: hear what to run, load it, run the leased trials, say goodbye."""
+"""A worker process from start to end: receive the order, load the target, run the leased trials, say goodbye."""
 
 import atexit
 import gc
@@ -28,18 +28,18 @@ from flakeproof_worker.trial_context import Duty
 
 
 def serve(control: int, board_descriptor: int, import_by_path: Callable[[str, str], None]) -> NoReturn:
-    """Be a worker process that talks over the socket `control` and shows itself on the board."""
+    """Be a worker process that talks over the socket `control` and notes its trials on the board."""
     os.set_inheritable(control, False)
     os.set_inheritable(board_descriptor, False)
-    # The program that calls flakeproof may ignore or block what we, and what trials start, depend on.
+    # The program that calls flakeproof may ignore or block signals that this process and its trials need.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     channel = Channel(socket.socket(fileno=control))
     try:
         order = channel.receive()
         if order is None:
-            os._exit(DISCONNECTED)  # the coordinator has gone before it said anything
-        if order["target"]["kind"] != "command":  # the lane of commands has to end these itself
+            os._exit(DISCONNECTED)  # the coordinator has gone before it sent the order
+        if order["target"]["kind"] != "command":  # the lane `commands` must survive to end its commands
             process_tree.die_with(order["coordinator"])
         if any(order["perturbations"].get(name) for name in ("cpus", "cpu_quota", "nice")):
             importlib.import_module("flakeproof_worker.perturb.confinement").take_place(order)
@@ -65,12 +65,12 @@ def _work(
     words = board.words_of(board_descriptor, order["lanes"])
     board.seal(board_descriptor)
     os.close(board_descriptor)
-    # The streams may be closed or exchanged by a trial; this descriptor stays.
+    # A trial may close or replace the streams; these descriptors stay.
     output_descriptor, stacks_descriptor = os.dup(1), os.dup(1)
     output = Output(output_descriptor)
     stacks.prepare(stacks_descriptor)
     environment = dict(os.environ)
-    watch = watch_for(order)  # before anything of the user's is imported
+    watch = watch_for(order)  # before any code of the user is imported
     generators = LiveGenerators() if order["isolation"] == "fork" else None
     said_bye = False
     together = order["lanes"] if order["isolation"] == "shared" else 1
@@ -80,7 +80,7 @@ def _work(
     def begin(loaded: Loaded) -> None:
         nonlocal said_bye
         load_ns = time.perf_counter_ns() - start
-        stacks.prepare(stacks_descriptor)  # pytest puts its own in place
+        stacks.prepare(stacks_descriptor)  # again: pytest has installed its own handler
         output.discard()  # what imports print belongs to no trial
         duty = Duty(
             target=order["target"],
@@ -116,8 +116,8 @@ def _work(
         channel.send({**ready, "items": items, "remarks": remarks})
         if loaded.selection is None:
             gc.collect()
-            # What is loaded now lives as long as the process; a fork shares its pages for longer, too. Not with pytest:
-            # what is frozen has no referrers for `gc`, and libraries that tests import later look at those.
+            # The loaded objects live as long as the process, and forks share their pages for longer. Not with pytest:
+            # `gc` finds no referrers of frozen objects, and libraries that tests import later ask for those.
             gc.freeze()
         run(duty)
         channel.send({"type": "bye"})
@@ -130,7 +130,7 @@ def _work(
     except BaseException:
         if not said_bye:
             raise
-        # All is reported; what the user's code does at its end is not our affair.
+        # Every trial is reported; errors while the user's code shuts down do not matter.
 
 
 def lanes_for(kind: str, isolation: str, lanes: int, *, is_async: bool) -> str:
@@ -149,7 +149,7 @@ def lanes_for(kind: str, isolation: str, lanes: int, *, is_async: bool) -> str:
 
 
 def _run_exit_handlers() -> None:
-    """Run those of the user's code; threads that trials have left behind are not waited for."""
+    """Run the exit handlers of the user's code, without waiting for threads that trials have left behind."""
     with suppress(BaseException):
         atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

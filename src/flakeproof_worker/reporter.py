@@ -1,4 +1,4 @@
-"""Tell the coordinator how trials ended: JSON lines over one socket, which also brings what it has to say."""
+"""Report to the coordinator how trials ended: JSON lines over a socket, which also brings its messages."""
 
 import socket
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Channel:
-    """One end of the conversation; `receive` blocks, `receive_ready` does not."""
+    """The worker's end of the socket; `receive` blocks, `receive_ready` does not."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -26,7 +26,7 @@ class Channel:
         self.at_end = False
 
     def fileno(self) -> int:
-        """Descriptor to wait on."""
+        """The descriptor to wait on."""
         return self._sock.fileno()
 
     def send(self, message: Message) -> None:
@@ -37,11 +37,11 @@ class Channel:
         self._sock.sendall(_encode(message).encode(errors="replace") + b"\n")
 
     def close(self) -> None:
-        """Leave the conversation to the other processes that hold this end of it."""
+        """Close this process's copy of the socket; other processes keep theirs."""
         self._sock.close()
 
     def receive(self) -> Message | None:
-        """The next message, waited for; None at the end of the conversation."""
+        """Wait for the next message and return it; None when the socket is closed."""
         while not self._waiting:
             if self.at_end:
                 return None
@@ -49,7 +49,7 @@ class Channel:
         return self._waiting.pop(0)
 
     def receive_ready(self) -> list[Message]:
-        """Every message that is there now; look at `at_end` afterwards."""
+        """Every message that has arrived by now; check `at_end` afterwards."""
         while not self.at_end:
             try:
                 self._take(self._sock.recv(_CHUNK, _WITHOUT_WAITING))
@@ -73,10 +73,10 @@ _FAILURES = {"failed", "timed out", "crashed"}
 
 
 class Reporter:
-    """Collects what has passed; sends the rest."""
+    """Reports passed trials in batches, and every other trial at once."""
 
     def __init__(self, channel: Channel, words: memoryview, watch: "TrialWatch | None" = None) -> None:
-        """`words` are the board of this process, `watch` its sanitizers."""
+        """`words` is the board of this process; `watch` has its sanitizers."""
         self._channel = channel
         self._words = words
         self._failed = 0
@@ -86,7 +86,7 @@ class Reporter:
         self.passed: list[int] = []
         """Durations (nanoseconds) of the trials that passed since the last batch."""
         self.numbers: list[int] = []
-        """Their numbers, in a process that has several trials in flight; otherwise they follow from their order."""
+        """Their numbers, if the process has several trials in flight; otherwise their order implies the numbers."""
         self._items: dict[str, str] = {}
 
     def due(self, now: int) -> bool:
@@ -94,13 +94,13 @@ class Reporter:
         return now - self._last > FLUSH_NANOSECONDS
 
     def lease_done(self, leases: int = 1) -> None:
-        """Note that leases have been taken to their end; the next batch says so and is the request for more."""
+        """Note that leases are used up; the next batch says so, which requests more."""
         self._leases_done += leases
 
     def passed_with(self, items: dict[str, str]) -> bool:
-        """Note in which way the next trial has passed: `items` did not simply pass.
+        """Note the `items` that did not simply pass in the next passed trial (skipped, say), with their outcomes.
 
-        Tell whether that is another way than before; then it is worth sending soon.
+        Returns whether they differ from the trial before; then the batch is worth sending soon.
         """
         if items == self._items:
             return False
@@ -130,20 +130,20 @@ class Reporter:
             self._channel.send(message)
 
     def sighted(self, seen: list[dict[str, Any]]) -> None:
-        """Note what the sanitizers have seen in another process, which ran a trial for this one."""
+        """Note what the sanitizers saw in a child process that ran a trial."""
         if self._watch is not None:
             self._watch.tally.add(seen)
 
     def used(self, trial: int, used: dict[str, Any]) -> None:
-        """Report what `trial` reached for outside of its process, before how it ended."""
+        """Report what `trial` used outside its process (`footprint`), before the report on how it ended."""
         self._channel.send({"type": "used", "trial": trial, **used})
 
     def ended(self, trial: int, nanoseconds: int, *, outcome: str, **details: Any) -> None:
         """Report a trial that did not pass."""
         if self._watch is not None and "sights" not in details:
-            details["sights"] = self._watch.told(trial)
+            details["sights"] = self._watch.sights_of(trial)
         if (most := self._words[board.FAILURES]) and outcome in _FAILURES:
-            self.flush()  # what passed before this failure has to arrive before it: the run may be over with it
+            self.flush()  # earlier passes must arrive before this failure, which may end the run
             self._failed += 1
             if self._failed >= most:
                 self._words[board.STOP] = self._words[board.STOP] or 1
@@ -151,7 +151,7 @@ class Reporter:
 
 
 def _blocks(numbers: list[int]) -> list[tuple[int, int]]:
-    """`numbers` as runs of consecutive ones: the first, and how many."""
+    """`numbers` as blocks of consecutive numbers: the first, and how many."""
     found: list[tuple[int, int]] = []
     for number in sorted(numbers):
         if found and number == found[-1][0] + found[-1][1]:

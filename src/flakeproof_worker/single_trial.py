@@ -1,6 +1,7 @@
-"""One trial in a process that ends with it: a fork, or an interpreter of its own; its verdict goes into a file.
+"""One trial in a process that ends with it: a fork, or a new interpreter; its verdict is written to a file.
 
-The file has lines: the index of each item before it runs, where there are several, and at the end the verdict.
+If there are several items, the file has a line with the index of each item, written before that runs. The last line is
+the verdict.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,29 +20,29 @@ if TYPE_CHECKING:
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Leave = Callable[..., None]
-"""Ends a copy of this process that came out of the target; given the exception that it came with, or nothing."""
+"""Ends a fork of this process that returned from the target, or left it by the exception that is passed."""
 
 
 @dataclass
 class Once:
-    """A trial and what it may use."""
+    """A trial, and what it needs to run."""
 
     trial: int
     seed: int
     folder: str
-    """For its temporary files; "" where the target is a function."""
+    """The folder for the trial's temporary files; "" if it has none."""
     verdict: int
     """Descriptor of the file for the verdict."""
     output: Output
     target: Mapping[str, Any]
-    """As the coordinator has described it; it says what is to be recorded of the trial."""
+    """The coordinator's description of the target; it also says what to record of the trial."""
     order: dict[str, Any] | None = None
-    """What runs in it, and what is to be found out meanwhile (`pytest_driver.order`); None for all items."""
+    """Which items run in the trial, and what to find out meanwhile (`pytest_driver.order`); None for all items."""
     footprint: "Footprint | None" = None
-    """Watches what copies of it would collide over; None where nobody asks for that."""
+    """Observes what copies of the trial would collide over; None if that is not wanted."""
 
     def run(self, loaded: Loaded, leave: Leave) -> None:
-        """Run it and write the verdict down."""
+        """Run the trial and write its verdict."""
         outcome = self._outcome(loaded)
         if folder := self.target.get("watched"):
             from flakeproof_worker.call_recorder import Witness
@@ -56,13 +57,13 @@ class Once:
         else:
             verdict = outcome(leave)
         if loaded.watch is not None:
-            verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.told(self.trial)}
+            verdict |= {"seen": loaded.watch.tally.take(), "sights": loaded.watch.sights_of(self.trial)}
         if self.footprint is not None:
-            verdict["used"] = self.footprint.told()
+            verdict["used"] = self.footprint.as_data()
         self.write(verdict)
 
     def _outcome(self, loaded: Loaded) -> Callable[[Leave], dict[str, Any]]:
-        """What runs the trial and returns its verdict."""
+        """A function that runs the trial and returns its verdict."""
         selection = loaded.selection
         if selection is None:
             return partial(_call, loaded)
@@ -71,11 +72,11 @@ class Once:
         return partial(selection.run, self.trial, self.seed, self.folder, self.output, show, order=self.order)
 
     def write(self, verdict: dict[str, Any]) -> None:
-        """Write the verdict down."""
+        """Write the verdict to its file."""
         os.write(self.verdict, _encode(verdict).encode(errors="replace"))
 
     def lose(self, why: str) -> None:
-        """Write down that it could not be run."""
+        """Write a verdict that the trial could not be run, and `why`."""
         self.write({"ns": 0, "outcome": "lost", "reason": why})
 
     def _show(self, index: int) -> None:
@@ -86,7 +87,7 @@ def _call(loaded: Loaded, leave: Leave) -> dict[str, Any]:
     start = time.perf_counter_ns()
     try:
         if loaded.is_async:
-            import asyncio  # only a program that uses it anyway pays for it
+            import asyncio  # here, so that only programs that use it pay for the import
 
             with asyncio.Runner(loop_factory=loaded.new_loop) as runner:
                 runner.run(loaded.function())
@@ -102,7 +103,7 @@ def _call(loaded: Loaded, leave: Leave) -> dict[str, Any]:
 
 
 def read_verdict(descriptor: int) -> tuple[dict[str, Any] | None, int | None]:
-    """The verdict, None if it did not come to that; and the index of the item that ran last, if that is known."""
+    """The verdict, None if none was written; and the index of the item that ran last, if it is known."""
     lines = os.pread(descriptor, os.fstat(descriptor).st_size, 0).split(b"\n")
     shown = [line for line in lines[:-1] if line.isdigit()]
     index = int(shown[-1]) if shown else None

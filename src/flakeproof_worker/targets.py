@@ -1,4 +1,4 @@
-"""Load what the coordinator has described, and have it run while it is loaded."""
+"""Load the target that the coordinator has described, and run it while it is loaded."""
 
 import sys
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def with_target(
     begin: Callable[[Loaded], None],
     written: Callable[[], str],
 ) -> None:
-    """Load `target` and call `begin` with it; `written` tells what has been written to the streams meanwhile.
+    """Load `target` and call `begin` with it; `written` returns what was written to the streams meanwhile.
 
     Raises UnloadableError.
     """

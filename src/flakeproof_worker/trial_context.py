@@ -20,7 +20,7 @@ class Duty:
     """The target of this process and the means to report on it."""
 
     target: Mapping[str, Any]
-    """As the coordinator has described it."""
+    """The target as the coordinator has described it."""
     lanes: int
     channel: Channel
     words: memoryview
@@ -28,41 +28,41 @@ class Duty:
     reporter: Reporter
     output: Output
     stacks_descriptor: int
-    """Where stacks are written; the same file as `output`."""
+    """Descriptor to which stacks are written; the file is that of `output`."""
     grace: float
     limit_ns: float
-    """What a trial reports to have taken longer is over its time, also if it has ended by itself; inf for no limit."""
+    """A trial that took longer has timed out, even if it ended by itself; inf for no limit."""
     scratch: str
     """Folder for files without a name."""
     slots: Mapping[str, int]
-    """Which numbers the lanes of this process have among all (`shared.slots`); nothing where it is alone."""
+    """The numbers of this process's lanes among all lanes (`shared.slots`); empty if there is only one."""
     temporary: str
-    """Folder in which trials get folders of their own; "" where they get none."""
+    """Folder in which trials get folders of their own; "" if they get none."""
     rooms: Sequence[str]
-    """Where these are with `--temp-space`: for each lane. Otherwise none."""
+    """With `--temp-space`: the folder of limited size for each lane, in place of `temporary`; otherwise empty."""
     run_seed: int
     environment: Mapping[str, str]
-    """Of this process at its start, before any code of the user ran."""
+    """The environment of this process at its start, before any code of the user ran."""
     sanitize: Mapping[str, Any] | None
-    """What to watch, as the coordinator has ordered it."""
+    """What the sanitizers watch, as the coordinator has ordered it."""
     draws_hash_seed: bool
     """Whether a trial may have a PYTHONHASHSEED of its own."""
     listens: bool
-    """Whether the coordinator says which items to leave out, between trials."""
+    """Whether the coordinator says between trials which items to leave out."""
     perturbations: Mapping[str, Any]
-    """What the coordinator asked for."""
+    """The perturbations that the coordinator asked for."""
     loaded: Loaded
     reseed: Reseed | None = None
-    """Has generators that the imports made start from the seed of a trial; None where trials are no forks."""
+    """Reseeds generators that were made at import from the seed of a trial; None unless trials are forks."""
     owner: bool = True
-    """False in a copy of this process that a trial made with fork(2): such a copy must never report."""
+    """False in a fork of this process that a trial made: such a fork must never report."""
 
     def folder_of(self, lane: int) -> str:
-        """Where the folders of the trials in `lane` are made."""
+        """The folder in which the folders of the trials in `lane` are made."""
         return self.rooms[lane] if self.rooms else self.temporary
 
     def watch_forks(self) -> None:
-        """Cut off every copy of this process that a trial makes: it can neither report nor take what is sent to us."""
+        """Disconnect every fork that a trial makes: it can neither report nor receive messages to this process."""
 
         def in_copy() -> None:
             self.owner = False
@@ -71,10 +71,10 @@ class Duty:
         os.register_at_fork(after_in_child=in_copy)
 
     def leave_if_unwanted(self, error: BaseException | None = None) -> None:
-        """End a process that came out of the target but must not report on it.
+        """End this process if it returned from the target but must not report on the trial.
 
-        A condemned one: the signal for its stacks may be all that ended the trial. A copy: as a program of its own
-        would have ended.
+        A condemned process must not report, because the signal for its stacks may be what ended the trial. A fork that
+        the trial made ends like a program of its own.
         """
         if self.owner:
             if self.words[board.STOP] == board.CONDEMNED:
@@ -83,7 +83,7 @@ class Duty:
         end_copy(error)
 
     def drop_failed(self, items: Mapping[str, str]) -> None:
-        """Run no more what has failed: of `items`, which a trial here has just reported, and what others have told."""
+        """Leave out items that have failed: among `items` of a trial here, and those that the coordinator has named."""
         selection = self.loaded.selection
         if not self.listens or selection is None:
             return
@@ -98,7 +98,7 @@ class Duty:
         self.words[board.ITEM] = index + 1
 
     def report_exception(self, trial: int, error: BaseException, nanoseconds: int, output: str = "") -> None:
-        """Report how a trial ended that raised `error`."""
+        """Report on a trial that raised `error`."""
         self.reporter.ended(trial, nanoseconds, **ending_of(error), output=output)
 
     def report_late(self, trial: int, nanoseconds: int, output: str = "", **more: Any) -> None:
@@ -109,10 +109,10 @@ class Duty:
         self.reporter.ended(trial, nanoseconds, outcome="timed out", output=output, **more)
 
     def report_batch(self, now: int, *, idle: bool = False) -> None:
-        """Send the batch if leases have been taken to their end, or if it has been held back for long enough.
+        """Send the batch if leases are used up, or if it has been held back for long enough.
 
-        `now` is the monotonic time in nanoseconds. An `idle` process, which has no trial in flight and none to take,
-        holds nothing back: somebody may wait for it before there are more.
+        `now` is the monotonic time in nanoseconds. An `idle` process has no trial in flight and none to take; it holds
+        nothing back, because the coordinator may wait for its report before it leases more.
         """
         if idle or self.leases.exhausted or self.reporter.due(now):
             self.reporter.lease_done(self.leases.exhausted)

@@ -184,7 +184,7 @@ def test_what_the_budget_did_not_decide_goes_on(flakeproof: Flakeproof) -> None:
     assert after["pairs"] > before["pairs"]
     other = flakeproof("compare", *both("often", "seldom"), "--resume", before["run_id"])
     assert other.returncode == 2
-    assert "was of something else (arms)" in other.stderr
+    assert "that comparison differs in arms" in other.stderr
     run = flakeproof("run", "arms:never", "-c", "5")
     assert run.returncode == 0
     none = flakeproof("compare", *arms, "--resume", "latest")
@@ -333,7 +333,7 @@ def test_commands(flakeproof: Flakeproof) -> None:
         (["--arm", "a:arms:never", "--arm", "a:arms:often"], "both arms are called 'a'", 2),
         (["--arm", "a:arms:never", "--arm", "b:arms:never"], "both arms are the same", 2),
         (["--arm", "a:arms:never", "--arm", "b:arms:often --count 3"], "--arm b: --count is not a matter of an arm", 2),
-        (["--arm", "a:arms:never -w 2", "--arm", "b:arms:often -w 4"], "a turn has to be as long for both", 2),
+        (["--arm", "a:arms:never -w 2", "--arm", "b:arms:often -w 4"], "a turn must have the same length in both", 2),
         (["--arm", "a:arms:never", "--arm", "b:'arms:often"], "cannot be read: No closing quotation", 2),
         (["--arm", "a:arms:never", "--arm", "b:arms:missing"], "b: ", 2),
         (["--arm", "a:broken:f", "--arm", "b:arms:never"], "a: ", 3),

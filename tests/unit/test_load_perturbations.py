@@ -39,13 +39,13 @@ def test_what_is_written(name: str, given: object, value: object, words: list[st
     ("name", "given", "named"),
     [
         ("cpus", "0", "not between"),
-        ("cpu-quota", "0.1%", "nothing gets anywhere"),
+        ("cpu-quota", "0.1%", "tests make no progress"),
         ("cpu-quota", "150%", "not a rate between"),
         ("nice", "-5", "not between 0 and 19"),
         ("nice", "20", "not between 0 and 19"),
         ("freeze", "2s", "more than a second"),
         ("freeze", "50ms..1ms", "longest pause is shorter"),
-        ("freeze", "1ms@p=1", "gets nowhere"),
+        ("freeze", "1ms@p=1", "make no progress"),
         ("freeze", "1ms@0.5", "not a probability"),
     ],
 )

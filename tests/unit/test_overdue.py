@@ -18,7 +18,7 @@ def test_far_beyond_the_usual() -> None:
     overdue = overdue_after([SECOND // 2] * 10, timeout=60.0)
     assert list(overdue.look({7: 0}, 9 * SECOND)) == []
     (line,) = overdue.look({7: 0}, 11 * SECOND, "test_it.py::test_it")
-    assert line == "test 7 (in test_it.py::test_it) has been running for 11s; usual are 496ms, time limit 1m0s"
+    assert line == "test 7 (in test_it.py::test_it) has been running for 11s; tests usually take 496ms, time limit 1m0s"
     assert list(overdue.look({7: 0}, 12 * SECOND)) == []
 
 
@@ -33,7 +33,7 @@ def test_nothing_to_compare_with() -> None:
     """As long as nothing has passed, half a minute is the measure."""
     overdue = overdue_after([])
     assert list(overdue.look({7: 0}, 29 * SECOND)) == []
-    assert "none has passed yet" in next(iter(overdue.look({7: 0}, 31 * SECOND)))
+    assert "no test has passed yet" in next(iter(overdue.look({7: 0}, 31 * SECOND)))
 
 
 def test_not_a_line_for_each_of_a_thousand() -> None:

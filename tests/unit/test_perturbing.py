@@ -77,8 +77,8 @@ def test_what_is_not_a_delay(text: str, named: str) -> None:
     [
         ("other.py:*:1ms", "no Python file below .* is called other.py"),
         ("mod.py:handel:1ms", r"no function in mod.py is called handel; did you mean 'handle'\?"),
-        ("mod.py:3:1ms", "nothing happens at line 3 of mod.py"),
-        ("mod.py:6:1ms", "nothing happens at line 6 of mod.py"),
+        ("mod.py:3:1ms", "there is no code at line 3 of mod.py"),
+        ("mod.py:6:1ms", "there is no code at line 6 of mod.py"),
         ("/nowhere/mod.py:*:1ms", "/nowhere/mod.py"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Run trials: lease them to processes, watch over them, account for every one."""
+"""Run trials: lease them to processes, watch the processes, account for every trial."""

@@ -1,4 +1,4 @@
-"""The tests that pytest has collected, alike in all processes of a run, and those that do not run any more."""
+"""The tests that pytest has collected, the same in all processes of a run, and those that no longer run."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,16 +8,16 @@ from flakeproof.text import short_duration
 
 
 class Collected:
-    """The collected tests of a run; none where the target is not run by pytest."""
+    """The collected tests of a run; none if pytest does not run the target."""
 
     def __init__(self) -> None:
         self.items: list[str] = []
         self._dropped: set[str] = set()
 
     def hear(self, items: Sequence[str]) -> bool:
-        """A process has collected `items`; whether it is the first.
+        """A process has collected `items`; return whether it is the first.
 
-        Raises CannotRunError if it has others than those before: then they cannot be counted together.
+        Raises CannotRunError if earlier processes collected other items: then they cannot be counted together.
         """
         if not self.items:
             self.items = list(items)
@@ -34,11 +34,11 @@ class Collected:
 
     @property
     def dropped(self) -> set[str]:
-        """Tests that do not run any more."""
+        """Tests that no longer run."""
         return self._dropped
 
     def drop(self, items: Iterable[str]) -> list[str]:
-        """Run these tests no more; return those of them that ran until now."""
+        """Stop running these tests; return those that were not stopped before."""
         failed = {item for item in items if item in self.items} - self._dropped
         self._dropped |= failed
         return sorted(failed)
@@ -50,19 +50,19 @@ class Collected:
 
 
 _MUCH = 0.5
-"""Share of a pass from which on fixtures are mentioned."""
+"""Share of a pass that fixtures must take to be mentioned."""
 _NAMED = 3
 
 
 def session_note(message: SessionFixtures) -> str | None:
-    """A sentence with the fixtures, the most expensive first; None where they take little of the pass."""
+    """A note that names the fixtures, the most expensive first; None if they take little of the pass."""
     spent = sum(message.spent.values())
     if spent < _MUCH * message.ns:
         return None
     names = sorted(message.spent, key=lambda name: -message.spent[name])[:_NAMED]
     part, whole = short_duration(spent / 1e9), short_duration(message.ns / 1e9)
     return (
-        f"Fixtures of the session take {part} of the {whole} of a pass ({', '.join(names)}), since each fork sets "
-        "them up: --session-fixtures once has each process do it before its forks; not for those that hold a thread "
-        "or a connection, which forks cannot share"
+        f"Session fixtures take {part} of the {whole} of a pass ({', '.join(names)}), because each fork sets them up: "
+        "--session-fixtures once sets them up once in each process, before its forks; do not use it for fixtures that "
+        "hold a thread or a connection, which forks cannot share"
     )

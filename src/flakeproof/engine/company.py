@@ -1,9 +1,9 @@
-"""Failures seen with several tests at once are looked into: trials alone, in turns with trials in company.
+"""Check whether failures seen with several tests at once come from that: trials alone alternate with trials in company.
 
-A turn is a run of its own, whose processes are gone before the next begins: what they hold, such as a port, would be in
-the way of who is to be alone. Which of two turns comes first is a coin of the run's seed. Company makes a machine busy,
-too, and what fails on a busy machine is no collision: unless a failure names what copies share, the machine is kept as
-busy during the trials alone.
+A turn is a run of its own, whose processes are gone before the next turn begins: otherwise what they hold, such as a
+port, would disturb the trials alone. A coin toss from the run's seed decides which of two turns comes first. Company
+also makes the machine busy, and a failure on a busy machine is no collision: so, unless every failure names what copies
+share, the machine is kept equally busy during the trials alone.
 """
 
 from collections import Counter
@@ -43,28 +43,28 @@ from flakeproof_worker.shared.seeds import trial_seed
 
 _MOST_LOOKS = 4
 _LEAST_SECONDS = 30.0
-"""That it may take, however short the run was."""
+"""Time that the check may always take, however short the run was."""
 _TRIALS_NAMED = 150
-"""So many durations of a test it may take whose failure names what copies share."""
+"""The check may take so many times the duration of a test, if a failure names what copies share."""
 _PART_TRIED = 4
-"""That part of the first trials alone is tried before anything else."""
+"""One in so many of the first trials alone runs before any comparison."""
 _SLOWER = 2
-"""So many times as long trials take on a machine that is kept busy."""
+"""How many times as long trials take on a machine that is kept busy."""
 _MOST_SECONDS = 300.0
 SHARE_LEFT = 0.2
-"""Of the time that a run was given: left for this where something has failed."""
+"""Share of the run's duration that is left for this check once a trial has failed."""
 _MOST_READ = 200
-"""Failures in which is looked for what they name."""
+"""How many failures are searched for the things that they name."""
 _MOST_BUSY = 64
 _NO_DIFFERENCE = "tests one at a time and in company did not differ enough"
 _FROM = 1 << 40
-"""Numbers of trials in turns: each has a seed of its own."""
+"""First trial number in turns: each trial has a seed of its own."""
 _ENDED_FROM_OUTSIDE = (Stop.INTERRUPTED, Stop.TERMINATED)
 
 
 @dataclass
 class FailureSeen:
-    """What has come of trials that ran in one way."""
+    """The results of trials that ran in one way."""
 
     passed: int = 0
     failed: int = 0
@@ -72,7 +72,7 @@ class FailureSeen:
     """How often each test failed."""
     things: list[SharedThing] = field(default_factory=list)
     unnamed: int = 0
-    """Failures that name nothing that copies share."""
+    """How many failures name nothing that copies share."""
 
     def add(self, event: AnyEvent) -> None:
         """Count how trials have ended."""
@@ -104,18 +104,18 @@ def at_once(spec: RunSpec) -> int:
 
 
 def may_collide(spec: RunSpec) -> bool:
-    """Whether several tests run at once that are not meant to meet; functions that share a process are."""
+    """Whether several tests run at once that should not interact; functions that share a process should."""
     is_meant = isinstance(spec.target, CallableTarget) and spec.isolation is Isolation.SHARED
     return at_once(spec) > 1 and not is_meant
 
 
 def is_suspicious(spec: RunSpec, seen: FailureSeen) -> bool:
-    """Whether what was seen of `spec` may be the doing of copies, if only because of what a failure names."""
+    """Whether copies may have caused the failures of `spec`, perhaps only because of what a failure names."""
     return bool(seen.failed and at_once(spec) > 1 and (may_collide(spec) or seen.things))
 
 
 class Check:
-    """One look into the failures of a run."""
+    """One check of the failures of a run."""
 
     def __init__(
         self,
@@ -127,9 +127,9 @@ class Check:
         inquiry: Callable[[], Inquiry] | None,
         elapsed: float,
     ) -> None:
-        """`seen` came of the run of `spec`, in so many seconds; `used` is what its first test has reached for.
+        """`seen` are the results of the run of `spec`, which took `elapsed` seconds.
 
-        `inquiry` makes what is asked whether the run's question is answered.
+        `used` is what its first test used; `inquiry` makes a new inquiry into the run's question.
         """
         self._spec = spec
         self._seen = seen
@@ -140,20 +140,20 @@ class Check:
         self._tried, self._alone, self._company = FailureSeen(), FailureSeen(), FailureSeen()
         self._conclusions = dict.fromkeys(seen.items, Conclusion.UNKNOWN)
         self._events: list[AnyEvent] = []
-        """How trials alone have ended."""
+        """The events of trials alone."""
         self._next = _FROM
         self._dispatcher: Dispatcher | None = None
         self._stop: Stop | None = None
         self._busy = at_once(spec) - 1 if seen.unnamed else 0
         self._each = elapsed * at_once(spec) / max(1, seen.total)
-        """Seconds that a trial takes in its place, with all that belongs to it."""
+        """Seconds that a trial takes in its worker, with all overhead."""
         self._deadline = monotonic_ns() + int(self._budget(elapsed) * 1e9)
         self._reason = ""
         self._is_over = False
-        """Whether the turn that runs has been told to end because its time is over."""
+        """Whether the current turn was stopped because the time is used up."""
 
     def stop(self, reason: Stop) -> None:
-        """End it early; safe in a signal handler."""
+        """End the check early; safe in a signal handler."""
         if self._stop is None:
             self._stop = reason
         if self._dispatcher is not None:
@@ -161,18 +161,18 @@ class Check:
 
     @property
     def stopped(self) -> Stop | None:
-        """Why it was ended from outside."""
+        """Why the check was ended from outside."""
         return self._stop
 
     def run(self, tell: Callable[[str], None]) -> Copies:
-        """Look into it; `tell` hears that it takes time."""
+        """Run the check; `tell` is called with notes for the user."""
         try:
             for look in range(1, _MOST_LOOKS + 1):
                 more = self._affordable(look)
                 if more is None:
                     break
                 if look == 1:
-                    tell(f"failures with {at_once(self._spec)} tests at once: looking whether they come one at a time")
+                    tell(f"failures with {at_once(self._spec)} tests at once: checking whether tests alone fail, too")
                     self._try_alone(max(1, more // _PART_TRIED))
                 if self._undecided:
                     self._pair(look, more)
@@ -198,15 +198,15 @@ class Check:
         return [item for item, found in self._conclusions.items() if found is Conclusion.UNKNOWN]
 
     def _budget(self, elapsed: float) -> float:
-        """Seconds that it may take after a run of `elapsed` seconds."""
+        """Seconds that the check may take after a run of `elapsed` seconds."""
         named = _TRIALS_NAMED * self._each if self._seen.things else 0.0
         most = min(_MOST_SECONDS, max(_LEAST_SECONDS, elapsed, named))
         return most if self._spec.duration is None else max(0.0, min(self._spec.duration - elapsed, most))
 
     def _affordable(self, look: int) -> int | None:
-        """Trials alone for the next pair of turns; None, with the reason, if there is no time for so many.
+        """Number of trials alone for the next pair of turns; None, with the reason set, if there is no time for them.
 
-        They are enough for what fails most often of what is not decided; what is rarer may follow.
+        They suffice for the most frequent of the undecided failures; rarer ones may follow.
         """
         item = max(self._undecided, key=lambda item: self._seen.items[item])
         rate = self._seen.items[item] / self._seen.total
@@ -223,7 +223,7 @@ class Check:
         return None
 
     def _try_alone(self, count: int) -> None:
-        """A true flake shows itself soon, without any comparison; these trials do not count in one."""
+        """A flake that also fails alone shows soon, without a comparison; these trials do not count in one."""
         self._turn_alone(count)
         for item in self._conclusions.keys() & self._alone.items.keys():
             self._conclusions[item] = Conclusion.FAILS_ALONE
@@ -231,7 +231,7 @@ class Check:
         self._events.clear()
 
     def _pair(self, look: int, more: int) -> None:
-        """One turn of each, the first by the coin."""
+        """Run one turn alone and one in company, in the order of a coin toss."""
         turns = [self._turn_alone, self._turn_in_company]
         if trial_seed(self._spec.seed, _FROM + look) & 1:
             turns.reverse()
@@ -247,7 +247,7 @@ class Check:
             if not isinstance(event, Progressed):
                 self._events.append(event)
             if self._dispatcher is not None and self._alone.items.keys() >= set(self._undecided):
-                self._dispatcher.stop(Stop.ANSWERED)  # more trials would tell nothing more
+                self._dispatcher.stop(Stop.ANSWERED)  # every undecided test has failed alone
 
         self._turn(spec, count, hear, busy=self._busy)
 
@@ -263,10 +263,10 @@ class Check:
         busy: int,
         inquiry: Inquiry | None = None,
     ) -> None:
-        """Run so many trials under `spec`; no process of them is left.
+        """Run `count` trials under `spec`; no process of them is left.
 
-        When the time is over the trials in flight are ended, too: the one that hangs must not hold everybody up. To
-        answer the question of a run without a time there is no end.
+        When the time is used up, trials in flight are ended, too, because one may hang. There is no time limit for
+        answering the question of a run that has no duration.
         """
         ends = inquiry is None or self._spec.duration is not None
         bare: dict[str, Any] = {
@@ -302,11 +302,11 @@ class Check:
             self._dispatcher = None
 
     def _answer(self, inquiry: Inquiry, tell: Callable[[str], None]) -> None:
-        """Go on one at a time until the question of the run is answered."""
+        """Run tests one at a time until the question of the run is answered."""
         for event in self._events:
             inquiry.add(event)
         if inquiry.answer() is None and self._spec.count is not None:
-            tell("copies collide: the question is put to tests one at a time")
+            tell("copies collide: tests that run one at a time answer the question")
             spec = msgspec.structs.replace(self._spec, workers=1, processes=1)
             self._turn(
                 spec,
@@ -318,7 +318,7 @@ class Check:
 
     def _result(self, conclusion: Conclusion) -> Copies:
         what, place, is_address = self._thing()
-        # What was tried beforehand belongs to no comparison, but to what is known of a test that fails alone.
+        # The first trials alone belong to no comparison, but they count for a test that fails alone.
         tried = self._tried if conclusion is Conclusion.FAILS_ALONE else FailureSeen()
         return Copies(
             conclusion=conclusion,
@@ -343,7 +343,7 @@ class Check:
         )
 
     def _thing(self) -> tuple[str, str, bool]:
-        """What copies collide over, as far as it is known, the line that wants it, and whether it is an address."""
+        """What copies collide over, if known; the line of code that uses it; and whether it is an address."""
         things = [*self._seen.things, *self._company.things]
         used = self._used
         if things:

@@ -1,9 +1,9 @@
-"""More processes for tests that mostly wait: nobody has said how many may run at once, and the processors idle.
+"""Start more processes for tests that mostly wait, if the user has not set how many run at once.
 
-A test that sleeps, or waits for a program or a server, leaves its processor to others. So where tests are slow and the
-processors of the machine are idle for most of a moment, although every process has something to run, more processes are
-started, a few at a time, as long as that stays so. Tests that bind ports or write files outside of their own folders
-stay as they are, because more copies of them would collide.
+A test that sleeps, or waits for a program or a server, leaves its processor idle. So if tests are slow and the
+processors are idle for most of a moment, although every process has trials, more processes are started, a few at a
+time, as long as that remains true. Tests that bind ports or write files outside their own folders get no more
+processes, because more copies of them would collide.
 """
 
 import os
@@ -15,31 +15,31 @@ from flakeproof.text import share
 
 _MOMENT_NS = 2_000_000_000
 _IDLE = 0.5
-"""Share of a moment for which the processors have been idle, from which on more processes are started."""
+"""Share of a moment that the processors must have been idle for more processes to start."""
 _SLOW = 0.1
-"""Seconds that a test usually takes, at least."""
+"""Least usual duration of a test (seconds) for more processes to start."""
 _MOST = 8
-"""Processes for each processor."""
+"""Most processes for each processor."""
 _WORTH = 3
-"""What is left of the run has to take so many times as long as a process takes to start."""
+"""The rest of the run must take so many times as long as the start of a process."""
 _MEMORY = 0.25
-"""Share of the memory of the machine that stays free."""
+"""Share of the machine's memory that stays free."""
 
 
 def processor_time() -> tuple[float, float]:
-    """Seconds for which the processors of the machine have been idle, and all seconds, since it was started."""
-    import psutil  # takes its time, and most runs have no use for it
+    """Processor seconds since the machine started: idle ones, and all."""
+    import psutil  # here, because the import is slow and most runs do not need it
 
     times = psutil.cpu_times()
-    # The time of guests is in that of users already.
+    # User time includes the time of guests.
     return times.idle + times.iowait, sum(times) - times.guest - times.guest_nice
 
 
 class Crowd:
-    """Says how many more processes are to be started."""
+    """Decides how many more processes to start."""
 
     def __init__(self, spec: RunSpec, processors: Callable[[], tuple[float, float]] = processor_time) -> None:
-        """For tests of `spec`, each in a fork, where the number of them at once was left to us."""
+        """It applies to tests in forks, if `spec` leaves it to flakeproof how many run at once."""
         self._processors = processors
         forks = spec.isolation is Isolation.FORK and not isinstance(spec.target, CommandTarget)
         self.applies = forks and spec.adapts_workers and spec.workers > 1
@@ -54,9 +54,9 @@ class Crowd:
         """How many more processes to start, at the monotonic time `now` (ns).
 
         Args:
-            processes: Those that there are.
-            usual: Seconds that a test takes; None if that is not known.
-            seconds_left: That the run goes on for with these processes; None if there is no end.
+            processes: The current processes.
+            usual: Usual duration of a test in seconds; None if unknown.
+            seconds_left: Seconds that the run will last with these processes; None if it has no end.
         """
         busy = all(process.ready and process.account.leases for process in processes)
         if not self.applies or not processes or not busy or usual is None or usual < _SLOW:
@@ -71,19 +71,19 @@ class Crowd:
             return 0
         return max(0, min(self._cores, _MOST * self._cores - len(processes), self._room(processes)))
 
-    def told(self, workers: int) -> str:
-        """What the user is told the first time; "" later."""
+    def explanation(self, workers: int) -> str:
+        """A note for the user the first time; "" later."""
         before, self._has_told = self._has_told, True
         if before:
             return ""
         idle, most = share(self._share, 0), _MOST * self._cores
         return (
             f"The tests mostly wait (the processors are idle for {idle} of the time): "
-            f"more of them run at once from now on, up to {most} (not so: -w {workers})"
+            f"more of them run at once from now on, up to {most} (to prevent this: -w {workers})"
         )
 
     def _look(self, now: int) -> float:
-        """The share of the time since the last look for which the processors were idle."""
+        """The share of the time since the last call for which the processors were idle."""
         idle, everything = self._processors()
         spent = everything - self._all
         self._share = (idle - self._idle) / spent if self._since and spent > 0 else 0.0
@@ -91,7 +91,7 @@ class Crowd:
         return self._share
 
     def _room(self, processes: Collection[WorkerProcess]) -> int:
-        """How many more there is memory for."""
+        """How many more processes fit into memory."""
         import psutil
 
         memory = psutil.virtual_memory()

@@ -1,4 +1,4 @@
-"""The one loop that owns order and state of a run: it leases trials, hears how they end, and watches over processes."""
+"""The one loop that owns order and state of a run: it leases trials, receives their outcomes, and watches processes."""
 
 import selectors
 import signal
@@ -38,26 +38,26 @@ from flakeproof.model import Failure, Outcome, PytestTarget, RunSpec
 from flakeproof_worker.shared.seeds import trial_seed
 
 _TICK = 0.05
-"""Seconds between two looks at the boards and the clock."""
+"""Seconds between two checks of the boards and the clock."""
 _FAREWELL_SECONDS = 10.0
 _REAP_NS = 1_000_000_000
 _OUTPUT_LIMIT = 64 * 1024 * 1024
 SPOILT = (
-    "a test has written into what flakeproof uses in its process (the socket, or the memory that shows what runs): "
-    "which of the tests in it passed is not known"
+    "a test has written to flakeproof's own parts of its process (the socket, or the memory that shows what runs): "
+    "it is not known which tests of that process passed"
 )
 
 
 @dataclass(frozen=True)
 class Before:
-    """What a resumed run has done before."""
+    """What a resumed run had done before."""
 
     trials: int = 0
     failed: int = 0
     elapsed: float = 0.0
     """Seconds."""
     next_process: int = 0
-    """Number that the next process gets."""
+    """Number of the next process."""
 
 
 _NOTHING_BEFORE = Before()
@@ -81,18 +81,18 @@ class Dispatcher:
         scout: Scout | None = None,
         crowd: Crowd | None = None,
     ) -> None:
-        """`scratch` is the folder for nameless files (output of processes), `temporary` the one for files of trials.
+        """`scratch` is the folder for nameless files (output of processes), `temporary` the folder for trials' files.
 
-        `work` supplies the trials; `inquiry` answers the run's question, None if there is none. `orders` says what runs
-        in each trial, None if that is all collected tests. `renewal` says when a process gives way to a new one, None
-        if the caller does. `scout` says which tests may run at first, `crowd` whether more processes are wanted.
+        `work` supplies the trials; `inquiry` answers the run's question, if it has one. `orders` says what runs in each
+        trial; with None, all collected tests run. `renewal` decides when a process is replaced; with None, the caller
+        does. `scout` decides which tests may run at first, `crowd` whether more processes are wanted.
         """
         self.share_left = 0.0
-        """Share of `--duration` that is left for later checks as soon as a trial has failed."""
+        """Share of `--duration` that is left for later checks once a trial has failed."""
         self._scout = scout
         self._crowd = crowd
         self._lanes = lanes_per_process(spec)
-        """By place."""
+        """The number of lanes at each place."""
         self._work = work
         self._renewal = renewal
         self._orders = orders
@@ -110,7 +110,7 @@ class Dispatcher:
         self._next_look_ns = 0
         self._next_reap_ns = 0
         self._has_lost = False
-        self._told_session = False
+        self._has_noted_session = False
         self._usual = usual = UsualDuration()
         self._limit = TimeLimit(spec.timeout, usual, adapts=spec.adapts_timeout)
         self._overdue = Overdue(usual, self._limit)
@@ -125,7 +125,7 @@ class Dispatcher:
         self._replacement = Replacement(
             spec.target, self._start, work, self._results, self._loading, self._ending, running
         )
-        # Fixtures of a pytest session may have something larger to take down.
+        # The teardown of session fixtures may take longer.
         farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
         self._farewell_ns = int(farewell * 1e9)
 
@@ -139,7 +139,7 @@ class Dispatcher:
     def run(self) -> None:
         """Run to the end.
 
-        Raises UsageError or CannotRunError if the target cannot be run; no process is left in any case.
+        Raises UsageError or CannotRunError if the target cannot be run; no process is left, however it ends.
         """
         try:
             self.start()
@@ -167,7 +167,7 @@ class Dispatcher:
         return self._started_ns is not None
 
     def fileno(self) -> int:
-        """Descriptor on which something is ready when `step` has to be called, which is also due at each tick."""
+        """Descriptor that becomes readable when `step` must be called; `step` is also due at each tick."""
         return self._selector.fileno()
 
     def step(self, timeout: float) -> None:
@@ -189,13 +189,13 @@ class Dispatcher:
         self._suspicions.give_up()
 
     def wake(self, place: int) -> None:
-        """Give the process at `place` new work that has come up."""
+        """Lease newly available trials to the process at `place`."""
         for process in self._at(place):
             if process.ready and self._ending.reason is None:
                 self._leasing.top_up(process)
 
     def renew(self, place: int) -> None:
-        """Replace the idle process at `place` by a new one, unless it has not run anything yet."""
+        """Replace the idle process at `place` by a new one, unless it has not run any trial yet."""
         for process in self._at(place):
             if process.taken:
                 process.finish()
@@ -255,13 +255,13 @@ class Dispatcher:
         for process in {id(key.data): key.data for key, _ in ready}.values():
             if process.number not in self._processes:
                 continue
-            # Looked at before reading: what a dead process has sent is all there then.
+            # Checked before reading: if the process is dead, everything that it has sent has arrived.
             exited = process.has_exited()
             for message in process.messages(to_the_end=exited):
                 if is_possible(message, process):
                     self._hear(process, message)
                 else:
-                    process.says_what_cannot_be = True
+                    process.sent_impossible = True
             if process.is_spoilt:
                 self._lose(process)
             elif exited:
@@ -269,7 +269,7 @@ class Dispatcher:
             elif process.ready and self._ending.reason is None:
                 self._leasing.top_up(process)
                 if self._scout is not None and self._scout.one_at_a_time and not process.account.leases:
-                    self._leasing.top_up_all()  # another process may have waited for this one
+                    self._leasing.top_up_all()  # another process may have waited for this one to be idle
 
     def _hear(self, process: WorkerProcess, message: object) -> None:
         match message:
@@ -313,15 +313,15 @@ class Dispatcher:
                 self._scouted(passed=not _is_bad(message.outcome))
             case messages.SightingsReported():
                 self._emit(Sighted(process=process.number, seen=message.seen))
-            case messages.SessionFixtures() if not self._told_session:
-                self._told_session = True
+            case messages.SessionFixtures() if not self._has_noted_session:
+                self._has_noted_session = True
                 if (note := session_note(message)) is not None:
                     self._emit(Noted(message=note))
             case Bye():
                 process.bye_ns = monotonic_ns()
 
     def _bury(self, process: WorkerProcess) -> None:
-        """Account for every trial of a process that has exited; replace it if there is work left."""
+        """Account for every trial of a process that has exited; replace the process if trials are left."""
         flying = process.in_flight()
         remains = process.account.at_death(process.taken, set(flying))
         watch = self._watches.pop(process.number)
@@ -364,8 +364,8 @@ class Dispatcher:
                 if group is not None:
                     group.is_solved = True
             elif watch.ending or guilty:
-                # It ran beside one that hung, or that ended the process. It has no result and gets another chance.
-                self._ending.dropped += self._ending.reason is not None  # there will be none
+                # The trial ran beside one that hung, or that ended the process. It has no result and runs again.
+                self._ending.dropped += self._ending.reason is not None  # unless the run ends: then it is dropped
                 if group is None:
                     put_back.append((trial, 1))
             else:
@@ -384,15 +384,15 @@ class Dispatcher:
             self._replacement.replace(process, status, output, any_started=self.has_started)
 
     def _lose(self, process: WorkerProcess) -> None:
-        """Give up a process that cannot be believed any more; trials that it had and did not report have no result."""
+        """Give up a process that can no longer be trusted; trials that it had and did not report have no result."""
         process.kill(signal.SIGKILL)
         if not self._has_lost:
             self._has_lost = True
             self._emit(Noted(message=f"{self._spec.target.name}: {SPOILT}"))
         lost = process.account.without_outcome()
         self._results.lost(process, lost, SPOILT)
-        if not lost and process.says_what_cannot_be:
-            # What it has told of too much took the place of what it told truly.
+        if not lost and process.sent_impossible:
+            # Forged reports have taken the place of true ones.
             self._ending.request(Stop.INTERFERED)
         self._watches.pop(process.number)
         self._settle(process)
@@ -404,7 +404,7 @@ class Dispatcher:
     # -- trials
 
     def _scouted(self, *, passed: bool) -> None:
-        """The test that ran alone has ended: have others run, under what it has shown."""
+        """The test that ran alone has ended: let others run, with a private network if it has shown the need."""
         scout = self._scout
         if scout is None or scout.is_over:
             return
@@ -418,14 +418,14 @@ class Dispatcher:
     ) -> None:
         event = self._results.passed(process, count, durations, trials)
         if event is not None and not self._suspicions.holds_back(process, event):
-            self._results.tell(process, event)
+            self._results.record(process, event)
 
     def _ended_alone(self, process: WorkerProcess, message: TrialEnded) -> None:
         self._results.reported(process, message)
         self._suspicions.ended(process)
 
     def _settle(self, process: WorkerProcess) -> None:
-        """All that has ended in `process` is known."""
+        """Every trial that has ended in `process` is known."""
         self._results.settle(process)
         if self._renewal is not None and self._renewal.wants(self._settlement.further_processes):
             self._emit(Noted(message=self._renewal.explanation))
@@ -440,7 +440,7 @@ class Dispatcher:
         duration = self._spec.duration
         if duration is not None and self._results.failed:
             duration *= 1 - self.share_left
-        # A run without a single trial would say nothing, so the first one ends, unless somebody has a budget to keep.
+        # A run without a single trial would say nothing, so the first one may end, unless `patience` limits it.
         may_end = self._results.ended or self._spec.patience is not None
         if duration is not None and self._elapsed(now) >= duration and may_end:
             self._ending.request(Stop.DURATION)
@@ -448,7 +448,7 @@ class Dispatcher:
             self._wind_down(now)
 
     def _tick(self, now: int) -> None:
-        """Look at every board and at the clock."""
+        """Check every board and the clock."""
         for process in [process for process in self._processes.values() if process.is_spoilt]:
             self._lose(process)
         is_all_given = self._loading.any_loaded and self._work.is_over and self._work.left == 0
@@ -465,7 +465,7 @@ class Dispatcher:
             process.say_the_rest()
             process.trim_output(_OUTPUT_LIMIT)
             if process.bye_ns and now - process.bye_ns > self._farewell_ns:
-                process.kill(signal.SIGKILL)  # an exit handler of the user's code hangs; every trial is reported
+                process.kill(signal.SIGKILL)  # an exit handler of the user's code hangs; all trials are reported
         if self._scout is not None and (not self._scout.is_over or self._scout.one_at_a_time):
             self._scout.look(now)
             self._leasing.top_up_all()
@@ -484,7 +484,7 @@ class Dispatcher:
         )
 
     def _start_more(self, now: int) -> None:
-        """Start more processes, if the tests leave the processors to others and copies of them do not collide."""
+        """Start more processes, if the tests leave processors idle and copies of them do not collide."""
         crowd, scout, usual, duration = self._crowd, self._scout, self._usual.median, self._spec.duration
         if crowd is None or self._ending.reason is not None or (scout is not None and not scout.permits_more):
             return
@@ -492,13 +492,13 @@ class Dispatcher:
         if self._work.left is not None:
             left.append(self._work.left * (usual or 0.0) / max(1, len(self._processes)))
         for _ in range(crowd.wanted(now, self._processes.values(), usual, min(left, default=None))):
-            if note := crowd.told(self._spec.workers):
+            if note := crowd.explanation(self._spec.workers):
                 self._emit(Noted(message=note))
             self._lanes.append(1)
             self._replacement.start_another(len(self._lanes) - 1, 1)
 
     def _wind_down(self, now: int) -> None:
-        """Have every process stop; end those that do not within the grace time (a hanging trial is not a failure)."""
+        """Stop every process; kill those that do not stop within the grace time (a hanging trial is no failure)."""
         ending = self._ending
         if not ending.since_ns:
             ending.since_ns = now

@@ -1,4 +1,4 @@
-"""How trials and processes end, as events, counts and messages for the user."""
+"""Turn the ends of trials and processes into events, counts and messages for the user."""
 
 import signal
 
@@ -21,7 +21,7 @@ from flakeproof_worker.shared.durations import RATIO
 
 
 def event_of(message: TrialEnded, process: int) -> AnyEvent:
-    """The event of a trial that was reported by itself and did not fail."""
+    """The event of a trial that was reported individually and did not fail."""
     match message.outcome:
         case Outcome.PASSED:
             return TrialPassed(trial=message.trial, items=message.items)
@@ -39,7 +39,7 @@ def event_of(message: TrialEnded, process: int) -> AnyEvent:
 
 
 def status_text(status: int) -> str:
-    """`exit status 3`, or the name of the signal for the negative of its number."""
+    """For example `exit status 3`; for a negative number, the name of the signal."""
     if status >= 0:
         return f"exit status {status}"
     try:
@@ -49,7 +49,7 @@ def status_text(status: int) -> str:
 
 
 def unloadable(message: Unloadable, target: TargetSpec) -> FlakeproofError:
-    """The error for a `target` that a worker process could not load, in words for the user."""
+    """The error for a `target` that a worker process could not load."""
     if isinstance(target, PytestTarget) and message.kind == "nothing" and is_not_found(message.message):
         return _not_found(message, target)
     if message.kind == "nothing":
@@ -59,7 +59,7 @@ def unloadable(message: Unloadable, target: TargetSpec) -> FlakeproofError:
     if message.kind == "old":
         return CannotRunError(message.message, "use a newer one: name its interpreter with --python")
     if message.kind == "hindered":
-        return UsageError(f"not possible here: {message.message}", "do without")
+        return UsageError(f"not possible here: {message.message}", "run without the option")
     if message.kind != "unknown":
         return CannotRunError(message.message, details=message.details)
     remedy = f"searched from {target.folder}, with {target.python} (another interpreter: --python)"
@@ -74,7 +74,7 @@ def _not_found(message: Unloadable, target: PytestTarget) -> UsageError:
 
 
 class TrialCounts:
-    """Takes in the events of one run, of which no record is kept."""
+    """Counts the events of one run that is not recorded."""
 
     def __init__(self) -> None:
         self.failed: dict[int, frozenset[str]] = {}
@@ -82,19 +82,19 @@ class TrialCounts:
         self.elapsed = 0.0
         self.stopped: str | None = None
         self.items: list[str] = []
-        """What pytest has collected."""
+        """The items that pytest has collected."""
         self._passed = 0
         self._timed = 0
         self._seconds = 0.0
 
     @property
     def trials(self) -> int:
-        """That have a result."""
+        """Number of trials with a result."""
         return self._passed + len(self.failed)
 
     @property
     def duration(self) -> float:
-        """Seconds of a trial, on average."""
+        """Average seconds of a trial; 0 if unknown."""
         return self._seconds / self._timed if self._timed else 0.0
 
     def add(self, event: AnyEvent) -> None:

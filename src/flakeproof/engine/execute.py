@@ -1,4 +1,4 @@
-"""A run from its specification to its end: checks, folder, log, signals, dispatcher, clean-up."""
+"""Execute a run from its specification to its end: checks, temporary folder, signals, dispatcher, clean-up."""
 
 import os
 import signal
@@ -40,13 +40,13 @@ def execute(
     watches_copies: bool = False,
     another_inquiry: Callable[[], Inquiry] | None = None,
 ) -> None:
-    """Run `spec`; its files without a name live in `folder`; every event goes to every sink.
+    """Run `spec`; every event goes to every sink; nameless files are made in `folder`.
 
-    `inquiry` is asked whether the run's question is answered. A run that is `resumed` has trials that are missing, and
-    has done something before. With `watches_copies` it is seen to that tests that run at once do not collide, and
-    failures that may come of it are looked into; `another_inquiry` is for trials alone.
+    `inquiry` decides whether the run's question is answered. `resumed` has the trials that an earlier part of the run
+    has left, and what it has done. With `watches_copies`, tests that run at once are kept from colliding if possible,
+    and failures that may be collisions are checked; `another_inquiry` makes an inquiry for trials alone.
 
-    Raises UsageError or CannotRunError when nothing could be run.
+    Raises UsageError or CannotRunError if nothing could be run.
     """
     limits.check(spec)
 
@@ -120,9 +120,9 @@ def _hindrance() -> str | None:
 
 @contextmanager
 def signals_stop(end: Callable[[Stop], None], *, once: bool = False) -> Iterator[None]:
-    """Let signals that end things call `end` with the reason, at once where one came before; `once` if it raises.
+    """Call `end` with the reason on SIGINT or SIGTERM, also for a signal that came before; with `once`, only once.
 
-    Outside of the main thread signals are not ours.
+    Outside the main thread, signals are left alone.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Turn what is known about a bad end of a trial into the record that people and reports see."""
+"""Turn what is known about a failed trial into the record that users and reports see."""
 
 import re
 import signal
@@ -18,33 +18,33 @@ from flakeproof_worker.shared.user_code import is_library
 from flakeproof_worker.shared.variables import locale_of, zone_of
 
 _USUAL = {0, 1, 2, 66, 101}
-"""Most programs fail with 1, Rust's tests with 101, Go's race detector ends with 66 unless it is told 0: only something
-else is worth a word beside what they say."""
+"""Most programs fail with 1, Rust's tests with 101, Go's race detector with 66 unless configured otherwise: only other
+exit statuses are added to the program's own message."""
 _WORKER_FRAME = re.compile(r"flakeproof_worker")
 
 
 _BLOCK_KEPT = 200
-"""Lines that are kept of what a command says of each failure after the first, which has the whole output."""
+"""How many lines of a command's output are kept for each failure after the first, which has the whole output."""
 _NAMES_KEPT = 1000
-"""Tests that passed before a program was ended: of more than these nothing is said."""
+"""If more tests than this passed before a program was ended, they are not listed."""
 
 
 @dataclass(frozen=True)
 class FailedTrial:
-    """All that failed in one trial."""
+    """Every failure of one trial."""
 
     failure: Failure
     further: list[Failure] = field(default_factory=list)
     items: dict[str, ItemOutcome] = field(default_factory=dict)
-    """Tests in it that did not simply pass; of a command that was cut short also those that had passed."""
+    """Tests of the trial that did not simply pass; for a command that was cut short, also those that had passed."""
     cut_short: bool = False
     """Whether nothing is known of tests that are not in `items`."""
 
 
 def from_report(message: TrialEnded, seed: int, process: int, lane_kind: str, words: str = "") -> FailedTrial:
-    """What a worker process has reported of a trial that failed in a lane of the kind `lane_kind`.
+    """The record of a trial that failed in a lane of the kind `lane_kind`, from a worker process's report.
 
-    `words` say how it ended, if it was over its time.
+    `words` describe the time limit, if the trial exceeded it.
     """
     if lane_kind == "commands":
         return of_command(message, seed, process, words)
@@ -100,9 +100,9 @@ def _from_report(message: TrialEnded, seed: int, process: int, words: str) -> Fa
 
 
 def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
-    """`bare` with what a described exception tells; `phase` is that of a pytest item."""
+    """`bare` completed from a described exception; `phase` is the phase of a pytest item."""
     kind = exception["type"].rpartition(".")[2]
-    # The comparison that pytest puts below an assertion is for the details.
+    # The comparison that pytest puts below an assertion belongs to the details.
     text = one_line(exception["message"].partition("\n")[0] if bare.item else exception["message"])
     said = text if not kind or "[Errno" in text else f"{kind}: {text}" if text else kind
     where = f"{phase}: " if phase in ("setup", "teardown") else ""
@@ -115,9 +115,9 @@ def _raised(exception: dict[str, Any], bare: Failure, phase: str) -> Failure:
 
 
 def of_command(message: TrialEnded, seed: int, process: int, words: str = "") -> FailedTrial:
-    """A command that ended badly: its exit status or signal or its time limit, and what it says of its tests.
+    """The record of a failed command: its exit status, signal or time limit, and the failed tests in its output.
 
-    `words` say how it ended, if it was over its time.
+    `words` describe the time limit, if the command exceeded it.
     """
     from flakeproof.failures.command_output import last_line, read  # many patterns, for commands only
 
@@ -128,7 +128,7 @@ def of_command(message: TrialEnded, seed: int, process: int, words: str = "") ->
     if message.outcome is Outcome.TIMED_OUT:
         kind = "time limit"
         ending = words or f"timed out after {message.ns / 1e9:.3g}s"
-        ending += ", its last words" if said and not report else ""
+        ending += ", its last output" if said and not report else ""
     else:
         kind = ending = f"killed by {name}" if name else f"exit status {message.exit_code}"
     bare = Failure(
@@ -156,7 +156,7 @@ def of_command(message: TrialEnded, seed: int, process: int, words: str = "") ->
     ]
     failures = list({(one.item, one.signature): one for one in reversed(failures)}.values())[::-1]
     named = {test.name: ItemOutcome.FAILED for test in report.failed if test.name}
-    # A program that was ended, or that was not read to its end, has told nothing of its other tests.
+    # If a program was ended, or its output was not read to the end, nothing is known of its other tests.
     is_whole = message.outcome is Outcome.FAILED and report.complete and LEFT_OUT not in output and bool(named)
     passed = () if is_whole or len(report.passed) > _NAMES_KEPT else report.passed
     others = dict.fromkeys(passed, ItemOutcome.PASSED) | dict.fromkeys(report.skipped, ItemOutcome.SKIPPED)
@@ -174,7 +174,7 @@ def crashed(
     *,
     item: str = "",
 ) -> Failure:
-    """A trial whose process died under it, while the pytest item `item` was running."""
+    """The failure of a trial whose process died, while the pytest item `item` was running."""
     name = _signal_name(signal_number)
     stacks = stacks_in(output)
     where = innermost(stacks)
@@ -207,7 +207,10 @@ def timed_out(
     item: str = "",
     words: str = "",
 ) -> Failure:
-    """A trial that did not end in time; `stacks` if they are not in its output, `words` if they say how it ended."""
+    """The failure of a trial that exceeded its time limit, with `stacks` if they are not in its output.
+
+    `words` describe the time limit.
+    """
     stacks = stacks or stacks_in(output)
     where = innermost(stacks)
     return Failure(
@@ -237,7 +240,7 @@ _STACKS = re.compile(r"^(Fatal Python error|Thread 0x|Current thread 0x|Stack \(
 
 
 def stacks_in(output: str) -> str:
-    """The stacks that were written into `output`, without flakeproof's own frames."""
+    """The stacks in `output`, without flakeproof's own frames."""
     start = _STACKS.search(output)
     if start is None:
         return ""
@@ -249,9 +252,9 @@ _PLACE = re.compile(r'File "([^"]+)", line (\d+) in (\S+)')
 
 
 def innermost(stacks: str) -> str:
-    """`file:line (function)` where the user's code stands, as far as can be told; the most recent call comes first.
+    """`file:line (function)` of the innermost frame of the user's code in `stacks`, if there is one; else of any code.
 
-    The thread that was running comes first, unless it is an event loop that waits for its tasks.
+    The running thread comes first, unless it is an event loop that waits for its tasks.
     """
     threads, _, tasks = ("\n" + stacks).partition("\nTask ")
     others, _, current = threads.partition("Current thread")
@@ -268,12 +271,12 @@ def _is_theirs(file: str) -> bool:
 
 
 def with_drawn(failure: Failure, spec: RunSpec) -> Failure:
-    """`failure` with the time zone and the locale of its trial, where these were drawn."""
+    """`failure` with the time zone and the locale of its trial, if these were drawn."""
     asked = spec.perturbations
     if len(asked.timezones) < 2 and len(asked.locales) < 2:
         return failure
     as_data = msgspec.to_builtins(asked)
-    # A program that was started for the trial alone has a locale of its own, a worker process one for all its trials.
+    # A program that was started for one trial has its own locale; a worker process has one for all its trials.
     own = isinstance(spec.target, CommandTarget) or spec.isolation is Isolation.FRESH
     at_start = failure.seed if own else trial_seed(spec.seed, failure.process)
     drawn = []

@@ -1,4 +1,4 @@
-"""Which trials have not been started yet, and what became of the ones that a process was given."""
+"""Which trials are not leased yet, and what became of the trials that were leased to a process."""
 
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
@@ -8,65 +8,65 @@ from typing import Any, Protocol
 from flakeproof.events import AnyEvent
 
 Block = tuple[int, int]
-"""A run of trials: number of the first, and how many."""
+"""Trials with consecutive numbers: the number of the first, and how many."""
 
 
 class Work(Protocol):
-    """The trials that a run consists of, and who may have them when."""
+    """The trials of a run, and which process may have them when."""
 
     @property
     def left(self) -> int | None:
-        """Trials that no process has; None if there is no end to them."""
+        """Number of trials that no process has; None if it has no limit."""
 
     @property
     def is_over(self) -> bool:
         """Whether no more trials will come, except for those that are put back."""
 
     def take(self, place: int, wanted: int) -> Block | None:
-        """A block of at most `wanted` trials for the process at `place`; None if there is none now."""
+        """A block of at most `wanted` trials for the process at `place`; None if there are none now."""
 
     def put_back(self, place: int, blocks: list[Block]) -> None:
         """Return trials that the process at `place` had not started."""
 
     def ended(self, place: int, event: AnyEvent) -> None:
-        """Hear how trials of the process at `place` have ended."""
+        """Take in how trials of the process at `place` have ended."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What runs in one trial of tests, and what is to be found out meanwhile."""
+    """Which items run in one trial, and what to find out meanwhile."""
 
     items: tuple[str, ...]
-    """Ids of the items, as they follow each other."""
+    """Ids of the items, in the order in which they run."""
     look: str = ""
-    """The item before which is looked for what has changed since the start of the trial; "" for none."""
+    """The item before which the changes since the start of the trial are determined; "" for none."""
     restore: tuple[str, ...] = ()
-    """Names of changes that are put back then."""
+    """Names of changes to undo at that point."""
     watch: str = ""
     """Name of a change whose line of code is searched for; "" for none."""
     private: bool = False
-    """Whether the files of the project, the home folder and /tmp are those of the trial alone."""
+    """Whether the trial has a private view of the project's files, the home folder and /tmp."""
 
 
 class Orders(Protocol):
-    """Has an order for each trial."""
+    """Supplies an order for each trial."""
 
     def order_of(self, trial: int) -> Order:
-        """What runs in `trial`."""
+        """The order for `trial`."""
 
     def found(self, trial: int, found: dict[str, Any]) -> None:
-        """Hear what was found out in `trial`, before its end is told."""
+        """Take in what was found out in `trial`, before its end is reported."""
 
 
 class Pool:
-    """Trials that no process has. Numbers that come back go out again before new ones."""
+    """Trials that no process has. Numbers that are put back are leased again before new ones."""
 
     def __init__(
         self, first: int, count: int | None, chosen: Sequence[int] = (), missing: Iterable[Block] | None = None
     ) -> None:
-        """`count` trials from the number `first` on, or those that are `chosen`, where there are any.
+        """`count` trials from the number `first` on (None: no limit), or the `chosen` ones, if there are any.
 
-        `missing` are those that come first; where there is no end to their number, more come from `first` on.
+        `missing` trials of a resumed run come first; without a `count`, trials from `first` on follow them.
         """
         self._next = first
         self._left = 0 if chosen or (missing is not None and count is not None) else count
@@ -74,7 +74,7 @@ class Pool:
 
     @property
     def left(self) -> int | None:
-        """Trials in the pool; None when it never runs dry."""
+        """Number of trials in the pool; None if it has no limit."""
         return None if self._left is None else self._left + sum(count for _, count in self._returned)
 
     is_over = True
@@ -101,25 +101,25 @@ class Pool:
         self._returned.extend(blocks)
 
     def ended(self, place: int, event: AnyEvent) -> None:
-        """Nothing depends on it."""
+        """The pool does not depend on outcomes."""
 
 
 class Account:
-    """The trials that one process was given, from first to last; its size does not grow with their number."""
+    """The trials that were leased to one process; its size does not grow with their number."""
 
     def __init__(self, lanes: int) -> None:
         self._given: deque[Block] = deque()
         self._open: list[Block] = []
-        """Trials that were given and whose outcome has not been reported."""
+        """Leased trials whose outcome has not been reported."""
         self._settled = 0
         self._ended: deque[Block] = deque(maxlen=2 * lanes)
-        """The latest leases that were taken to their end."""
+        """The latest leases that are used up."""
         self.given = 0
-        """Trials that were leased to it in all."""
+        """Number of trials leased in all."""
         self._lowest, self._highest = 1 << 63, -1
         self.reported = 0
-        """Trials whose outcome has arrived, passed ones included."""
-        # A trial stays on the board for a moment after its report. Only the latest of each lane can.
+        """Number of trials whose outcome has arrived, passed ones included."""
+        # A trial may stay on the board for a moment after its report; only the latest trials of a lane can.
         self._latest: deque[int] = deque(maxlen=_LATEST_PER_LANE * lanes)
 
     def give(self, block: Block) -> None:
@@ -131,17 +131,17 @@ class Account:
         self._lowest, self._highest = min(self._lowest, first), max(self._highest, first + count - 1)
 
     def can_have(self, trials: Iterable[int]) -> bool:
-        """Whether trials with these numbers can be among those that were leased."""
+        """Whether trials with these numbers can have been leased."""
         return all(self._lowest <= trial <= self._highest for trial in trials)
 
     def without_outcome(self) -> list[int]:
-        """Numbers for the trials whose outcome has not arrived, as many as there are.
+        """As many trial numbers as there are trials whose outcome has not arrived.
 
-        Which of those that a batch told of are meant is not known: the latest stand for them.
+        A batch may not say which trials it covers; so the latest numbers stand for those without an outcome.
         """
         missing = max(0, self.given - self.reported)
         numbers: list[int] = []
-        # Of the leases that are taken to their end some trials may still run, as many as there are lanes at most.
+        # Trials of used-up leases may still run, at most one in each lane.
         for first, count in (*reversed(self._given), *reversed(self._ended)):
             for trial in reversed(range(first, first + count)):
                 if len(numbers) < missing and not self.has_ended(trial):
@@ -150,20 +150,20 @@ class Account:
 
     @property
     def leases(self) -> int:
-        """Leases that have not been taken to their end, as far as the process has told."""
+        """Number of leases that are not used up, according to the process's reports."""
         return len(self._given)
 
     def exhausted(self, leases: int) -> None:
-        """Note that the oldest `leases` blocks have been taken to their end."""
+        """Note that the oldest `leases` blocks are used up."""
         for _ in range(leases):
             block = self._given.popleft()
             self._settled += block[1]
             self._ended.append(block)
 
     def passed(self, count: int, trials: Sequence[Block] = (), in_flight: Collection[int] = ()) -> list[Block]:
-        """Note that `count` trials have passed, and tell which.
+        """Note that `count` trials have passed; return which.
 
-        They are `trials`, or the first ones that were given, have no outcome so far, and are not `in_flight`.
+        They are `trials` or, if that is empty, the first leased ones without an outcome that are not `in_flight`.
         """
         self.reported += count
         found = list(trials)
@@ -178,7 +178,7 @@ class Account:
         return found
 
     def _close(self, first: int, count: int) -> None:
-        """The outcome of these trials is known. The latest are looked at first: there the search is short."""
+        """Note that the outcome of these trials is known. The search begins at the latest, where it is short."""
         end = first + count
         for index in range(len(self._open) - 1, -1, -1):
             start, size = self._open[index]
@@ -189,7 +189,7 @@ class Account:
                     return
 
     def ended(self, trial: int) -> None:
-        """Note that the outcome of `trial` has been reported by itself."""
+        """Note that the outcome of `trial` has been reported individually."""
         self.reported += 1
         self._close(trial, 1)
         self._latest.append(trial)
@@ -199,7 +199,7 @@ class Account:
         return trial in self._latest
 
     def at_death(self, taken: int, in_flight: set[int]) -> "Remains":
-        """What a process leaves behind that has taken `taken` trials in all and had `in_flight` in hand."""
+        """What a dead process leaves behind that had taken `taken` trials in all and had `in_flight` on its board."""
         lost_sight = {trial for trial in in_flight if not self.has_ended(trial)}
         unstarted: list[Block] = []
         position = self._settled
@@ -207,7 +207,7 @@ class Account:
             started = min(max(taken - position, 0), count)
             unstarted.extend(_without(first + started, count - started, in_flight))
             position += count
-        # A lane writes its trial on the board just before it counts it as taken.
+        # A lane notes its trial on the board just before it counts the trial as taken.
         beyond = sum(1 for trial in in_flight if self._index(trial) >= taken)
         passed = taken + beyond - self.reported - len(lost_sight)
         return Remains(in_flight=sorted(lost_sight), unstarted=unstarted, passed=max(0, passed))
@@ -239,10 +239,10 @@ def _without(first: int, count: int, holes: set[int]) -> list[Block]:
 
 @dataclass(frozen=True)
 class Remains:
-    """What a process has left behind."""
+    """The trials of a dead process whose outcome was not reported."""
 
     in_flight: list[int]
     """Trials that were running and have no outcome."""
     unstarted: list[Block]
     passed: int
-    """Trials that had passed and whose batch was not sent any more."""
+    """Number of trials that had passed and whose batch was not sent."""

@@ -11,7 +11,7 @@ from flakeproof.engine.scout import Scout
 from flakeproof.engine.suspects import Suspicions
 
 _LEASE_SECONDS = 0.05
-"""Work that a lease should hold: long enough to cost nothing, short enough to share out fairly."""
+"""How long a lease should take: long enough to cost nothing, short enough to be shared fairly."""
 _LEASES_AHEAD = 2
 _LARGEST_LEASE = 65_536
 
@@ -29,7 +29,7 @@ class Leasing:
         renewal: Renewal | None,
         scout: Scout | None,
     ) -> None:
-        """`processes` are those that run at any moment; the rest is as for the dispatcher."""
+        """`processes` always holds the running processes; the other arguments are those of the dispatcher."""
         self._work = work
         self._processes = processes
         self._ending = ending
@@ -39,13 +39,13 @@ class Leasing:
         self._scout = scout
 
     def top_up_all(self) -> None:
-        """Give every process that can take trials as many as it should have."""
+        """Lease trials to every process that can take some."""
         for process in self._processes.values():
             if process.ready and self._ending.reason is None:
                 self.top_up(process)
 
     def top_up(self, process: WorkerProcess) -> None:
-        """Give `process` as many trials as it should have, or let it end if there will be none for it."""
+        """Lease to `process` as many trials as it should have, or let it end if none will come."""
         if process.is_finishing:
             return
         if self._suspicions.waits_at(process.place):
@@ -66,13 +66,13 @@ class Leasing:
             return
         hurries = renewal is not None and renewal.hurries
         wanted = 0 if hurries else self._trials_per_lease(process)
-        # What is given ahead waits behind what is slow, or hangs. Only short trials are worth it.
+        # A lease given ahead waits behind a trial that is slow, or hangs. That is worth it only for short trials.
         most = _LEASES_AHEAD if wanted > process.lanes else 1
         while process.account.leases < most:
             block = self._work.take(process.place, self._fair_share(max(wanted, process.lanes)))
             if block is None:
                 if self._work.is_over:
-                    process.finish()  # should another process die, a replacement takes what it gives back
+                    process.finish()  # if another process dies, a replacement takes the trials that it had
                 return
             self._give(process, block)
             if hurries:
@@ -83,14 +83,14 @@ class Leasing:
         process.give(block, [orders.order_of(block[0] + n) for n in range(block[1])] if orders is not None else ())
 
     def _send(self, process: WorkerProcess, scout: Scout) -> None:
-        """Have `process` run the one test that runs alone, if it is not running yet."""
+        """Lease to `process` the one test that runs alone, unless that is leased already."""
         block = self._work.take(process.place, 1) if scout.wants_trial else None
         if block is not None:
             process.give(block, scout=scout.looks)
             scout.started(block[0], monotonic_ns())
 
     def _give_one(self, process: WorkerProcess) -> None:
-        """Have `process` run one test, if no other process runs one."""
+        """Lease one test to `process`, if no process runs one."""
         if any(other.account.leases for other in self._processes.values()):
             return
         block = self._work.take(process.place, 1)
@@ -98,7 +98,7 @@ class Leasing:
             process.give(block)
 
     def _trials_per_lease(self, process: WorkerProcess) -> int:
-        """Trials that the process has been getting through in the time that a lease should take."""
+        """How many trials the process has completed, on average, in the time that a lease should take."""
         elapsed = (monotonic_ns() - process.ready_ns) / 1e9
         completed = process.taken - len(process.in_flight())  # a trial in flight says nothing about its length
         return min(_LARGEST_LEASE, int(completed / elapsed * _LEASE_SECONDS)) if elapsed > 0 else 0

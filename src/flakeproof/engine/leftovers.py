@@ -1,4 +1,4 @@
-"""What tests leave behind: no process is left after a run; changed files of the project are named."""
+"""What tests leave behind: every process is killed after a run, and changed files of the project are reported."""
 
 import os
 from collections.abc import Iterator
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     import psutil
 
 _PATIENCE = 2.0
-"""Seconds for killed processes to disappear."""
+"""Seconds that killed processes may take to disappear."""
 _ROUNDS = 50
-"""A process that is being killed may still fork, so the rest is looked for again; but not for ever."""
+"""A process that is being killed may still fork, so the search is repeated, at most so many times."""
 
 
 def marker_of(run_id: str) -> str:
-    """Value of RUN for the processes of a run, which may have been started inside of a trial of another."""
+    """Value of RUN for the processes of a run, which may itself run inside a trial of another run."""
     outer = os.environ.get(RUN)
     return f"{outer}/{run_id}" if outer else run_id
 
 
 @contextmanager
 def nothing_left_running(run_id: str) -> Iterator[None]:
-    """Kill, at the end, every process of the run.
+    """Kill every process of the run at the end of the `with` block.
 
-    While inside, orphans become our children (a subreaper, prctl(2)), so that a daemon that a trial has started by
-    double fork and setsid is found, too.
+    Within the block, this process adopts orphans (as a subreaper, prctl(2)), so that a daemon that a trial has started
+    by double fork and setsid is found, too.
     """
     before = _descendants()
     adopt_orphans(True)
@@ -39,7 +39,7 @@ def nothing_left_running(run_id: str) -> Iterator[None]:
         yield
     finally:
         for _ in range(_ROUNDS):
-            # Parents last: what a dying parent leaves behind is still in the list.
+            # Parents last: the children of a dying parent are still in the list.
             found = [child for child in reversed(_descendants()) if child not in before]
             killed = [child for child in found if _is_of(run_id, child) and _end(child)]
             if not killed:
@@ -51,10 +51,10 @@ def nothing_left_running(run_id: str) -> Iterator[None]:
 
 
 def reap_orphans() -> None:
-    """Reap adopted processes that have ended, so that they do not fill the table of processes during a long run.
+    """Reap adopted processes that have ended, so that zombies do not accumulate during a long run.
 
-    The children of the program around us share its session; worker processes lead sessions of their own. Neither is
-    touched.
+    Children of the program that embeds flakeproof share its session, and worker processes lead their own sessions;
+    neither are touched.
     """
     if _any_zombie():
         for pid in _children():
@@ -71,16 +71,16 @@ def _any_zombie() -> bool:
 
 
 def _descendants() -> "list[psutil.Process]":
-    """All processes below this one, parents first; where there is no child, without a look at the whole machine."""
+    """All descendants of this process, parents first; without children, the machine's processes are not searched."""
     if not _children():
         return []
-    import psutil  # takes its time, and hardly ever is anything left
+    import psutil  # here, because the import is slow and hardly ever needed
 
     return psutil.Process().children(recursive=True)
 
 
 def _children() -> list[int]:
-    """Our children, zombies included, without a look at every process of the machine where the kernel can tell."""
+    """Children of this process, zombies included; from the kernel's own list of children, if it has one."""
     try:
         lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
     except OSError:
@@ -93,7 +93,7 @@ def _children() -> list[int]:
 
 
 def _is_of(run_id: str, process: "psutil.Process") -> bool:
-    """Whether `process` belongs to the run, and not to the program around us or to another run in it."""
+    """Whether `process` belongs to the run, and not to the embedding program or another run in it."""
     import psutil
 
     try:
@@ -101,12 +101,12 @@ def _is_of(run_id: str, process: "psutil.Process") -> bool:
             return False
         marker = process.environ().get(RUN)
     except (OSError, psutil.Error):
-        return True  # just ended, or another user's: no program around us starts such
+        return True  # it has just ended, or is another user's, which an embedding program would not start
     return marker is None or run_id in marker.split("/")
 
 
 def _end(process: "psutil.Process") -> bool:
-    """Kill `process`, reap it if it is dead; whether it was still running."""
+    """Kill `process`, or reap it if it is dead; return whether it was still running."""
     import psutil
 
     with suppress(psutil.Error):
@@ -119,7 +119,7 @@ def _end(process: "psutil.Process") -> bool:
 
 
 _MOST = 20_000
-"""Entries looked at; a larger project would be looked through for longer than its tests take."""
+"""Most entries that are scanned; scanning a larger project could take longer than its tests."""
 _NOT_STATE = {"__pycache__", "node_modules", "venv", "env", "build", "dist"}
 _NAMED = 5
 
@@ -130,7 +130,7 @@ Stamp = tuple[int, int]
 def snapshot(folder: str) -> dict[str, Stamp] | None:
     """Every file below `folder` by its relative path, without hidden and generated ones; None if there are too many.
 
-    What lies deeper than a path can be long (4,096 bytes) is not seen.
+    Files whose path is too long for the kernel (4,096 bytes) are not seen.
     """
     found: dict[str, Stamp] = {}
     looked_at = 0
@@ -149,7 +149,7 @@ def snapshot(folder: str) -> dict[str, Stamp] | None:
 
 
 def _entries(folder: str) -> Iterator[tuple[str, str, os.stat_result]]:
-    """Name, path and status of what is in `folder` and is looked at."""
+    """Name, path and status of the entries of `folder` that are not hidden or generated."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -162,7 +162,7 @@ def _entries(folder: str) -> Iterator[tuple[str, str, os.stat_result]]:
 
 
 def difference(before: dict[str, Stamp] | None, after: dict[str, Stamp] | None) -> str:
-    """What has become of the files, in one sentence; "" if nothing has."""
+    """One sentence on which files were made, changed and removed; "" for none."""
     if before is None or after is None:
         return ""
     kinds = {

@@ -1,4 +1,4 @@
-"""How a run is spread over processes, whether the machine has room for them, and what each of them is told to do."""
+"""How a run is spread over processes, whether the machine can hold them, and the order for each of them."""
 
 import os
 import resource
@@ -18,14 +18,14 @@ from flakeproof_worker.shared.variables import of_process
 
 _OWN_IN_COORDINATOR = 32
 _PER_PROCESS = 4
-"""Descriptors of the coordinator for each process: socket, pidfd, output, and one while it is started."""
+"""Descriptors of the coordinator for each process: socket, pidfd, output, and one while the process starts."""
 _OWN_IN_PROCESS = 32
 _PER_FORK = 4
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def check(spec: RunSpec) -> None:
-    """Make sure that the run fits; raise this process's soft limit of descriptors as far as needed and allowed.
+    """Make sure that the machine can hold the run; raise the soft limit of descriptors as far as needed and allowed.
 
     Raises UsageError with the number needed.
     """
@@ -77,11 +77,10 @@ def order_for(
     temporary: str,
     private_network: bool,
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """What a worker process is told to do, and the environment that it starts with.
+    """The order for a worker process, and the environment that it starts with.
 
-    `number` is that of the process in its run, `place` which of the run's processes it is one after the other,
-    `all_lanes` how many workers each of them holds;
-    `scratch` and `temporary` are folders, as for the dispatcher.
+    `number` is the number of the process in its run, `place` its place among the run's simultaneous processes, and
+    `all_lanes` the number of workers at each place; `scratch` and `temporary` are folders, as for the dispatcher.
     """
     target = spec.target
     order: dict[str, Any] = {
@@ -106,7 +105,7 @@ def order_for(
         order["slots"] = slots.of_process(sum(all_lanes[:place]), sum(all_lanes), os.environ)
         environment |= slots.variables(0, order["slots"])
     if not isinstance(target, CommandTarget):
-        # Derived from the run's seed, different in each process: what depends on hash order can show itself.
+        # Derived from the run's seed and different in each process, so that dependence on hash order can show.
         environment.setdefault("PYTHONHASHSEED", str(trial_seed(spec.seed, number)))
         environment |= of_process(order["perturbations"], spec.seed, number)
         environment |= target.environment

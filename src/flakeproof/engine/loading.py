@@ -1,4 +1,4 @@
-"""Whether processes can load the target: which ones tried, which ones failed, and how long loading may take."""
+"""Whether processes can load the target: which of them tried, which failed, and how long loading may take."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -12,29 +12,29 @@ from flakeproof.model import Failure, Outcome
 from flakeproof.text import one_line, short_duration
 
 _TRIES = 3
-"""Processes in a row that may fail to load in one place before it is left to the others."""
+"""How many processes in a row may fail to load at one place before the place is given up."""
 _SAME = 2
-"""Processes that fail with the same error, and none that loads, are enough to call it broken."""
+"""If so many processes fail with one error, and none loads, the target is broken."""
 _TIMES_THE_LONGEST = 20
 _SHORTEST_NS = 5_000_000_000
 """Once all trials have ended, a process may load for this long, or `_TIMES_THE_LONGEST` times the slowest load."""
-_TOLD_NS = 1_000_000_000
+_NOTED_NS = 1_000_000_000
 
 Place = tuple[int, int]
-"""Number of a place, and its lanes."""
+"""The number of a place, and how many lanes it has."""
 
 
 class Loading:
-    """Follows the processes of one run until each has loaded the target, or has not."""
+    """Follows each process of one run until it has loaded the target or failed to."""
 
     def __init__(self, emit: Callable[[AnyEvent], None]) -> None:
         self._emit = emit
         self._began: dict[int, int] = {}
         self._withheld: list[LoadFailed] = []
-        """Failures while no process has loaded the target: if none can, the run ends with one error instead."""
+        """Failures while no process has loaded the target: if none ever does, the run ends with one error instead."""
         self._failed_at: Counter[int] = Counter()
         self._longest_ns = 0
-        self._told = False
+        self._has_noted = False
         self.vacant: list[Place] = []
         """Places without a process for now."""
         self.any_loaded = False
@@ -57,7 +57,7 @@ class Loading:
     def failed(
         self, process: int, place: int, said: Unloadable | None, status: int, output: str, now: int, *, hung: bool
     ) -> None:
-        """Note that a process ended before it had loaded the target; `said` is the reason that it gave, if any."""
+        """Note that a process ended before it had loaded the target; `said` is the reason that it sent, if any."""
         seconds = (now - self._began.pop(process, now)) / 1e9
         self._failed_at[place] += 1
         stacks = stacks_in(output)
@@ -96,7 +96,7 @@ class Loading:
         return len(signatures) >= _TRIES or (len(signatures) >= _SAME and len(set(signatures)) == 1)
 
     def is_given_up(self, place: int) -> bool:
-        """Whether so many in a row have failed at `place` that the others have to do."""
+        """Whether so many processes in a row have failed at `place` that no more are started there."""
         return self._failed_at[place] >= _TRIES
 
     def abandoned(self, process: int, now: int) -> None:
@@ -114,8 +114,8 @@ class Loading:
         """How long a process may load (ns) once all trials have ended; emits a note that the run waits for it."""
         limit = max(_SHORTEST_NS, _TIMES_THE_LONGEST * self._longest_ns)
         oldest = min(self._began.values(), default=now)
-        if not self._told and now - oldest > _TOLD_NS:
-            self._told = True
+        if not self._has_noted and now - oldest > _NOTED_NS:
+            self._has_noted = True
             which = "a process is" if len(self._began) == 1 else f"{len(self._began)} processes are"
             text = f"all tests have ended, but {which} still loading the target, which may take"
             self._emit(Noted(message=f"{text} {short_duration(limit / 1e9)}"))

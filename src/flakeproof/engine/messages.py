@@ -1,4 +1,4 @@
-"""Messages from worker processes to the dispatcher. Private to the engine: everything else sees events."""
+"""Messages from worker processes to the dispatcher. They are private to the engine: all other code sees events."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ class Ready(msgspec.Struct, tag_field="type", tag="ready"):
     """The target is loaded."""
 
     lanes: str
-    """Module of `flakeproof_worker.lanes` that runs the trials."""
+    """The module of `flakeproof_worker.lanes` that runs the trials."""
     python: str
     load_ns: int
     items: list[str] = []
-    """What pytest has collected."""
+    """The items that pytest has collected."""
     remarks: list[str] = []
     """Remarks for the user about how the target was loaded."""
 
@@ -29,19 +29,19 @@ class Unloadable(msgspec.Struct, tag_field="type", tag="unloadable"):
 
 
 class Passed(msgspec.Struct, tag_field="type", tag="passed"):
-    """A batch of trials that passed, and how many leases have been taken to their end."""
+    """A batch of trials that passed, and how many leases are used up."""
 
     count: int
     durations: list[tuple[int, int]]
     leases: int
     items: dict[str, ItemOutcome] = {}
-    """Items that did not simply pass, the same in all of them."""
+    """Items that did not simply pass, the same in all trials of the batch."""
     trials: list[tuple[int, int]] = []
-    """Which ones, as runs of consecutive numbers; none where they follow from the order in which they were given."""
+    """The trials, as blocks of consecutive numbers; empty if they follow from the order of the leases."""
 
 
 class ItemFailure(msgspec.Struct):
-    """One more thing that failed in a pass over several items."""
+    """A further failure in a pass over several items."""
 
     item: str
     phase: str
@@ -50,7 +50,7 @@ class ItemFailure(msgspec.Struct):
 
 
 class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
-    """One trial that did not pass, or one with an order of its own."""
+    """One trial that did not pass, or that had an order of its own."""
 
     trial: int
     outcome: Outcome
@@ -58,14 +58,14 @@ class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     failure: dict[str, Any] | None = None
     output: str = ""
     longer: str = ""
-    """More of what a command has written, where `output` lacks its middle: to look for tests in, not to keep."""
+    """More of a command's output, if `output` lacks its middle: it is searched for tests, but not kept."""
     stacks: str = ""
     reason: str = ""
     signal: int | None = None
     exit_code: int | None = None
     item: str = ""
     phase: str = ""
-    """Of a pytest item: setup, call or teardown."""
+    """The phase of a pytest item: setup, call or teardown."""
     items: dict[str, ItemOutcome] = {}
     """Items that did not simply pass."""
     further: list[ItemFailure] = []
@@ -73,43 +73,43 @@ class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     details: str = ""
     """More about a failure that has no frames."""
     found: dict[str, Any] | None = None
-    """What a trial with an order of its own has found out beside (`flakeproof_worker.pytest_driver.order`)."""
+    """What a trial with an order has found out (`flakeproof_worker.pytest_driver.order`)."""
     sights: list[Sight] = []
-    """What sanitizers have seen in it."""
+    """What sanitizers have seen in the trial."""
 
 
 class SightingsReported(msgspec.Struct, tag_field="type", tag="sighted"):
-    """What sanitizers have seen since the last time."""
+    """What sanitizers have seen since the last report."""
 
     seen: list[SeenBySanitizer]
 
 
 class SessionFixtures(msgspec.Struct, tag_field="type", tag="session"):
-    """What a pass spends on fixtures of the session, which each fork sets up."""
+    """How much time a pass spends on session fixtures, which each fork sets up."""
 
     spent: dict[str, int]
     """Nanoseconds, by the names of the fixtures."""
     ns: int
-    """Of the whole pass."""
+    """Nanoseconds of the whole pass."""
 
 
 class Used(msgspec.Struct, tag_field="type", tag="used"):
-    """What a trial has reached for outside of its process."""
+    """What a trial has used outside its process."""
 
     trial: int
     ports: list[tuple[int, str, int]]
-    """Ports that it has bound and chosen itself, with file and line."""
+    """Fixed ports that it has bound, with file and line of the code."""
     files: list[tuple[str, str, int]]
-    """Files that it has written, but in its own temporary folder, with file and line of the code."""
+    """Files that it has written outside its own temporary folder, with file and line of the code."""
     elsewhere: str
-    """An address that is not this machine's loopback; "" for none."""
+    """An address outside the machine's loopback that it has used; "" for none."""
 
 
 class Bye(msgspec.Struct, tag_field="type", tag="bye"):
-    """Every trial that was taken has been reported; the process is about to exit."""
+    """Every trial that the process took has been reported; it is about to exit."""
 
 
 WorkerMessage = Ready | Unloadable | Passed | TrialEnded | SightingsReported | SessionFixtures | Used | Bye
 
 decode = msgspec.json.Decoder(WorkerMessage).decode
-"""Bytes of one line to a message; raises msgspec.DecodeError."""
+"""Decodes one line of bytes to a message. Raises msgspec.DecodeError."""

@@ -1,4 +1,4 @@
-"""What is around the tests while they run: processes that keep the machine busy, a CPU quota, pauses."""
+"""The surroundings of the tests while they run: processes that keep the machine busy, a CPU quota, pauses."""
 
 import os
 import shutil
@@ -22,26 +22,26 @@ from flakeproof_worker.system import cgroups
 _PROGRAMS = Path(flakeproof_worker.__file__).parent / "perturb"
 _STRESS_NG = "stress-ng"
 _PATIENCE = 10.0
-"""Seconds for a program to tell its version, or to end."""
+"""Seconds that a program may take to print its version, or to end."""
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "cpu": (),
     "io": ("--hdd-bytes", "1m", "--hdd-opts", "fsync"),
     "memory": ("--vm-bytes", "256m"),
 }
 _STRESSORS = {"cpu": "cpu", "io": "hdd", "memory": "vm"}
-"""What stress-ng calls our kinds."""
+"""Names of the kinds of noise in stress-ng."""
 _TAKES_SHARES = {"cpu"}
-"""Kinds that stress-ng can run for a share of the time."""
+"""Kinds of noise that stress-ng can run for a share of the time."""
 
 
 @contextmanager
 def noise(
     wanted: Mapping[str, Load], temporary: str, run_id: str, tell: Callable[[str], None], cpus: int | None = None
 ) -> Iterator[None]:
-    """Run so many processes of each kind while inside, on so many `cpus` (None: all).
+    """Run the `wanted` noise within the `with` block, on so many `cpus` (None: all).
 
-    `temporary` is where those that write files do so; `tell` hears by what they are run. They end with us, even if we
-    are killed. Raises CannotRunError if one cannot be started.
+    Processes that write files do so in `temporary`; `tell` is called with notes on which program runs them. They end
+    with this process, even if it is killed. Raises CannotRunError if one cannot be started.
     """
     if not wanted:
         yield
@@ -62,7 +62,7 @@ def noise(
             words = ["noise.py", kind, str(load.share), str(cpus or 0), str(os.getpid()), temporary]
             for _ in range(load.count):
                 process = _started(words, environment, subprocess.DEVNULL, {kind: load})
-                processes.append(process)  # one by one: should the next not start, these are to end
+                processes.append(process)  # one by one: if the next fails to start, these must end
         if theirs:
             words = ["leash.py", str(cpus or 0), str(os.getpid()), *_stress_ng(theirs, temporary)]
             leash = _started(words, environment, subprocess.PIPE, theirs)
@@ -81,7 +81,7 @@ def noise(
 def _started(
     words: list[str], environment: dict[str, str], stdin: int, wanted: Mapping[str, Load]
 ) -> subprocess.Popen[bytes]:
-    """One of our programs, by its name and arguments."""
+    """Start one of flakeproof's own programs, by its name and arguments."""
     try:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(_PROGRAMS / words[0]), *words[1:]],
@@ -98,12 +98,12 @@ def _started(
 
 
 def _let_go(leash: subprocess.Popen[bytes]) -> None:
-    """Have it end all that it has started."""
+    """Let the leash end every process that it has started."""
     assert leash.stdin is not None
     leash.stdin.close()
     with suppress(subprocess.TimeoutExpired):
         leash.wait(timeout=_PATIENCE)
-    leash.kill()  # what is left then is found by `nothing_left_running`
+    leash.kill()  # `nothing_left_running` finds what is left then
     leash.wait()
 
 
@@ -127,7 +127,7 @@ def _version(program: str) -> str:
 
 
 def _stress_ng(wanted: Mapping[str, Load], temporary: str) -> list[str]:
-    """Its command line; --keep-name, because a process that renames itself overwrites its environment."""
+    """The command line of stress-ng; --keep-name, because a process that renames itself overwrites its environment."""
     words = [shutil.which(_STRESS_NG) or _STRESS_NG, "--quiet", "--keep-name", "--timeout", "0"]
     words += ["--temp-path", temporary]
     for kind, load in wanted.items():
@@ -141,9 +141,10 @@ def _stress_ng(wanted: Mapping[str, Load], temporary: str) -> list[str]:
 def surroundings(
     asked: Sequence[Perturbations], temporary: str, run_id: str, tell: Callable[[str], None]
 ) -> Iterator[None]:
-    """Put up what was `asked` for around the tests that run at the same time, and leave nothing of it, or of them.
+    """Set up the surroundings `asked` for within the `with` block; leave no process of them or of the tests.
 
-    `tell` hears what a user should know of it. Raises CannotRunError if it cannot be put up.
+    `asked` has the perturbations of each arm that runs at the same time. `tell` is called with notes for the user.
+    Raises CannotRunError if the surroundings cannot be set up.
     """
     if any(perturbations.cpu_quota for perturbations in asked):
         tell(_means_of_a_quota())
@@ -152,7 +153,7 @@ def surroundings(
 
 
 def loads_of(asked: Sequence[Perturbations]) -> dict[str, Load]:
-    """All share one machine, and so what keeps it busy: for each kind the most processes, and the busiest."""
+    """The noise for all arms together, as they share one machine: for each kind, the largest count and share."""
     found: dict[str, Load] = {}
     for perturbations in asked:
         for kind, load in perturbations.noise.items():
@@ -162,23 +163,23 @@ def loads_of(asked: Sequence[Perturbations]) -> dict[str, Load]:
 
 
 def cpus_of(asked: Sequence[Perturbations]) -> int | None:
-    """The noise is where the tests are: elsewhere it would not disturb them."""
+    """The number of CPUs for the noise, which must use those of the tests to disturb them; None for all."""
     counts = [perturbations.cpus for perturbations in asked]
     return None if None in counts else max(count or 0 for count in counts)
 
 
 def _means_of_a_quota() -> str:
-    """Worker processes find the same, by the same means."""
+    """A note on how the CPU quota is enforced; worker processes decide in the same way."""
     places = cgroups.own_folder()
     made = cgroups.make(places, f"probe-{os.getpid()}", 1.0) if places is not None else None
     if made is None:
-        return "the CPU quota is kept by stopping and continuing processes: no control group (v2) can be made here"
+        return "the CPU quota is enforced by stopping and continuing processes: no control group (v2) can be made here"
     cgroups.remove(made)
-    return f"the CPU quota is kept by control groups like {made}"
+    return f"the CPU quota is enforced by control groups like {made}"
 
 
 def without_effect(perturbations: Perturbations, folder: Path) -> list[str]:
-    """What is to be said of them; the marks in the `folder` of the run are removed."""
+    """Notes on perturbations that had no effect; removes the marks of delays in the run's `folder`."""
     found = []
     for number, delay in enumerate(perturbations.delays):
         mark = folder / f"{DELAY_MARK}{number}"

@@ -1,7 +1,7 @@
-"""Whether what a worker process says can be: a test may write into the conversation what flakeproof would never say.
+"""Check whether a message of a worker process is possible: a test may write to the socket that carries messages.
 
-What a test forges within these limits cannot be told from the truth: it runs in the process that reports on it. But no
-more can be counted than was leased, and nothing that is said makes the dispatcher fail.
+A test that forges possible messages cannot be detected, because it runs in the process that reports on it. But no more
+trials can be counted than were leased, and no message makes the dispatcher fail.
 """
 
 from typing import TYPE_CHECKING
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _LANES = frozenset({"inline", "threads", "tasks", "commands", "forks", "fresh", "pytest_passes"})
 _HIGHEST_BUCKET = 1_200
-"""Of durations: about a thousand years (`flakeproof_worker.durations`)."""
+"""Highest bucket of durations, about a thousand years (`flakeproof_worker.shared.durations`)."""
 _MOST_NANOSECONDS = 2**63
 _NUMBERS = range(-(2**31), 2**31)
 
 
 class _Raised(msgspec.Struct):
-    """What `flakeproof_worker.outcome.describe` makes of an exception."""
+    """The form of an exception as `flakeproof_worker.failure.describe` makes it."""
 
     type: str
     message: str
@@ -42,7 +42,7 @@ class _Raised(msgspec.Struct):
 
 
 def is_possible(message: WorkerMessage, process: "WorkerProcess") -> bool:
-    """Whether `process` can have said this, after what it was given and has said before."""
+    """Whether `process` can have sent `message`, after its leases and its earlier messages."""
     match message:
         case Ready():
             return not process.ready and message.lanes in _LANES

@@ -1,4 +1,4 @@
-"""One worker process, seen from the coordinator: started by path, spoken to over a socket, watched over its board."""
+"""One worker process as the coordinator sees it: started by path, connected by a socket, watched through its board."""
 
 import json
 import mmap
@@ -25,45 +25,46 @@ from flakeproof_worker.shared.output import excerpt, nameless_file
 WORKER_FOLDER = Path(flakeproof_worker.__file__).parent
 _CHUNK = 1 << 18
 _CHUNKS_AT_ONCE = 8
-"""Read from one process before the others have their turn; a process that sends more is slowed down by that."""
+"""How many chunks are read from one process before the next has its turn; this slows a process that sends more."""
 
 
 class WorkerProcess:
-    """A running worker process and what we know of it."""
+    """A running worker process, and what is known of it."""
 
     def __init__(
         self, number: int, place: int, python: str, folder: str, order: dict[str, Any], environment: dict[str, str]
     ) -> None:
-        """Start it. `order` is what the process is told first (`flakeproof_worker.process`).
+        """Start the process. `order` is the first message to it (`flakeproof_worker.process`).
 
-        Raises OSError when the interpreter cannot be started.
+        Raises OSError if the interpreter cannot be started.
         """
         self.number = number
         self.place = place
-        """Which of the run's processes it is, or stands in for."""
+        """Its place among the run's simultaneous processes; a replacement takes the place of its predecessor."""
         self.lanes: int = order["lanes"]
         self.account = Account(self.lanes)
         self.ready = False
         self.started_ns = monotonic_ns()
         self.ready_ns = 0
-        """When it had loaded the target; 0 before."""
+        """When it had loaded the target (monotonic nanoseconds); 0 before."""
         self.finished_ns = 0
-        """When it was told that no more leases will come; 0 before."""
+        """When it was told that no more leases will come (monotonic nanoseconds); 0 before."""
         self.bye_ns = 0
         """When it said goodbye (monotonic nanoseconds); 0 before."""
         self.lane_kind = ""
         self.items: list[str] = []
-        """What pytest has collected in it."""
+        """The items that pytest has collected in it."""
         self._index_of: dict[str, int] = {}
         self.latest_items: dict[str, ItemOutcome] = {}
         """Items that did not simply pass, in the latest trial that passed."""
         self.unloadable: Unloadable | None = None
-        """Why it could not load the target, if it said so."""
+        """Why it could not load the target, if it sent a reason."""
         self.failures_heard = 0
-        """Failures that it has reported, counted or not."""
-        self.says_what_cannot_be = False
+        """How many failures it has reported, counted or not."""
+        self.sent_impossible = False
+        """Whether it has sent a message that flakeproof cannot have sent."""
         self.is_finishing = False
-        """Whether the process knows that no more leases will come."""
+        """Whether the process was told that no more leases will come."""
         self._has_clock = bool(order["perturbations"].get("clock"))
         self._partial = b""
         self._unsent = b""
@@ -106,9 +107,9 @@ class WorkerProcess:
         return self._sock.fileno()
 
     def give(self, block: Block, orders: Sequence[Order] = (), *, scout: bool = False) -> None:
-        """Lease `block` to the process; `orders` has what runs in each of its trials where that is not all there is.
+        """Lease `block` to the process; `orders` has an order for each of its trials, unless all items run.
 
-        In a `scout`, which is one trial, it looks for what copies of it would collide over.
+        A `scout` is a single trial, whose process observes what copies of it would collide over.
         """
         self.account.give(block)
         lease: dict[str, Any] = {"type": "lease", "first": block[0], "count": block[1]}
@@ -122,15 +123,15 @@ class WorkerProcess:
         # Another process may have collected the same items in another order.
         if not self._index_of:
             self._index_of = {item: index for index, item in enumerate(self.items)}
-        told: dict[str, Any] = {"items": [self._index_of[item] for item in order.items]}
+        found: dict[str, Any] = {"items": [self._index_of[item] for item in order.items]}
         if order.private:
-            told["private"] = True
+            found["private"] = True
         if order.look:
-            told |= {"look": self._index_of[order.look], "restore": order.restore, "watch": order.watch}
-        return told
+            found |= {"look": self._index_of[order.look], "restore": order.restore, "watch": order.watch}
+        return found
 
     def expire(self, trial: int) -> None:
-        """Tell the process that the time of `trial` is over."""
+        """Tell the process that `trial` has exceeded its time limit."""
         self._say({"type": "expire", "trial": trial})
 
     def set_private_network(self, *, on: bool) -> None:
@@ -145,40 +146,40 @@ class WorkerProcess:
             self._say({"type": "finish"})
 
     def stop(self) -> None:
-        """Have the process take no further trial, not even of the leases that it has."""
+        """Make the process take no further trial, not even from the leases that it has."""
         if not self.words[board.STOP]:
             self.words[board.STOP] = 1
         self.finish()
 
     def limit_failures(self, most: int) -> None:
-        """Have the process take no further trial once it has had `most` failures in all."""
+        """Make the process take no further trial once it has had `most` failures in all."""
         self.words[board.FAILURES] = most
 
     @property
     def unreported(self) -> int:
-        """Trials that have ended and whose outcome has not arrived."""
+        """How many trials have ended although their outcome has not arrived."""
         return max(0, self.taken - self.account.reported - len(self.in_flight()))
 
     def condemn(self) -> None:
-        """Have the process neither take nor report any trial from now on: it will be killed."""
+        """Make the process neither take nor report any trial from now on: it will be killed."""
         self.words[board.STOP] = board.CONDEMNED
 
     @property
     def is_spoilt(self) -> bool:
-        """Whether what it shows or says cannot be: a test has written into what is flakeproof's.
+        """Whether its board or its messages are impossible: then a test has written to flakeproof's own parts.
 
-        Each trial is put on the board before it is reported, and only what was leased can be.
+        Each trial is noted on the board before it is reported, and only leased trials can be.
         """
         taken, account = self.taken, self.account
         running = board.in_flight(self.words, self.lanes)
         possible = account.reported <= taken <= account.given and account.can_have(running)
-        return self.says_what_cannot_be or not possible
+        return self.sent_impossible or not possible
 
     def messages(self, *, to_the_end: bool = False) -> list[WorkerMessage]:
-        """What has arrived and not been read: some of it, or all that a dead process has sent.
+        """Read messages that have arrived: some of them, or, `to_the_end`, everything that a dead process has sent.
 
-        What a dead process has not finished writing is dropped. A process in which a trial has written something of
-        its own into the conversation is killed, and nothing of what it has not told is believed.
+        An incomplete last message of a dead process is dropped. If a trial has written something else to the socket,
+        the process is killed, and its trials without a report have no result.
         """
         data = bytearray(self._partial)
         chunks = 0
@@ -193,8 +194,8 @@ class WorkerProcess:
             try:
                 found.append(decode(line))
             except (msgspec.DecodeError, RecursionError):
-                # What came behind it may be gone with it, and a failure among that would pass for a pass.
-                self.says_what_cannot_be = True
+                # Messages after this line may be damaged, too, and a lost failure would count as passed.
+                self.sent_impossible = True
                 self.kill(signal.SIGKILL)
                 break
         return found
@@ -203,47 +204,47 @@ class WorkerProcess:
         """Whether the process is dead (its exit status is kept until `close`)."""
         try:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # somebody else in this program has reaped it
+        except ChildProcessError:  # other code in this program has reaped it
             return True
 
     def in_flight(self) -> dict[int, int]:
-        """Trials on the board whose outcome has not arrived, with their start (monotonic nanoseconds, 0: not yet)."""
+        """Trials on the board whose outcome has not arrived, with their start (monotonic nanoseconds; 0: not begun)."""
         running = board.in_flight(self.words, self.lanes)
         return {trial: start for trial, start in running.items() if not self.account.has_ended(trial)}
 
     @property
     def taken(self) -> int:
-        """Trials that the process has taken so far."""
+        """How many trials the process has taken so far."""
         return int(self.words[board.TAKEN])
 
     @property
     def holder(self) -> int:
-        """The trial whose code holds the event loop right now; 0 if that is not known, or there is no loop."""
+        """The trial whose code holds the event loop right now; 0 if unknown, or without a loop."""
         return int(self.words[board.HOLDER])
 
     @property
     def running_item(self) -> str:
-        """Id of the pytest item that a pass in this process has come to; "" where that is not known."""
+        """Id of the pytest item that a pass in this process has reached; "" if unknown."""
         index = int(self.words[board.ITEM])
         if not index and len(self.items) == 1:
             return self.items[0]
         return self.items[index - 1] if 0 < index <= len(self.items) else ""
 
     def leave_out(self, items: list[str]) -> None:
-        """Have the process not run these items any more."""
+        """Make the process run these items no more."""
         self._say({"type": "leave-out", "items": items})
 
     @property
     def has_work(self) -> bool:
-        """Whether it has trials to take, or nothing left to do but to end."""
+        """Whether it has trials to take, or should be ending."""
         return self.is_finishing or self.account.leases > 0
 
     def output(self) -> str:
-        """Head and tail of what it has written to stdout and stderr since the last trial that cleared it."""
+        """Beginning and end of its stdout and stderr since the output file was last emptied."""
         return excerpt(self._output)
 
     def trim_output(self, limit: int) -> None:
-        """Keep a process that never stops writing from filling the disk."""
+        """Empty the output file if it exceeds `limit` bytes, so that it cannot fill the disk."""
         with suppress(OSError):
             if os.fstat(self._output).st_size > limit:
                 os.ftruncate(self._output, 0)
@@ -259,12 +260,12 @@ class WorkerProcess:
             os.kill(self.pid, stacks.LAST_RESORT_SIGNAL if last_resort else stacks.DUMP_SIGNAL)
 
     def kill(self, number: signal.Signals) -> None:
-        """Signal the whole process group."""
+        """Send a signal to the whole process group."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
     def close(self) -> int:
-        """Kill what is left of the group, reap, release everything; return the exit status (negative: the signal)."""
+        """Kill the rest of the group, reap, release resources; return the exit status (negative: the signal)."""
         self.kill(signal.SIGKILL)
         status = self._popen.wait()
         self._sock.close()
@@ -277,12 +278,12 @@ class WorkerProcess:
         return status
 
     def say_the_rest(self) -> None:
-        """Send what the process had no room for when it was said."""
+        """Send messages for which the socket had no room before."""
         if self._unsent:
             with suppress(BlockingIOError):
                 try:
                     self._unsent = self._unsent[self._sock.send(self._unsent) :]
-                except ConnectionError:  # dead: it will be noticed as such
+                except ConnectionError:  # the process is dead, which is noticed elsewhere
                     self._unsent = b""
 
     def _say(self, message: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which process starts in the place of one that has ended, and when a run gives up because none can be started."""
+"""Replace processes that have ended, and give a run up if no process can be started."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,11 +12,11 @@ from flakeproof.errors import CannotRunError, Stop
 from flakeproof.model import CommandTarget, TargetSpec
 
 _FRUITLESS_STARTS = 3
-"""Processes that may end one after the other without having taken a trial before the run is given up."""
+"""How many processes in a row may end without having taken a trial before the run is given up."""
 
 
 class Replacement:
-    """Starts processes in places that have none, as long as that is of use."""
+    """Starts processes at places that have none, as long as that is useful."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Replacement:
         ending: Ending,
         processes: Mapping[int, WorkerProcess],
     ) -> None:
-        """`start` starts a process at a place, with so many lanes; it raises CannotRunError."""
+        """`start` starts a process at a place with a number of lanes; it may raise CannotRunError."""
         self._target = target
         self._start = start
         self._work = work
@@ -40,7 +40,7 @@ class Replacement:
         self._completed_before = 0
 
     def ended(self, process: WorkerProcess) -> None:
-        """Count the processes that ended one after the other without a trial, while no other got any further."""
+        """Count processes that end in a row without having taken a trial, while no other process completes one."""
         completed = self._results.completed()
         if process.taken or completed > self._completed_before:
             self._fruitless = 0
@@ -48,11 +48,11 @@ class Replacement:
         self._fruitless += not process.taken
 
     def interfered(self) -> None:
-        """A process was given up although it ran trials: that says nothing about whether processes can start."""
+        """A process was given up because a test interfered: that does not show that processes cannot start."""
         self._fruitless = 0
 
     def loaded(self, process: WorkerProcess, now: int) -> None:
-        """Take in that `process` has loaded the target, and try again at places where that has failed before."""
+        """Take in that `process` has loaded the target, and start processes at places where loading failed before."""
         self._loading.loaded(process.number, process.place, now)
         vacant, self._loading.vacant = self._loading.vacant, []
         for place, lanes in vacant:
@@ -74,16 +74,16 @@ class Replacement:
             raise CannotRunError(f"a worker process {why}", details=output.strip())
 
     def replace(self, process: WorkerProcess, status: int, output: str, *, any_started: bool) -> None:
-        """Start another process for one that has ended, unless that has proven to be useless.
+        """Start another process in place of one that has ended, unless that has proven useless.
 
-        `any_started` is whether any process has loaded the target. Raises CannotRunError if none will.
+        `any_started` is whether any process has loaded the target. Raises CannotRunError if none is expected to.
         """
         if not process.ready and not isinstance(self._target, CommandTarget):
             if not any_started and self._processes:
                 self._loading.vacant.append((process.place, process.lanes))
-                return  # first see whether the others can
+                return  # first see whether the other processes can load it
             if self._loading.is_given_up(process.place) and any(other.ready for other in self._processes.values()):
-                return  # the others have to do
+                return  # the other processes run the remaining trials
         elif not any_started and (status >= 0 or self._fruitless >= _FRUITLESS_STARTS):
             raise CannotRunError(
                 f"a worker process ended ({status_text(status)}) before it ran anything", details=output.strip()
@@ -95,17 +95,17 @@ class Replacement:
         self.start_another(process.place, process.lanes)
 
     def give_up(self, why: str) -> None:
-        """End a run in which no process can be started any more, but keep what has been seen."""
+        """End a run in which no process can be started any more, but keep its results so far."""
         self._ending.reason = Stop.GIVEN_UP
         block = self._work.take(0, 1)
         if block is not None:
             self._results.never_started(block[0], f"it could not be started: {why}")
 
     def start_another(self, place: int, lanes: int) -> None:
-        """Start a process at `place`; without one the others have to do, and without others the run ends."""
+        """Start a process at `place`; if that fails, the other processes go on; without others, the run ends."""
         try:
             self._start(place, lanes)
         except CannotRunError as error:
             if self._processes:
-                return  # the others have to do
+                return  # the other processes run the remaining trials
             self.give_up(error.message)

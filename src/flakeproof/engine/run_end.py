@@ -9,42 +9,42 @@ from flakeproof.model import Finding
 
 
 class Ending:
-    """Why a run ends before all its trials have run; the first reason counts."""
+    """Why a run ends before all its trials have run; only the first reason counts."""
 
     def __init__(self) -> None:
         self.reason: Stop | None = None
         self.is_urgent = False
         """Whether trials in flight are not waited for."""
         self.since_ns = 0
-        """When processes were told to stop (monotonic); 0 as long as they have not been."""
+        """When processes were told to stop (monotonic nanoseconds); 0 before."""
         self.dropped = 0
-        """Trials that were put back after the run had begun to end, so that they have no result."""
+        """How many trials were put back after the run had begun to end, and so have no result."""
 
     def request(self, reason: Stop) -> None:
-        """End the run for `reason`, unless it ends already."""
+        """End the run for `reason`, unless it is ending already."""
         if self.reason is None:
             self.reason = reason
 
 
 class Inquiry(Protocol):
-    """Finds the answer to a run's question."""
+    """Answers a run's question."""
 
     def add(self, event: AnyEvent) -> None:
         """Take in how trials ended."""
 
     def answer(self) -> Finding | None:
-        """The answer, once there is one."""
+        """The answer; None while it is unknown."""
 
     @property
     def further_processes(self) -> int:
-        """How many more processes the answer takes once there are enough trials; 0 if it takes none."""
+        """How many more processes the answer needs once there are enough trials; 0 if none."""
 
 
 class Settlement:
-    """Holds back from `inquiry` what a process has told until all is known that has ended in it.
+    """Holds back the events of a process from `inquiry` until every trial that has ended in it is known.
 
-    Failures are reported at once and passes in batches: whoever counted what is known at any moment would see too many
-    failures, and would look right after each of them.
+    Failures are reported at once, but passes in batches: an inquiry that counted every event at once would see too many
+    failures, and would decide right after each of them.
     """
 
     def __init__(self, inquiry: Inquiry | None) -> None:
@@ -52,18 +52,18 @@ class Settlement:
         self._inquiry = inquiry
         self._unsettled: dict[int, list[AnyEvent]] = {}
 
-    def told(self, process: int, event: AnyEvent) -> None:
+    def add(self, process: int, event: AnyEvent) -> None:
         """Note how trials of `process` ended."""
         if self._inquiry is not None:
             self._unsettled.setdefault(process, []).append(event)
 
     @property
     def further_processes(self) -> int:
-        """How many more processes the answer takes once there are enough trials; 0 if it takes none."""
+        """How many more processes the answer needs once there are enough trials; 0 if none."""
         return self._inquiry.further_processes if self._inquiry is not None else 0
 
     def settle(self, process: int) -> Finding | None:
-        """All that has ended in `process` is known: ask for the answer."""
+        """Every trial that has ended in `process` is known: pass its events on, and return the answer, if any."""
         if self._inquiry is None:
             return None
         for event in self._unsettled.pop(process, ()):
@@ -72,19 +72,19 @@ class Settlement:
 
 
 class Surplus:
-    """What is not counted of a run that ends with its last allowed failure: trials that were in flight then.
+    """Counts the trials that do not count, because they were in flight at the last allowed failure of the run.
 
-    Failures arrive at once and passes in batches, each of which is sent before the next failure of its process. So what
-    a process had finished by then still counts as far as it passed before the next failure there.
+    Failures arrive at once, and passes in batches, each of which is sent before the next failure of its process. So
+    trials that a process had finished by then still count if they passed before its next failure.
     """
 
     def __init__(self) -> None:
         self._room: dict[int, int] | None = None
-        """For each process, how many passes may still arrive that count; None while the run goes on."""
+        """For each process, how many passes that arrive later still count; None while the run goes on."""
         self._passed = self._failed = 0
 
     def begin(self, unreported: Mapping[int, int]) -> None:
-        """The run is over; `unreported` trials of each process had ended by then, and their outcome has not arrived."""
+        """The run ends; for each process, `unreported` trials have ended whose outcome has not arrived."""
         self._room = dict(unreported)
 
     def passed(self, process: int, count: int) -> int:
@@ -104,8 +104,8 @@ class Surplus:
         self._failed += 1
         return True
 
-    def told(self) -> str:
-        """A sentence for the user; "" if nothing was left out."""
+    def note(self) -> str:
+        """A note for the user; "" if every trial counts."""
         trials = self._passed + self._failed
         if not trials:
             return ""

@@ -1,7 +1,7 @@
-"""The first test of a run, alone: it shows what copies of it would collide over, before there are any.
+"""Run the first test of a run alone, to see what copies of it would collide over before any copy starts.
 
-If it binds a port that it has chosen itself, each test gets a network of its own, where that is permitted and the test
-needs no other. The second test shows, alone as well, that tests get along with that; if not, all is as before.
+If it binds a fixed port, each later test gets a network of its own, if that is permitted and the test uses no other
+network. The second test also runs alone, to show that tests work in such a network; if not, it is switched off again.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ _PATIENCE_NS = 30_000_000_000
 
 class _Step(Enum):
     FIRST = 1
-    """A process is to run the first test."""
+    """The first test must be leased."""
     LOOKING = 2
     SECOND = 3
-    """Private networks have been switched on: a process is to try one."""
+    """Private networks have been switched on: the test that tries one must be leased."""
     TRYING = 4
     OVER = 5
 
@@ -36,9 +36,9 @@ class Scout:
         may_switch: bool = True,
         may_slow: bool = False,
     ) -> None:
-        """`hindrance` tells why networks of one's own are not permitted, None if they are; `note` tells the user.
+        """`hindrance` returns why private networks are not permitted, None if they are; `note` informs the user.
 
-        Without `may_switch` it is only looked. With `may_slow` tests run one at a time where nothing else helps.
+        Without `may_switch`, the scout only observes. With `may_slow`, tests run one at a time if nothing else helps.
         """
         self._may_switch = may_switch
         self._may_slow = may_slow
@@ -47,13 +47,13 @@ class Scout:
         self._step = _Step.FIRST
         self._since = 0
         self.trial = 0
-        """The test that runs alone, or did so last."""
+        """The test that runs alone, or was the last to do so."""
         self.used: Used | None = None
         """What the first test used."""
         self.private_network = False
-        """Whether each test has a private network by now."""
+        """Whether each test that begins now has a private network."""
         self.one_at_a_time = False
-        """Whether no test is to start while another one runs."""
+        """Whether no test may start while another one runs."""
 
     @property
     def is_over(self) -> bool:
@@ -62,32 +62,32 @@ class Scout:
 
     @property
     def permits_more(self) -> bool:
-        """Whether there may be more tests at once than was planned: nothing was seen over which copies collide."""
+        """Whether more tests than planned may run at once: the first one used nothing that copies collide over."""
         used = self.used
         collides = used is not None and (used.files or (used.ports and not self.private_network))
         return self.is_over and not self.one_at_a_time and not collides
 
     @property
     def wants_trial(self) -> bool:
-        """Whether one test is to be started, and no other."""
+        """Whether one test must be leased, and no other."""
         return self._step in (_Step.FIRST, _Step.SECOND)
 
     @property
     def looks(self) -> bool:
-        """Whether the next test is to be watched for what it uses."""
+        """Whether the next test's use of ports, files and network is observed."""
         return self._step is _Step.FIRST
 
     def started(self, trial: int, now: int) -> None:
-        """Note that `trial` has been given to a process, at the monotonic time `now` (ns)."""
+        """Note that `trial` has been leased, at the monotonic time `now` (ns)."""
         self.trial, self._since = trial, now
         self._step = _Step.LOOKING if self._step is _Step.FIRST else _Step.TRYING
 
     def is_trying(self, trial: int) -> bool:
-        """Whether `trial` is the one that tries out a network of its own: should it fail, that may be our doing."""
+        """Whether `trial` is the one that tries a private network: if it fails, flakeproof may be the cause."""
         return self._step is _Step.TRYING and trial == self.trial
 
     def ended(self, *, passed: bool) -> None:
-        """Take in how the test ended that ran alone, and decide."""
+        """Take in how the test that ran alone ended, and decide."""
         if self._step is _Step.LOOKING:
             self._step = _Step.SECOND if self._decide() and passed else _Step.OVER
         elif self._step is _Step.TRYING:
@@ -97,36 +97,36 @@ class Scout:
                 self._slow_down(f"test {self.trial} failed in a network of its own and runs again without one")
 
     def came_back(self) -> None:
-        """Note that the process ended before it had started the test: another one is to run it."""
+        """Note that the process ended before it had started the test: another process must run it."""
         if self._step is _Step.LOOKING:
             self._step = _Step.FIRST
         elif self._step is _Step.TRYING:
             self._step = _Step.SECOND
 
     def look(self, now: int) -> None:
-        """Let the other tests run if the first one takes too long."""
+        """Let the other tests run if the one that runs alone takes too long."""
         if self._step in (_Step.LOOKING, _Step.TRYING) and now - self._since > _PATIENCE_NS:
             self._step = _Step.OVER
 
     def _decide(self) -> bool:
-        """Switch private networks on where they help; return whether that was done."""
+        """Switch private networks on if they help; return whether they are on."""
         used = self.used
         if used is None or not used.ports or not self._may_switch:
             return False
         port, file, line = used.ports[0]
         binds = f"test {self.trial} binds port {port}" + (f" (at {shown_path(file)}:{line})" if file else "")
         if used.elsewhere:
-            self._slow_down(f"{binds} and reaches for {used.elsewhere}, so it gets no network of its own")
+            self._slow_down(f"{binds} and uses {used.elsewhere}, so it gets no network of its own")
             return False
         if (why := self._hindrance()) is not None:
             self._slow_down(f"{binds}, and a network of its own is not possible here ({why})")
             return False
         self.private_network = True
-        self._note(f"{binds}: each test has a network of its own from now on (not so: --no-private-network)")
+        self._note(f"{binds}: each test has a network of its own from now on (to prevent this: --no-private-network)")
         return True
 
     def _slow_down(self, why: str) -> None:
-        """Have tests run one at a time if the user left that to flakeproof, and note why."""
+        """Make tests run one at a time if the user has left that to flakeproof, and note why."""
         self.one_at_a_time = self._may_slow
         if self._may_slow:
             self._note(f"{why}: tests run one at a time, so as not to collide (-w 2 for two at once)")

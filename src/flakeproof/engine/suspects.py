@@ -1,8 +1,8 @@
-"""Which of several trials that were in flight in a process ended it.
+"""Find which of several trials in flight ended their process.
 
-A trial that ended the process by a call shows on the board, and a crash in the thread of one trial shows in the stack.
-Otherwise each trial runs once more, alone in a process, and the one that ends that process, too, is charged. If none
-does, one of them is charged, and its message says that it may have been any of them.
+A trial that ended the process by a call is noted on the board, and a crash in the thread of a trial shows in the stack.
+Otherwise each trial runs once more, alone in a process, and the crash is charged to the trial that ends that process,
+too. If none does, it is charged to one of them, and the message says that it may have been any of them.
 """
 
 import re
@@ -20,12 +20,12 @@ from flakeproof.model import Failure
 from flakeproof_worker.shared import board
 
 _MOST = 16
-"""Suspects that run again one by one; with more of them that would take too long."""
+"""How many suspects at most run again one by one; with more, that would take too long."""
 _CURRENT = re.compile(r"^Fatal Python error[^\n]*\n(?:.*\n)*?Current thread 0x([0-9a-f]+)", re.MULTILINE)
 
 
 def culprit(process: WorkerProcess, in_flight: Collection[int], output: str) -> int:
-    """The trial of those `in_flight` that has ended `process`, if it has left a trace; 0 if that is not known."""
+    """The trial among those `in_flight` that has ended `process`, if it has left a trace; 0 if unknown."""
     if len(in_flight) == 1:
         return next(iter(in_flight))
     shown = int(process.words[board.CULPRIT])
@@ -43,7 +43,7 @@ def culprit(process: WorkerProcess, in_flight: Collection[int], output: str) -> 
 
 @dataclass
 class Suspects:
-    """Trials that were in flight when a process ended, of which at least one has ended it."""
+    """Trials that were in flight when their process ended; at least one of them has ended it."""
 
     crash: Callable[[int], Failure]
     """Makes the failure of a trial that is charged with the crash."""
@@ -66,7 +66,7 @@ class Suspects:
 
     @property
     def is_over(self) -> bool:
-        """Whether none has to run alone any more."""
+        """Whether no trial has to run alone any more."""
         return not self._waiting and not self.running
 
     @property
@@ -75,12 +75,12 @@ class Suspects:
         return [trial for trial in self.trials if trial not in self._have_run]
 
     def next(self) -> int:
-        """Take the next trial that is to run alone."""
+        """Take the next trial that must run alone."""
         self.running = self._waiting.popleft()
         return self.running
 
     def ran(self, *, has_run: bool) -> None:
-        """Note that the trial which ran alone has ended (`has_run`), or has to be tried again."""
+        """Note that the trial that ran alone has ended (`has_run`), or must run again."""
         if has_run:
             self._have_run.add(self.running)
         else:
@@ -88,7 +88,7 @@ class Suspects:
         self.running = 0
 
     def charged(self) -> Failure | None:
-        """Charge a trial where none was shown to be guilty; return its failure, None if all have another outcome."""
+        """Charge one of the trials, as none was shown to be guilty; return its failure, None if none can be charged."""
         candidates = [*self.passed, *self.without_result]
         if not candidates:
             return None
@@ -100,35 +100,35 @@ class Suspects:
 
 
 class Suspicions:
-    """Has the suspects of one run tried, each alone in a process, and charges one of each group."""
+    """Runs the suspects again, each alone in a process, and charges one of each group."""
 
     def __init__(self, results: TrialResults, work: Work) -> None:
-        """What suspects did is counted in `results`; those without a result go back to `work`."""
+        """Outcomes of suspects are counted in `results`; suspects without a result go back to `work`."""
         self._results = results
         self._work = work
         self._groups: dict[int, list[Suspects]] = {}
-        """By place: trials of which one has ended a process there."""
+        """By place: groups of trials of which one has ended a process there."""
         self._alone: dict[int, Suspects] = {}
-        """By number of a process: the group of the trial that has it to itself."""
+        """By process number: the group of the suspect that runs alone in it."""
 
     @property
     def any_left(self) -> bool:
-        """Whether any suspect is still to be tried."""
+        """Whether any suspect still has to run alone."""
         return any(self._groups.values())
 
     def waits_at(self, place: int) -> bool:
-        """Whether suspects are to be tried at `place`, before any other trial runs there."""
+        """Whether suspects must run at `place` before any other trial does."""
         return bool(self._groups.get(place))
 
     def next_for(self, process: WorkerProcess) -> int | None:
-        """Take the suspect that `process` is to run alone; None if it has something else to finish first."""
+        """Take the suspect that `process` must run alone; None if the process has other trials to finish first."""
         if process.account.leases or process.number in self._alone:
             return None
         group = self._alone[process.number] = self._groups[process.place][0]
         return group.next()
 
     def suspect(self, group: Suspects) -> list[Block]:
-        """Start to try `group`; return those of it that run again like any other trial, because they are too many."""
+        """Queue `group` to run alone; if it is too large, charge one and return the others, which run as usual."""
         if group.is_over:
             self._solve(group)
             return [(trial, 1) for trial in group.without_result]
@@ -136,7 +136,7 @@ class Suspicions:
         return []
 
     def holds_back(self, process: WorkerProcess, event: TrialsPassed) -> bool:
-        """Whether `event` is about a suspect: then it is reported once it is known whether that one is charged."""
+        """Whether `event` is about a suspect: then it is reported once it is known whether the suspect is charged."""
         if (group := self._alone.pop(process.number, None)) is None:
             return False
         group.passed[group.running] = event
@@ -144,16 +144,16 @@ class Suspicions:
         return True
 
     def ended(self, process: WorkerProcess) -> None:
-        """Take in that the trial which `process` ran has been reported, if it was a suspect."""
+        """Take in that the trial that `process` ran has been reported, if it was a suspect."""
         if (group := self._alone.pop(process.number, None)) is not None:
             self.examined(group, has_run=True)
 
     def died(self, process: WorkerProcess) -> Suspects | None:
-        """The group of the suspect that `process` ran when it ended; `examined` must follow. None if it ran none."""
+        """The group of the suspect that `process` ran when it ended, None if it ran none; call `examined` next."""
         return self._alone.pop(process.number, None)
 
     def examined(self, group: Suspects, *, has_run: bool) -> None:
-        """Take in that the suspect of `group` that ran alone has ended, or has to be tried again."""
+        """Take in that the suspect of `group` that ran alone has ended, or must run again."""
         group.ran(has_run=has_run)
         if group.is_over:
             self._groups[group.process.place].remove(group)
@@ -169,9 +169,9 @@ class Suspicions:
         self._groups.clear()
 
     def _solve(self, group: Suspects) -> None:
-        """Report what was held back until it was known which of `group` is charged."""
+        """Charge a suspect of `group` if none was shown to be guilty, and report the events held back."""
         if not group.is_solved and (failure := group.charged()) is not None:
             group.passed.pop(failure.trial, None)
             self._results.died(group.process, failure, suspects=group.trials)
         for event in group.passed.values():
-            self._results.tell(group.process, event)
+            self._results.record(group.process, event)

@@ -1,4 +1,4 @@
-"""The temporary folder of a run: it goes with the run, and should the run be killed, the next one removes it."""
+"""The temporary folder of a run: it is removed with the run or, if the run is killed, by the next one."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ from flakeproof_worker.system.removal import Left
 
 _PREFIX = "flakeproof-"
 _CLAIM = ".running"
-"""Locked by the run that uses the folder; the lock ends with the process, whatever becomes of it."""
+"""A file locked by the run that uses the folder; the lock ends with the process, however that ends."""
 _ATTEMPTS = 100
 _NAMED = 3
 _MODE = 0o700
@@ -30,15 +30,15 @@ def _print_warning(text: str) -> None:
 
 @contextmanager
 def temporary_root(warn: Callable[[str], None] = _print_warning) -> Iterator[str]:
-    """A folder in which trials get theirs; its name is short, because sockets may be put there (108 bytes, unix(7)).
+    """A folder for the folders of trials; its name is short, as sockets may be put there (108 bytes, unix(7)).
 
-    It goes at the end; should this process be killed before, the next run removes it. `warn` hears of what cannot be
-    removed. Raises CannotRunError if the folder cannot be made, and where there is no /proc.
+    It is removed at the end or, if this process is killed, by the next run. `warn` is called with what cannot be
+    removed. Raises CannotRunError if the folder cannot be made, or without /proc.
     """
     if not Path("/proc/self/environ").exists():
         raise CannotRunError(
-            "there is no /proc here, in which the processes that tests leave running are found",
-            "mount it (mount -t proc proc /proc), or run flakeproof outside of this container",
+            "there is no /proc here, which flakeproof needs to find processes that tests leave running",
+            "mount it (mount -t proc proc /proc), or run flakeproof outside this container",
         )
     remove_deserted(warn)
     try:
@@ -56,10 +56,10 @@ def temporary_root(warn: Callable[[str], None] = _print_warning) -> Iterator[str
 
 
 def remove_deserted(warn: Callable[[str], None]) -> None:
-    """Remove the folders of runs that were killed before they could do so.
+    """Remove the folders of runs that were killed before they could remove them.
 
-    Only real folders of ours that nobody else can write to are looked at, and by descriptor: in a folder that is
-    everybody's, a name can be a link, and become one at any time.
+    Only real folders of this user that no other user can write to are considered, and by descriptor: in a folder shared
+    by all users, a name can be a link, or become one at any time.
     """
     temporary = tempfile.gettempdir()
     with suppress(OSError):
@@ -67,21 +67,21 @@ def remove_deserted(warn: Callable[[str], None]) -> None:
         try:
             for name in sorted(os.listdir(parent)):  # noqa: PTH208 - of a descriptor
                 if name.startswith(_PREFIX):
-                    with suppress(OSError):  # somebody else's, in use, or gone already
+                    with suppress(OSError):  # another user's, in use, or gone already
                         for text in _texts(_remove_if_deserted(parent, name, temporary)):
-                            warn(f"of an earlier run, {text}")
+                            warn(f"left by an earlier run: {text}")
         finally:
             os.close(parent)
 
 
 def _make() -> tuple[str, int]:
-    """Make the folder and lay claim to it; return its path and the descriptor of the claim."""
+    """Make and claim the folder; return its path and the descriptor of the claim."""
     for _ in range(_ATTEMPTS):
         path = tempfile.mkdtemp(prefix=_PREFIX)
-        with suppress(FileNotFoundError):  # another run has taken it for a deserted one, and removed it
+        with suppress(FileNotFoundError):  # another run has mistaken the folder for a deserted one and removed it
             claim = os.open(f"{path}/{_CLAIM}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(claim, fcntl.LOCK_EX)
-            # Before the lock was ours, another run may have had it, and have removed the folder.
+            # Before this process got the lock, another run may have had it and removed the folder.
             if os.path.samestat(os.fstat(claim), Path(path, _CLAIM).stat()):
                 return path, claim
             os.close(claim)
@@ -97,7 +97,7 @@ def _remove_if_deserted(parent: int, name: str, temporary: str) -> list[Left]:
         try:
             claim = os.open(_CLAIM, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         except FileNotFoundError:
-            os.rmdir(name, dir_fd=parent)  # killed between two steps of its start; a living one makes another folder
+            os.rmdir(name, dir_fd=parent)  # its run was killed while starting; a living run makes another folder
             return []
         try:
             if not S_ISREG(os.fstat(claim).st_mode):
@@ -114,13 +114,13 @@ def _remove_if_deserted(parent: int, name: str, temporary: str) -> list[Left]:
 
 
 def _texts(left: Sequence[Left]) -> Iterator[str]:
-    """What to tell about what could not be removed, each with the command that removes it."""
+    """Warnings about what could not be removed, each with the command that removes it."""
     rest: list[Left] = []
     for found in left:
         if found.is_mount:
             yield (
                 f"{found.path} is still mounted: nothing in it was touched; "
-                f"umount {shlex.quote(found.path)} ends that, and the next run removes the rest"
+                f"unmount it with umount {shlex.quote(found.path)} and the next run removes the rest"
             )
         else:
             rest.append(found)
@@ -128,10 +128,10 @@ def _texts(left: Sequence[Left]) -> Iterator[str]:
         named = ", ".join(found.path for found in rest[:_NAMED])
         more = f" and {number(len(rest) - _NAMED)} more" if len(rest) > _NAMED else ""
         folder = shlex.quote(os.path.commonpath([str(Path(found.path).parent) for found in rest]))
-        if len(rest) < len(left):  # a command for all of the folder would go through what is mounted in it
-            remedy = "once nothing is mounted there any more, the next run tries again"
+        if len(rest) < len(left):  # a command for the whole folder would also affect what is mounted in it
+            remedy = "once nothing is mounted there, the next run tries again"
         elif all(found.is_permitted for found in rest):
-            remedy = f"sudo rm -r {folder} does it"
+            remedy = f"remove it with sudo rm -r {folder}"
         else:
-            remedy = f"chattr -R -i -a {folder} permits it, and the next run does it"
+            remedy = f"permit that with chattr -R -i -a {folder} and the next run removes it"
         yield f"{named}{more} cannot be removed ({rest[0].reason}); {remedy}"

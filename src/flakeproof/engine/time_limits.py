@@ -8,33 +8,33 @@ from flakeproof.engine.usual_duration import TimeLimit
 from flakeproof_worker.shared.process_exit import Step, following
 
 _DUMP_NS = 150_000_000
-"""How long a process gets to write its stacks before it is asked to end."""
+"""How long a process may take to write its stacks before TERM is sent."""
 _ENDS_ITS_TRIALS = {"tasks", "forks", "fresh", "commands"}
-"""Lanes that can end one trial by themselves; a thread cannot be ended, so its process has to go."""
+"""Lanes that can end a single trial; a thread cannot be ended, so its process must be."""
 _SLACK_NS = 1_000_000_000
-"""How much longer than the grace time such lanes get for it."""
+"""How much longer than the grace time such lanes may take to end a trial."""
 _SHORTEST_LOADING_NS = 60_000_000_000
-"""Importing the target may take at least so long, however short the time limit of a trial is."""
+"""Loading the target may always take so long, however short the time limit of a trial is."""
 _IDLE_NS = 10_000_000_000
-"""A process that has work and takes none of it for so long is broken: a trial has got at flakeproof's own parts."""
+"""A process that has trials and takes none for so long is broken: a trial has damaged flakeproof's own parts."""
 
 
 class ProcessWatch:
-    """Follows what is in flight in one process."""
+    """Watches the time limits of one process."""
 
     def __init__(self, limit: TimeLimit, grace: float, now: int) -> None:
-        """`limit` is that of a trial, `grace` the seconds between asking and killing; `now` is when it was started."""
+        """`limit` is that of a trial, `grace` the seconds between TERM and KILL, `now` the start of the process."""
         self._limit = limit
         self._grace_ns = int(grace * 1e9)
         self._started = now
         self._moved = now
         self._taken = 0
         self._expired: dict[int, int] = {}
-        """Trials whose time is over, with the moment at which this was seen."""
+        """Trials that exceeded their time limit, with the moment at which this was noticed."""
         self._step = Step.RUNNING
         self._next_step = 0
         self.blamed: dict[int, float] = {}
-        """Trials that the process is ended for, with the seconds that they had taken."""
+        """Trials because of which the process is being ended, with the seconds that they had taken."""
         self._loading_ns = None if limit.first is None else max(int(limit.first * 1e9), _SHORTEST_LOADING_NS)
         self.hung_loading = False
         """Whether the process is being ended because it has been loading for too long."""
@@ -46,11 +46,11 @@ class ProcessWatch:
         self.ending = True
 
     def limit_loading(self, limit: int) -> None:
-        """Let loading take at most so many nanoseconds."""
+        """Let loading take at most `limit` nanoseconds."""
         self._loading_ns = limit if self._loading_ns is None else min(limit, self._loading_ns)
 
     def look(self, process: WorkerProcess, now: int) -> None:
-        """Do what is due at `now`."""
+        """Take the steps that are due at `now`."""
         if self._step is not Step.RUNNING:
             if now >= self._next_step:
                 self._end_further(process, now)
@@ -70,7 +70,7 @@ class ProcessWatch:
         over = {trial for trial, start in flying.items() if now - start > limit}
         self._expired = {trial: seen for trial, seen in self._expired.items() if trial in over}
         for trial in over - self._expired.keys():
-            # While one trial holds the event loop, the others cannot go on: only its own time counts.
+            # While one trial holds the event loop, the others cannot go on: only that trial's time counts.
             if holder in (0, trial):
                 self._expired[trial] = now
                 if process.lane_kind in _ENDS_ITS_TRIALS:
@@ -109,19 +109,19 @@ class ProcessWatch:
 
 _LEAST = 1.0
 _LEAST_LIMIT = 5.0
-"""Seconds that a trial of a search may take at least, however short it usually is."""
+"""Seconds that a trial of a search may always take, however short it usually is."""
 TIMES_AS_LONG = 50
-"""A trial that takes so many times as long as the first one is taken to hang, unless a limit was asked for."""
+"""A trial that takes so many times as long as usual is taken to hang."""
 
 
 def hang_limit(usual: float, asked: float | None, times: float = TIMES_AS_LONG) -> float:
-    """Seconds after which a trial is taken to hang, if it `usual`ly takes so long; never more than was `asked` for."""
+    """Seconds after which a trial that takes `usual` seconds is taken to hang; never more than the limit `asked`."""
     limit = max(_LEAST_LIMIT, times * usual)
     return min(limit, asked or limit)
 
 
 class Budget:
-    """`seconds` from now on, or from a moment that is past (`since_ns`, of the monotonic clock)."""
+    """A time budget of `seconds` from now on, or from the earlier moment `since_ns` (monotonic clock)."""
 
     def __init__(self, seconds: float, since_ns: int | None = None) -> None:
         self.seconds = seconds
@@ -129,14 +129,14 @@ class Budget:
 
     @property
     def elapsed(self) -> float:
-        """Seconds so far."""
+        """Seconds used so far."""
         return (monotonic_ns() - self._start) / 1e9
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds left."""
         return max(0.0, self.seconds - self.elapsed)
 
     def share(self, part: float) -> float:
-        """Seconds for an experiment that may take `part` of the whole: not more than are left, at least one."""
+        """Seconds for an experiment that may take `part` of the budget: at most what is left, but at least one."""
         return max(_LEAST, min(part * self.seconds, self.left))

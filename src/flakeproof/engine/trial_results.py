@@ -1,4 +1,4 @@
-"""How trials ended: counted, reported to everybody who listens, and looked at for a reason to end the run."""
+"""Count how trials end, pass the events on, and decide whether they end the run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -18,7 +18,7 @@ from flakeproof_worker.shared.seeds import trial_seed
 
 
 class TrialResults:
-    """Counts the trials of one run as they end, and tells the sinks, the run's question and the source of trials."""
+    """Counts the trials of one run as they end, and informs the sinks, the run's question and the source of trials."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class TrialResults:
         usual: UsualDuration,
         limit: TimeLimit,
     ) -> None:
-        """`processes` are those that run at any moment; `limit` is the time limit of a trial, for messages."""
+        """`processes` always holds the running processes; `limit` is the time limit of a trial, for messages."""
         self._spec = spec
         self._emit = emit
         self._work = work
@@ -43,11 +43,11 @@ class TrialResults:
         self._surplus = Surplus()
         self._collection = Collected()
         self.ended = 0
-        """Trials that have ended and count."""
+        """How many trials have ended and count."""
         self.failed = 0
-        """Those of them that failed."""
+        """How many of these failed."""
         self.last_end_ns = 0
-        """When the last one ended (monotonic); 0 if none has."""
+        """When the last one ended (monotonic nanoseconds); 0 if none has."""
 
     @property
     def has_items(self) -> bool:
@@ -56,23 +56,23 @@ class TrialResults:
 
     @property
     def surplus_note(self) -> str:
-        """A sentence about trials that ended too late to count; "" if there are none."""
-        return self._surplus.told()
+        """A note on trials that ended too late to count; "" if there are none."""
+        return self._surplus.note()
 
     def completed(self) -> int:
-        """Trials that have ended, also those that have not been reported yet."""
+        """How many trials have ended, including those that have not been reported yet."""
         return self.ended + sum(process.unreported for process in self._processes.values())
 
     def collected(self, process: WorkerProcess, items: list[str], remarks: list[str]) -> None:
-        """Note what pytest has collected in `process`; all must have collected alike, to be counted together.
+        """Note the items that pytest has collected in `process`; all processes must have collected the same ones.
 
-        `remarks` about how it collected are reported once. Raises CannotRunError.
+        `remarks` on the collection are reported once. Raises CannotRunError if the items differ.
         """
         process.items = items
         if self._collection.hear(items):
             event = ItemsCollected(items=items)
             self._emit(event)
-            self._settlement.told(process.number, event)
+            self._settlement.add(process.number, event)
             for remark in remarks:
                 self._emit(Noted(message=remark))
         if dropped := self._collection.dropped:
@@ -81,9 +81,9 @@ class TrialResults:
     def passed(
         self, process: WorkerProcess, count: int, durations: list[tuple[int, int]], trials: list[Block]
     ) -> TrialsPassed | None:
-        """Take in that `count` trials passed in `process`; return the event to `tell`, None if none of them counts."""
+        """Take in that `count` trials passed in `process`; return the event to `record`, None if no trial counts."""
         if (kept := self._surplus.passed(process.number, count)) != count:
-            count, trials = kept, []  # which of them have ended in time is not known
+            count, trials = kept, []  # it is not known which of them have ended in time
         if not count:
             return None
         self._usual.passed(durations)
@@ -92,7 +92,7 @@ class TrialResults:
         return TrialsPassed(process=process.number, count=count, durations=durations, items=items, trials=trials)
 
     def reported(self, process: WorkerProcess, message: TrialEnded) -> None:
-        """Take in a trial that `process` reported by itself, because it did not simply pass."""
+        """Take in a trial that `process` reported individually, because it did not simply pass."""
         if message.outcome.is_failure:
             seed = trial_seed(self._spec.seed, message.trial)
             words = self._limit.words(message.ns / 1e9) if message.outcome is Outcome.TIMED_OUT else ""
@@ -102,21 +102,21 @@ class TrialResults:
         if message.outcome is Outcome.LEAKED and not self._surplus.passed(process.number, 1):
             return
         self.last_end_ns = monotonic_ns()
-        self.tell(process, event_of(message, process.number))
+        self.record(process, event_of(message, process.number))
 
     def died(self, process: WorkerProcess, failure: Failure, suspects: Sequence[int] = ()) -> None:
-        """Take in a trial that did not come to its end; if it is one of several `suspects`, name them."""
+        """Take in a trial whose process died; if it is one of several `suspects`, name them."""
         items = {failure.item: ItemOutcome.FAILED} if failure.item else {}
         self.failure(process, failure, [], items, cut_short=self.has_items, suspects=suspects)
 
     def lost(self, process: WorkerProcess, trials: Iterable[int], reason: str) -> None:
         """Take in `trials` that have no result, through no fault of the target."""
         for trial in trials:
-            self.tell(process, TrialLost(trial=trial, reason=reason))
+            self.record(process, TrialLost(trial=trial, reason=reason))
         self.last_end_ns = monotonic_ns()
 
     def never_started(self, trial: int, reason: str) -> None:
-        """Take in a trial that no process could be started for."""
+        """Take in a trial for which no process could be started."""
         self.ended += 1
         self._emit(TrialLost(trial=trial, reason=reason))
 
@@ -132,7 +132,7 @@ class TrialResults:
     ) -> None:
         """Take in a trial that failed: `failure` and `further` ones in it, and how its `items` ended.
 
-        With `cut_short` items after the failed one did not run.
+        With `cut_short`, items after the failed one did not run.
         """
         process.failures_heard += 1
         if self._surplus.failed(process.number):
@@ -141,11 +141,11 @@ class TrialResults:
         left = [one for one in (failure, *further) if one.item not in known]
         items = {item: ItemOutcome.LEFT_OUT if item in known else outcome for item, outcome in items.items()}
         if not left:
-            # It was in flight when all that failed in it had been dropped already.
+            # Every failed item was dropped while the trial was in flight.
             if cut_short:
                 self._work.put_back(process.place, [(failure.trial, 1)])
             else:
-                self.tell(process, TrialsPassed(process=process.number, count=1, durations=[], items=items))
+                self.record(process, TrialsPassed(process=process.number, count=1, durations=[], items=items))
             return
         failure, *further = left
         self.failed += 1
@@ -158,7 +158,7 @@ class TrialResults:
             cut_short=cut_short,
             suspects=list(suspects),
         )
-        self.tell(process, event)
+        self.record(process, event)
         if self._spec.drop_failed:
             self._drop(items)
         limit = self._spec.max_failures
@@ -167,29 +167,29 @@ class TrialResults:
             self._surplus.begin({one.number: one.unreported for one in self._processes.values()})
         self.limit_failures()
 
-    def tell(self, process: WorkerProcess, event: AnyEvent) -> None:
-        """Count trials of `process` that ended, and tell everybody how."""
+    def record(self, process: WorkerProcess, event: AnyEvent) -> None:
+        """Count trials of `process` that ended, and pass `event` on."""
         self.ended += event.count if isinstance(event, TrialsPassed) else 1
         self._emit(event)
-        self._settlement.told(process.number, event)
+        self._settlement.add(process.number, event)
         self._work.ended(process.place, event)
 
     def settle(self, process: WorkerProcess) -> None:
-        """Put the run's question: all that has ended in `process` is known."""
+        """Check the run's question, now that every trial that has ended in `process` is known."""
         finding = self._settlement.settle(process.number)
         if finding is not None and self._ending.reason is None:
             self._emit(Answered(finding=finding))
             self._ending.request(Stop.ANSWERED)
 
     def limit_failures(self) -> None:
-        """Let no process have more failures than may still be counted, should all of them come from it."""
+        """Stop each process once it alone has had all failures that may still count."""
         most = self._spec.max_failures
         if most is not None:
             for process in self._processes.values():
                 process.limit_failures(process.failures_heard + max(1, most - self.failed))
 
     def _drop(self, items: Iterable[str]) -> None:
-        """Have no process repeat what has failed once; end the run when nothing is left."""
+        """Stop running items that have failed, in all processes; end the run when none is left."""
         failed = self._collection.drop(items)
         if not failed:
             return

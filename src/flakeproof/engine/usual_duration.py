@@ -1,4 +1,4 @@
-"""How long a trial usually takes, the time limit that follows from it, and the trials that take far longer."""
+"""The usual duration of a trial, the time limit that follows from it, and trials that take far longer."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,10 +7,10 @@ from flakeproof.text import short_duration, whole_duration
 from flakeproof_worker.shared.durations import quantile
 
 ENOUGH = 5
-"""Trials that make a usual duration."""
+"""How many trials must have passed for a usual duration to be known."""
 _TIMES_THE_MEDIAN = 20
 _TIMES_THE_LONGEST = 4
-"""What has taken long and passed may take long again, and is no hang: durations can have several peaks."""
+"""A trial as long as the longest that passed is no hang: the distribution of durations can have several peaks."""
 _LEAST = 10.0
 """Seconds that a trial may always take."""
 
@@ -22,7 +22,7 @@ class UsualDuration:
         self._buckets: Counter[int] = Counter()
         self._longest = 0
         self.total = 0
-        """Trials counted."""
+        """How many trials were counted."""
 
     def passed(self, durations: Iterable[tuple[int, int]]) -> None:
         """Count trials, by bucket (`flakeproof_worker.shared.durations`)."""
@@ -38,22 +38,22 @@ class UsualDuration:
 
     @property
     def median(self) -> float | None:
-        """Seconds; None as long as none has passed."""
+        """Median in seconds; None before any trial has passed."""
         return quantile(self._buckets, 0.5)
 
     @property
     def longest(self) -> float | None:
-        """Seconds of the longest one that has passed."""
+        """Seconds of the longest trial that has passed; None before any has."""
         return quantile({self._longest: 1}, 0.5) if self._buckets else None
 
 
 class TimeLimit:
-    """How long a trial may take: what was asked for, or else a multiple of what is usual, once that is known."""
+    """How long a trial may take: the user's limit, or else a multiple of the usual duration, once that is known."""
 
     def __init__(self, first: float | None, usual: UsualDuration, *, adapts: bool) -> None:
-        """`first` is the limit in seconds (None: no limit); with `adapts` only as long as nothing usual is known."""
+        """`first` is the limit in seconds (None: no limit); with `adapts`, only until a usual duration is known."""
         self.first = first
-        """Seconds at the beginning; loading the target may take so long, too."""
+        """Limit in seconds at the beginning, which also limits loading the target."""
         self._usual = usual
         self._adapts = adapts
         self._known_of = -1
@@ -65,14 +65,14 @@ class TimeLimit:
         return self._chosen()[0]
 
     def words(self, seconds: float) -> str:
-        """How a trial ended that was stopped after so many `seconds`: `ran over 34s: 20 times the 1.7s that …`."""
+        """Describe a trial that was stopped after `seconds`, such as `ran over 34s: 20 times the 1.7s that …`."""
         limit, why = self._chosen()
         if not why or limit is None:
             return f"timed out after {seconds:.3g}s"
         return f"ran over {whole_duration(limit)}: {why}; --timeout changes that"
 
     def _chosen(self) -> tuple[float | None, str]:
-        """The limit, and why it is that one where nobody has asked for it."""
+        """The limit, and the reason for it if flakeproof has chosen it."""
         if self._known_of != self._usual.total:
             self._known_of, self._known = self._usual.total, self._choose()
         return self._known
@@ -94,33 +94,33 @@ _SLOW_FROM = 20
 _LEAST_NS = 5_000_000_000
 """A trial that takes less than this is not mentioned."""
 _UNKNOWN_NS = 30_000_000_000
-"""How long a trial may take while none has passed yet, to compare it with."""
+"""Duration from which a trial is mentioned while no usual duration is known."""
 _MOST = 10
-"""Lines in all: more of them would tell nothing new."""
+"""Most lines in all: more would be nothing new."""
 
 
 class Overdue:
     """Finds trials that are unusually slow, and remembers which ones it has reported."""
 
     def __init__(self, usual: UsualDuration, limit: TimeLimit) -> None:
-        """`limit` is that of a trial, for the message."""
+        """`limit` is the time limit of a trial, for the message."""
         self._usual = usual
         self._limit = limit
-        self._told: set[int] = set()
+        self._mentioned: set[int] = set()
 
     def look(self, flying: Mapping[int, int], now: int, item: str = "") -> Iterable[str]:
-        """Lines about the trials in `flying` (number to start, monotonic ns) that are overdue for the first time.
+        """Lines about the trials in `flying` (number to start, monotonic ns) that have just become overdue.
 
-        `item` is the pytest item that they have come to, where that is known.
+        `item` is the pytest item that they have reached, if known.
         """
         limit = None
         for trial, start in flying.items():
-            if now - start < _LEAST_NS or trial in self._told or len(self._told) >= _MOST:
+            if now - start < _LEAST_NS or trial in self._mentioned or len(self._mentioned) >= _MOST:
                 continue
             if limit is None:
                 limit = self._limit_ns()
             if now - start >= limit:
-                self._told.add(trial)
+                self._mentioned.add(trial)
                 where = f" (in {item})" if item else ""
                 yield (
                     f"test {trial}{where} has been running for {whole_duration((now - start) / 1e9)}; "
@@ -137,4 +137,4 @@ class Overdue:
 
     def _usually(self) -> str:
         median = self._usual.median
-        return "none has passed yet" if median is None else f"usual are {short_duration(median)}"
+        return "no test has passed yet" if median is None else f"tests usually take {short_duration(median)}"

@@ -1,1 +1,1 @@
-"""Perturbations as they are asked for: how each is written, what it is for, and whether it is possible here."""
+"""Perturbations as users write them: the form of each, its targets, and whether this machine permits it."""

@@ -1,4 +1,4 @@
-"""`--clock`: another time of day, or one that passes faster or slower; and whether a command can be given it."""
+"""`--clock`: another time of day, or another speed of time; and whether a command can have it."""
 
 import struct
 import subprocess
@@ -23,7 +23,7 @@ _SLEEPS = "import time, threading; time.sleep(0.001); threading.Event().wait(0.0
 
 
 def kind_of(program: Path) -> str | None:
-    """`PYTHON`, or what a program is that asks the kernel without a library; None for all others."""
+    """`PYTHON`, or the kind of a program that bypasses the C library; None for all other programs."""
     try:
         with program.open("rb") as file:
             head = file.read(_HEAD)
@@ -42,7 +42,7 @@ def kind_of(program: Path) -> str | None:
 
 
 def _is_linked(head: bytes) -> bool:
-    """Whether an ELF program of 64 bits has an interpreter, the dynamic linker (elf(5))."""
+    """Whether a 64-bit ELF program has an interpreter, that is, the dynamic linker (elf(5))."""
     (offset,) = struct.unpack_from("<Q", head, 32)
     size, count = struct.unpack_from("<HH", head, 54)
     starts = (offset + number * size for number in range(count))
@@ -51,7 +51,7 @@ def _is_linked(head: bytes) -> bool:
 
 @cache
 def python_sleeps_under(library: str) -> bool:
-    """Whether a Python program can sleep while `library`, a libfaketime, shifts its clock: not with all versions."""
+    """Whether a Python program can sleep while this libfaketime shifts its clock: some versions break that."""
     for shift in ("+86400", "-86400"):
         environment = {"LD_PRELOAD": library, "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         words = [sys.executable, "-I", "-S", "-c", _SLEEPS]
@@ -68,7 +68,7 @@ def python_sleeps_under(library: str) -> bool:
 
 
 def _remove_memory(pid: int) -> None:
-    """What the library has made for a process, and leaves behind if that was killed."""
+    """Remove the shared memory that the library has made for a process and left behind if that was killed."""
     for name in ("faketime_shm_", "sem.faketime_sem_"):
         with suppress(FileNotFoundError):
             Path("/dev/shm", f"{name}{pid}").unlink()
@@ -79,7 +79,7 @@ _FARTHEST = 100 * 366 * 86400.0
 
 
 def parse_clock(given: Any) -> str:
-    """A clock as the worker takes it: `boundaries`, seconds with a sign, an instant, or `x4`. Raises ValueError."""
+    """The clock in the worker's form: `boundaries`, seconds with a sign, an instant, or `x4`. Raises ValueError."""
     text = str(given).strip()
     if text == instants.BOUNDARIES:
         return text
@@ -111,22 +111,22 @@ def _speed(text: str) -> str:
 
 
 def _hindrance(clock: str, target: Target) -> Hindrance | None:
-    """For a command it takes a library, which not every program asks for the time."""
+    """For a command, the clock needs a library, through which not every program reads the time."""
     if not isinstance(target, CommandTarget):
         return None
     if faketime.library() is None:
-        return Hindrance("the clock of a command takes libfaketime, which is not installed", "apt-get install faketime")
+        return Hindrance("the clock of a command needs libfaketime, which is not installed", "apt-get install faketime")
     kind = kind_of(Path(target.program))
     if kind is None or (kind == PYTHON and python_sleeps_under(faketime.library())):
         return None
     if kind == PYTHON:
         return Hindrance(
-            f"{target.program} is a Python program, whose time.sleep fails with the libfaketime that is installed",
+            f"{target.program} is a Python program, whose time.sleep fails with the installed libfaketime",
             "run its function (MODULE:FUNCTION) or its tests, for which no library is needed",
         )
     return Hindrance(
-        f"{target.program} is {kind}, which asks the kernel for the time and not a library",
-        "leave --clock out",
+        f"{target.program} is {kind}, which reads the time from the kernel, not through a library",
+        "run it without --clock",
     )
 
 

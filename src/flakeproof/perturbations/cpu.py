@@ -1,4 +1,4 @@
-"""`--cpus`, `--cpu-quota`, `--nice` and `--noise`: how much of the CPUs the tests get."""
+"""`--cpus`, `--cpu-quota`, `--nice` and `--noise`: how much CPU time the tests get."""
 
 import os
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _LEAST = 0.01
 def _parse_quota(given: Any) -> float:
     found = parse_rate(str(given))
     if found < _LEAST:
-        raise ValueError(f"{shortened(str(given))!r}: with less than {rate(_LEAST)} of a CPU nothing gets anywhere")
+        raise ValueError(f"{shortened(str(given))!r}: with less than {rate(_LEAST)} of a CPU, tests make no progress")
     return found
 
 
@@ -65,7 +65,7 @@ _LEAST_SHARE = 0.01
 
 
 def _parse_noise(given: Any) -> str:
-    """The noise in a text like `cpu=2@30%,io=1`, or by the name of a preset. Raises ValueError."""
+    """Normalise a text like `cpu=2@30%,io=1`, or the name of a preset. Raises ValueError."""
     noise = noise_in(str(given))
     if not noise:
         raise ValueError(f"{given!r} is no noise; {_FORM}")
@@ -73,7 +73,7 @@ def _parse_noise(given: Any) -> str:
 
 
 def noise_in(text: str) -> dict[str, Load]:
-    """Processes by kind. Raises ValueError."""
+    """The noise in `text`, by kind. Raises ValueError."""
     if (preset := _presets(len(os.sched_getaffinity(0))).get(text.strip())) is not None:
         return dict(preset)
     found: dict[str, Load] = {}
@@ -83,7 +83,7 @@ def noise_in(text: str) -> dict[str, Load]:
             raise ValueError(f"{shortened(part)!r} is no noise; {_FORM}")
         if kind in found:
             raise ValueError(
-                f"{kind} stands there twice: {written_noise({kind: found[kind]})} and {part}; give one of them"
+                f"{kind} is given twice: {written_noise({kind: found[kind]})} and {part}; give one of them"
             )
         count, at, share = amount.partition("@")
         found[kind] = Load(count=parse_whole(count, 1, _MOST_NOISE), share=_share(share) if at else 1.0)
@@ -98,7 +98,7 @@ def _share(text: str) -> float:
 
 
 def _presets(cpus: int) -> Mapping[str, Mapping[str, Load]]:
-    """Mixtures for a machine with so many CPUs; their reasons are in docs/perturbations.md."""
+    """The presets for a machine with so many CPUs; docs/perturbations.md gives the reasons."""
     return {
         "mild": {"cpu": Load(count=min(_MOST_NOISE, -(-cpus // 2)), share=0.6), "memory": Load(count=1, share=0.3)},
         "strong": {"cpu": Load(count=min(_MOST_NOISE, 2 * cpus)), "io": Load(count=1), "memory": Load(count=1)},

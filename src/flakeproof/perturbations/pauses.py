@@ -17,7 +17,7 @@ from flakeproof_worker.shared.user_code import OwnCode
 
 
 def parse_span(text: str, longest: float, named: str) -> tuple[float, float]:
-    """Seconds of the shortest and of the longest pause; `longest` is the most there may be, `named` its name.
+    """Seconds of the shortest and the longest pause; no pause may exceed `longest` seconds, called `named`.
 
     Raises ValueError.
     """
@@ -53,7 +53,7 @@ _NEAR = 3
 
 
 def parse_delays(given: Any) -> str:
-    """The delays in `given`, a text or a list of such, as one text with commas between. Raises ValueError."""
+    """Join the delays in `given`, a text or a list of texts, by commas. Raises ValueError."""
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{given!r} is no text; write it like {_FORM}")
@@ -64,7 +64,7 @@ def parse_delays(given: Any) -> str:
 
 
 def delays_in(text: str) -> list[Delay]:
-    """The delays in a text with commas between them. Raises ValueError."""
+    """The delays in a text, separated by commas. Raises ValueError."""
     return [_parsed(part.strip()) for part in text.split(",")]
 
 
@@ -82,21 +82,21 @@ def _parsed(text: str) -> Delay:
 
 
 def written_delay(delay: Delay) -> str:
-    """`delay` as one would type it."""
+    """`delay` as a user would type it."""
     length = written_span(delay.least, delay.most)
     chance = f"@p={delay.probability:g}" if delay.probability != 1 else ""
     return f"{delay.file}:{delay.where}:{length}{chance}"
 
 
 def name_of(path: Path, target: CallableTarget | PytestTarget) -> str:
-    """What means this file in a delay and no other one: as it is shown to people where that is enough."""
+    """A name that selects only this file in a delay: the name shown to users, if it is unique, else the path."""
     own, shown = OwnCode(own_folders(target)), shown_path(str(path))
     meant = [one for one in _files(shown, target) if user_code.fits_file(shown, str(one), own)]
     return shown if meant == [path] else str(path)
 
 
 def own_folders(target: CallableTarget | PytestTarget) -> list[str]:
-    """Where the target's own code is."""
+    """The folders of the target's own code."""
     return [target.folder, *(target.packages.values() if isinstance(target, CallableTarget) else ())]
 
 
@@ -107,14 +107,14 @@ def _check_all(delays: list[Delay], source: str, target: Target) -> None:
 
 
 def _check(delay: Delay, source: str, target: CallableTarget | PytestTarget) -> None:
-    """Raise UsageError if no code can be meant."""
+    """Raise UsageError if the delay selects no code."""
     own = OwnCode(own_folders(target))
     files = [path for path in _files(delay.file, target) if user_code.fits_file(delay.file, str(path), own)]
     shown = f"{source} {written_delay(delay)}"
     if not files:
         raise UsageError(
             f"{shown}: no Python file below {target.folder} is called {delay.file}",
-            "name one by its name, the end of its path, or a glob; outside of the project by its whole path",
+            "give the name of a file, the end of its path, or a glob; outside the project, its whole path",
         )
     names: set[str] = set()
     lines: set[int] = set()
@@ -133,8 +133,8 @@ def _check(delay: Delay, source: str, target: CallableTarget | PytestTarget) -> 
     if line is not None and lines and line not in lines:
         near = sorted(sorted(lines, key=lambda one: abs(one - line))[:_NEAR])
         raise UsageError(
-            f"{shown}: nothing happens at line {line} of {_named(files)}",
-            f"near it there is code at {', '.join(map(str, near))}",
+            f"{shown}: there is no code at line {line} of {_named(files)}",
+            f"the nearest lines with code are {', '.join(map(str, near))}",
         )
 
 
@@ -143,7 +143,7 @@ def _named(files: list[Path]) -> str:
 
 
 def _files(glob: str, target: CallableTarget | PytestTarget) -> Iterator[Path]:
-    """Python files that `glob` could mean."""
+    """Python files that `glob` may select."""
     if glob.startswith("/"):
         path = Path(glob)
         if path.is_file():
@@ -169,10 +169,10 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _codes(path: Path) -> list[CodeType]:
-    """Every code object in the file; none where this interpreter cannot compile it."""
+    """Every code object in the file; none if this interpreter cannot compile it."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they are about the user's code
+            warnings.simplefilter("ignore")  # the warnings concern the user's code
             top = compile(path.read_bytes(), str(path), "exec")
     except (OSError, SyntaxError, ValueError, RecursionError):
         return []
@@ -203,12 +203,13 @@ def _parse(given: Any) -> str:
 
 
 def _freeze_in(text: str) -> Freeze:
-    """Raises ValueError."""
+    """The freeze in `text`. Raises ValueError."""
     length, at, chance = text.strip().partition("@")
     least, most = parse_span(length, _LONGEST_FREEZE, "a second")
     share = parse_chance(chance) if at else _DEFAULT_SHARE
     if share > _MOST_SHARE:
-        raise ValueError(f"{chance!r}: what stands still for more than {rate(_MOST_SHARE)} of the time gets nowhere")
+        most_shown = rate(_MOST_SHARE)
+        raise ValueError(f"{chance!r}: tests that are stopped for more than {most_shown} of the time make no progress")
     return Freeze(least=least, most=most, share=share)
 
 

@@ -1,4 +1,4 @@
-"""What a kind of perturbation has to declare: its option, its targets, its checks."""
+"""What a kind of perturbation declares: its option, its targets, its checks."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -43,35 +43,35 @@ class PerturbationKind:
     field: str
     """Name of its field in `model.Perturbations`."""
     parse: Callable[[Any], Any]
-    """Turns what the user wrote into the value of the setting; raises ValueError."""
+    """Turns the user's input into the value of the setting; raises ValueError."""
     words: Callable[[Any], list[str]]
     """Turns the value of the field into words of a command line."""
     read: Callable[[Any], Any] = _as_it_is
-    """Turns the value of the setting into that of the field."""
+    """Turns the value of the setting into the value of the field."""
     only_python: bool = False
-    """Whether it acts on Python code in worker processes, so that a command cannot have it."""
+    """Whether it acts on Python code in worker processes, so that it cannot apply to a command."""
     own_process: bool = False
     """Whether it acts on the process of a trial, so that each trial needs a process of its own."""
     only_tests: bool = False
-    """Whether only tests of pytest can have it."""
+    """Whether it applies to pytest tests only."""
     excludes: str = ""
-    """The setting that contradicts it: of the two, the one from the stronger source wins."""
+    """The setting that contradicts this one: of the two, the one from the stronger source wins."""
     check: Callable[[Any, str, Target], None] = _nothing_to_say
-    """Raises UsageError if a value of the field makes no sense for the target; gets the name of its source."""
+    """Raises UsageError if a value of the field makes no sense for the target; also gets the source's name."""
     check_shared: Callable[[Any, str], None] = _nothing_against
     """Raises UsageError if a value of the field is not possible while several tests share a process."""
     hindrance: Callable[[Any, Target], Hindrance | None] = _possible
     """Returns why a value of the field is not possible on this machine or for this target, None if it is."""
 
     def suits(self, target: Target) -> bool:
-        """Whether this kind of target can have it."""
+        """Whether this perturbation applies to this kind of target."""
         if self.only_tests:
             return isinstance(target, PytestTarget)
         return not (self.only_python and isinstance(target, CommandTarget))
 
 
 def refuse_variables(names: Iterable[str], shown: str, target: Target) -> None:
-    """Raise UsageError if the target itself says what a variable is that a perturbation is to set."""
+    """Raise UsageError if the target itself sets a variable that the perturbation would set."""
     for name in names:
         if name in target.environment:
             raise UsageError(

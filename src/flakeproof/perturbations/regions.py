@@ -1,4 +1,4 @@
-"""`--timezone` and `--locale`: where on earth, and in which language, the tests run."""
+"""`--timezone` and `--locale`: the time zone and the locale in which the tests run."""
 
 import ctypes
 import difflib
@@ -17,9 +17,9 @@ from flakeproof_worker.shared.variables import DRAWN, LOCALE, ZONE
 NASTY_ZONES = (
     "UTC",
     "America/New_York",
-    "Europe/London",  # as UTC, for half of the year
+    "Europe/London",  # the same as UTC for half of the year
     "Europe/Dublin",  # daylight saving is negative, in winter
-    "Africa/Casablanca",  # and here in Ramadan, by the moon
+    "Africa/Casablanca",  # negative, too, during Ramadan, which follows the moon
     "Australia/Sydney",
     "Australia/Lord_Howe",  # half an hour of daylight saving
     "America/St_Johns",
@@ -30,10 +30,10 @@ NASTY_ZONES = (
     "Pacific/Kiritimati",
     "Etc/GMT+12",
 )
-"""What `random` draws from: both ends of the day, daylight saving on both hemispheres, half and quarter hours."""
+"""Zones that `random` draws from: extreme offsets, daylight saving in both hemispheres, half and quarter hours."""
 _PLACES = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo")
 _POSIX = re.compile(r"^(?:<[+\-\w]+>|[A-Za-z]{3,})[+-]?\d{1,3}(?::\d\d){0,2}(?:(?:<[+\-\w]+>|[A-Za-z]{3,}).*)?$")
-"""A zone written out as in POSIX, `CET-1CEST,M3.5.0,M10.5.0/3` (IEEE Std 1003.1, 8.3)."""
+"""A zone in the POSIX form, such as `CET-1CEST,M3.5.0,M10.5.0/3` (IEEE Std 1003.1, 8.3)."""
 _NAME_TIMEZONE = re.compile(r"^[A-Za-z][\w+\-]*(?:/[\w+\-]+)*$")
 
 
@@ -45,7 +45,7 @@ def _parse_timezone(given: Any) -> str:
 
 
 def _read_timezone(given: str) -> list[str]:
-    """The zones to draw from: those of ours that are installed, or the one that is named."""
+    """The zones to draw from: the installed ones of `NASTY_ZONES`, or the given one."""
     if given != DRAWN:
         return [given]
     folder = _folder()
@@ -53,7 +53,7 @@ def _read_timezone(given: str) -> list[str]:
 
 
 def _folder() -> Path | None:
-    """Where the C library finds zones."""
+    """The folder in which the C library finds zones."""
     places = [os.environ["TZDIR"]] if os.environ.get("TZDIR") else _PLACES
     return next((path for place in places if (path := Path(place)).is_dir()), None)
 
@@ -88,8 +88,8 @@ def _hindrance_timezone(zones: list[str], target: Target) -> Hindrance | None:
 def _check_shared(zones: list[str], source: str) -> None:
     if len(zones) != 1:
         raise UsageError(
-            f"{source} {_shown_timezone(zones)}: several tests at once in one process share its time zone",
-            "name one zone, or have one test at a time in a process: --processes as many as --workers",
+            f"{source} {_shown_timezone(zones)}: tests that run at once in one process share its time zone",
+            "name one zone, or run one test at a time in each process: as many --processes as --workers",
         )
 
 
@@ -120,13 +120,13 @@ NASTY_LOCALES = (
     "de_DE.UTF-8",  # a comma in numbers
     "de_DE.ISO-8859-1",  # not UTF-8
     "tr_TR.UTF-8",  # i is not the small letter of I
-    "cs_CZ.UTF-8",  # ch is sorted behind h
+    "cs_CZ.UTF-8",  # ch is sorted after h
     "hi_IN.UTF-8",  # other groups of digits
     "fa_IR.UTF-8",  # other digits
     "ja_JP.EUC-JP",
     "zh_CN.GB18030",
 )
-"""What `random` draws from, as far as it is installed."""
+"""Locales that `random` draws from, as far as they are installed."""
 _NAME_LOCALE = re.compile(r"^[A-Za-z][\w.@\-]*$")
 _ALL_CATEGORIES = 0x1FBF  # LC_ALL_MASK of locale.h
 
@@ -162,7 +162,7 @@ def _hindrance_locale(locales: list[str], target: Target) -> Hindrance | None:
         return None
     return Hindrance(
         f"the locale {missing} is not installed",
-        f"`locale -a` lists what is; `localedef` or locales-all adds {missing}",
+        f"`locale -a` lists the installed ones; `localedef` or the package locales-all adds {missing}",
     )
 
 

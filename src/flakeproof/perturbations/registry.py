@@ -1,4 +1,4 @@
-"""Every perturbation; those that are a flag, a number or a seed are declared here."""
+"""The registry of all perturbations; those that are a flag, a number or a seed are declared here."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -54,8 +54,8 @@ def _check_hash_seed(wanted: str, source: str, target: Target) -> None:
 
 def _check_alone(wanted: str, source: str) -> None:
     raise UsageError(
-        f"{source} {wanted}: several tests at once in one process share its generators, so none has numbers of its own",
-        "have one test at a time in a process: --processes as many as --workers, or --isolation fork",
+        f"{source} {wanted}: tests that run at once in one process share its generators, so none has its own numbers",
+        "run one test at a time in each process: as many --processes as --workers, or --isolation fork",
     )
 
 
@@ -99,4 +99,4 @@ KINDS: Mapping[str, PerturbationKind] = {
         NETWORK,
     )
 }
-"""By the names of their settings."""
+"""Every perturbation, by the name of its setting."""

@@ -1,4 +1,4 @@
-"""Turns settings into the perturbations of a run, and those back into words of a command line."""
+"""Turn settings into the perturbations of a run, and perturbations back into words of a command line."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _NONE = Perturbations()
 
 
 class GivenSettings(Protocol):
-    """Values of settings and where they come from (`flakeproof.settings.load.Config`)."""
+    """Values of settings, and their sources (`flakeproof.settings.load.Config`)."""
 
     def get(self, name: str) -> Any:
         """The value of a setting, None if it is not set."""
@@ -22,16 +22,16 @@ class GivenSettings(Protocol):
         """Source of a setting, as a user would write it."""
 
     def layer(self, name: str) -> int:
-        """Rank of that source: a higher one overrides a lower one."""
+        """Rank of the setting's source: a higher one overrides a lower one."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The perturbations of a run, and those that were asked for and left out."""
+    """The perturbations of a run, and the requested ones that are left out."""
 
     perturbations: Perturbations
     left_out: list[str]
-    """One sentence for each that is left out, with the reason."""
+    """One sentence for each perturbation that is left out, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class RunConditions:
 
 
 def perturbations_of(config: GivenSettings, around: RunConditions) -> Asked:
-    """What `config` asks for; for a command, what is possible around it.
+    """The perturbations that `config` asks for, without those that do not apply to the target.
 
-    Raises UsageError for what can mean nothing, and for what is not possible, unless the best effort is enough.
+    Raises UsageError for a value that makes no sense and, without `best-effort`, for one that is impossible here.
     """
     given = {
         name: value
@@ -58,9 +58,9 @@ def perturbations_of(config: GivenSettings, around: RunConditions) -> Asked:
 
 
 def perturbations_in(values: Mapping[str, str], around: RunConditions) -> Asked:
-    """Perturbations from texts, by the names of their settings; those that are not possible here are left out.
+    """Perturbations from texts, by the names of their settings; those that are impossible here are left out.
 
-    Raises UsageError for what can mean nothing, ValueError for what cannot be read.
+    Raises UsageError for a value that makes no sense, ValueError for one that cannot be read.
     """
     parsed = {name: KINDS[name].parse(value) for name, value in values.items()}
     return _possible(parsed, around, "--{}".format, best_effort=True)
@@ -85,7 +85,7 @@ def _possible(
         elif best_effort:
             left_out.append(f"{source(name)} is left out: {hindrance.why}")
         else:
-            remedy = f"{hindrance.remedy}; or do without: --best-effort"
+            remedy = f"{hindrance.remedy}; or leave it out with --best-effort"
             raise UsageError(f"{source(name)} is not possible here: {hindrance.why}", remedy)
     return Asked(Perturbations(**values), left_out)
 
@@ -93,11 +93,11 @@ def _possible(
 def _of_isolation(kind: PerturbationKind, isolation: Isolation) -> Hindrance | None:
     if not kind.own_process or isolation is not Isolation.SHARED:
         return None
-    return Hindrance("it is done to the process of a test, and tests share theirs here", "add --isolation fork")
+    return Hindrance("it acts on the process of a test, and tests share a process here", "add --isolation fork")
 
 
 def yields(config: GivenSettings, setting: str, other: str) -> bool:
-    """Whether `setting` gives way to the `other`, which contradicts it. Raises UsageError if neither is stronger."""
+    """Whether the contradicting setting `other` overrides `setting`. Raises UsageError if neither is stronger."""
     if not (config.get(setting) and config.get(other)):
         return False
     if config.layer(setting) == config.layer(other):

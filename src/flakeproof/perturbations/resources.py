@@ -1,4 +1,4 @@
-"""`--max-fds`, `--ports`, `--temp-space` and `--network`: tests get few descriptors, ports and room, and no network."""
+"""`--max-fds`, `--ports`, `--temp-space` and `--network`: few descriptors, ports and disk space, and no network."""
 
 import resource
 from functools import cache
@@ -13,7 +13,7 @@ from flakeproof_worker.system.namespace import possible
 
 @cache
 def hindered(what: str) -> Hindrance | None:
-    """Why there cannot be a namespace for `what` (network, mount); it is tried, once."""
+    """Why a namespace for `what` (network, mount) is impossible here, None if it is possible; tried once."""
     why = possible(what)
     if why is None:
         return None
@@ -37,7 +37,7 @@ MAX_FDS = PerturbationKind("max-fds", "max_fds", _parse_max_fds, value_words("ma
 
 
 _MOST_PORTS = 28_232
-"""As many as there are between 32,768 and 60,999, where Linux takes them from."""
+"""The number of ports from 32,768 to 60,999, the range of ephemeral ports on Linux."""
 
 
 def _parse_ports(given: Any) -> int:
@@ -52,7 +52,7 @@ PORTS = PerturbationKind("ports", "ports", _parse_ports, value_words("ports"), h
 
 
 _LEAST = 4096
-"""A page of memory: what is less is as much."""
+"""A page of memory, to which smaller sizes are rounded up."""
 _MOST_TEMP_SPACE = 1 << 40
 
 
@@ -86,7 +86,7 @@ def _parse_network(given: Any) -> str:
 
 def _hindrance_network(network: str, target: Target) -> Hindrance | None:
     if not isinstance(target, CommandTarget):
-        return None  # Python code is held up where it asks for it, which everybody may do
+        return None  # for Python code, functions are replaced, which needs no permission
     return hindered("network")
 
 

@@ -1,1 +1,1 @@
-"""How results are reported to people and machines."""
+"""Report results to people and machines."""

@@ -1,4 +1,4 @@
-"""One failure in full: the traceback with its source lines, what it was caused by, stacks, output."""
+"""Show one failure in full: the traceback with its source lines, its causes, stacks, output."""
 
 import linecache
 import re
@@ -12,7 +12,7 @@ from flakeproof.text import one_line, plural, shown_path
 _EXCERPT = 40
 _FRAMES = 6
 _SHORT = 12
-"""Lines of stacks, of what a command said, or of an assertion that are shown with each kind of failure."""
+"""How many lines of stacks, of a command's message, or of an assertion are shown with each kind of failure."""
 _PRINTED = 5
 _WIDTH = 200
 _PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?(?:\s|$)")
@@ -21,7 +21,7 @@ _NOT_THEIRS = re.compile(r'\s*File "(?:[^"]*/flakeproof_worker/[^"]*|<frozen [^"
 
 
 def failure_details(failure: Failure) -> Iterator[str]:
-    """Lines; source is read here, in the coordinator, and never in the process of the trial."""
+    """Lines of the full report; source is read here, in the coordinator, never in the process of the trial."""
     if exception := failure.details.get("exception"):
         yield from _exception(exception)
     yield from _surroundings(failure)
@@ -34,7 +34,7 @@ def failure_details(failure: Failure) -> Iterator[str]:
 
 
 def explanation(failure: Failure) -> Iterator[str]:
-    """Lines that tell what went wrong, without the output: the traceback, else stacks, else what a command said."""
+    """Lines that say what went wrong, without the output: the traceback, stacks, a command's message."""
     if exception := failure.details.get("exception"):
         yield from _exception(exception)
     yield from _surroundings(failure)
@@ -43,7 +43,7 @@ def explanation(failure: Failure) -> Iterator[str]:
 
 
 def place(failure: Failure) -> tuple[str, int] | None:
-    """File and line of the failure: of their innermost frame, or what a command's output names; None if unknown."""
+    """File and line of the failure: the user's innermost frame, or the place in a command's output; None if unknown."""
     if frames := own_frames(failure.details.get("exception", {}).get("frames", [])):
         return frames[-1][0], frames[-1][1]
     found = _PLACE.match(failure.details.get("place") or "")
@@ -51,7 +51,7 @@ def place(failure: Failure) -> tuple[str, int] | None:
 
 
 def excerpt(failure: Failure) -> Iterator[str]:
-    """What tells of the failure, else stacks and output; indented, the middle left out when they are long."""
+    """A command's message, else stacks and output: indented, and without the middle if they are long."""
     rows = failure.details.get("preview") or [
         *_surroundings(failure),
         *_theirs(failure.details.get("stacks") or ""),
@@ -62,7 +62,7 @@ def excerpt(failure: Failure) -> Iterator[str]:
 
 
 def summary_lines(failure: Failure) -> Iterator[str]:
-    """The traceback as far as it is the user's own code, what the assertion compares, and the end of the output."""
+    """The traceback's frames in the user's own code, the assertion's comparison, and the end of the output."""
     if exception := failure.details.get("exception"):
         yield from _own_traceback(exception)
     elif preview := failure.details.get("preview"):
@@ -94,20 +94,20 @@ def _own_traceback(details: dict[str, Any]) -> Iterator[str]:
     compared = [row for row in details["message"].splitlines()[1:] if row.strip() and not _HINT.match(row)]
     yield from (f"  {row}" for row in _shortened(compared, _SHORT))
     if cause := details.get("cause"):
-        yield f"caused by {one_line(_told(cause), _WIDTH)}"
+        yield f"caused by {one_line(_in_words(cause), _WIDTH)}"
         yield from _own_traceback(cause)
     for inner in details.get("inner", []):
-        yield f"with {one_line(_told(inner), _WIDTH)}"
+        yield f"with {one_line(_in_words(inner), _WIDTH)}"
         yield from _own_traceback(inner)
 
 
-def _told(exception: dict[str, Any]) -> str:
+def _in_words(exception: dict[str, Any]) -> str:
     kind = exception["type"].rpartition(".")[2]
     return f"{kind}: {exception['message']}" if exception["message"] else kind
 
 
 def _shortened(rows: Sequence[str], most: int) -> Sequence[str]:
-    """`rows` with the middle left out where there are more than `most`."""
+    """`rows` without the middle if there are more than `most`."""
     if len(rows) <= most:
         return rows
     half = most // 2
@@ -117,19 +117,19 @@ def _shortened(rows: Sequence[str], most: int) -> Sequence[str]:
 def _surroundings(failure: Failure) -> Iterator[str]:
     """What was drawn for the trial, and what sanitizers have seen in it."""
     if drawn := failure.details.get("drawn"):
-        yield f"Drawn for it: {' '.join(drawn)}"
+        yield f"Drawn for this test: {' '.join(drawn)}"
     for sight in failure.details.get("sights") or ():
         yield f"Seen: {sight['text']}"
 
 
 def _output(failure: Failure) -> Iterator[str]:
-    """What the trial wrote, without the stacks that are shown separately."""
+    """The trial's output, without the stacks that are shown separately."""
     stacks = set((failure.details.get("stacks") or "").splitlines())
     return (row for row in _theirs(failure.output) if row not in stacks)
 
 
 def _theirs(text: str) -> Iterator[str]:
-    """Lines without frames of ours or of the interpreter's start, which explain nothing."""
+    """Lines without the frames of flakeproof and of the interpreter's start, which explain nothing."""
     return (row for row in text.splitlines() if not _NOT_THEIRS.match(row))
 
 
@@ -142,8 +142,8 @@ def _exception(details: dict[str, Any], indent: str = "") -> Iterator[str]:
         yield f'{indent}  File "{file}", line {line}, in {function}'
         if source := linecache.getline(file, line).strip():
             yield f"{indent}    {source}"
-    told = ": ".join(part for part in (details["type"], details["message"]) if part)
-    kind, *rest = told.splitlines() or [""]
+    text = ": ".join(part for part in (details["type"], details["message"]) if part)
+    kind, *rest = text.splitlines() or [""]
     yield f"{indent}{kind}"
     for row in rest:
         yield f"{indent}{row}"

@@ -1,4 +1,4 @@
-"""The reports that are files: which ones a run is to leave, checked before it and written after it."""
+"""Report files: checked before the run, written after it."""
 
 import errno
 import os
@@ -21,10 +21,10 @@ STDOUT = "-"
 
 
 class Document:
-    """`--json FILE` and its like; `-` is stdout."""
+    """The document of `--json FILE` and similar options; `-` is stdout."""
 
     def __init__(self, option: str, name: str) -> None:
-        """`option` is how the user asked for it, for messages."""
+        """`option` is the user's option, for messages."""
         self._option = option
         self._name = name
         self._path = Path(name)
@@ -36,7 +36,7 @@ class Document:
         return self._name == STDOUT
 
     def prepare(self) -> None:
-        """Make the folders and see whether the file can be written. Raises UsageError; nothing is left then."""
+        """Make the folders and check whether the file can be written. Raises UsageError, and leaves nothing then."""
         if self.is_stdout:
             return
         remedy = "name a file that can be written, or - for stdout"
@@ -50,13 +50,13 @@ class Document:
             with self._path.open("ab"):
                 pass
             if not existed:
-                self._path.resolve().unlink()  # where it leads to, if it is a link to nothing
+                self._path.resolve().unlink()  # resolved, because the path may be a dangling link
         except OSError as error:
             self.withdraw()
             raise UsageError(f"{self._option} {self._name}: {error.strerror}", remedy) from None
 
     def withdraw(self) -> None:
-        """There will be no document: remove the folders that were made for it."""
+        """Remove the folders that were made for the document, which will not be written."""
         for path in self._made:
             with suppress(OSError):
                 path.rmdir()
@@ -68,16 +68,16 @@ class Document:
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
             except OSError:
-                silence(sys.stdout)  # what is left in the buffer must not fail again at exit
+                silence(sys.stdout)  # the rest of the buffer must not fail again at exit
                 raise
         else:
             _write_whole(Path(os.path.realpath(self._path)), data)
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Write all of `data` to `path`, or leave what is there as it is. Raises OSError.
+    """Write all of `data` to `path`, or leave the old file unchanged. Raises OSError.
 
-    What is no regular file, or in a folder that nothing can be added to, is written to as it is.
+    A path that is no regular file, or whose folder is not writable, is written directly.
     """
     is_there = path.exists()
     if is_there and not path.is_file():
@@ -103,7 +103,7 @@ def _write_whole(path: Path, data: bytes) -> None:
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
-            path.write_bytes(data)  # a single file that is mounted there, as containers have it
+            path.write_bytes(data)  # a bind-mounted file, as in containers
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -114,9 +114,9 @@ def to_json(summary: Record) -> bytes:
 
 
 def schema_of(kind: type[Record], what: str, version: int) -> bytes:
-    """JSON Schema of what `to_json` makes of the summary of a `what`.
+    """JSON Schema of the document that `to_json` makes of the summary of a `what`.
 
-    Who keeps to it will also read fields that are added later.
+    It permits fields that are added later.
     """
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -127,18 +127,18 @@ def schema_of(kind: type[Record], what: str, version: int) -> bytes:
 
 
 def _open(schema: Any) -> Any:
-    """`schema` without the ban on fields that it does not name."""
+    """`schema`, but permitting fields that it does not name."""
     if isinstance(schema, dict):
         return {key: _open(value) for key, value in schema.items() if (key, value) != ("additionalProperties", False)}
     return [_open(value) for value in schema] if isinstance(schema, list) else schema
 
 
 _LIMIT = 1024 * 1024
-"""Bytes that a step may write to its summary; with more nothing is shown at all."""
+"""How many bytes a step may write to its summary; GitHub shows nothing of a larger one."""
 
 
 def append_summary(markdown: bytes, environment: Mapping[str, str]) -> str | None:
-    """Append to the summary of the job; return why not, if it was not possible."""
+    """Append to the job summary; return why that was impossible, None if it worked or there is no job summary."""
     name = environment.get("GITHUB_STEP_SUMMARY")
     if not name:
         return None
@@ -156,16 +156,16 @@ def append_summary(markdown: bytes, environment: Mapping[str, str]) -> str | Non
 
 _TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown"}
 NAMES = tuple(_TITLES)
-"""Of the settings that each name the file of a report."""
+"""The settings that name the file of a report."""
 Renderers = Mapping[str, Callable[[], bytes]]
-"""By the name of the setting, what makes the document."""
+"""Functions that make the documents, by the name of the setting."""
 
 
 class ReportFiles:
-    """All documents that a run is to leave, handled alike."""
+    """All documents that a run writes."""
 
     def __init__(self, wanted: Mapping[str, Document]) -> None:
-        """`wanted` are documents by the name of their setting."""
+        """`wanted` has the documents, by the name of their setting."""
         self._wanted = wanted
 
     @property
@@ -174,7 +174,7 @@ class ReportFiles:
         return any(document.is_stdout for document in self._wanted.values())
 
     def prepare(self) -> None:
-        """See whether all can be written, and make their folders. Raises UsageError; nothing is left then."""
+        """Check whether all can be written, and make their folders. Raises UsageError, and leaves nothing then."""
         try:
             for document in self._wanted.values():
                 document.prepare()
@@ -183,12 +183,12 @@ class ReportFiles:
             raise
 
     def withdraw(self) -> None:
-        """There will be no documents: remove the folders that were made for them."""
+        """Remove the folders that were made for the documents, which will not be written."""
         for document in reversed(list(self._wanted.values())):
             document.withdraw()
 
     def write(self, renderers: Renderers) -> list[str]:
-        """Write all of them; return what to tell of those that could not be written."""
+        """Write all documents; return a message for each that could not be written."""
         missing: list[str] = []
         for name, document in self._wanted.items():
             try:
@@ -199,9 +199,9 @@ class ReportFiles:
 
 
 def report_files(config: Config, *, only_asked: bool = False, names: Sequence[str] = NAMES) -> ReportFiles:
-    """Those of `names` in `config`; with `only_asked` not those that the project or the environment wants of each run.
+    """The reports among `names` in `config`; with `only_asked`, only those given on the command line.
 
-    Raises UsageError for two in one place.
+    Raises UsageError if two have the same destination.
     """
     wanted: dict[str, Document] = {}
     taken: dict[object, str] = {}

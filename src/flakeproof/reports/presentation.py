@@ -1,4 +1,4 @@
-"""The one path on which every feature presents what it found.
+"""The one path by which every feature presents its results.
 
 Reports are checked before anything runs (`running`) and withdrawn if nothing could be run; the results are printed as a
 block; `finish` writes annotations, the job summary of GitHub Actions and the reports, and decides the exit code.
@@ -22,10 +22,10 @@ class Presentation:
     def __init__(
         self, files: ReportFiles, *, quiet: bool = False, keeps_colours: bool = False, copies: bool = False
     ) -> None:
-        """`files` are the reports to leave; a `quiet` one prints the verdict and warnings alone.
+        """`files` are the reports to write; with `quiet`, only the verdict and warnings are printed.
 
-        With `keeps_colours` a terminal gets the colours of what tests have written. One that `copies` later (`copy_to`)
-        has warnings alone to print before.
+        With `keeps_colours`, a terminal shows the colours of the tests' output. With `copies`, `copy_to` follows, and
+        only warnings are printed before it.
         """
         self._files = files
         self._quiet = quiet
@@ -38,7 +38,7 @@ class Presentation:
         return self._files.on_stdout
 
     def copy_to(self, folder: Path) -> None:
-        """From now on keep every line in the folder of a run as well."""
+        """From now on, also write every line to a file in the folder of a run."""
         self.writer.close()
         self.writer = standard(
             folder / OUTPUT_NAME,
@@ -49,7 +49,7 @@ class Presentation:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Check the reports first, and leave nothing of them if what runs here raises. Raises UsageError."""
+        """Check the reports first; remove what was made for them if the block raises. Raises UsageError."""
         self._files.prepare()
         try:
             yield
@@ -59,11 +59,11 @@ class Presentation:
             raise
 
     def note(self, line: str, style: Style = Style.PLAIN) -> None:
-        """Print a line about the way to the answer."""
+        """Print a line about progress."""
         self.writer.note(line, style)
 
     def warn(self, text: str) -> None:
-        """Print what went wrong beside the answer."""
+        """Print a warning."""
         self.writer.warn(text)
 
     def print(self, line: str, style: Style = Style.PLAIN) -> None:
@@ -78,10 +78,10 @@ class Presentation:
         *,
         answer: Style = Style.PLAIN,
     ) -> None:
-        """Print the results: an empty line, a title and what is below it; then the `closing` line in its `style`.
+        """Print the results: an empty line, a title and the lines below it; then the `closing` line in its `style`.
 
-        The line below the title is in the style `answer`, for a feature that answers there. A quiet command prints the
-        closing line alone.
+        The line below the title has the style `answer`, for a feature that answers there. A quiet command prints only
+        the closing line.
         """
         self.print("")
         for index, line in enumerate(lines):
@@ -91,17 +91,17 @@ class Presentation:
             self.writer.verdict(closing, style)
 
     def finish(self, code: int, renderers: Renderers, annotations: Iterable[str] = ()) -> int:
-        """Write what is left behind, and return the exit code: `code`, unless a report that was wanted is missing.
+        """Write the reports; return the exit code: `code`, unless that means success and a report is missing.
 
-        In a step of GitHub Actions the `annotations` are printed, and the Markdown document is the job summary.
+        In a step of GitHub Actions, the `annotations` are printed and the Markdown document becomes the job summary.
         """
         if in_github_actions(os.environ):
             for line in annotations:
-                self.writer.command(line)  # with --quiet, too: GitHub hides them
+                self.writer.command(line)  # even with --quiet, because GitHub hides these lines
             if (problem := append_summary(renderers["markdown"](), os.environ)) is not None:
                 self.warn(f"the job summary was not written: {problem}")
         for problem in self._files.write(renderers):
             self.warn(problem)
-            code = code or ExitCode.BROKEN  # what was asked for is not there; that must not look like success
+            code = code or ExitCode.BROKEN  # a missing report must not look like success
         self.writer.close()
         return int(code)

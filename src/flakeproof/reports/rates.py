@@ -1,4 +1,4 @@
-"""A rate with its interval, in words: it is never shown without one."""
+"""A failure rate in words, always with its interval."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -16,9 +16,9 @@ _METHODS = {
 
 
 def rate_with_interval(rate: float, interval: RateInterval, *, method: bool = False) -> str:
-    """`1.77% (95% interval 1.52% to 2.05%)`, or `at most 0.30% (95% confidence)` when nothing failed.
+    """For example `1.77% (95% interval 1.52% to 2.05%)`, or `at most 0.30% (95% confidence)` if nothing failed.
 
-    With `method` it says also how the interval was computed.
+    With `method`, it also names the method of the interval.
     """
     how = f", {_method(interval)}" if method else ""
     if 0 < rate < 1:
@@ -28,12 +28,12 @@ def rate_with_interval(rate: float, interval: RateInterval, *, method: bool = Fa
 
 
 def confidence(interval: RateInterval) -> str:
-    """`95% interval`, or `approximate 95% interval` where the trials depend on each other."""
+    """`95% interval`, or `approximate 95% interval` if the trials depend on each other."""
     return f"{'approximate ' if is_approximate(interval) else ''}{100 * interval.confidence:g}% interval"
 
 
 def is_approximate(interval: RateInterval) -> bool:
-    """Whether it is one for trials that depend on each other."""
+    """Whether the interval is an approximate one, for trials that depend on each other."""
     return interval.method.startswith("approximate")
 
 
@@ -47,7 +47,7 @@ class Bounded(Protocol):
 
 
 def bounds(rate: float, interval: Bounded | None) -> str:
-    """The same without confidence and method, which have to stand nearby; "" where no trial tells anything."""
+    """A rate with its interval, without confidence and method, which must be shown nearby; "" without an interval."""
     if interval is None:
         return ""
     if rate == 0:
@@ -58,7 +58,7 @@ def bounds(rate: float, interval: Bounded | None) -> str:
 
 
 def highest(intervals: Iterable[RateInterval | None]) -> str:
-    """`at most 0.30% each, 95% confidence`: of tests none of which failed; "" where there are none."""
+    """`at most 0.30% each, 95% confidence`, for tests of which none failed; "" without any interval."""
     known = [interval for interval in intervals if interval is not None]
     if not known:
         return ""

@@ -1,4 +1,4 @@
-"""Where text for people goes: the terminal or a pipe, `output.log` in the folder of the run, and lines of progress."""
+"""Write text for people: to the terminal or a pipe, to `output.log` in the run's folder, and as lines of progress."""
 
 import os
 import secrets
@@ -19,12 +19,12 @@ _NO = {"", "0", "false", "no", "off"}
 
 
 def wants_live(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """A live display: on a terminal that can move its cursor, and not in CI."""
+    """Whether to show a live display: on a terminal that can move its cursor, and not in CI."""
     return stream.isatty() and environment.get("CI", "").lower() in _NO and not _is_dumb(environment)
 
 
 def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """Colours: NO_COLOR forbids them, FORCE_COLOR asks for them, else a terminal that is not dumb gets them."""
+    """Whether to use colours: NO_COLOR forbids them, FORCE_COLOR forces them, else a terminal that is not dumb does."""
     if environment.get("NO_COLOR"):
         return False
     if (forced := environment.get("FORCE_COLOR")) is not None:
@@ -37,7 +37,7 @@ def _is_dumb(environment: Mapping[str, str]) -> bool:
 
 
 class Style(Enum):
-    """What a line is, for those who see colours; the value is the SGR code."""
+    """The style of a line, shown by colour; the value is the SGR code."""
 
     PLAIN = ""
     BAD = "31"
@@ -51,21 +51,21 @@ class Detail(IntEnum):
     """How much is printed for people."""
 
     QUIET = 0
-    """The verdict alone."""
+    """Only the verdict."""
     USUAL = 1
     VERBOSE = 2
     """Every failure, and how numbers were computed."""
 
     @classmethod
     def of(cls, *, quiet: bool, verbose: bool) -> "Detail":
-        """The one that -q and -v ask for. Raises UsageError for both."""
+        """The detail that -q and -v ask for. Raises UsageError for both."""
         if quiet and verbose:
             raise UsageError("--quiet and --verbose contradict each other", "give one of the two")
         return cls.QUIET if quiet else cls.VERBOSE if verbose else cls.USUAL
 
 
 class Writer:
-    """Writes lines to streams and keeps a copy; a stream that is gone (closed pipe) does not end the run."""
+    """Writes lines to streams and keeps a copy; a broken stream (closed pipe) does not end the run."""
 
     def __init__(
         self,
@@ -77,10 +77,10 @@ class Writer:
         keeps_colours: bool = False,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        """`results` gets what the user asked for, `notes` progress and remarks, `copy` is appended with both.
+        """`results` receives the results, `notes` progress and remarks; both are appended to the file `copy`.
 
-        A `quiet` one shows the verdict and warnings alone; the copy has everything. With `keeps_colours` a terminal
-        gets the colours of what tests have written.
+        With `quiet`, only the verdict and warnings are shown; the copy has everything. With `keeps_colours`, a terminal
+        shows the colours of the tests' output.
         """
         self._quiet = quiet
         self.results = results
@@ -88,7 +88,7 @@ class Writer:
         self.keeps_colours = keeps_colours
         self._is_read_by_runner = in_github_actions(environment)
         self._fence = ""
-        """Token that ends the block in which GitHub's runner obeys no line; "" outside of one."""
+        """Token that ends the block in which GitHub's runner obeys no commands; "" outside such a block."""
         self._copy: GrowingFile | None = None
         if copy is not None:
             self._copy = GrowingFile(
@@ -96,34 +96,34 @@ class Writer:
             )
 
     def result(self, line: str, style: Style = Style.PLAIN) -> None:
-        """A line that is part of the answer."""
+        """Write a line of the results."""
         self._put(self.results, line, style, shown=not self._quiet)
 
     def verdict(self, line: str, style: Style) -> None:
-        """The line that says what came out."""
+        """Write the line with the verdict."""
         self._put(self.results, line, style, shown=True)
 
     def warn(self, text: str) -> None:
-        """What went wrong on the way, and did not end it."""
+        """Write a warning about a problem that did not end the run."""
         self._put(self.notes, f"warning: {text}", Style.WARNING, shown=True)
 
     def note(self, line: str, style: Style = Style.PLAIN) -> None:
-        """A line about the way to the answer."""
+        """Write a line about progress."""
         self._put(self.notes, line, style, shown=not self._quiet)
 
     def command(self, line: str) -> None:
-        """A line of ours that GitHub's runner is to obey; nothing of what comes from a target may begin it."""
+        """Write a command for GitHub's runner; text from a target must not be able to begin one."""
         self._end_fence(self.results)
         self.keep(line)
         self._print(self.results, line)
 
     def keep(self, line: str) -> None:
-        """Only into the copy."""
+        """Write a line to the copy only."""
         if self._copy is not None:
             self._copy.write(line_shown(line).encode("utf-8", "backslashreplace") + b"\n")
 
     def close(self) -> None:
-        """Close the copy, and let the runner obey lines again."""
+        """Close the copy, and let GitHub's runner obey commands again."""
         self._end_fence(self.results)
         if self._copy is not None:
             self._copy.close()
@@ -135,7 +135,7 @@ class Writer:
         has_colours = wants_colour(stream)
         line = line_shown(line, keeps_colours=self.keeps_colours and has_colours)
         if self._is_read_by_runner:
-            # Also for each line by itself: the runner reads two streams, in an order of its own.
+            # Each line is escaped as well, because the runner reads two streams in an unknown order.
             line = no_command(line)
             self._begin_fence(stream)
         if style.value and line and has_colours:
@@ -158,12 +158,12 @@ class Writer:
         except UnicodeEncodeError:
             encoding = stream.encoding or "ascii"
             print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
-        except OSError:  # the reader has gone, as in `| head`, or the disk that it goes to is full
+        except OSError:  # the reader has gone, as in `| head`, or the disk is full
             silence(stream)
 
 
 def silence(stream: TextIO) -> None:
-    """Let everything that is still to be written to `stream`, at exit too, go nowhere."""
+    """Discard everything that is still written to `stream`, also at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, stream.fileno())
@@ -174,7 +174,7 @@ def silence(stream: TextIO) -> None:
 def standard(
     copy: Path | None = None, *, results_to_stderr: bool = False, quiet: bool = False, keeps_colours: bool = False
 ) -> Writer:
-    """Results to stdout, the rest to stderr; all to stderr where stdout carries data."""
+    """A writer of results to stdout and the rest to stderr; of everything to stderr if stdout carries data."""
     results = sys.stderr if results_to_stderr else sys.stdout
     return Writer(results, sys.stderr, copy, quiet=quiet, keeps_colours=keeps_colours)
 
@@ -185,7 +185,7 @@ _CLEAR = "\r\x1b[2K"
 
 
 class ProgressLine:
-    """Shows the latest of the lines that it is called with; all of them with `every`."""
+    """Shows the latest line that it is called with; with `every`, all of them."""
 
     def __init__(self, writer: Writer, *, every: bool = False) -> None:
         self._writer = writer
@@ -195,7 +195,7 @@ class ProgressLine:
         self._is_shown = False
 
     def __call__(self, line: str) -> None:
-        """Show `line`, or keep it back where one was shown a moment ago."""
+        """Show `line`, unless another line was shown a moment ago."""
         now = monotonic()
         if self._every:
             self._writer.note(line, Style.DIM)
@@ -208,7 +208,7 @@ class ProgressLine:
             self._writer.note(line, Style.DIM)
 
     def close(self) -> None:
-        """Take the line away."""
+        """Clear the line."""
         if self._is_shown:
             self._put(_CLEAR)
             self._is_shown = False

@@ -1,17 +1,16 @@
-"""The statistics of flaky tests, as pure functions of numbers on the standard library alone.
+"""The statistics of flaky tests, as pure functions of numbers that use the standard library only.
 
-``detection``   how many trials show a failure, and what trials without one prove;
-``proportion``  a failure rate and its interval when it is read once, at the end;
-``sequential``  a failure rate and its interval when it is watched while trials run;
-``threshold``   whether a rate is below a threshold, or above it, watched while trials run;
-``comparison``  whether a fix fails less often, watched while pairs of trials run;
-``difference``  how far apart the rates of two arms are when they are read once, at the end;
-``search``      the least number that is enough;
-``dispersion``  whether failures cluster in groups of trials, and what dependent trials are worth;
-``factorial``   which of many factors matter, from batches in which each was on or off at random;
-``racing``      which of a few settings fails most per second, and which to run next;
-``order``       whether failures come at random in the order of the trials;
-``unseen``      how many kinds of failure have not been seen yet;
-``tables``      two by two tables, and several tests at once;
-``special``     the beta function and its relatives in logarithms, which the others rest on.
+``intervals``    a failure rate and its interval: for a fixed number of trials, or anytime-valid;
+``detection``    how many trials show a failure, what trials without one prove, and how many kinds are unseen;
+``threshold``    whether a rate is below or above a threshold, anytime-valid;
+``comparison``   whether a fix fails less often: anytime-valid from pairs, or from fixed numbers of trials;
+``dispersion``   whether failures cluster in groups of trials, and what dependent trials are worth;
+``order``        whether failures come at random in the order of the trials;
+``factorial``    which of many factors matter, from batches in which each was on or off at random;
+``racing``       which of a few settings fails most per second, and which to run next;
+``predicates``   which predicates separate failing from passing trials;
+``culprits``     which of many tests or lines has an effect on a test;
+``ancestry``, ``two_rates``, ``onset``, ``next_commit``  since which commit a test fails at another rate;
+``tables``       two by two tables, and several tests at once;
+``special``      the beta function and its relatives in logarithms, on which the others rest.
 """

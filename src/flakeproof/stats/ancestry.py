@@ -1,26 +1,26 @@
-"""Which commits a commit contains: ancestors in a directed graph without circles, as sets of bits."""
+"""The ancestors of each commit in an acyclic directed graph, as bit sets."""
 
 from collections.abc import Sequence
 
 _ALL = 4096
-"""Up to so many commits the ancestors of each are kept; of more, those of each sixteenth."""
+"""Up to so many commits, the ancestors of each are kept; with more, those of every sixteenth commit."""
 _STRIDE = 16
 
 
 class Ancestry:
-    """The ancestors of each of `n` commits, which are numbered so that parents come before children.
+    """The ancestors of each commit; commits are numbered so that parents come before children.
 
-    50,000 commits take about 10 MB: where they are not kept, the ancestors of a commit are put together from those of
-    the nearest ones that are.
+    50,000 commits take about 10 MB. If the ancestors of a commit are not kept, they are combined from those of the
+    nearest commits whose ancestors are kept.
     """
 
     def __init__(self, parents: Sequence[Sequence[int]]) -> None:
-        """`parents` of each commit, by number. Raises ValueError if one does not come before its child."""
+        """`parents` has the parents of each commit. Raises ValueError if one does not come before its child."""
         self._parents = parents
         self.size = len(parents)
         stride = 1 if self.size <= _ALL else _STRIDE
         waiting = [0] * self.size
-        """How many children still need the ancestors of a commit."""
+        """For each commit, how many children still need its ancestors."""
         for child, above in enumerate(parents):
             for parent in above:
                 if not 0 <= parent < child:
@@ -41,7 +41,7 @@ class Ancestry:
                 self._kept[number] = bits
 
     def of(self, commit: int) -> int:
-        """The commit itself and its ancestors, a bit for each."""
+        """The commit itself and its ancestors, as a bit set."""
         if commit in self._kept:
             return self._kept[commit]
         bits, seen, waiting = 0, {commit}, [commit]
@@ -58,7 +58,7 @@ class Ancestry:
         return bits
 
     def parents(self, commit: int) -> Sequence[int]:
-        """Its parents among these commits."""
+        """The parents of a commit among these commits."""
         return self._parents[commit]
 
 

@@ -49,9 +49,9 @@ def log_evidence_of_futility(base: int, fix: int, reduction: float) -> float:
 
 
 def further_pairs(base: int, fix: int, pairs: int, error: float, reduction: float) -> int | None:
-    """How many more pairs decide, should they go on to be lost as they were so far; None if that cannot be told.
+    """How many more pairs decide, if pairs continue to be lost as so far; None if that cannot be estimated.
 
-    `pairs` are all that have ended, `base` and `fix` those lost. 0 when it is decided. Raises ValueError.
+    `pairs` is the number of ended pairs, `base` and `fix` of those lost. 0 if decided already. Raises ValueError.
     """
     _check(base, fix)
     wanted = -math.log(error)
@@ -78,14 +78,14 @@ def further_pairs(base: int, fix: int, pairs: int, error: float, reduction: floa
 
 
 _STEPS = 64
-"""Into so many parts what has been seen so far is divided, to find how many times it takes."""
+"""Resolution: the needed multiple of the pairs so far is found in steps of 1/64."""
 _FARTHEST = 100_000
-"""Times what has been seen so far, beyond which nothing is told."""
+"""Largest multiple of the pairs so far that is considered."""
 
 
 @dataclass(frozen=True, slots=True)
 class OddsRatio:
-    """The odds of failing with the fix over those without, as far as the pairs tell."""
+    """The interval of the odds ratio of failing, fix to base."""
 
     low: float
     high: float
@@ -98,7 +98,7 @@ def odds_ratio(base: int, fix: int, confidence: float = 0.95) -> OddsRatio:
     It assumes that the ratio is the same over the whole session; the evidence of an effect does not. Raises ValueError.
     """
     _check(base, fix)
-    # Each end from the interval in which it is the lower one: 1 - p would lose the digits of a p near 1.
+    # Each end comes from the interval in which it is the lower end: 1 - p would lose the digits of a p near 1.
     lost_by_base, lost_by_fix = (robbins(lost, base + fix, confidence) for lost in (base, fix))
     low = lost_by_fix.low / lost_by_base.high
     high = lost_by_fix.high / lost_by_base.low if lost_by_base.low > 0 else math.inf
@@ -116,7 +116,7 @@ _HALVINGS = 100
 def fisher(base_failures: int, base_trials: int, fix_failures: int, fix_trials: int) -> float:
     """The one-sided p-value of R. A. Fisher's exact test for "the fix fails less often" (1935).
 
-    P(X >= a) for the number X of all failures that fall on the base if any of the trials may have failed: it is
+    P(X >= a), where X is the number of failures in the base if all trials are equally likely to fail: it is
     hypergeometric. Raises ValueError.
     """
     _check_arms(base_failures, base_trials, fix_failures, fix_trials)
@@ -128,7 +128,7 @@ def newcombe(
 ) -> Interval:
     """The interval of R. G. Newcombe for a difference, Statistics in Medicine 17 (1998) 873-890, his method 10.
 
-    It joins the Wilson intervals of both arms by their distances from the rates seen. Raises ValueError.
+    It combines the Wilson intervals of both arms by their distances from the observed rates. Raises ValueError.
     """
     _check_arms(base_failures, base_trials, fix_failures, fix_trials)
     base, fix = wilson(base_failures, base_trials, confidence), wilson(fix_failures, fix_trials, confidence)
@@ -144,8 +144,8 @@ def miettinen_nurminen(
 ) -> Interval:
     """The score interval of O. Miettinen and M. Nurminen, Statistics in Medicine 4 (1985) 213-226.
 
-    It holds the differences d with (seen - d)^2 <= z^2 v(d), where v is the variance, times N / (N - 1), at the rates
-    that are the likeliest of those with that difference. Raises ValueError.
+    It contains the differences d with (seen - d)^2 <= z^2 v(d), where v is the variance, times N / (N - 1), at the
+    likeliest rates with that difference. Raises ValueError.
     """
     _check_arms(base_failures, base_trials, fix_failures, fix_trials)
     check_confidence(confidence)
@@ -166,10 +166,10 @@ def miettinen_nurminen(
 
 
 def _likeliest(base_failures: int, base_trials: int, fix_failures: int, fix_trials: int, difference: float) -> float:
-    """The rate of the fix at which both arms are likeliest if the base fails by so much more often.
+    """The likeliest rate of the fix if the rate of the base is higher by `difference`.
 
-    The logarithm of the likelihood is concave, so its slope falls to 0 once: no digits are lost as in the closed form,
-    the root of a cubic equation.
+    The log-likelihood is concave, so its slope falls to 0 once. Bisection loses no digits, unlike the closed form, the
+    root of a cubic equation.
     """
     base_passes, fix_passes = base_trials - base_failures, fix_trials - fix_failures
     low, high = max(0.0, -difference), min(1.0, 1 - difference)
@@ -184,7 +184,7 @@ def _likeliest(base_failures: int, base_trials: int, fix_failures: int, fix_tria
 
 
 def _edge(outside: Callable[[float], bool], *, inside: float, outermost: float) -> float:
-    """Where the differences that the interval holds end, between one that it holds and the last there is."""
+    """The end of the interval, between a difference `inside` it and the `outermost` possible one."""
     if not outside(outermost):
         return outermost
     while (middle := (inside + outermost) / 2) not in (inside, outermost):
@@ -196,4 +196,4 @@ def _check_arms(base_failures: int, base_trials: int, fix_failures: int, fix_tri
     for failures, trials in ((base_failures, base_trials), (fix_failures, fix_trials)):
         check_counts(failures, trials)
         if trials == 0:
-            raise ValueError("a difference takes trials of both arms, got none of one")
+            raise ValueError("a difference needs trials of both arms, got none of one")

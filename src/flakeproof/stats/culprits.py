@@ -1,4 +1,4 @@
-"""Which of many tests, or of many lines, has an effect on a test: from trials in which each took part at random."""
+"""Which of many tests, or lines, has an effect on a test, from trials in which each took part at random."""
 
 import math
 import random
@@ -13,7 +13,7 @@ _PRIOR = 0.5  # of the beta distributions, both parameters: Jeffreys' prior
 
 @dataclass
 class CulpritTally:
-    """Of one candidate: trials in which it took part, those in which it did not, and how many of each failed."""
+    """For one candidate: trials in which it took part, those in which it did not, and how many of each failed."""
 
     active: int = 0
     active_failures: int = 0
@@ -32,19 +32,19 @@ class CulpritTally:
 
 @dataclass(frozen=True)
 class CulpritEvidence:
-    """Bayes factors against "nothing matters": so many times as likely are the tallies if the candidate does matter."""
+    """Bayes factors for "the candidate matters" against "nothing matters"."""
 
     raises: float
-    """And trials fail more often with it."""
+    """Bayes factor for "trials fail more often with it"."""
     lowers: float
-    """And they fail less often with it."""
+    """Bayes factor for "trials fail less often with it"."""
 
 
 def evidence(tally: CulpritTally) -> CulpritEvidence:
-    """What one tally tells.
+    """The evidence in one tally.
 
-    Two rates with independent priors against a common one. How that is shared out between "more often" and "less often"
-    is the posterior probability that one rate is above the other, by a normal approximation to both.
+    It compares two rates with independent priors with a common rate. The factor is divided between "more often" and
+    "less often" by the posterior probability that one rate is above the other, in a normal approximation.
     """
     failures, trials = tally.active_failures + tally.idle_failures, tally.active + tally.idle
     log = (
@@ -54,12 +54,12 @@ def evidence(tally: CulpritTally) -> CulpritEvidence:
     )
     with_it, without = _moments(tally.active_failures, tally.active), _moments(tally.idle_failures, tally.idle)
     above = math.erfc((without[0] - with_it[0]) / math.sqrt(2 * (with_it[1] + without[1]))) / 2
-    factor = 2 * math.exp(min(log, _LARGEST_LOG))  # each direction has half of the prior
+    factor = 2 * math.exp(min(log, _LARGEST_LOG))  # each direction has half the prior
     return CulpritEvidence(factor * above, factor * (1 - above))
 
 
 _LARGEST_LOG = 700.0
-"""Beyond this the factor would be no number any more."""
+"""Beyond this logarithm the factor would overflow."""
 
 
 def _log_marginal(failures: int, trials: int) -> float:
@@ -76,29 +76,30 @@ def _moments(failures: int, trials: int) -> tuple[float, float]:
 _SURE = 0.999
 _RATES = (_SURE, 0.9, 0.75, 0.5, 0.35, 0.25, 0.15, 0.08, 0.04, 0.02)
 _SURE_WEIGHT = 0.4
-"""Prior of the effect always showing; the other rates share the rest."""
+"""Prior probability that the effect always shows; the other rates share the rest."""
 _BASES = (1e-4, 0.01, 0.05, 0.15, 0.4)
 _NONE_WEIGHT = 0.7
-"""Prior of the effect never showing by itself; the other bases share the rest."""
+"""Prior probability that the effect never shows by itself; the other bases share the rest."""
 _LEAST_RATIO = 1.5
-"""How many times as often the effect has to show behind the culprit as without it."""
+"""How many times as often, at least, the effect shows after the culprit as without it."""
 _TOGETHER = 0.1
 _NOBODY = 0.05
 
 
 class SingleCulprit:
-    """What is known about which of `count` tests it is."""
+    """The posterior of which one of several candidates is the culprit."""
 
     def __init__(self, count: int) -> None:
-        """Nothing but the number of the candidates."""
+        """`count` is the number of candidates. Raises ValueError if it is below 1."""
         if count < 1:
             raise ValueError(f"there must be a candidate, got {count}")
         self._count = count
         self._hits = [0] * count
-        """Of the runs that held the candidate, those in which the effect showed; the others below."""
+        """For each candidate, the runs with it in which the effect showed."""
         self._misses = [0] * count
+        """For each candidate, the runs with it in which the effect did not show."""
         self._all = [0, 0]
-        """Misses and hits of all runs."""
+        """Misses and hits in all runs."""
         self._grid = [
             (rate, base, (_SURE_WEIGHT if rate == _SURE else (1 - _SURE_WEIGHT) / (len(_RATES) - 1)) * weight)
             for rate in _RATES
@@ -109,7 +110,7 @@ class SingleCulprit:
         self._update()
 
     def observe(self, held: Collection[int], *, shown: bool) -> None:
-        """Note a run of the candidates `held`, in which the effect was `shown` or not."""
+        """Note a run with the candidates `held`, in which the effect was `shown` or not."""
         self._count_in(held, shown=shown)
         self._update()
 
@@ -131,22 +132,22 @@ class SingleCulprit:
 
     @property
     def together(self) -> float:
-        """Probability that it takes several tests together."""
+        """Probability that only several tests together have the effect."""
         return self._together
 
     @property
     def nobody(self) -> float:
-        """Probability that no test has to do with it."""
+        """Probability that no test has the effect."""
         return self._nobody
 
     @property
     def rate(self) -> float:
-        """Posterior mean of the rate with which the effect shows behind the culprit."""
+        """Posterior mean of the rate at which the effect shows after the culprit."""
         return self._rate
 
     @property
     def low_rate(self) -> float:
-        """The rate below which it is with a posterior probability of 5 % at most."""
+        """A lower bound on that rate: its posterior probability to be lower is at most 5 %."""
         total = 0.0
         for rate in sorted(self._by_rate):
             total += self._by_rate[rate]
@@ -155,16 +156,16 @@ class SingleCulprit:
         return _RATES[0]
 
     def best(self) -> tuple[int, float]:
-        """The candidate with the highest probability, and that."""
+        """The candidate with the highest probability, and this probability."""
         found = max(range(self._count), key=self.probability)
         return found, self.probability(found)
 
     def probability(self, candidate: int) -> float:
-        """Of being the culprit."""
+        """Probability that the candidate is the culprit."""
         return self._of_counts[self._hits[candidate], self._misses[candidate]]
 
     def next_subsets(self, wanted: int, chance: random.Random) -> list[list[int]]:
-        """`wanted` subsets to run at once: the first tells most, the others much that it does not tell."""
+        """`wanted` subsets to run at once: the first is most informative, the others complement it at random."""
         weights = [self.probability(candidate) for candidate in range(self._count)]
         total = sum(weights) or 1.0
         gains = self._gain
@@ -184,12 +185,12 @@ class SingleCulprit:
         return found
 
     def _gain(self, mass: float) -> float:
-        """Information (nats) in a run of candidates that hold the culprit with probability `mass`."""
+        """Information (nats) in a run whose candidates include the culprit with probability `mass`."""
         probability = mass * self._rate + (1 - mass) * self._base
         return _entropy(probability) - mass * _entropy(self._rate) - (1 - mass) * _entropy(self._base)
 
     def _update(self) -> None:
-        """Work out the posterior; candidates with equal counts share one probability."""
+        """Compute the posterior; candidates with equal counts share one probability."""
         kinds = Counter(zip(self._hits, self._misses, strict=True))
         misses, hits = self._all
         logs: dict[tuple[int, int], list[float]] = {}
@@ -227,7 +228,7 @@ class SingleCulprit:
 
 
 def repeats(rate: float, error: float) -> int:
-    """Runs without the effect after which it is absent, if it would show at `rate`: ceil(ln error / ln(1 - rate)).
+    """How many runs without the effect prove its absence, if it would show at `rate`: ceil(ln error / ln(1 - rate)).
 
     `error` is the probability of being wrong. Raises ValueError.
     """

@@ -1,4 +1,4 @@
-"""How many trials show a failure of a known or guessed rate, what trials without one prove, and what is yet unseen."""
+"""How many trials show a failure of a known or estimated rate, what trials without one prove, and what is unseen."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -8,9 +8,9 @@ from flakeproof.stats.special import log_beta_shift, log_betaincc
 
 
 def fewest(enough: Callable[[int], bool], start: int = 1, *, within: float = 0.0) -> int:
-    """The smallest integer from `start` (1 or more) on that is enough, where every larger one is enough too.
+    """The smallest integer from `start` (1 or more) on that is enough, if every larger one is enough, too.
 
-    It may be too large by a share `within` of itself, where that saves calls of `enough`.
+    The result may be too large by a share `within` of itself, which saves calls of `enough`.
     """
     if enough(start):
         return start
@@ -52,7 +52,7 @@ def miss_probability(rate: float, trials: int) -> float:
 
 
 def trials_for_failures(rate: float, confidence: float, failures: int) -> int:
-    """The fewest trials that show at least so many failures with the given confidence.
+    """The fewest trials that show at least `failures` failures with the given confidence.
 
     The number of failures is binomial, and P(X >= r) = I_p(r, n-r+1) (NIST DLMF 8.17.5) grows with n.
     """
@@ -81,8 +81,8 @@ def predictive_detection(seen_failures: int, seen_trials: int, trials: int) -> f
 def predictive_trials_needed(seen_failures: int, seen_trials: int, confidence: float, limit: int = 10**9) -> int | None:
     """The fewest further trials whose :func:`predictive_detection` reaches the confidence.
 
-    None when ``limit`` trials do not reach it, as happens when few or no failures were seen: the rate may
-    then be so small that no promise is possible.
+    None if ``limit`` trials do not reach it, as happens if few or no failures were seen: the rate may then be
+    so small that no number of trials suffices.
     """
     check_counts(seen_failures, seen_trials)
     check_confidence(confidence)
@@ -136,7 +136,7 @@ def _log_predictive_miss(seen_failures: int, seen_trials: int, trials: int) -> f
 
 
 def unseen_share(counts: Iterable[int]) -> float:
-    """The share of failures to come whose kind is new: f1 / n, with f1 kinds seen once among n failures.
+    """The expected share of future failures whose kind is new: f1 / n, with f1 kinds seen once among n failures.
 
     I. J. Good, Biometrika 40 (1953) 237-264, after A. M. Turing. 0 without failures. Raises ValueError.
     """

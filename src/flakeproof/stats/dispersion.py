@@ -1,7 +1,7 @@
-"""Whether failures cluster in groups of trials, such as those of one process, and what the trials are worth if so.
+"""Whether failures cluster in groups of trials, such as those of one process, and what dependent trials are worth.
 
-A group is given as its failures and its trials. Under independence the failures fall on the trials at random, whatever
-the rate: given the sizes of the groups and the number of failures, the failures of the groups are multivariate
+A group is given by its number of failures and of trials. Under independence, the failures fall on the trials at random,
+whatever the rate: given the sizes of the groups and the number of failures, the failures of the groups are multivariate
 hypergeometric. Failures are too few for normal theory, so p-values are exact or by simulation.
 """
 
@@ -14,21 +14,21 @@ from flakeproof.stats.tables import log_choose
 
 SIMULATIONS = 999
 MOST_FAILURES = 500
-"""Failures that a simulation goes by. A random choice of them is as random as all are, if they are independent."""
+"""Most failures that a simulation uses; if failures are independent, a random choice of them is representative."""
 _STEPS = 300_000
-"""Work that the exact p-value may cost, about a tenth of a second; beyond it simulation takes over."""
+"""Most steps for the exact p-value, about a tenth of a second; beyond that, it is simulated."""
 _EXCEEDING = 10
 _DEALS = 9_999
 _ROUNDING = 1e-9
 
 
 def clustering(failures: Sequence[int], trials: Sequence[int], seed: int = 0) -> float:
-    """The p-value for "failures cluster in groups", of the sum of (x_i - n_i p)^2 with p = k / n.
+    """The p-value for "failures cluster in groups", from the sum of (x_i - n_i p)^2 with p = k / n.
 
-    That is the statistic of Tarone's Z, and for groups of one size that of the sum of x_i^2. Its mean is right even if
-    failures take longer than passes, so that they decide about the sizes: x_i - n_i p is a martingale, and Wald's
-    second identity holds (Pearson's statistic divides by n_i, and has no such excuse). Exact where that is quickly
-    found, otherwise by a simulation from `seed`. Raises ValueError.
+    This is the statistic of Tarone's Z and, for groups of equal size, equivalent to the sum of x_i^2. Its mean is right
+    even if failures take longer than passes and so affect the sizes: x_i - n_i p is a martingale, and Wald's second
+    identity holds (not for Pearson's statistic, which divides by n_i). The p-value is exact if that is quick, otherwise
+    simulated from `seed`. Raises ValueError.
     """
     failures, trials = _checked(failures, trials)
     failed, total = sum(failures), sum(trials)
@@ -42,7 +42,7 @@ def tarone(failures: Sequence[int], trials: Sequence[int]) -> float:
     """Tarone's Z: about standard normal for many failures, for display only.
 
     (sum (x_i - n_i p)^2 / (p q) - sum n_i) / sqrt(2 sum n_i (n_i - 1)): R. E. Tarone, Biometrika 66 (1979) 585-590.
-    0 where nothing can be told. Raises ValueError.
+    0 if it is undefined. Raises ValueError.
     """
     failures, trials = _checked(failures, trials)
     failed, total = sum(failures), sum(trials)
@@ -56,20 +56,20 @@ def tarone(failures: Sequence[int], trials: Sequence[int]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Clustering:
-    """How alike the trials of a group are, and what that costs."""
+    """How similar the trials of a group are, and what that costs."""
 
     correlation: float
     """Intraclass correlation, from 0 to 1."""
     design_effect: float
-    """Variance of the rate, as a multiple of that of independent trials; at least 1."""
+    """Variance of the rate as a multiple of its variance for independent trials; at least 1."""
 
 
 def grouping(shares: Sequence[Sequence[float]], seed: int = 0) -> float:
-    """The p-value for "the members of a group are alike": each has a share of failures, and none a group by chance.
+    """The p-value for "members of a group have similar shares of failures", against "groups do not matter".
 
-    A permutation test of the between-group sum of squares, by a simulation from `seed`: members are dealt out anew to
-    groups of the same sizes. Unlike :func:`clustering` it takes a member, whose own trials are alike, as one
-    observation. 1 where no group has two members, since then nothing was seen again. Raises ValueError.
+    A permutation test of the between-group sum of squares, simulated from `seed`: members are assigned at random to
+    groups of the same sizes. Unlike :func:`clustering`, it takes a member, whose own trials are similar, as one
+    observation. 1 if no group has two members, as then nothing was repeated. Raises ValueError.
     """
     import random
 
@@ -120,7 +120,7 @@ def design_effect(failures: Sequence[int], trials: Sequence[int]) -> Clustering:
 
 
 def korn_graubard(failures: int, trials: int, effective: float, confidence: float = 0.95) -> Interval:
-    """The interval of Clopper and Pearson for as many trials as the dependent ones are worth, at the rate seen.
+    """The interval of Clopper and Pearson for the effective number of dependent trials, at the observed rate.
 
     E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998) 193-201, without their correction for the degrees of
     freedom. It is approximate: with 20 groups and an ICC of 0.18, 95 % covers 85 % (as independent: 46 %). Raises
@@ -134,10 +134,10 @@ def korn_graubard(failures: int, trials: int, effective: float, confidence: floa
 
 
 def simulated_p(exceeds: Callable[[], bool], most: int = SIMULATIONS) -> float:
-    """The p-value of a test by simulation: `exceeds` makes a sample, and tells whether it is as extreme as the data.
+    """The p-value of a test by simulation: `exceeds` draws a sample and returns whether it is as extreme as the data.
 
-    After 10 of them it stops early, else after `most` samples: J. Besag and P. Clifford, Biometrika 78 (1991) 301-304.
-    It is never 0, and as rare below a level as the level says.
+    It stops early after 10 such samples, else after `most` samples: J. Besag and P. Clifford, Biometrika 78 (1991)
+    301-304. The p-value is valid, and never 0.
     """
     found = 0
     for made in range(1, most + 1):
@@ -148,7 +148,7 @@ def simulated_p(exceeds: Callable[[], bool], most: int = SIMULATIONS) -> float:
 
 
 def _checked(failures: Sequence[int], trials: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The groups that have a trial."""
+    """The groups that have a trial. Raises ValueError."""
     if len(failures) != len(trials):
         raise ValueError(f"each group has failures and trials, got {len(failures)} and {len(trials)} numbers")
     for count, size in zip(failures, trials, strict=True):
@@ -158,14 +158,14 @@ def _checked(failures: Sequence[int], trials: Sequence[int]) -> tuple[list[int],
 
 
 def _score(count: int, size: int, failed: int, total: int) -> int:
-    """n times what (x - m p)^2 adds to the statistic, less what is the same for all x: a whole number."""
+    """n times the contribution of (x - m p)^2 to the statistic, less a constant for all x: an integer."""
     return total * count * count - 2 * failed * size * count
 
 
 def _exact(failures: Sequence[int], trials: Sequence[int]) -> float | None:
-    """P(statistic >= that seen), group by group over (failures used, statistic); None if that would take too long.
+    """P(statistic >= observed), computed group by group over (failures used, statistic); None if that takes too long.
 
-    Each group is weighed with its binomial probabilities at one rate; given the sum they are hypergeometric.
+    Each group is weighted by its binomial probabilities at one rate; given the sum, they are hypergeometric.
     """
     failed, total = sum(failures), sum(trials)
     if failed > MOST_FAILURES:

@@ -1,7 +1,7 @@
 """Which of many factors matter, from batches of trials in which each factor was on or off at random.
 
 Trials of a batch are not independent: they share a process, its state and the load of the moment, and the rate drifts
-while batches run. What is certain is how the factors were drawn, so the tests go by that and by nothing else.
+while batches run. Only how the factors were drawn is certain, so the tests rest on that alone.
 """
 
 import math
@@ -13,31 +13,32 @@ from flakeproof.stats.dispersion import simulated_p
 from flakeproof.stats.intervals import Interval, check_confidence
 
 REDRAWS = 3999
-"""The least p-value on one side is 1 / 4,000."""
+"""With so many redraws, the smallest one-sided p-value is 1 / 4,000."""
 _HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One batch, seen from one factor."""
+    """One batch, as seen by one factor."""
 
     on: bool
+    """Whether the factor was on."""
     chance: float
-    """With which the factor was drawn on, given everything else about the batch."""
+    """Probability with which the factor was drawn on, given everything else about the batch."""
     score: float
-    """By how much more failed in the batch than expected without the factor; its mean is 0 if the factor does not
+    """How many more trials failed in the batch than expected without the factor; its mean is 0 if the factor does not
     matter."""
 
 
 def randomisation_test(draws: Sequence[Draw], seed: int, redraws: int = REDRAWS) -> float:
-    """The two-sided p-value for "the factor has no effect", by drawing again when it is on.
+    """The two-sided p-value for "the factor has no effect", by redrawing in which batches the factor is on.
 
-    Under that hypothesis the batches would have come out the same had the factor been drawn otherwise: R. A. Fisher,
-    The Design of Experiments (1935), section 21; D. Basu, JASA 75 (1980) 575-582. No model of the trials is needed, nor
-    that scores are independent or of one distribution. The statistic is sum (A - c) e over the root of sum ((A - c)
-    e)^2: studentised, so that for many batches it also holds where the factor changes how much the scores vary, and not
-    their mean: A. Janssen, Statistics & Probability Letters 36 (1997) 9-21; E. Chung and J. Romano, Annals of
-    Statistics 41 (2013) 484-507. The p-value is found by at most so many `redraws`. Raises ValueError.
+    Under that hypothesis, the results of the batches would be the same if the factor had been drawn otherwise: R. A.
+    Fisher, The Design of Experiments (1935), section 21; D. Basu, JASA 75 (1980) 575-582. This assumes no model of the
+    trials, and scores may be dependent or differ in distribution. The statistic is sum (A - c) e over the root of sum
+    ((A - c) e)^2. It is studentised, so that for many batches the test also holds if the factor changes the variance of
+    the scores but not their mean: A. Janssen, Statistics & Probability Letters 36 (1997) 9-21; E. Chung and J. Romano,
+    Annals of Statistics 41 (2013) 484-507. At most `redraws` redraws are made. Raises ValueError.
     """
     for draw in draws:
         if not 0 <= draw.chance <= 1 or not math.isfinite(draw.score):
@@ -61,17 +62,17 @@ def randomisation_test(draws: Sequence[Draw], seed: int, redraws: int = REDRAWS)
 
 
 def studentised(draws: Sequence[Draw]) -> float:
-    """The statistic of the test: above 0 if more fails with the factor; about standard normal if it does not matter."""
+    """The test's statistic: above 0 if more trials fail with the factor; about standard normal if it has no effect."""
     parts = [(one.on - one.chance) * one.score for one in draws]
     squares = math.fsum(part * part for part in parts)
     return math.fsum(parts) / math.sqrt(squares) if squares > 0 else 0.0
 
 
 def flipped_pairs(differences: Sequence[float], seed: int) -> float:
-    """The one-sided p-value for "the first of each pair has no more", if a fair coin decided which one came first.
+    """The one-sided p-value for "the first of each pair is not larger", if a fair coin decided which came first.
 
-    Fisher's test of 1935 (section 21): the sign of each difference might as well have been the other one. Exact up to
-    14 differences that are not 0, by simulation beyond.
+    Fisher's test of 1935 (section 21): under that hypothesis, each difference could equally have the other sign. Exact
+    for up to 14 nonzero differences, simulated beyond.
     """
     sizes = [abs(one) for one in differences if one]
     seen = math.fsum(one for one in differences if one)
@@ -93,12 +94,12 @@ Table = tuple[tuple[float, float], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class CommonOddsRatio:
-    """So many times the odds."""
+    """An odds ratio and its interval."""
 
     value: float
     low: float
     high: float
-    """Infinite if nothing failed without the factor, or all did with it."""
+    """Infinite if no trial failed without the factor, or all failed with it."""
 
 
 def mantel_haenszel(tables: Sequence[Table], dispersion: float = 1.0, confidence: float = 0.95) -> CommonOddsRatio:
@@ -106,8 +107,8 @@ def mantel_haenszel(tables: Sequence[Table], dispersion: float = 1.0, confidence
 
     N. Mantel and W. Haenszel, J. National Cancer Institute 22 (1959) 719-748. The variance of its logarithm is that of
     J. Robins, N. Breslow and S. Greenland, Biometrics 42 (1986) 311-323, times the `dispersion` of the batches (P.
-    McCullagh and J. Nelder, Generalized Linear Models, 1989, section 4.5). Where R or S is 0 every cell is taken for
-    half a trial more (J. Haldane, 1956), and the end that nothing is known of is 0 or infinite. Raises ValueError.
+    McCullagh and J. Nelder, Generalized Linear Models, 1989, section 4.5). If R or S is 0, half a trial is added to
+    every cell (J. Haldane, 1956), and the undetermined end is 0 or infinite. Raises ValueError.
     """
     check_confidence(confidence)
     if any(min(*first, *second) < 0 for first, second in tables) or not dispersion > 0:
@@ -124,9 +125,9 @@ def mantel_haenszel(tables: Sequence[Table], dispersion: float = 1.0, confidence
 
 
 def dispersion(cells: Sequence[Sequence[tuple[int, int]]]) -> float:
-    """How much more batches differ than independent trials would: Pearson's X^2 over its freedom, at least 1.
+    """How much more batches vary than independent trials would: Pearson's X^2 over its degrees of freedom, at least 1.
 
-    Each cell holds the (failures, trials) of batches under the same circumstances. McCullagh and Nelder (1989), 4.5.
+    Each cell has the (failures, trials) of batches under equal conditions. McCullagh and Nelder (1989), 4.5.
     """
     squares, freedom = 0.0, 0
     for cell in cells:
@@ -140,14 +141,14 @@ def dispersion(cells: Sequence[Sequence[tuple[int, int]]]) -> float:
 
 
 def rate_ratio(over: float, over_interval: Interval, under: float, under_interval: Interval) -> tuple[float, float]:
-    """The interval of the ratio of two independent rates from that of each of them; infinite where it is open.
+    """The interval of the ratio of two independent rates, from the interval of each; its end may be infinite.
 
     A. Donner and G. Zou, Statistical Methods in Medical Research 21 (2012) 347-359 ("MOVER"), equations 9 and 10.
     """
     product, low, high = over * under, over_interval.low, over_interval.high
     below, above = under_interval.low, under_interval.high
     root = math.sqrt(max(0.0, product * product - low * above * (2 * over - low) * (2 * under - above)))
-    # Multiplied by product + root, above and below: the form in print is 0 / 0 where above = 2 under.
+    # Numerator and denominator are multiplied by product + root: the printed form is 0 / 0 if above = 2 under.
     least = low * (2 * over - low) / (product + root) if product + root else 0.0
     spread = below * (2 * under - below)
     if not spread:

@@ -1,4 +1,4 @@
-"""A failure rate and its interval: from a fixed number of trials read once, or anytime-valid."""
+"""A failure rate and its interval: for a fixed number of trials, or anytime-valid."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from flakeproof.stats.special import beta_isf, beta_ppf, log_beta
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The rates that the data leave possible, at a confidence, by a named method."""
+    """The rates that are compatible with the data, at a confidence, by a named method."""
 
     low: float
     high: float
@@ -23,7 +23,7 @@ def check_confidence(confidence: float) -> None:
 
 
 def check_counts(failures: float, trials: float) -> None:
-    """Raise ValueError unless so many failures can have been seen in so many trials."""
+    """Raise ValueError unless there can be so many failures in so many trials."""
     if not 0 <= trials < math.inf:
         raise ValueError(f"trials must be 0 or more, got {trials}")
     if not 0 <= failures <= trials:
@@ -33,8 +33,8 @@ def check_counts(failures: float, trials: float) -> None:
 def clopper_pearson(failures: float, trials: float, confidence: float = 0.95) -> Interval:
     """The interval of Clopper and Pearson, Biometrika 26 (1934) 404-413: covers at least as often as it says.
 
-    The ends are quantiles of Beta(k, n-k+1) and Beta(k+1, n-k); without trials it is [0, 1]. The numbers are whole but
-    for effective ones, of trials that are not independent (:mod:`flakeproof.stats.dispersion`).
+    The ends are quantiles of Beta(k, n-k+1) and Beta(k+1, n-k); without trials it is [0, 1]. The numbers are integers,
+    except effective numbers of dependent trials (:mod:`flakeproof.stats.dispersion`).
     """
     check_counts(failures, trials)
     check_confidence(confidence)
@@ -114,12 +114,12 @@ def robbins(failures: float, trials: float, confidence: float = 0.95) -> Interva
 
 
 def intersect(previous: Interval, current: Interval) -> Interval | None:
-    """The rates that both looks at one confidence sequence leave possible; None if there are none.
+    """The rates that are in both intervals of one confidence sequence; None if there are none.
 
-    All looks hold the true rate together with the stated confidence, so their running intersection is as
-    valid as the last look alone, and never widens. When nothing is left, the rate has changed between the
-    looks, the trials are not independent, or this is the rare miss that the confidence allows for: say so
-    instead of showing an interval.
+    All intervals together contain the true rate with the stated confidence, so their running intersection is
+    as valid as the last interval alone, and never widens. If it is empty, the rate has changed meanwhile, the
+    trials are not independent, or this is the rare error that the confidence allows: report that instead of an
+    interval.
     """
     for look in (previous, current):
         if look.method != _METHOD:

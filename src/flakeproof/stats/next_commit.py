@@ -1,8 +1,8 @@
-"""Which commit to try next, and how often: what is expected to tell most about the culprit in a second.
+"""Which commit to try next, and how often: the visit with the most expected information about the culprit per second.
 
-A visit to a commit takes so long to make ready, and then trials are run: until one fails, or so many in any case. It
-tells whether one failed, or how many did: the mutual information of that with the culprit, in bits (Lindley 1956), over
-the expected seconds. Rates are integrated over what is known of them.
+A visit to a commit takes time to prepare; then trials run until one fails, or a fixed number of them. Its result is
+whether one failed, or how many did. Its value is the mutual information of that result with the culprit, in bits
+(Lindley 1956), per expected second. Rates are integrated over their posterior.
 """
 
 import math
@@ -18,11 +18,11 @@ from flakeproof.stats.two_rates import HIGH, LOW
 
 _TRIALS = tuple(2**power for power in range(11))
 _LEAST_COUNTED, _MOST_COUNTED = 2, 256
-"""In visits that no failure stops; fewer are the same, more are not worth it."""
+"""Limits for visits with a fixed number of trials: fewer are equivalent to the other kind, more are not worth it."""
 _ENOUGH = 0.998
-"""Hypotheses beyond this probability are left out of the choice."""
+"""Total probability of the hypotheses that the choice considers."""
 _ALL = 32
-"""Up to so many commits each is considered; of more, those at quantiles of the posterior, and then between the best."""
+"""Up to so many commits, each is considered; with more, those at quantiles of the posterior, then around the best."""
 _QUANTILES = 16
 _RECENT = 8
 _ROUNDS = 3
@@ -30,58 +30,58 @@ _ROUNDS = 3
 
 @dataclass(frozen=True)
 class NextVisit:
-    """A visit."""
+    """A planned visit to a commit."""
 
     commit: int
-    """Its number, or `GOOD`."""
+    """The number of the commit, or `GOOD`."""
     trials: int
-    """To be run at most."""
+    """The largest number of trials."""
     stops: bool
-    """Whether the first failure ends it."""
+    """Whether the first failure ends the visit."""
     bits: float
-    """Expected to be learned about the culprit."""
+    """Expected information about the culprit."""
     seconds: float
-    """Expected to be spent."""
+    """Expected duration."""
 
     @property
     def per_second(self) -> float:
-        """What it is chosen for."""
+        """Expected information per second, by which visits are chosen."""
         return self.bits / self.seconds
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What a design of a visit shows under one hypothesis and on one side of the culprit."""
+class _Prediction:
+    """The results of a visit, under one hypothesis and on one side of the culprit."""
 
     outcomes: list[float]
-    """The probability of each."""
+    """The probability of each result."""
     uncertainty: float
-    """Their entropy, bits."""
+    """Entropy of the results, in bits."""
     trials: float
-    """How many are expected to be run."""
+    """Expected number of trials."""
 
 
 class _Side:
-    """Under one hypothesis and on one side of the culprit, by the place of a number of trials in `_TRIALS`."""
+    """Predicts visits under one hypothesis and on one side of the culprit."""
 
     def __init__(self, probabilities: Sequence[float], *, is_low: bool) -> None:
         self._probabilities = probabilities
         self._is_low = is_low
-        self._known: dict[tuple[int, bool], _Told] = {}
+        self._known: dict[tuple[int, bool], _Prediction] = {}
 
-    def told(self, place: int, *, stops: bool) -> _Told:
-        """For a visit that the first failure `stops`, or none."""
+    def predict(self, place: int, *, stops: bool) -> _Prediction:
+        """A visit with `_TRIALS[place]` trials; with `stops`, the first failure ends it."""
         if (place, stops) not in self._known:
             outcomes, run = _design(place, stops=stops, is_low=self._is_low)
             chances = [sum(map(mul, self._probabilities, one)) for one in outcomes]
             expected = sum(map(mul, self._probabilities, run))
-            self._known[place, stops] = _Told(chances, _entropy(chances), expected)
+            self._known[place, stops] = _Prediction(chances, _entropy(chances), expected)
         return self._known[place, stops]
 
 
 @cache
 def _design(place: int, *, stops: bool, is_low: bool) -> tuple[list[list[float]], list[float]]:
-    """For each outcome its probability at each rate, and for each rate the expected trials."""
+    """For each result, its probability at each rate; and for each rate, the expected trials."""
     count, rates = _TRIALS[place], LOW if is_low else HIGH
     if stops:
         none = [(1 - rate) ** count for rate in rates]
@@ -92,7 +92,7 @@ def _design(place: int, *, stops: bool, is_low: bool) -> tuple[list[list[float]]
 
 
 def _counted(rate: float, count: int) -> list[float]:
-    """The probabilities of numbers of failures: singly up to four, then in groups that grow by half."""
+    """The probabilities of numbers of failures: individually up to four, then in groups that grow by half."""
     found, first, width = [], 0, 1
     while first <= count:
         last = min(count, first + width - 1)
@@ -116,10 +116,10 @@ def choose(
     works: Callable[[int], float] = lambda commit: 1.0,
     most: int = _TRIALS[-1],
 ) -> NextVisit | None:
-    """The best visit; None if none tells anything.
+    """The best visit; None if none is informative.
 
-    `can_be` says which commits can be tried, `ready` the seconds until a commit is, `works` the probability that it
-    can be run at all; `each` is the seconds of a trial, `most` how many there may be in a visit.
+    `can_be` returns whether a commit can be tried, `ready` the seconds to prepare it, `works` the probability that it
+    can be run at all. `each` is the duration of a trial in seconds, `most` the most trials in a visit.
     """
     known, so_far = [], 0.0
     for one in onset.hypotheses():
@@ -143,12 +143,12 @@ def choose(
     for commit in _candidates(onset, best):
         best(commit)
     useful = [choice for choice in tried.values() if choice is not None and choice.bits > 1e-9]
-    # Between equals, what is fixed: the same record leads to the same choice.
+    # Ties are broken in a fixed order, so that the same record leads to the same choice.
     return max(useful, key=lambda choice: (choice.per_second, -choice.trials, -choice.commit), default=None)
 
 
 def _candidates(onset: Onset, best: Callable[[int], float]) -> Iterable[int]:
-    """Commits to look at."""
+    """Commits to consider."""
     size = onset.ancestry.size
     yield GOOD
     yield size - 1
@@ -162,7 +162,7 @@ def _candidates(onset: Onset, best: Callable[[int], float]) -> Iterable[int]:
         return
     places = sorted({min(size - 1, bisect_left(cumulated, whole * (k + 0.5) / _QUANTILES)) for k in range(_QUANTILES)})
     for _ in range(_ROUNDS):
-        # Where a commit cannot be tried, its neighbours stand for it.
+        # If a commit cannot be tried, its neighbours take its place.
         leader = max(range(len(places)), key=lambda place: (best(places[place]), -place))
         left = places[max(0, leader - 1)]
         right = places[min(len(places) - 1, leader + 1)]
@@ -178,7 +178,7 @@ def _candidates(onset: Onset, best: Callable[[int], float]) -> Iterable[int]:
 
 
 def _around(places: Sequence[int], size: int) -> Iterable[int]:
-    """Ever farther from each place: somewhere there is a commit that can be tried."""
+    """Commits at growing distances from each place, to find one that can be tried."""
     for distance in range(1, size):
         if distance > _ALL:
             return
@@ -189,7 +189,7 @@ def _around(places: Sequence[int], size: int) -> Iterable[int]:
 
 
 def _sides(one: Hypothesis) -> tuple[_Side, _Side]:
-    """Where the culprit is in, and where it is not."""
+    """The sides of commits that contain the culprit, and of those that do not."""
     low, high = _Side(one.explained.low, is_low=True), _Side(one.explained.high, is_low=False)
     return (high, low) if one.affected_is_high else (low, high)
 
@@ -217,13 +217,13 @@ def _best(
         for place, count in enumerate(trials):
             if not stops and not _LEAST_COUNTED <= count <= _MOST_COUNTED:
                 continue
-            told = [(weight, side.told(place, stops=stops)) for weight, side in parts]
-            mixed = [sum(weight * one.outcomes[at] for weight, one in told) for at in range(len(told[0][1].outcomes))]
-            bits = _entropy(mixed) - sum(weight * one.uncertainty for weight, one in told)
-            expected = sum(weight * one.trials for weight, one in told)
+            seen = [(weight, side.predict(place, stops=stops)) for weight, side in parts]
+            mixed = [sum(weight * one.outcomes[at] for weight, one in seen) for at in range(len(seen[0][1].outcomes))]
+            bits = _entropy(mixed) - sum(weight * one.uncertainty for weight, one in seen)
+            expected = sum(weight * one.trials for weight, one in seen)
             choice = NextVisit(commit, count, stops, max(0.0, works * bits), ready + works * each * expected)
             if before is not None and choice.per_second <= before.per_second:
-                break  # it has one maximum, but for what does not matter
+                break  # it has a single maximum, apart from negligible ones
             before = choice
         if before is not None and (found is None or before.per_second > found.per_second):
             found = before

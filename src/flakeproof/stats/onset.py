@@ -1,12 +1,11 @@
-"""At which commit the rate of a failure changed: what is known of it after trials of some commits.
+"""The posterior of the commit at which the rate of a failure changed, after trials of some commits.
 
 A commit is *affected* if the culprit is among its ancestors or is the commit itself. Affected commits fail at one rate,
-all others at another one; neither is known (`two_rates`). Commits whose descendants have been tried alike are equally
-likely: they are kept together as a cell, so that the work grows with the commits that were tried and not with the
-history.
+all others at another; neither is known (`two_rates`). Commits that no tried commit distinguishes are equally likely:
+they form a cell, so that the work grows with the number of tried commits, not with the history.
 
-Besides a culprit there is *no change* (the same rate at both ends), and *the other way round* (a change of the kind
-that was not asked for). Beforehand these have the probabilities 1/2, 2/5 and 1/10.
+The alternatives to a culprit are *no change* (the same rate at both ends), and *the other way round* (a change in the
+other direction). The prior probabilities of the three are 1/2, 2/5 and 1/10.
 """
 
 import math
@@ -17,24 +16,24 @@ from flakeproof.stats.ancestry import Ancestry, members
 from flakeproof.stats.two_rates import HIGH, LOW, Count, Explained, mean, one_rate, two_rates
 
 GOOD = -1
-"""The commit before all others: nothing that is looked for is in it."""
+"""The commit before all others, which does not contain the culprit."""
 _NONE, _REVERSED = 0.4, 0.1
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Commits that what was tried does not tell apart."""
+    """Commits that no tried commit distinguishes."""
 
     bits: int
     affected: Count
-    """What was counted where these commits are in, together."""
+    """Trials of all tried commits that contain these commits."""
     weight: float
-    """Probability beforehand, the sum over its commits; of all commits together 1."""
+    """Prior probability, summed over the cell's commits; 1 for all cells together."""
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A cell with the culprit in it, no change, or a change the other way round in a cell."""
+    """A cell with the culprit in it, no change, or a cell with a change the other way round."""
 
     probability: float
     bits: int
@@ -55,13 +54,13 @@ class Onset:
         times: float = 1.0,
         certain: bool = False,
     ) -> None:
-        """With `rises` affected commits have the high rate; `likelier` ones are so many `times` as likely before.
+        """With `rises`, affected commits have the high rate; the prior of `likelier` commits is `times` as high.
 
-        Where it is `certain` that there is such a change, nothing else is considered.
+        If it is `certain` that there is such a change, the alternatives are not considered.
         """
         self.ancestry = ancestry
         self.counts: dict[int, Count] = {}
-        """What was counted at each commit that was tried."""
+        """The trials of each tried commit."""
         self._rises = rises
         none, reverse = (0.0, 0.0) if certain else (_NONE, _REVERSED)
         self._none = none
@@ -75,7 +74,7 @@ class Onset:
 
     @property
     def total(self) -> Count:
-        """All that was counted."""
+        """The trials of all commits."""
         return sum(self.counts.values(), Count())
 
     def add(self, commit: int, count: Count) -> None:
@@ -91,7 +90,7 @@ class Onset:
         self.counts[commit] = self.counts.get(commit, Count()) + count
 
     def hypotheses(self) -> list[Hypothesis]:
-        """All that can be, with probabilities that sum to one, the likeliest first."""
+        """All hypotheses, with probabilities that sum to one, the likeliest first."""
         if self._known is not None:
             return self._known
         total = self.total
@@ -124,16 +123,16 @@ class Onset:
 
     @property
     def other_way(self) -> float:
-        """Probability of a change of the other kind."""
+        """Probability of a change in the other direction."""
         return sum(one.probability for one in self.hypotheses() if one.bits and one.affected_is_high != self._rises)
 
     @property
     def culprits(self) -> list[Hypothesis]:
-        """The cells with a culprit of the kind asked for, the likeliest first."""
+        """The hypotheses with a culprit in the wanted direction, the likeliest first."""
         return [one for one in self.hypotheses() if one.bits and one.affected_is_high == self._rises]
 
     def of_commits(self) -> list[float]:
-        """The probability of each commit to be the culprit."""
+        """For each commit, the probability that it is the culprit."""
         found = [0.0] * self.ancestry.size
         for one in self.culprits:
             each = one.probability / self._plain_weight(one.bits)
@@ -142,7 +141,7 @@ class Onset:
         return found
 
     def rates(self) -> tuple[float, float]:
-        """The expected rate of commits that are not affected, and of those that are; over all that can be."""
+        """The expected rates of unaffected and of affected commits, over all hypotheses."""
         before = after = 0.0
         for one in self.hypotheses():
             low, high = mean(one.explained.low, LOW), mean(one.explained.high, HIGH)
@@ -153,11 +152,11 @@ class Onset:
         return before, after
 
     def share(self, bits: int, inside: int) -> float:
-        """Which part of the commits in `bits` is `inside`, each as likely as beforehand."""
+        """The share of the prior weight of the commits in `bits` that is `inside`."""
         return self._plain_weight(bits & inside) / self._plain_weight(bits)
 
     def is_one(self, bits: int, testable: Sequence[int]) -> bool:
-        """Whether no commit that is `testable` could tell the commits in `bits` apart."""
+        """Whether no `testable` commit could distinguish the commits in `bits`."""
         if bits.bit_count() == 1:
             return True
         return not any(0 < (bits & self.ancestry.of(commit)) < bits for commit in testable)

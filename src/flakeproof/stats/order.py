@@ -1,8 +1,8 @@
 """Whether failures come at random in the order of the trials, from the places of the failures alone.
 
-Places count from 1 to the number of trials, and are given in order. Under independence every choice of so many places
-is as likely as any other, whatever the rate. The work goes by the failures, of which there may be thousands, and never
-by the trials, of which there may be millions.
+Places count from 1 to the number of trials, and are given in order. Under independence, every set of so many places is
+equally likely, whatever the rate. The work grows with the failures, perhaps thousands, and not with the trials, perhaps
+millions.
 """
 
 import bisect
@@ -17,7 +17,7 @@ from flakeproof.stats.tables import fisher_greater, log_choose
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What comes after a failure and after a pass: the table of pairs of neighbours."""
+    """How often a failure or a pass follows a failure or a pass: the table of neighbouring trials."""
 
     failed_after_failed: int
     passed_after_failed: int
@@ -36,7 +36,7 @@ class Following:
 
     @property
     def correlation(self) -> float:
-        """Of neighbours: the phi coefficient of the table; 0 where it is not defined."""
+        """The correlation of neighbours: the phi coefficient of the table; 0 if it is undefined."""
         a, b, c, d = (
             self.failed_after_failed,
             self.passed_after_failed,
@@ -48,7 +48,7 @@ class Following:
 
 
 def following(places: Sequence[int], trials: int) -> Following:
-    """The table of neighbours. Raises ValueError."""
+    """The table of neighbouring trials. Raises ValueError."""
     _check(places, trials)
     both = sum(after - before == 1 for before, after in itertools.pairwise(places))
     first, last = bool(places) and places[0] == 1, bool(places) and places[-1] == trials
@@ -57,7 +57,7 @@ def following(places: Sequence[int], trials: int) -> Following:
 
 
 def runs(places: Sequence[int], trials: int) -> int:
-    """How many runs there are of failures or passes without interruption. Raises ValueError."""
+    """The number of uninterrupted runs of failures or of passes. Raises ValueError."""
     _check(places, trials)
     if not places:
         return min(trials, 1)
@@ -66,7 +66,7 @@ def runs(places: Sequence[int], trials: int) -> int:
 
 
 def few_runs(seen: int, failures: int, passes: int) -> float:
-    """The p-value for "failures come in bursts": the exact probability of so few runs, or fewer.
+    """The p-value for "failures come in bursts": the exact probability of at most `seen` runs.
 
     With a failures and b passes, P(2j) = 2 C(a-1, j-1) C(b-1, j-1) / C(a+b, a), and P(2j+1) = (C(a-1, j) C(b-1, j-1) +
     C(a-1, j-1) C(b-1, j)) / C(a+b, a): A. Wald and J. Wolfowitz, Annals of Mathematical Statistics 11 (1940) 147-162.
@@ -76,7 +76,7 @@ def few_runs(seen: int, failures: int, passes: int) -> float:
     everything = log_choose(failures + passes, failures)
 
     def term(of_failures: int, of_passes: int) -> float:
-        """The probability that there are so many runs of each, for one of the two to begin."""
+        """The probability of so many runs of each, if a given one of the two comes first."""
         if of_failures > failures or of_passes > passes:
             return 0.0
         ways = log_choose(failures - 1, of_failures - 1) + log_choose(passes - 1, of_passes - 1)
@@ -92,14 +92,14 @@ def few_runs(seen: int, failures: int, passes: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ChangePoint:
-    """Where the rate differs most before and after."""
+    """The place where the rates before and after differ most."""
 
     p: float
-    """For "the rate changed"; of a permutation test."""
+    """The p-value for "the rate changed", by a permutation test."""
     place: int
-    """The last trial before."""
+    """The last trial before the change."""
     failures: int
-    """Those up to it."""
+    """The number of failures up to that trial."""
 
 
 def drift(places: Sequence[int], trials: int, seed: int = 0) -> ChangePoint:
@@ -122,9 +122,9 @@ def drift(places: Sequence[int], trials: int, seed: int = 0) -> ChangePoint:
 
 
 def blocks(places: Sequence[int], trials: int, wanted: int = 30) -> tuple[list[int], list[int]]:
-    """Failures and trials of `wanted` stretches of about one length: batches, whose means vary as the whole rate does.
+    """Failures and trials of `wanted` consecutive batches of about equal size, from which the variance is estimated.
 
-    B. Schmeiser, Operations Research 30 (1982) 556-568, for 10 to 30 of them. Raises ValueError.
+    B. Schmeiser, Operations Research 30 (1982) 556-568, for 10 to 30 batches. Raises ValueError.
     """
     _check(places, trials)
     wanted = max(1, min(wanted, trials // 2))
@@ -139,7 +139,7 @@ def _cusum(places: Sequence[int], trials: int) -> tuple[int, int]:
     failures = len(places)
     most, where = 0, trials
     for before, place in enumerate(places):
-        # Before a failure the sum is at its lowest, with it at its highest.
+        # The sum is lowest just before a failure, and highest just after it.
         low, high = failures * (place - 1) - trials * before, trials * (before + 1) - failures * place
         if low > most:
             most, where = low, place - 1

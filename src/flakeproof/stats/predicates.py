@@ -1,12 +1,12 @@
-"""Which of thousands of predicates tell failing from passing trials, with the error over all of them controlled.
+"""Which of thousands of predicates separate failing from passing trials, with the family-wise error controlled.
 
-Statistical debugging ranks predicates by how they go with failures (B. Liblit, M. Naik, A. X. Zheng, A. Aiken and
-M. I. Jordan, "Scalable statistical bug isolation", PLDI 2005). Here each one gets the p-value of Fisher's exact test,
-and the smallest of all are held against their distribution when the labels "failed" and "passed" are dealt anew: the
-step-down minP method of P. H. Westfall and S. S. Young, "Resampling-based multiple testing" (1993), algorithm 2.8,
-which keeps the probability of any false alarm however the predicates depend on each other.
+Statistical debugging ranks predicates by their association with failures (B. Liblit, M. Naik, A. X. Zheng, A. Aiken and
+M. I. Jordan, "Scalable statistical bug isolation", PLDI 2005). Here each predicate gets the p-value of Fisher's exact
+test, and the smallest p-values are compared with their distribution under permutations of the labels "failed" and
+"passed": the step-down minP method of P. H. Westfall and S. S. Young, "Resampling-based multiple testing" (1993),
+algorithm 2.8. It controls the probability of any false alarm, however the predicates depend on each other.
 
-A predicate is an integer whose bit i tells whether it was true in trial i.
+A predicate is an integer whose bit i is set if it was true in trial i.
 """
 
 import random
@@ -18,39 +18,39 @@ from flakeproof.stats.tables import fisher_greater
 PERMUTATIONS = 999
 _LEAST = 99
 _MOST_WORK = 20_000_000
-"""Predicates times permutations, about three seconds."""
+"""Most predicates times permutations, about three seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """How one predicate goes with failures."""
+    """How well one predicate separates failing from passing trials."""
 
     pattern: int
     true_failed: int
-    """Failing trials in which it was true."""
+    """Number of failing trials in which it was true."""
     failed: int
     true_passed: int
-    """Passing trials in which it was true."""
+    """Number of passing trials in which it was true."""
     passed: int
     p: float
-    """Two-sided p-value of Fisher's exact test, by itself: twice the smaller of both sides."""
+    """Unadjusted two-sided p-value of Fisher's exact test: twice the smaller side."""
     adjusted: float
-    """The same with the error over all predicates controlled."""
+    """P-value adjusted for all predicates (family-wise error)."""
 
     @property
     def strength(self) -> float:
-        """Share of failures less share of passes in which it was true: 1 and -1 separate them wholly."""
+        """Share of failing minus share of passing trials in which it was true: 1 and -1 separate them completely."""
         return self.true_failed / self.failed - self.true_passed / self.passed
 
 
 def separate(
     patterns: Sequence[int], failed: int, trials: int, *, seed: int = 0, goes_on: Callable[[], bool] = lambda: True
 ) -> list[Separation]:
-    """How each of `patterns` goes with the trials that failed, which are the bits of `failed`, in the same order.
+    """How each of `patterns` separates the trials, in the given order; the bits of `failed` are the failing trials.
 
-    Patterns that are alike, or each other's complement, are one hypothesis. Once `goes_on` is false no permutation is
-    drawn beyond those that the smallest adjusted p-value, 0.01, takes; it must not look at the data. Raises ValueError
-    unless some of the `trials` failed and some passed.
+    Equal patterns, and complements, are one hypothesis. Once `goes_on` returns false, no more permutations are drawn
+    than the smallest adjusted p-value of 0.01 needs; it must not depend on the data. Raises ValueError unless some of
+    the `trials` failed and some passed.
     """
     everything = (1 << trials) - 1
     failures = failed.bit_count()
@@ -103,7 +103,7 @@ def _step_down(
     seed: int,
     goes_on: Callable[[], bool],
 ) -> dict[int, float]:
-    """Adjusted p-values: of each hypothesis against the smallest of those that are no clearer than itself."""
+    """Adjusted p-values: each is compared with the smallest permuted one of the hypotheses no more significant."""
     ranked = sorted(single, key=lambda kind: -single[kind])
     rows = [(kind, tables[kind], single[kind]) for kind in ranked]
     most, permutations = max(_LEAST, min(PERMUTATIONS, _MOST_WORK // max(1, len(ranked)))), 0
@@ -131,10 +131,10 @@ def _step_down(
 
 
 def cut_points(values: Sequence[float], failures: int, most: int = 9) -> list[float]:
-    """Thresholds at which `values` may be split, chosen without a look at which trials failed.
+    """Thresholds at which `values` may be split, chosen without knowing which trials failed.
 
-    Between neighbouring distinct values: at the ranks at which as many lie above, or below, as trials failed, and at
-    `most` evenly spaced ranks.
+    Each lies between neighbouring distinct values: at the ranks with as many values above, or below, as there are
+    `failures`, and at `most` evenly spaced ranks.
     """
     ordered = sorted(values)
     total = len(ordered)

@@ -1,7 +1,7 @@
-"""Which of a few settings gives the most failures per second, and which one to run next to find that out.
+"""Which of a few settings gives the most failures per second, and which one to run next to find out.
 
-The rate of a setting has a gamma posterior: so many failures in so many seconds, both divided by how much more batches
-differ than independent trials would (their dispersion), so that what is seen in lumps weighs no more than it tells.
+The rate of a setting has a gamma posterior from its failures and seconds. Both are divided by the dispersion, that is,
+how much more batches vary than independent trials would, so that clustered failures do not weigh too much.
 """
 
 import random
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 SAMPLES = 400
 _TRIES = 100
 _PRIOR = 0.5
-"""Failures that every setting is taken to have had, as in Jeffreys' prior for a Poisson rate."""
+"""Failures that are added to each setting's, as in Jeffreys' prior for a Poisson rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class RacingArm:
-    """What a setting came to so far."""
+    """The results of a setting so far."""
 
     failures: float
     seconds: float
@@ -24,11 +24,11 @@ class RacingArm:
 
 
 def next_arm(arms: Sequence[RacingArm], chance: random.Random, dispersion: float = 1.0) -> int:
-    """The one to run next, by top-two Thompson sampling.
+    """The index of the arm to run next, by top-two Thompson sampling.
 
-    A sample from the posterior names a best one; in half of all cases it is run, otherwise the best one of the first
-    further sample that names another. D. Russo, "Simple Bayesian Algorithms for Best-Arm Identification", Operations
-    Research 68 (2020) 1625-1647. Raises ValueError without an arm.
+    A sample from the posterior has a best arm, which runs in half of all cases. Otherwise, the best arm of the first
+    further sample with another best arm runs. D. Russo, "Simple Bayesian Algorithms for Best-Arm Identification",
+    Operations Research 68 (2020) 1625-1647. Raises ValueError without an arm.
     """
     first = _best(_sample(arms, chance, dispersion))
     if len(arms) == 1 or chance.random() < 0.5:
@@ -43,7 +43,7 @@ def next_arm(arms: Sequence[RacingArm], chance: random.Random, dispersion: float
 def chances_best(
     arms: Sequence[RacingArm], chance: random.Random, dispersion: float = 1.0, within: float = 0.0
 ) -> list[float]:
-    """The posterior probability of each to be the best, or to reach the best but for a share `within` of its rate."""
+    """For each arm, the posterior probability that its rate is the best, or at most a share `within` below the best."""
     counts = [0] * len(arms)
     for _ in range(SAMPLES):
         rates = _sample(arms, chance, dispersion)

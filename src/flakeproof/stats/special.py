@@ -140,7 +140,7 @@ def _checked_tails(a: float, b: float, x: float) -> _Tails:
 
 
 def _tails(a: float, b: float, x: float, y: float) -> _Tails:
-    """Both tails at x, with y = 1 - x given apart so that neither is rounded by way of the other."""
+    """Both tails at x; y = 1 - x is passed separately, so that neither is rounded through the other."""
     if x <= 0:
         return _Tails(-math.inf, 0.0, -math.inf)
     if y <= 0:
@@ -201,7 +201,7 @@ def _away_from_zero(value: float) -> float:
 
 
 def _quantile(log_lower: float, log_upper: float, a: float, b: float) -> float:
-    """The x whose lower and upper tails are the two given; they sum to 1, and the smaller one is matched."""
+    """The x with the given lower and upper tails, which sum to 1; the smaller tail is matched."""
     half = _tails(a, b, 0.5, 0.5)
     below_half = half.lower >= log_lower if log_lower <= log_upper else half.upper <= log_upper
     if below_half:
@@ -246,5 +246,5 @@ _LARGEST = 700.0
 
 
 def from_logarithm(logarithm: float) -> float:
-    """The number that has this natural logarithm, or, where it is greater than a float holds, e^700."""
+    """The exponential of `logarithm`; e^700 if it is larger than that, as it could overflow."""
     return math.exp(min(logarithm, _LARGEST))

@@ -7,14 +7,14 @@ from flakeproof.stats.special import log_beta
 
 
 def log_choose(total: int, chosen: int) -> float:
-    """log C(n, k), by the beta function: no digits are lost for millions (DLMF 26.3.1, 5.12.1)."""
+    """log C(n, k), by the beta function, which loses no digits for millions (DLMF 26.3.1, 5.12.1)."""
     return -math.log1p(total) - log_beta(chosen + 1, total - chosen + 1)
 
 
 def fisher_greater(table: tuple[tuple[int, int], tuple[int, int]]) -> float:
-    """The one-sided p-value of Fisher's exact test for ((a, b), (c, d)): the probability of a first cell of a or more.
+    """The one-sided p-value of Fisher's exact test for ((a, b), (c, d)): the probability that the first cell is >= a.
 
-    With the margins given it is hypergeometric: R. A. Fisher, J. Royal Statistical Society 98 (1935) 39-82. Raises
+    Given the margins, the cell is hypergeometric: R. A. Fisher, J. Royal Statistical Society 98 (1935) 39-82. Raises
     ValueError for negative counts.
     """
     (a, b), (c, d) = table
@@ -24,16 +24,16 @@ def fisher_greater(table: tuple[tuple[int, int], tuple[int, int]]) -> float:
     least, most = max(0, row + column - total), min(row, column)
     if a <= least:
         return 1.0
-    # The tail that does not hold the mode, summed outwards: its terms only fall.
+    # Sum the tail without the mode outwards, where the terms only decrease.
     if a * (total + 2) > (row + 1) * (column + 1):
         return min(1.0, _tail(a, most, row, column, total))
     return max(0.0, 1.0 - _tail(row - (a - 1), row - least, row, total - column, total))
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p-values of tests that are made together, adjusted so that any false alarm is as rare as each one says.
+    """P-values of several tests, adjusted to control the family-wise error.
 
-    S. Holm, Scandinavian J. of Statistics 6 (1979) 65-70; it holds whatever the tests have to do with each other.
+    S. Holm, Scandinavian J. of Statistics 6 (1979) 65-70; valid however the tests depend on each other.
     """
     adjusted = [1.0] * len(values)
     highest = 0.0
@@ -44,7 +44,7 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def _tail(first: int, last: int, row: int, column: int, total: int) -> float:
-    """The hypergeometric probability of `first` to `last` in the first cell, which is above the mode."""
+    """The hypergeometric probability that the first cell is from `first` to `last`, above the mode."""
     term = math.exp(
         log_choose(column, first) + log_choose(total - column, row - first) - log_choose(total, row),
     )

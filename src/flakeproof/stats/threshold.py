@@ -1,4 +1,4 @@
-"""Evidence that a failure rate, or the mean of a share, is below a threshold; it may be looked at after every trial."""
+"""Anytime-valid evidence that a failure rate, or the mean of a share, is below a threshold or above it."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def log_evidence_below(failures: int, trials: int, threshold: float) -> float:
 
 
 def log_evidence_above(failures: int, trials: int, threshold: float) -> float:
-    """The same for a rate above `threshold`: with the other part of the prior. Raises ValueError."""
+    """The logarithm of the e-value for a rate above `threshold`, by the upper part of the prior. Raises ValueError."""
     return _log_mixture(failures, trials, threshold) + (
         log_betaincc(_PRIOR + failures, _PRIOR + trials - failures, threshold) - log_betaincc(_PRIOR, _PRIOR, threshold)
     )
@@ -39,8 +39,8 @@ def _log_mixture(failures: int, trials: int, threshold: float) -> float:
 def log_likelihood_ratio(failures: int, trials: int, threshold: float, alternative: float) -> float:
     """Wald's statistic for the rate `alternative` against `threshold`, the greater of the two.
 
-    The rate is said to be at most `alternative` at log(1 / alpha), at least `threshold` at -log(1 / beta): bounds that
-    keep both errors, where Wald's own approximate ones do not quite. Raises ValueError.
+    At log(1 / alpha), the rate is declared to be at most `alternative`; at -log(1 / beta), at least `threshold`. These
+    bounds control both errors, which Wald's own approximate bounds do not quite. Raises ValueError.
     """
     check_counts(failures, trials)
     _check_rate("threshold", threshold)
@@ -60,9 +60,9 @@ def trials_without_failure(threshold: float, error: float) -> int:
 
 
 def further_trials(failures: int, trials: int, threshold: float, error: float) -> int | None:
-    """How many more trials decide, should they go on to fail at the rate seen so far; None if they never would.
+    """How many more trials decide, if they continue to fail at the rate so far; None if no number would.
 
-    0 when it is decided. Raises ValueError.
+    0 if decided already. Raises ValueError.
     """
     check_counts(failures, trials)
     _check_rate("threshold", threshold)
@@ -72,7 +72,7 @@ def further_trials(failures: int, trials: int, threshold: float, error: float) -
     wanted = -math.log(error)
     rate = failures / trials
     if rate == threshold:
-        return None  # the likelihood is greatest there, so that neither evidence ever exceeds 1
+        return None  # the likelihood is greatest at the threshold, so neither evidence ever exceeds 1
     evidence = log_evidence_below if rate < threshold else log_evidence_above
 
     def enough(total: int) -> bool:
@@ -88,12 +88,15 @@ def _check_rate(name: str, value: float) -> None:
 
 
 _STAKES = ((1.0, 0.9), (0.5, 0.1))
-"""Parts of the capital that can be bet (c), and the weight of each: all of it, so that hardly more observations are
-needed than the fewest there can be; and half, which an observation of 1 does not ruin."""
+"""Shares of the capital that are bet (c), each with its weight: all of it, which needs hardly more observations than
+the minimum; and half of it, which an observation of 1 does not ruin."""
 
 
 def log_evidence_mean_below(shares: Sequence[float], zeros: int, threshold: float) -> float:
-    """The logarithm of the capital after the observations `shares` and so many more that were 0. Raises ValueError."""
+    """The logarithm of the e-value for a mean below `threshold`, after the observations `shares` and `zeros` zeros.
+
+    It is the capital of a bet. Raises ValueError.
+    """
     if not 0 < threshold < 1:
         raise ValueError(f"threshold must be between 0 and 1 (exclusive), got {threshold}")
     if zeros < 0:

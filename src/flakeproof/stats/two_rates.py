@@ -1,10 +1,11 @@
-"""Two unknown failure rates, of which one is higher: how well they explain what was counted, and what they are then.
+"""Two unknown failure rates, of which one is higher: how well they explain the counts, and their posterior.
 
-Rates are integrated over a grid that is even in log odds (steps of a quarter of a factor two), with the weights of
-Jeffreys' prior Beta(1/2, 1/2). The pair must differ by at least a factor of two in its odds: what is less is no change.
-The low rate is exactly zero with probability 1/50 beforehand, and the high rate exactly one: more would be decided too
-soon where the low rate is not zero but small (simulated: with 1/2 for zero, 86 of 100 answers at 5 % to 50 % were right
-that should have been 95). On a grid that condition costs nothing, where products of beta functions cannot express it.
+Rates are integrated over a grid that is uniform in log odds (4 steps for each factor of two), with the weights of
+Jeffreys' prior Beta(1/2, 1/2). The odds of the two rates must differ by at least a factor of two: less is no change.
+The prior probability is 1/50 that the low rate is exactly zero, and 1/50 that the high rate is exactly one. A higher
+one would decide too soon if the low rate is small but not zero (simulated: with 1/2 for zero, 86 of 100 answers at 5 %
+to 50 % were right, where 95 should have been). On a grid that condition is easy, but products of beta functions cannot
+express it.
 """
 
 import math
@@ -16,16 +17,16 @@ from operator import mul
 
 _STEP = math.log(2) / 4
 _APART = 4
-"""Steps between the two rates, at least: a factor of two in odds."""
+"""Least number of steps between the two rates: a factor of two in odds."""
 _REACH = 49
-"""Steps from one half to either end: rates from 0.02 % to 99.98 %."""
+"""Number of steps from one half to either end: rates from 0.02 % to 99.98 %."""
 _NEVER, _ALWAYS = 0.02, 0.02
 
 RATES = tuple(1 / (1 + math.exp(-step * _STEP)) for step in range(-_REACH, _REACH + 1))
 LOW = (0.0, *RATES)
-"""What the low rate can be."""
+"""The possible low rates."""
 HIGH = (*RATES, 1.0)
-"""What the high rate can be."""
+"""The possible high rates."""
 _LOG = [(math.log(rate), math.log1p(-rate)) for rate in RATES]
 _JEFFREYS = [math.sqrt(rate * (1 - rate)) for rate in RATES]
 _WHOLE = sum(_JEFFREYS)
@@ -49,7 +50,7 @@ class Count:
 
     @property
     def trials(self) -> int:
-        """All of them."""
+        """The number of trials."""
         return self.failed + self.passed
 
 
@@ -59,18 +60,18 @@ class Explained:
 
     log_evidence: float
     low: Sequence[float]
-    """Probabilities of the rates in `LOW`; empty where nothing explains the counts."""
+    """Probabilities of the rates in `LOW`; empty if no rates explain the counts."""
     high: Sequence[float]
     """Probabilities of the rates in `HIGH`."""
 
 
 def two_rates(low: Count, high: Count) -> Explained:
-    """The evidence for a low rate where `low` was counted and a high one where `high` was, and what they are."""
+    """The evidence for a low rate with the count `low` and a high rate with the count `high`, and their posteriors."""
     log_low, likelihood_low = _likelihood(low)
     log_high, likelihood_high = _likelihood(high)
     lows = [0.0 if low.failed else _NEVER * math.exp(-log_low), *map(mul, _LOW, likelihood_low)]
     highs = [*map(mul, _HIGH, likelihood_high), 0.0 if high.passed else _ALWAYS * math.exp(-log_high)]
-    # A low rate may stand with high ones from so many steps above it on; zero with any, and one with any.
+    # A low rate can be paired with high rates at least `_APART` steps above it; zero and one with any rate.
     above = [*accumulate(reversed(highs))]
     above.reverse()
     partners = [above[0], *above[_APART:], *[above[-1]] * (_APART - 1)]
@@ -88,7 +89,7 @@ def two_rates(low: Count, high: Count) -> Explained:
 
 
 def one_rate(count: Count) -> Explained:
-    """The evidence for the same rate everywhere, and what it is; as the low one and as the high one."""
+    """The evidence for one rate everywhere, and its posterior, both as the low and as the high rate."""
     log_scale, likelihood = _likelihood(count)
     weighed = [*map(mul, _SAME, likelihood)]
     total = sum(weighed)
@@ -107,11 +108,11 @@ def mean(probabilities: Sequence[float], rates: Sequence[float]) -> float:
 def _likelihood(count: Count) -> tuple[float, list[float]]:
     """The logarithm of the highest likelihood, and the likelihoods relative to it, over the grid."""
     logs = [count.failed * log + count.passed * log_not for log, log_not in _LOG]
-    # The rates zero and one explain what is all of one kind fully, and are not on this grid.
+    # If all trials ended alike, the rate zero or one explains them fully, and is not on this grid.
     highest = max(logs) if count.failed and count.passed else 0.0
     return highest, [math.exp(log - highest) for log in logs]
 
 
 _LOG_PAIRS = 0.0
 _LOG_PAIRS = two_rates(Count(), Count()).log_evidence
-"""Of the weights of all pairs that may be, by which their sum becomes one."""
+"""The logarithm of the total weight of all possible pairs, which normalises it to one."""

@@ -1,1 +1,1 @@
-"""What is kept of a run: its folder, its log, and for how long."""
+"""Store the record of a run: its folder, its log, its specification."""

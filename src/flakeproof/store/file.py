@@ -1,4 +1,4 @@
-"""A file that only grows and may fail at any time; and text in it whose bytes are not UTF-8."""
+"""A file that only grows and may fail at any time; and JSON for text that is not valid UTF-8."""
 
 import os
 import re
@@ -12,10 +12,10 @@ from flakeproof.model import Record
 
 
 class GrowingFile:
-    """Appends to a file until that fails once; from then on it does nothing, and the run goes on."""
+    """Appends to a file until that fails; from then on it does nothing, so that the run can go on."""
 
     def __init__(self, path: Path, failed: Callable[[OSError], None], *, buffer: int = 0) -> None:
-        """`failed` hears of the first error; up to `buffer` bytes are held back."""
+        """`failed` is called with the first error; up to `buffer` bytes are held back."""
         self._failed = failed
         self._limit = buffer
         self._held = bytearray()
@@ -28,7 +28,7 @@ class GrowingFile:
             failed(error)
 
     def write(self, data: bytes) -> None:
-        """Append `data`, at once or when enough is held back."""
+        """Append `data`, at once or when more than `buffer` bytes are held back."""
         if self._descriptor is None:
             return
         self.size += len(data)
@@ -53,7 +53,7 @@ class GrowingFile:
             descriptor, self._descriptor = self._descriptor, None
             try:
                 os.close(descriptor)
-            except OSError as error:  # some file systems tell only now
+            except OSError as error:  # some file systems report errors only now
                 self._failed(error)
 
     def _give_up(self, error: OSError) -> None:
@@ -71,7 +71,7 @@ _Recorded = TypeVar("_Recorded", bound=Record)
 
 
 def as_json(record: Any) -> bytes:
-    """`record` as JSON, whatever names of files are in it."""
+    """`record` as JSON, even if it contains names of files that are not valid UTF-8."""
     try:
         data = msgspec.json.encode(record)
     except UnicodeEncodeError:
@@ -82,7 +82,7 @@ def as_json(record: Any) -> bytes:
 
 
 def as_document(record: Any) -> bytes:
-    """`record` as JSON for others: such bytes are shown as escapes."""
+    """`record` as JSON for other programs: bytes that are not valid UTF-8 are shown as escapes."""
     try:
         return msgspec.json.encode(record)
     except UnicodeEncodeError:
@@ -90,7 +90,7 @@ def as_document(record: Any) -> bytes:
 
 
 def as_written(record: _Recorded) -> _Recorded:
-    """A record that was decoded from that, with the names as they were."""
+    """Restore the original names in a record that was decoded from the result of `as_json`."""
     builtins = msgspec.to_builtins(record)
     mapped = _mapped(builtins, _restored)
     return record if mapped == builtins else msgspec.convert(mapped, type(record))

@@ -1,4 +1,4 @@
-"""The folder of flakeproof in a project and the folder of each run in it."""
+"""The folder of flakeproof in a project, and the folders of runs in it."""
 
 import difflib
 import fcntl
@@ -17,28 +17,28 @@ from flakeproof.store.spec_file import BISECT_NAME, MARK_NAME, PAIRS_NAME, SPEC_
 NAME = ".flakeproof"
 OUTPUT_NAME = "output.log"
 _RUNNING = "running"
-"""Locked by the process that writes the run; the lock ends with the process, whatever becomes of it."""
+"""A file locked by the process that writes the run; the lock ends with the process, however that ends."""
 _IGNORE = "# Made by flakeproof, which may remove this folder.\n*\n"
-"""Written only into a folder that we have made: it is the mark by which we know that we may remove it."""
+"""Written only to a folder that flakeproof has made, as a mark that flakeproof may remove it."""
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]+")
 _OURS = re.compile(
     rf"{re.escape(LOG_NAME)}|{re.escape(PAIRS_NAME)}|{re.escape(BISECT_NAME)}|{re.escape(SPEC_NAME)}|{re.escape(MARK_NAME)}|{re.escape(OUTPUT_NAME)}|{_RUNNING}|\.room"
     r"|process-\d+-\d+\.out|\d+-\d+\.(?:out|json)"
 )
-"""Names of the files that a run has; whatever else somebody has put beside them is not ours to remove."""
+"""Names of a run's files; flakeproof does not remove other files beside them."""
 _OF_SCHEDULES = re.compile(r"schedule\.json|flakeproof_ci_schedule(?:\.[\w.-]+)?\.pyc?")
 _ROOM = 65536
 _ATTEMPTS = 100
 
 
 class RunFolder:
-    """The folder of a run that is being written; nobody removes it until it is closed."""
+    """The folder of a run that is being written; no other process removes it until it is closed."""
 
     def __init__(self, path: Path, *, is_new: bool = True) -> None:
-        """Make the folder, if it is new, and lay claim to it. Raises OSError, BlockingIOError if it is claimed."""
+        """Make the folder, if it is new, and claim it. Raises OSError; BlockingIOError if it is claimed already."""
         self.path = path
         if is_new:
-            path.mkdir(mode=0o700)  # what tests print, and what they are given, is nobody else's business
+            path.mkdir(mode=0o700)  # other users must not read the tests' output and variables
         self._claim: int | None = os.open(path / _RUNNING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if is_new:
             _lock(self._claim, fcntl.LOCK_EX)
@@ -46,7 +46,7 @@ class RunFolder:
             fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def close(self) -> None:
-        """The run is written; may be called twice."""
+        """Give up the claim, as the run is written; may be called twice."""
         if self._claim is not None:
             with suppress(OSError):
                 (self.path / _RUNNING).unlink()
@@ -55,7 +55,7 @@ class RunFolder:
 
 
 class Store:
-    """`.flakeproof/` of one project."""
+    """The folder `.flakeproof/` of one project."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -64,13 +64,13 @@ class Store:
         self._latest = root / "latest"
         self._ignore = root / ".gitignore"
         self._made: list[Path] = []
-        """Folders above and including the root that were not there before, innermost first."""
+        """The root and folders above it that this object has made, innermost first."""
         self._previous: str | None = None
 
     def new_run(self, *, becomes_latest: bool = True) -> RunFolder:
         """Make the folder of a run; its name is the id of the run.
 
-        Raises UsageError when it cannot be written; nothing is left behind then.
+        Raises UsageError if it cannot be written, and leaves nothing behind then.
         """
         folder: RunFolder | None = None
         try:
@@ -94,12 +94,12 @@ class Store:
         return folder
 
     def new_schedule(self) -> Path:
-        """A folder, to be made, for what a command needs that `flakeproof ci` gives; it goes as runs go."""
+        """The path of a new folder for the files of a command that `flakeproof ci` prints; it is pruned like runs."""
         self._make_root()
         return self._schedules / new_run_id()
 
     def reopen(self, path: Path) -> RunFolder:
-        """The folder of a run that is to go on. Raises UsageError if somebody else writes it, or nobody can."""
+        """Claim the folder of a run to be resumed. Raises UsageError if it is being written, or cannot be."""
         try:
             return RunFolder(path, is_new=False)
         except BlockingIOError:
@@ -108,7 +108,7 @@ class Store:
             raise UsageError(f"the record in {path} cannot be written: {error.strerror}") from None
 
     def discard(self, folder: RunFolder) -> None:
-        """Remove the record of a run that never came to run, and all that was made for it."""
+        """Remove the record of a run that could not be run, and everything that was made for it."""
         folder.close()
         with suppress(OSError), self._alone():
             self._remove(folder.path)
@@ -117,7 +117,7 @@ class Store:
         self._tidy()
 
     def all_runs(self) -> list[Path]:
-        """Folders of the runs, oldest first; what does not look like one of ours is left out."""
+        """Folders of the runs, oldest first, without entries that are not named like runs."""
         try:
             entries = list(self.runs.iterdir())
         except (FileNotFoundError, NotADirectoryError):
@@ -127,7 +127,7 @@ class Store:
         return sorted(path for path in entries if _RUN_ID.fullmatch(path.name) and _is_folder(path))
 
     def latest(self) -> Path | None:
-        """The run that `latest` means: the newest that is not a replay; None when there is none."""
+        """The run that `latest` means: the newest one that is not a replay; None if there is none."""
         runs = self.all_runs()
         target = self._latest_target()
         return next((path for path in runs if path.name == target), runs[-1] if runs else None)
@@ -159,21 +159,21 @@ class Store:
     def removable(self, keep: int) -> list[Path]:
         """Folders of the oldest runs beyond `keep`, without those that are being written.
 
-        The run that `latest` points at counts as the newest: replays of it do not push it out.
+        The run that `latest` points at counts as the newest, so that its replays do not displace it.
         """
         latest = self.latest()
         runs = sorted(self.all_runs(), key=lambda path: (path == latest, path.name))
         return [path for path in runs[: max(0, len(runs) - keep)] if not is_being_written(path)]
 
     def prune(self, keep: int) -> None:
-        """Remove the oldest runs beyond `keep`; that nothing can be removed is no reason to fail."""
+        """Remove the oldest runs beyond `keep`, ignoring those that cannot be removed."""
         with suppress(OSError):
             self.remove_runs(keep)
 
     def remove_runs(self, keep: int) -> list[Path]:
-        """Remove the oldest runs beyond `keep`; return what was left because it is not ours.
+        """Remove the oldest runs beyond `keep`; return the files left in them that are not flakeproof's.
 
-        Raises OSError when one of them cannot be removed; the others are.
+        Raises OSError if one of the runs cannot be removed, after removing the others.
         """
         left: list[Path] = []
         problem: OSError | None = None
@@ -195,7 +195,7 @@ class Store:
         return left
 
     def foreign(self) -> list[Path]:
-        """What is in our folders and not ours, if we have made them."""
+        """Files in flakeproof's folders that are not flakeproof's, if flakeproof has made the folders."""
         if not self._is_made_by_us():
             return []
         known = {self.runs, self._schedules, self._latest, self._ignore, *self.all_runs()}
@@ -216,14 +216,14 @@ class Store:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Make the folder of runs if need be, and keep others from making and removing runs at the same time."""
+        """Make the folder of runs if needed, and lock it, so that no other process makes or removes runs meanwhile."""
         while True:
             self.runs.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.runs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 _lock(descriptor, fcntl.LOCK_EX)
                 with suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(descriptor), self.runs.stat()):  # else it was removed meanwhile
+                    if os.path.samestat(os.fstat(descriptor), self.runs.stat()):  # otherwise it was removed meanwhile
                         yield
                         return
             finally:
@@ -245,7 +245,7 @@ class Store:
         temporary.replace(self._latest)
 
     def _remove(self, folder: Path) -> list[Path]:
-        """Remove our files in `folder`, and the folder if it is empty then; return what is left."""
+        """Remove flakeproof's files in `folder`, and the folder if it is empty then; return the remaining entries."""
         left: list[Path] = []
         for path in _entries(folder):
             if _OURS.fullmatch(path.name) and not _is_folder(path):
@@ -258,7 +258,7 @@ class Store:
         return left
 
     def _remove_schedules(self, keep: int) -> None:
-        """Remove our files in the oldest folders of schedules beyond `keep`, and folders that are empty then."""
+        """Remove flakeproof's files in the oldest schedules' folders beyond `keep`, and folders that are empty then."""
         folders = sorted(
             path for path in _entries(self._schedules) if _RUN_ID.fullmatch(path.name) and _is_folder(path)
         )
@@ -280,7 +280,7 @@ class Store:
             return False
 
     def _tidy(self) -> None:
-        """Remove the folders that hold nothing any more, if they are ours."""
+        """Remove flakeproof's folders if they are empty."""
         with suppress(OSError):
             if self.runs.exists():
                 self.runs.rmdir()
@@ -300,13 +300,13 @@ def store_of(config: Config) -> Store:
 
 
 def new_run_id() -> str:
-    """Sortable by time; the digits at the end keep runs of the same millisecond apart."""
+    """A new run id; ids sort by time, and random digits at the end distinguish runs of one millisecond."""
     at = now()
     return f"{at:%Y%m%d-%H%M%S}-{at.microsecond // 1000:03d}{os.urandom(2).hex()}"
 
 
 def size_of(path: Path) -> int:
-    """Bytes of all files below `path`."""
+    """Total bytes of all files below `path`."""
     total = 0
     for folder, _, files in os.walk(path):
         for name in files:
@@ -316,7 +316,7 @@ def size_of(path: Path) -> int:
 
 
 def is_being_written(folder: Path) -> bool:
-    """Whether a living process holds its claim on the folder."""
+    """Whether a living process has claimed the folder."""
     try:
         descriptor = os.open(folder / _RUNNING, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -333,7 +333,7 @@ def is_being_written(folder: Path) -> bool:
 
 
 def _lock(descriptor: int, kind: int) -> None:
-    with suppress(OSError):  # a file system without locks: then we are alone by assumption
+    with suppress(OSError):  # on a file system without locks, no other process is assumed to be active
         fcntl.flock(descriptor, kind)
 
 

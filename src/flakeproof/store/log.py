@@ -1,6 +1,6 @@
-"""The append-only log of a run (`events.jsonl`): the truth that everything else can be rebuilt from.
+"""The append-only log of a run (`events.jsonl`): the source from which everything else can be rebuilt.
 
-It is a fault domain of its own: when the disk is full or gone, the run goes on and says so once.
+It is a fault domain of its own: if the disk is full or gone, the run goes on and warns once.
 """
 
 from collections import Counter
@@ -33,13 +33,13 @@ from flakeproof.store.spec_file import without_values, write_spec
 
 LOG_NAME = "events.jsonl"
 SIZE_LIMIT = 32 * 1024 * 1024
-"""Bytes after which single trials are not written any more; they are counted, and the counts are written at the end."""
+"""Size (bytes) from which single trials are no longer written but counted; the counts are written at the end."""
 _FULL_FAILURES = 1000
-"""Failures written with output and frames; of later ones only those that may become the example of their kind."""
+"""How many failures are written with output and frames; later ones only if they may become their kind's example."""
 _SINGLE_SKIPS = 1000
-"""Trials without a result that are written one by one, with the reason; later ones are counted."""
+"""How many skipped, leaked and lost trials are written individually, with the reason; later ones are counted."""
 _BATCH = 512
-"""Batches of passed trials are merged until there are so many, or something else happens."""
+"""Up to so many batches of passed trials are merged, until another event is written."""
 _KINDS = 200
 _OUTCOMES: Mapping[type, Outcome] = {
     TrialSkipped: Outcome.SKIPPED,
@@ -49,7 +49,7 @@ _OUTCOMES: Mapping[type, Outcome] = {
 _BUFFER = 1 << 16
 _FLUSH_SECONDS = 1.0
 _FLUSH_SHARE = 0.01
-"""Should flakeproof be killed, no more than the last second of a run is missing, or that share of a long one."""
+"""If flakeproof is killed, at most the last second of a run is missing, or this share of a long run."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ class _Batch:
 
 @dataclass
 class _Counted:
-    """Trials that are not written one by one."""
+    """Trials that are not written individually."""
 
     count: int = 0
     cut_short: int = 0
@@ -72,7 +72,7 @@ class _Counted:
 
 
 class LogWriter:
-    """Sink that writes every event but progress."""
+    """Sink that writes every event except progress."""
 
     def __init__(self, folder: Path, warn: Callable[[str], None], *, size_limit: int = SIZE_LIMIT) -> None:
         self._folder = folder
@@ -80,16 +80,16 @@ class LogWriter:
         self._batches: dict[int, _Batch] = {}
         self._counted: dict[tuple[Outcome, str], _Counted] = {}
         self._first: dict[str, int] = {}
-        """For each kind of failure the first trial that it was seen in so far."""
+        """For each kind of failure, the first trial in which it was seen so far."""
         self._skips = 0
         self._seen: dict[int, dict[str, SeenBySanitizer]] = {}
-        """What sanitizers have seen again, by process."""
+        """Repeated sightings of sanitizers, by process."""
         self._encode = as_json
 
         self._passed = Ranges()
         """Trials in the batches that are held back."""
         self._not_single = Ranges()
-        """Trials that are counted, and not written one by one."""
+        """Trials that are counted, not written individually."""
         self._elapsed = 0.0
         self._flush_at = _FLUSH_SECONDS
         self._warn: Callable[[str], None] | None = warn
@@ -151,7 +151,7 @@ class LogWriter:
         self._file.close()
 
     def _is_example(self, event: TrialFailed) -> bool:
-        """Whether no trial before it has failed in one of its ways, as far as has been heard: no kind goes without."""
+        """Whether the trial is the first so far with one of its kinds of failure, so that each kind has an example."""
         found = False
         for failure in (event.failure, *event.further):
             known = self._first.get(failure.signature)
@@ -198,7 +198,7 @@ class LogWriter:
         self._passed = self._settle(self._passed)
 
     def _settle(self, trials: Ranges) -> Ranges:
-        """Write which trials the records before are about; return an empty set for the next ones."""
+        """Write which trials the preceding records are about; return an empty set for the next ones."""
         if trials:
             self._write(Settled(trials=list(trials.blocks()), elapsed=self._elapsed))
         return Ranges()
@@ -244,9 +244,9 @@ def _bare(failure: Failure) -> Failure:
 
 
 def drop_uncertain(folder: Path) -> None:
-    """Cut off the end of a log of which it is not known what trials it is about, so that the run can go on.
+    """Cut off records at the end of a log if it is not known which trials they are about, so that the run can resume.
 
-    These are batches that were written when the run was killed, without what belongs to them. Raises OSError.
+    These are batches that were written when the run was killed, without the record of their trials. Raises OSError.
     """
     kept = 0
     with (folder / LOG_NAME).open("r+b") as file:
@@ -262,9 +262,9 @@ def drop_uncertain(folder: Path) -> None:
 
 
 def read_events(folder: Path) -> Iterator[AnyRecord]:
-    """What is in the log of a run, in order; a last line that was cut off by a crash is left out.
+    """The records in the log of a run, in order, without an incomplete last line.
 
-    Raises OSError, and msgspec.DecodeError for a log that is not one of ours.
+    Raises OSError, and msgspec.DecodeError for a log that flakeproof has not written.
     """
     decode = msgspec.json.Decoder(AnyRecord).decode
     with (folder / LOG_NAME).open("rb") as file:

@@ -1,4 +1,4 @@
-"""The specification of a run (`spec.json`), the mark that we wrote it, and the values that a record must not hold."""
+"""The specification of a run (`spec.json`), its signature, and the values that a record must not contain."""
 
 import hmac
 import math
@@ -20,14 +20,14 @@ _NAME = "key"
 
 
 def _state_folder() -> Path:
-    """Where a program keeps what is to outlive it (XDG Base Directory Specification 0.8)."""
+    """The folder for persistent state of programs (XDG Base Directory Specification 0.8)."""
     named = os.environ.get("XDG_STATE_HOME", "")
     home = Path(named) if os.path.isabs(named) else Path("~/.local/state").expanduser()  # noqa: PTH117 - "" is none
     return home / "flakeproof"
 
 
 def user_key(*, make: bool = False) -> bytes | None:
-    """The key; with `make` it is made where there is none. None where it cannot be read, or is not ours alone."""
+    """The user's key, made if missing with `make`; None if it cannot be read, or other users can read it."""
     folder = _state_folder()
     found = _read(folder / _NAME)
     if found is None and make:
@@ -38,7 +38,7 @@ def user_key(*, make: bool = False) -> bytes | None:
 
 
 def signed(data: bytes, purpose: str, *, make: bool = False) -> str | None:
-    """A mark of `data` for a `purpose` that nobody can make who does not have the key (HMAC-SHA-256, RFC 2104)."""
+    """A mark of `data` for a `purpose` that can only be made with the key (HMAC-SHA-256, RFC 2104); None without it."""
     key = user_key(make=make)
     return None if key is None else hmac.new(key, purpose.encode() + b"\0" + data, "sha256").hexdigest()
 
@@ -57,7 +57,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _make(folder: Path) -> None:
-    """Make the key under another name first, so that no other run ever sees half of it."""
+    """Make the key under another name first, so that no other run ever reads an incomplete key."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = folder / f"{_NAME}.{os.getpid()}.{secrets.token_hex(4)}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -75,15 +75,15 @@ _PURPOSE_WITHHELD = "value of a variable"
 
 
 def without_values(spec: RunSpec) -> RunSpec:
-    """`spec` as it may be recorded."""
+    """`spec` without the values of the user's variables, as it may be recorded."""
     return msgspec.structs.replace(spec, target=_without_values(spec.target))
 
 
 def with_values(spec: RunSpec, given: Mapping[str, str], around: Mapping[str, str]) -> tuple[RunSpec, list[str]]:
-    """A recorded `spec` as it can run: with the values that are `given`, else with those of the environment `around`.
+    """A recorded `spec` completed to run again: with the values `given`, else with those of the environment `around`.
 
-    Also the names of those that have another value than then, as far as that can be told. Raises UsageError for one
-    that nobody gives, and for one that the run did not have.
+    Also returns the names of variables known to have other values than in the run. Raises UsageError for a variable
+    without a value, and for one that the run did not have.
     """
     target = spec.target
     names = target.private if isinstance(target, CommandTarget) else []
@@ -94,7 +94,7 @@ def with_values(spec: RunSpec, given: Mapping[str, str], around: Mapping[str, st
     if missing := [name for name, value in values.items() if value is None]:
         raise UsageError(
             f"the run was given {' and '.join(missing)} with --env, and its record does not have the value",
-            f"give it again: --env {missing[0]}=VALUE, or let the environment have it",
+            f"give it again: --env {missing[0]}=VALUE, or set it in the environment",
         )
     found = {name: value for name, value in values.items() if value is not None}
     differing = [name for name, value in found.items() if _is_other(value, target.environment.get(name, ""))]
@@ -110,7 +110,7 @@ def _without_values(target: Target) -> Target:
 
 
 def _digest(value: str) -> str:
-    # Without a key of the user's a digest could be tried out: one that fits nothing tells nothing.
+    # Without the user's key, a digest would allow guessing the value; a random one reveals nothing.
     return _MARK + (
         signed(value.encode(errors="surrogateescape"), _PURPOSE_WITHHELD, make=True) or secrets.token_hex(32)
     )
@@ -124,9 +124,9 @@ def _is_other(value: str, recorded: str) -> bool:
 SPEC_NAME = "spec.json"
 MARK_NAME = "spec.mark"
 PAIRS_NAME = "pairs.jsonl"
-"""In the folder of a comparison, which has no log of its own; its arms have."""
+"""The record in the folder of a comparison, which has no log of its own; its arms have."""
 BISECT_NAME = "bisect.jsonl"
-"""In the folder of a bisection."""
+"""The record in the folder of a bisection."""
 _PURPOSE = "specification of a run"
 _MOST_SECONDS = 1e9
 _MOST_WHOLE = 2**63
@@ -142,7 +142,7 @@ def write_spec(folder: Path, spec: RunSpec, *, is_ours: bool = True) -> None:
 
 
 def read_spec(folder: Path) -> RunSpec:
-    """The specification of the run in `folder`. Raises UsageError for one that is missing or makes no sense."""
+    """The specification of the run in `folder`. Raises UsageError if it is missing or makes no sense."""
     try:
         spec = msgspec.json.decode((folder / SPEC_NAME).read_bytes(), type=RunSpec)
         _check(msgspec.to_builtins(spec), "")
@@ -153,7 +153,7 @@ def read_spec(folder: Path) -> RunSpec:
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether the specification in `folder` is as we have written it, for this user on this machine."""
+    """Whether flakeproof has written the specification in `folder`, for this user on this machine."""
     try:
         data, mark = (folder / SPEC_NAME).read_bytes(), (folder / MARK_NAME).read_bytes()
     except OSError:
@@ -169,7 +169,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _check(value: Any, place: str) -> None:
-    """Raise ValueError for what no run of ours can have had."""
+    """Raise ValueError for a value that no run of flakeproof can have had."""
     match value:
         case dict():
             for name, inner in value.items():
@@ -211,7 +211,7 @@ class _Started(msgspec.Struct):
 
 
 class RecordedArm(msgspec.Struct, frozen=True):
-    """An arm."""
+    """An arm, as a comparison's record names it."""
 
     name: str
     run: str

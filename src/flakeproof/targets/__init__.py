@@ -1,1 +1,1 @@
-"""What can be executed, and how a name on the command line becomes it."""
+"""The targets that can be executed, and how words of a command line become a target."""

@@ -1,4 +1,4 @@
-"""Any program as a target, checked before the run: what cannot be started fails once, not a thousand times."""
+"""Any program as a target, checked before the run, so that one that cannot start fails once, not a thousand times."""
 
 import os
 import shlex
@@ -25,7 +25,7 @@ class CommandLine:
     shell: bool = False
     """Whether the words are one line for /bin/sh."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables on top of flakeproof's own."""
+    """Variables in addition to flakeproof's own environment."""
 
 
 def resolve_command(
@@ -38,7 +38,7 @@ def resolve_command(
 ) -> CommandTarget:
     """The target that runs `line` in `folder`.
 
-    Raises UsageError for a folder that is none, CannotRunError for a program that cannot be started.
+    Raises UsageError if `folder` is not a folder, CannotRunError if the program cannot be started.
     """
     if not folder.is_dir():
         raise UsageError(f"--cwd {folder}: {'not a folder' if folder.exists() else 'no such folder'}")
@@ -90,16 +90,16 @@ def _check_format(name: str, path: Path) -> None:
             start = file.read(4)
             first_line = start + file.readline(256) if start.startswith(b"#!") else b""
     except OSError:
-        return  # executable, but not readable: running it will tell
+        return  # executable, but not readable: running it will show whether it works
     if first_line:
         interpreter = next(iter(first_line[2:].split()), b"").decode(errors="replace")
         if not os.access(interpreter, os.X_OK):
             raise CannotRunError(
-                f"cannot run {name!r}: its first line asks for {interpreter!r}, which is not there",
-                "mend that line, or name the interpreter: … -- INTERPRETER FILE",
+                f"cannot run {name!r}: its first line names {interpreter!r}, which does not exist",
+                "correct that line, or name the interpreter: … -- INTERPRETER FILE",
             )
     elif not start.startswith((b"\x7fELF", b"MZ")):
         raise CannotRunError(
-            f"cannot run {name!r}: it is neither a program nor a script that says by what it is run (#!)",
+            f"cannot run {name!r}: it is neither a program nor a script that names its interpreter (#!)",
             "name the interpreter: … -- sh FILE",
         )

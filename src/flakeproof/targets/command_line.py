@@ -1,4 +1,4 @@
-"""The words of a command line: what is for flakeproof, the command after `--`, and the `--` that was forgotten."""
+"""The words of a command line: those for flakeproof, the command after `--`, and a `--` that was forgotten."""
 
 import shlex
 import shutil
@@ -11,22 +11,22 @@ from flakeproof.scenarios.catalogue import SCENARIOS
 
 
 def check_text(text: str) -> None:
-    """Raise UsageError for what cannot stand in the record of a run, or in any command line."""
+    """Raise UsageError for text that cannot be in the record of a run, or in any command line."""
     try:
         text.encode()
     except UnicodeEncodeError:
         shown = text.encode(errors="backslashreplace").decode()
-        raise UsageError(f"{shown} is not UTF-8", "let a script of yours make that argument") from None
+        raise UsageError(f"{shown} is not UTF-8", "run a script that makes that argument instead") from None
     if "\0" in text:
         raise UsageError(f"{text!r} has a null character, which no command can be given")
 
 
 TAKING_COMMANDS = frozenset({"run", "gate", "verify", "bisect", "amplify", "diagnose", "fdtrace"})
-"""Commands of ours that run another one, which follows `--`."""
+"""Commands of flakeproof that run another command, which follows `--`."""
 
 
 def is_command(words: Sequence[str], folder: Path) -> bool:
-    """Whether `words`, which were taken for a target, are rather a command with its arguments."""
+    """Whether `words`, which were read as a target, look like a command with its arguments."""
     if not words or words[0] in SCENARIOS or ":" in words[0] or words[0].endswith(".py"):
         return False
     first = words[0]
@@ -37,7 +37,7 @@ def is_command(words: Sequence[str], folder: Path) -> bool:
 
 
 def with_dashes(words: Sequence[str]) -> str:
-    """What to type: this command line with `--` before `words`, or a shorter one where they stand apart in it."""
+    """A hint: this command line with `--` before `words`, or a shorter one if they are not at its end."""
     typed = sys.argv[1:]
     if typed and typed[0] in TAKING_COMMANDS and (start := len(typed) - len(words)) > 0 and typed[start:] == [*words]:
         meant = [*typed[:start], "--", *words]
@@ -48,7 +48,7 @@ def with_dashes(words: Sequence[str]) -> str:
 
 
 def split_command(words: list[str]) -> tuple[list[str], list[str] | None]:
-    """What is for us, and what follows `--`, None without one: Typer would not tell it from a target."""
+    """The words for flakeproof, and those after `--` (None without it), which Typer would not distinguish."""
     if "--" not in words:
         return words, None
     place = words.index("--")
@@ -56,7 +56,7 @@ def split_command(words: list[str]) -> tuple[list[str], list[str] | None]:
 
 
 def hint(typed: Sequence[str]) -> str:
-    """What may be wrong with a command line that could not be read: options of another program; "" if nothing."""
+    """A hint on a command line that could not be read: perhaps its options are another program's; "" for none."""
     if len(typed) < 2 or typed[0] not in TAKING_COMMANDS or "--" in typed:
         return ""
     for index, word in enumerate(typed[1:], 1):

@@ -1,4 +1,4 @@
-"""Which Python has the user's code: asked for, active, the project's own, on the PATH, or flakeproof's."""
+"""Choose the Python that has the user's code: given, active, the project's own, on the PATH, or flakeproof's."""
 
 import importlib.util
 import os
@@ -14,16 +14,16 @@ from flakeproof.errors import UsageError
 
 _PROJECT_FILES = ("pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
 _PATIENCE = 20.0
-"""Seconds that another program may take to say where an environment is."""
+"""Seconds that another program may take to print the folder of an environment."""
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """An interpreter, and why it is the one."""
+    """An interpreter, and why it was chosen."""
 
     path: str
     why: str
-    """Where it was found, and what was passed over before; for people."""
+    """Where it was found, and what was passed over before it; for people."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class _Candidate:
 
 
 def choose(asked: str | None, folder: Path, environment: Mapping[str, str], *, for_tests: bool = False) -> Interpreter:
-    """The interpreter `asked` for, else that of the first environment which is there, else flakeproof's own.
+    """The interpreter `asked` for, else that of the first environment that exists, else flakeproof's own.
 
-    What is to run `for_tests` has to have pytest: what has not is passed over, and that is said. The order is that of
-    docs/pytest.md. Raises UsageError if `asked` is no executable file.
+    With `for_tests`, environments without pytest are passed over, and named in `why`. docs/pytest.md has the order.
+    Raises UsageError if `asked` is no executable file.
     """
     if asked is not None:
         found = shutil.which(asked if os.sep not in asked else str(folder / asked))
@@ -53,21 +53,21 @@ def choose(asked: str | None, folder: Path, environment: Mapping[str, str], *, f
         if candidate.python not in [one.python for one in passed_over]:
             passed_over.append(candidate)
     if passed_over and not _own_has_pytest():
-        first = passed_over[0]  # the error about pytest is to name what the user would expect
+        first = passed_over[0]  # so that the error about pytest names the interpreter that the user expects
         return Interpreter(str(first.python), first.where)
     return Interpreter(sys.executable, _why("flakeproof's own", passed_over))
 
 
 def _why(where: str, passed_over: list[_Candidate]) -> str:
-    """What was found, and the reason why what comes before it was not taken."""
+    """Where the interpreter was found, and why the environments before it were not taken."""
     return "; ".join([where, *(f"{one.where} has no pytest" for one in passed_over)])
 
 
 def _candidates(folder: Path, environment: Mapping[str, str], *, for_tests: bool) -> Iterator[_Candidate]:
-    """Environments that are there, but for flakeproof's own, the likeliest first; programs are asked only late."""
+    """Existing environments except flakeproof's own, the likeliest first; other programs are called late."""
     roots = _roots(folder)
     conda = environment.get("CONDA_PREFIX", "")
-    is_base = environment.get("CONDA_DEFAULT_ENV") == "base"  # often active without anybody having asked for it
+    is_base = environment.get("CONDA_DEFAULT_ENV") == "base"  # often activated without the user's intention
     yield from _in_prefix(environment.get("VIRTUAL_ENV", ""), folder, "the active virtual environment")
     if not is_base:
         yield from _in_prefix(conda, folder, "the active conda environment")
@@ -90,7 +90,7 @@ def _candidates(folder: Path, environment: Mapping[str, str], *, for_tests: bool
 
 
 def _roots(folder: Path) -> list[Path]:
-    """Folders at or above `folder` that have the files of a project, up to that of the repository; at least itself."""
+    """Folders at or above `folder` that have the files of a project, up to the repository's root; else `folder`."""
     found = []
     for place in (folder, *folder.resolve().parents):
         if any((place / name).is_file() for name in _PROJECT_FILES):
@@ -101,7 +101,7 @@ def _roots(folder: Path) -> list[Path]:
 
 
 def _in_prefix(prefix: str, folder: Path, where: str, *, may_be_own: bool = False) -> Iterator[_Candidate]:
-    """The interpreter of the environment in `prefix`, if there is one; one that is flakeproof's own tells nothing."""
+    """The interpreter of the environment in `prefix`, if it exists; flakeproof's own only with `may_be_own`."""
     python = Path(folder, prefix, "bin", "python")
     if prefix and os.access(python, os.X_OK) and (may_be_own or not _is_own(python)):
         yield _Candidate(python, where)
@@ -114,19 +114,19 @@ def _is_own(python: Path) -> bool:
 
 
 def _of_project_managers(root: Path) -> Iterator[_Candidate]:
-    """Environments outside of the project, which its manager knows: it is asked only where the project uses it."""
+    """Environments outside the project that a project manager knows, if the project uses that manager."""
     with suppress(OSError, UnicodeDecodeError):
         python = Path(root, (root / ".pdm-python").read_text(encoding="utf-8").strip())
         if os.access(python, os.X_OK) and not python.is_dir():
             yield _Candidate(python, "the environment of pdm")
     if (root / "poetry.lock").is_file():
-        yield from _told("poetry", ["env", "info", "-p"], root)
+        yield from _printed_by("poetry", ["env", "info", "-p"], root)
     with suppress(OSError, UnicodeDecodeError):
         if (root / "hatch.toml").is_file() or "[tool.hatch" in (root / "pyproject.toml").read_text(encoding="utf-8"):
-            yield from _told("hatch", ["env", "find"], root)
+            yield from _printed_by("hatch", ["env", "find"], root)
 
 
-def _told(manager: str, question: list[str], root: Path) -> Iterator[_Candidate]:
+def _printed_by(manager: str, question: list[str], root: Path) -> Iterator[_Candidate]:
     """The environment whose folder `manager` prints."""
     program = shutil.which(manager)
     if program is None:
@@ -146,7 +146,7 @@ def _told(manager: str, question: list[str], root: Path) -> Iterator[_Candidate]
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    """The environments in `folder`; the one that was made or changed last comes first."""
+    """The environments in `folder`; the most recently changed one comes first."""
     with suppress(OSError):
         found = [path for path in folder.iterdir() if (path / "pyvenv.cfg").is_file()]
         return sorted(found, key=lambda path: (-path.stat().st_mtime_ns, path.name))
@@ -154,7 +154,7 @@ def _newest_first(folder: Path) -> list[Path]:
 
 
 def _on_path(environment: Mapping[str, str]) -> Iterator[_Candidate]:
-    """`python` on the PATH, if it is in an environment or flakeproof's own cannot run tests anyway."""
+    """`python` on the PATH, if it is in an environment, or if flakeproof's own Python has no pytest."""
     for name in ("python", "python3"):
         found = shutil.which(name, path=environment.get("PATH", os.defpath))
         if found is None or _is_own(Path(found)):
@@ -169,7 +169,7 @@ def _own_has_pytest() -> bool:
 
 
 def _has_pytest(python: Path) -> bool:
-    """Whether pytest is installed for `python`, which is started only where its folders do not tell."""
+    """Whether pytest is installed for `python`, which is started only if its folders do not show it."""
     prefix = python.parent.parent
     folders = [*prefix.glob("lib*/python3*/site-packages"), *prefix.glob("lib/python3/dist-packages")]
     if any((folder / "pytest").is_dir() or any(folder.glob("pytest-*.dist-info")) for folder in folders):
@@ -178,7 +178,7 @@ def _has_pytest(python: Path) -> bool:
 
 
 def _is_closed(prefix: Path, folders: list[Path]) -> bool:
-    """Whether a virtual environment has nothing from elsewhere."""
+    """Whether a virtual environment imports nothing from other folders."""
     with suppress(OSError, UnicodeDecodeError):
         configuration = (prefix / "pyvenv.cfg").read_text(encoding="utf-8").lower()
         inherits = "include-system-site-packages = true" in configuration
@@ -187,7 +187,7 @@ def _is_closed(prefix: Path, folders: list[Path]) -> bool:
 
 
 def _says_pytest(python: str) -> bool:
-    """Ask the interpreter itself."""
+    """Whether the interpreter itself finds pytest."""
     question = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pytest') is None)"
     with suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(

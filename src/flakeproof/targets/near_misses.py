@@ -1,4 +1,4 @@
-"""What a user may have meant by a test, or a file of tests, that pytest does not find."""
+"""Suggest what a user may have meant by a test, or a file of tests, that pytest does not find."""
 
 import difflib
 import os
@@ -16,7 +16,7 @@ _PATIENCE = 60.0
 """Seconds that pytest may take to collect the tests of a file."""
 _SHOWN = 3
 _FILES = 20_000
-"""Files that are looked at, at most."""
+"""How many files at most are considered."""
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 
 
@@ -26,7 +26,7 @@ def is_not_found(said: str) -> bool:
 
 
 def near_misses(said: str, target: PytestTarget) -> list[str]:
-    """Names like those that pytest has not found, by its complaint, as they are typed in the folder of `target`."""
+    """Names similar to those that pytest has not found, as `said` by it, relative to the folder of `target`."""
     found: list[str] = []
     for line in said.removeprefix("pytest: ").splitlines():
         if test := _TEST.match(line):
@@ -38,7 +38,7 @@ def near_misses(said: str, target: PytestTarget) -> list[str]:
 
 
 def _typed(file: str, name: str, target: PytestTarget) -> str:
-    """`name` with its parameters, which pytest leaves out."""
+    """`name` with its parameters as the user typed it; pytest's message leaves them out."""
     for argument in target.arguments:
         path, _, whole = argument.partition("::")
         if whole.partition("[")[0] == name and Path(target.folder, path).resolve() == Path(file).resolve():
@@ -47,7 +47,7 @@ def _typed(file: str, name: str, target: PytestTarget) -> str:
 
 
 def _tests(file: str, name: str, target: PytestTarget) -> list[str]:
-    """Tests of `file` like `name`: those that end so, else those that are spelled alike, else the first."""
+    """Tests of `file` like `name`: those with the same last part, else those spelled similarly, else the first."""
     path = os.path.relpath(file, target.folder)
     names = list(dict.fromkeys(_collected(path, target)))
     plain = list(dict.fromkeys(known.partition("[")[0] for known in names))
@@ -61,7 +61,7 @@ def _tests(file: str, name: str, target: PytestTarget) -> list[str]:
 
 
 def _collected(path: str, target: PytestTarget) -> Iterator[str]:
-    """Names of the tests that pytest collects in `path`, without that of the file."""
+    """Names of the tests that pytest collects in `path`, without the name of the file."""
     words = ["--collect-only", "--color=no", "-p", "no:cacheprovider", "--verbosity=-1", path]
     environment = {**os.environ, **target.environment, "PYTHONDONTWRITEBYTECODE": "1"}
     with suppress(OSError, subprocess.TimeoutExpired):
@@ -83,7 +83,7 @@ def _collected(path: str, target: PytestTarget) -> Iterator[str]:
 
 
 def _files(name: str, folder: Path) -> list[str]:
-    """Files and folders like `name`: those of that name in other folders, else those that are spelled alike."""
+    """Files and folders like `name`: those of that name in other folders, else those spelled similarly."""
     wanted = Path(name).name
     known = list(_python_files(folder))
     same = [path for path in known if Path(path).name == wanted]
@@ -93,7 +93,7 @@ def _files(name: str, folder: Path) -> list[str]:
 
 
 def _python_files(folder: Path) -> Iterator[str]:
-    """Python files and their folders below `folder`, as they are typed there."""
+    """Python files and their folders below `folder`, relative to it."""
     seen = 0
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)

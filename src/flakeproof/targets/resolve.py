@@ -1,4 +1,4 @@
-"""From what the user wrote to a target that a worker process can load."""
+"""Turn the user's words into a target that a worker process can load."""
 
 import difflib
 import os
@@ -26,7 +26,7 @@ def resolve(
 ) -> CallableTarget:
     """The target called `name`, with `settings` of a scenario and the working directory `folder`.
 
-    Raises UsageError if there is no such scenario, or the name has no form that we know.
+    Raises UsageError if the name is neither a scenario nor of the form module:function.
     """
     if name in SCENARIOS:
         return _scenario(SCENARIOS[name], settings, folder, python, loop)

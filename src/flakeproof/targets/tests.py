@@ -1,4 +1,4 @@
-"""Tests that pytest finds, as a target; and which folders hold tests that it finds by itself."""
+"""Pytest tests as a target; and whether a folder has tests that pytest finds by itself."""
 
 import configparser
 import os
@@ -23,10 +23,10 @@ _DESCRIPTORS = 16
 
 @dataclass(frozen=True)
 class PytestLine:
-    """What the user wrote."""
+    """A target for pytest as the user wrote it."""
 
     arguments: Sequence[str] = ()
-    """Node ids, files, folders; none for what the project says."""
+    """Node ids, files, folders; empty for the project's default."""
     options: Sequence[str] = field(default_factory=list)
     """Options of pytest."""
     imports_folder: bool = True
@@ -34,7 +34,7 @@ class PytestLine:
 
 
 def names_tests(words: Sequence[str], folder: Path) -> bool:
-    """Whether `words` are for pytest: several always are; one if it is a node id, a file or a folder."""
+    """Whether `words` are for pytest: several words always are; a single one if it is a node id, file or folder."""
     if len(words) != 1:
         return len(words) > 1
     word = words[0]
@@ -54,7 +54,7 @@ def resolve_tests(
     private_home: bool,
     session_fixtures: str,
 ) -> PytestTarget:
-    """The target for `line`, run from `folder`; `options` are further ones of pytest, as for a shell.
+    """The target for `line`, run from `folder`; `options` are further options of pytest, quoted as for a shell.
 
     Raises UsageError.
     """

@@ -1,4 +1,4 @@
-"""What the lanes have in common in which each trial is a child process: start, watch, end in time, reap, report."""
+"""Shared by the lanes whose trials are child processes: start, watch, end at the time limit, reap, report."""
 
 import os
 import selectors
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flakeproof_worker.perturb.freeze import Freezer
 
 _DUMP_NANOSECONDS = 100_000_000
-"""How long a child gets to write its stacks before it is asked to end."""
+"""How long a child may take to write its stacks before TERM is sent."""
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Child:
     ending: Step = Step.RUNNING
     next_step: int = 0
     expired: int = 0
-    """When its time was found to be over; 0 before."""
+    """When the trial was found to have exceeded its time limit; 0 before."""
     running: dict[str, Any] = field(default_factory=dict)
-    """What a report says of the part of the trial that was running then."""
+    """Fields of the report on the part of the trial that was running then."""
 
 
 class Children(ABC):
@@ -46,27 +46,27 @@ class Children(ABC):
     writes_stacks = False
     """Whether a child writes its stacks when it gets DUMP_SIGNAL."""
     needs_folder = False
-    """Whether each trial gets a folder for temporary files, which goes when the trial has ended."""
+    """Whether each trial gets a folder for temporary files, which is removed when the trial has ended."""
     in_child = False
-    """Whether this is no longer the parent but a fork of it, whose trial runs when all of this has returned."""
+    """Whether this process is a fork for a trial, which begins once `run` has returned."""
     longest_wait: float | None = None
-    """Seconds after which `look` is called at the latest while trials are in flight."""
+    """While trials are in flight, `look` is called at least every so many seconds."""
 
     def __init__(self, duty: Duty) -> None:
         self.duty = duty
         self.outputs = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
-        """For each lane, what its trial writes."""
+        """For each lane, the file that receives its trial's output."""
         self.running: dict[int, Child] = {}
         self._spare: dict[int, str] = {}
-        """For each lane, the folder of its last trial if that has left nothing there."""
+        """For each lane, the folder of its last trial, if that trial left it empty."""
         self.selector = selectors.DefaultSelector()
         self.selector.register(duty.channel.fileno(), selectors.EVENT_READ)
         self.freezer = _freezer(duty)
-        """Has the children stand still for moments; None where that is not asked for."""
+        """Stops the children for short moments; None without the perturbation `freeze`."""
 
     @abstractmethod
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
-        """Start the child of a trial, as leader of its own session; its process id, 0 in a fork.
+        """Start the child of a trial as leader of its own session; return its process id, 0 in the forked child.
 
         `folder` is for its temporary files, "" if it needs none. Raises OSError if no process can be made.
         """
@@ -76,41 +76,41 @@ class Children(ABC):
         """Report on a child that has ended in time, with the wait status `status` after `elapsed` nanoseconds."""
 
     def written(self, lane: int) -> dict[str, str]:
-        """What a report says of the output in `lane`, which is emptied."""
+        """Fields of the report on the output in `lane`; the output file is emptied."""
         return {"output": Output(self.outputs[lane]).take()}
 
     def timed_out(self, child: Child) -> None:  # noqa: B027 - not every kind has something to do
-        """Hear of a child whose time was over, and which has been reported."""
+        """Called after a child that exceeded its time limit has been reported."""
 
     def settle(self, pid: int | None = None) -> None:
-        """Have the session of a child, or in a child its own, be as nice as it is asked for."""
+        """Apply the requested nice value to the session of child `pid`; in a child (None), to its own session."""
         if self.duty.perturbations.get("nice"):
             from flakeproof_worker.perturb.confinement import be_nice_as_a_session
 
             be_nice_as_a_session(pid)
 
     def running_in(self, lane: int) -> dict[str, object]:
-        """What a report says of the part of the trial that was running when its time was over."""
+        """Fields of the report on the part of the trial that was running at the time limit."""
         return {}
 
     def clear_up(self, child: Child) -> None:  # noqa: B027 - not every kind has something to do
-        """End what a child that has ended has left behind outside of its group."""
+        """Kill the processes that a child, now ended, has left behind outside its process group."""
 
     def deserted(self) -> None:
-        """The coordinator has gone, and we have not gone with it: end what it would have ended."""
+        """The coordinator is gone and this process survived: kill what the coordinator would have killed, and end."""
         for child in self.running.values():
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
         os._exit(1)
 
-    def look(self) -> None:  # noqa: B027 - the same
-        """See after what is in flight; called from time to time."""
+    def look(self) -> None:  # noqa: B027 - not every kind has something to do
+        """Check the trials in flight; called from time to time."""
 
     def run(self) -> None:
-        """Run trials until there are no more; in a fork, return as soon as it has been made."""
+        """Run trials until there are no more; in a child made by fork, return at once."""
         try:
             self._run_trials()
-        except ConnectionError:  # it went without having heard all that we had to say
+        except ConnectionError:  # the coordinator went before it had read all reports
             self._desert()
             raise
 
@@ -131,12 +131,12 @@ class Children(ABC):
         duty.reporter.flush()
 
     def _fill(self) -> None:
-        """Start a child in every free lane for which there is a trial."""
+        """Start a child in every free lane while trials remain."""
         duty = self.duty
         for lane in range(duty.lanes):
             if lane in self.running:
                 continue
-            duty.drop_failed({})  # what other processes have told since
+            duty.drop_failed({})  # failures that other processes have reported since
             trial = duty.leases.take()
             duty.report_batch(time.perf_counter_ns(), idle=trial is None and not self.running)
             if trial is None:
@@ -187,9 +187,9 @@ class Children(ABC):
             for lane, child in self.running.items():
                 if child.trial == trial and child.ending is Step.RUNNING:
                     child.next_step = child.expired = time.perf_counter_ns()
-                    child.running = self.running_in(lane)  # now: a signal can end what hangs
+                    child.running = self.running_in(lane)  # before any signal, which can end what hangs
                     if self.freezer is not None:
-                        self.freezer.end(lane)  # what stands still hears no signal but KILL
+                        self.freezer.end(lane)  # a stopped process reacts to no signal but KILL
         duty.leases.expired.clear()
         if self.freezer is not None:
             self.freezer.step(time.perf_counter_ns())
@@ -201,7 +201,7 @@ class Children(ABC):
         self.look()
 
     def _end_further(self, lane: int, child: Child) -> None:
-        """The next step of ending a child whose time is over: dump its stacks, TERM, KILL."""
+        """Take the next step to end a child that exceeded its time limit: dump its stacks, TERM, KILL."""
         now = time.perf_counter_ns()
         with suppress(ProcessLookupError):
             step = following(
@@ -230,20 +230,20 @@ class Children(ABC):
             self.freezer.end(lane)
         self.selector.unregister(child.pidfd)
         os.close(child.pidfd)
-        # Before it is reaped: then its number, which is its group's, may be another's.
+        # Kill the group before the child is reaped: afterwards the group's number may be reused.
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)  # what the trial has started and left in its group
+            os.killpg(child.pid, signal.SIGKILL)  # processes that the trial has started and left in its group
         _, status = os.waitpid(child.pid, 0)
         elapsed = time.perf_counter_ns() - child.started
         self.clear_up(child)
         if child.folder and folders.is_empty(child.folder):
-            self._spare[lane] = child.folder  # the next trial cannot tell it from a new one, which costs more
+            self._spare[lane] = child.folder  # as good as a new folder, and cheaper
         elif child.folder:
             folders.remove(child.folder)
         if child.expired:
             nanoseconds = child.expired - child.started
-            told = {**self.written(lane), **child.running}
-            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", **told)
+            fields = {**self.written(lane), **child.running}
+            self.duty.reporter.ended(child.trial, nanoseconds, outcome="timed out", **fields)
             self.timed_out(child)
         else:
             self.report(lane, child, status, elapsed)
@@ -257,6 +257,7 @@ def _freezer(duty: Duty) -> "Freezer | None":
     from flakeproof_worker.perturb.freeze import Freezer
     from flakeproof_worker.system import process_tree
 
-    # Killed with the coordinator, we could let nothing go on any more; we see that it has gone.
+    # If this process died with the coordinator, nobody would resume the stopped children. It survives, notices that
+    # the coordinator has gone, and ends them.
     process_tree.outlive_parent()
     return Freezer(asked)

@@ -1,4 +1,4 @@
-"""Each trial a program of its own, several at once: its exit status is the verdict."""
+"""Each trial is a program of its own, several at once: its exit status is the verdict."""
 
 import mmap
 import os
@@ -19,12 +19,12 @@ from flakeproof_worker.trial_context import Duty
 
 _HASH_SEED = "PYTHONHASHSEED"
 _LARGEST_OUTPUT = 64 << 20
-"""Bytes that one trial may write before they are thrown away, so that a program that never stops fills no disk."""
+"""Bytes of output at which a trial's output is discarded, so that a program that never stops writing fills no disk."""
 _READ = 1 << 20
-"""Bytes of an output in which the coordinator looks for tests that failed."""
+"""Bytes of output in which the coordinator looks for failed tests."""
 _GO_RACE = re.compile(rb"^WARNING: DATA RACE\n[A-Z][a-z ]+ at 0x[0-9a-f]+ by ", re.MULTILINE)
 _PATIENCE_NANOSECONDS = 20_000_000
-"""How long an environment that is empty is read again."""
+"""How long an environment that reads as empty is read again."""
 
 
 def run(duty: Duty) -> None:
@@ -48,12 +48,12 @@ class _Commands(Children):
         self._skip_code: int | None = target["skip_code"]
         self._failure = _pattern(target["failure"])
         self._ignore = _pattern(target["ignore"])
-        # What a trial cuts loose becomes our child, so that it can be found when the trial ends.
+        # Processes that a trial detaches become children of this process, so that they are found when the trial ends.
         self._adopts = process_tree.adopt_orphans(True)
-        # A flakeproof inside of a trial numbers its own trials; their environment says that they are of another run.
+        # A flakeproof inside a trial numbers its own trials; their environment names another run.
         self._run = f"{RUN}={os.environ.get(RUN, '')}".encode()
         self._nameless: set[int] = set()
-        """Adopted processes without an environment: nobody can tell whose they are; the end of the run ends them."""
+        """Adopted processes without an environment: their trial is unknown, so the end of the run ends them."""
 
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
         shown = {"{trial}": str(trial), "{seed}": str(seed)}
@@ -71,7 +71,7 @@ class _Commands(Children):
         return pid
 
     def _preparations(self) -> list[Callable[[], None]]:
-        """What the process of a trial does before it becomes the program."""
+        """The functions that the process of a trial calls before it executes the program."""
         asked = self.duty.perturbations
         steps: list[Callable[[], None]] = []
         if self.duty.leases.private_network:
@@ -117,7 +117,7 @@ class _Commands(Children):
         return {**super().written(lane), **({"longer": longer} if longer else {})}
 
     def deserted(self) -> None:
-        while children := _children():  # theirs come to us when they have gone
+        while children := _children():  # once they are gone, this process adopts their children
             for pid in children:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
@@ -132,11 +132,11 @@ class _Commands(Children):
                 os.write(self.outputs[lane], f"… {_LARGEST_OUTPUT >> 20} MiB of output thrown away …\n".encode())
 
     def _has_race(self, output: int) -> bool:
-        """Whether Go's race detector has found something in a program that went on and ended well (GORACE)."""
+        """Whether Go's race detector reported a race although the program ended with status 0 (a setting of GORACE)."""
         return bool(os.fstat(output).st_size) and _found(_GO_RACE, output)
 
     def _does_not_count(self, output: int) -> str:
-        """Why what has failed is no failure; "" if it is one."""
+        """Why a failed trial does not count as a failure; "" if it does."""
         if self._failure and not _found(self._failure, output):
             return f"failed without a match for --failure {self.duty.target['failure']}"
         if self._ignore and _found(self._ignore, output):
@@ -144,16 +144,16 @@ class _Commands(Children):
         return ""
 
     def _end_what_was_cut_loose(self, ended: Child) -> None:
-        """Kill what a trial that has ended has left behind outside of its group, by setsid or a double fork."""
+        """Kill the processes that an ended trial has detached from its group, by setsid or a double fork."""
         known = {child.pid for child in self.running.values()}
         mark = f"{TRIAL}={ended.trial}".encode()
         found = True
-        while found:  # the children of those that have gone have come to us by then
+        while found:  # by then, this process has adopted the children of the processes that it killed
             found = False
             for pid in _children():
                 if pid in known:
                     continue
-                if os.getpgid(pid) == ended.pid:  # killed with its group a moment ago
+                if os.getpgid(pid) == ended.pid:  # already killed with its group
                     os.waitpid(pid, 0)
                     found = True
                 elif os.waitpid(pid, os.WNOHANG)[0]:
@@ -162,7 +162,7 @@ class _Commands(Children):
                 elif pid not in self._nameless:
                     environment = _environment_of(pid)
                     if mark in environment and self._run in environment:
-                        os.kill(pid, signal.SIGKILL)  # ours to reap, so the number is still its own
+                        os.kill(pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
                         os.waitpid(pid, 0)
                         found = True
                     elif environment == [b""]:
@@ -174,7 +174,7 @@ def _pattern(text: str | None) -> re.Pattern[bytes] | None:
 
 
 def _found(pattern: re.Pattern[bytes], descriptor: int) -> bool:
-    """Whether the file behind `descriptor` has a match, however long it is."""
+    """Whether the file behind `descriptor` has a match; the file may be of any length."""
     size = os.fstat(descriptor).st_size
     if not size:
         return pattern.search(b"") is not None
@@ -183,7 +183,7 @@ def _found(pattern: re.Pattern[bytes], descriptor: int) -> bool:
 
 
 def _children() -> list[int]:
-    """Process ids of our children."""
+    """Process ids of this process's children."""
     me = os.getpid()
     return [int(pid) for pid in _read(f"/proc/{me}/task/{me}/children").split()]
 
@@ -191,7 +191,7 @@ def _children() -> list[int]:
 def _environment_of(pid: int) -> list[bytes]:
     limit = perf_counter_ns() + _PATIENCE_NANOSECONDS
     while not (text := _read(f"/proc/{pid}/environ")) and perf_counter_ns() < limit:
-        os.sched_yield()  # it is empty while the process replaces its program
+        os.sched_yield()  # the file is empty while the process is in execve
     return text.split(b"\0")
 
 

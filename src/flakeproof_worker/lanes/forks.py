@@ -1,4 +1,4 @@
-"""Each trial in a fork of this warm process, several at once: what a trial leaves behind dies with it."""
+"""Each trial runs in a fork of this warm process, several at once: what a trial leaves behind dies with it."""
 
 import gc
 import os
@@ -20,8 +20,8 @@ from flakeproof_worker.trial_context import Duty
 def run(duty: Duty) -> None:
     """Run trials until there are no more.
 
-    A fork runs its trial from here and not from where it was made: the stack of a test should be hardly deeper than
-    under plain pytest, for tests that count frames or come close to the limit of recursion.
+    A fork runs its trial here, and not where it was forked, so that a test's stack is hardly deeper than under plain
+    pytest: some tests count frames or come close to the recursion limit.
     """
     forks = _Forks(duty)
     forks.run()
@@ -41,16 +41,16 @@ class _Forks(Judged):
         self.needs_folder = selection is not None or bool(duty.rooms)
         self._randomness = randomness_for(duty.perturbations) if selection is None else None
         self.once: Once | None = None
-        """In a fork: its trial."""
+        """In a forked child: its trial."""
         self._forked = 0
         self._is_warm = False
         self.repeats_session = selection is not None
         if selection is not None and duty.target["session_fixtures"] == "once":
             folder = f"{duty.temporary}/{os.getpid()}"
             os.mkdir(folder, 0o700)  # noqa: PTH102 - there is no pathlib here
-            self._warm_up()  # first: what it runs ends the session
+            self._warm_up()  # first: the warm-up ends the session
             selection.set_up_session(folder)
-        # fork(2) gives a child another state of `random`: a seed that was set at import would be lost.
+        # Python reseeds `random` in a forked child: a seed that was set at import would be lost.
         keeps_random = selection is not None and "random" not in selection.seeds
         self._random_state: Any = sys.modules["random"].getstate() if keeps_random else None
 
@@ -58,7 +58,7 @@ class _Forks(Judged):
         os.ftruncate(self.verdicts[lane], 0)
         self._forked += 1
         if self._forked == 2:
-            self._warm_up()  # not for a single trial, which would wait for it
+            self._warm_up()  # not before the first trial, which would have to wait
         parent = os.getpid()
         order = self.duty.leases.orders.pop(trial, None)
         pid = os.fork()
@@ -79,7 +79,7 @@ class _Forks(Judged):
     def _be_child(
         self, lane: int, trial: int, seed: int, folder: str, parent: int, order: dict[str, Any] | None
     ) -> Once:
-        """Make this process the one of a trial: what may be done before the trial itself begins."""
+        """Prepare this forked child for its trial."""
         duty = self.duty
         try:
             os.setsid()
@@ -121,7 +121,7 @@ class _Forks(Judged):
         return once
 
     def _keep_own(self, lane: int) -> int:
-        """Close, in a child, what belongs to the parent and to other children; return where the verdict goes."""
+        """In a child: close the descriptors of the parent and of other children; return the verdict's descriptor."""
         self.selector.close()
         self.duty.channel.close()
         if self.freezer is not None:
@@ -136,7 +136,7 @@ class _Forks(Judged):
 
 
 def _has_private_network(duty: Duty, once: Once) -> bool:
-    """Be alone in a network; where that turns out to be impossible, the trial has no result."""
+    """Give this process a network of its own; if that is impossible, record the trial as lost."""
     from flakeproof_worker.perturb.confinement import have_private_network
 
     try:
@@ -148,7 +148,7 @@ def _has_private_network(duty: Duty, once: Once) -> bool:
 
 
 def _has_private_files(duty: Duty, once: Once) -> bool:
-    """Be alone with the files of the project; where that turns out to be impossible, the trial has no result."""
+    """Give this process a private view of the project's files; if that is impossible, record the trial as lost."""
     from flakeproof_worker.system.private_files import have_private_files
 
     selection = duty.loaded.selection
@@ -156,6 +156,6 @@ def _has_private_files(duty: Duty, once: Once) -> bool:
     try:
         selection.files = have_private_files(selection.shared_folders(), once.folder)
     except OSError as error:
-        once.lose(f"no files of its own: {error.strerror}")
+        once.lose(f"no private view of the files: {error.strerror}")
         return False
     return True

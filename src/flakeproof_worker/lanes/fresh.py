@@ -1,4 +1,4 @@
-"""Each trial in an interpreter of its own, several at once: nothing is shared, and everything is loaded anew."""
+"""Each trial runs in a new interpreter, several at once: nothing is shared, and everything is loaded anew."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from flakeproof_worker.trial_context import Duty
 
 _HASH_SEED = "PYTHONHASHSEED"
 _VERDICT = 3
-"""Descriptor in the child of the file that tells it what to do and gets its verdict."""
+"""The child's descriptor of the file from which it reads its order and into which it writes its verdict."""
 _WORKER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - no pathlib here
 
 

@@ -1,4 +1,4 @@
-"""One trial after the other, in the main thread: the leanest lane, and the closest to a plain call."""
+"""Trials run one after the other in the main thread: the leanest lane, and the closest to a plain call."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from flakeproof_worker.shared.private import time
 from flakeproof_worker.trial_context import Duty
 
 _SILENT_NANOSECONDS = 1_000
-"""A trial that took less has made no system call, so it has written nothing (the streams are unbuffered)."""
+"""A trial that took less time has made no system call, so it has written nothing (the streams are unbuffered)."""
 
 
 def run(duty: Duty) -> None:
@@ -31,8 +31,8 @@ def run(duty: Duty) -> None:
 
 
 def _run_block(duty: Duty, trials: Iterator[tuple[int, int]], randomness: GlobalRandom) -> None:
-    # Everything that the loop touches is a local: a trial that does nothing costs about a microsecond here. The board
-    # is written as `board.begin` does it, with the end of the last trial for the start of the next.
+    # The loop uses local variables only: a trial that does nothing costs about a microsecond here. The board is
+    # written as `board.begin` does it, but the end of one trial serves as the start of the next.
     function, clock, words, reporter = duty.loaded.function, time.perf_counter_ns, duty.words, duty.reporter
     stop, taken_word, lane = board.STOP, board.TAKEN, board.lane_offset(0)
     lane_start = lane + 1

@@ -1,4 +1,4 @@
-"""pytest's items, pass after pass, in the main thread: what leaks out of one trial reaches the next."""
+"""pytest's items run pass after pass in the main thread: what one trial leaks affects the next."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -46,10 +46,10 @@ class _Passes:
             elif (message := duty.channel.receive()) is not None:
                 duty.leases.hear([message])
         duty.reporter.flush()
-        folders.use(self._session)  # for what the fixtures of the session still do
+        folders.use(self._session)  # for the teardown of the session's fixtures
 
     def _run_block(self, trials: Iterator[tuple[int, int]]) -> bool:
-        """Run `trials`; whether all of them were: what is left is for another process."""
+        """Run `trials`; return whether all of them ran: another process runs the rest."""
         duty, selection = self._duty, self._selection
         words, leases, reporter = duty.words, duty.leases, duty.reporter
         for running in trials:
@@ -83,7 +83,7 @@ class _Passes:
             board.clear(duty.words, _LANE)
             return
         if verdict["outcome"] != "passed":
-            reporter.flush()  # in order: whether a test fails in the first trial of a process tells something
+            reporter.flush()  # in order: it matters whether a test fails in the first trial of a process
             reporter.ended(trial, nanoseconds, **verdict)
             self._duty.drop_failed(verdict.get("items", {}))
             board.clear(duty.words, _LANE)
@@ -92,4 +92,4 @@ class _Passes:
         board.clear(duty.words, _LANE)
         reporter.passed.append(nanoseconds)
         if changed:
-            reporter.flush()  # should the process die, what it had not reported counts as passed in the same way
+            reporter.flush()  # if the process dies, its unreported trials count as passed like the last reported one

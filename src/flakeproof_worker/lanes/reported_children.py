@@ -1,4 +1,4 @@
-"""What the lanes have in common in which a trial runs in a process of its own and writes its verdict into a file."""
+"""Shared by the lanes whose trials are Python processes of their own, each of which writes its verdict to a file."""
 
 import os
 from collections.abc import Mapping
@@ -9,22 +9,22 @@ from flakeproof_worker.shared.output import Output, nameless_file
 from flakeproof_worker.single_trial import read_verdict
 from flakeproof_worker.trial_context import Duty
 
-_PASSES_TO_TELL = 3
-"""The first ones are slower than those to come."""
+_PASSES_TO_REPORT = 3
+"""The pass whose time for session fixtures is reported: the first passes are slower than the later ones."""
 
 
 class Judged(Children):
-    """Reports what stands in the file of the verdict; a child that has left none has crashed."""
+    """Reports the verdict that a child has written; a child without a verdict has crashed."""
 
     writes_stacks = True
     repeats_session = False
-    """Whether each trial sets up the fixtures of the session, and need not."""
+    """Whether each trial sets up the session's fixtures again, which could be set up once instead."""
 
     def __init__(self, duty: Duty) -> None:
         super().__init__(duty)
         # A file, not a pipe: the child never waits for a reader, and a grandchild cannot hold it open.
         self.verdicts = [nameless_file(duty.scratch) for _ in range(duty.lanes)]
-        """For each lane, what is said of its trial."""
+        """For each lane, the file for its trial's verdict."""
         self._passes_with_session = 0
 
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
@@ -72,12 +72,12 @@ class Judged(Children):
         self.duty.drop_failed(reported.get("items", {}))
 
     def _see_session(self, verdict: dict[str, Any]) -> None:
-        """Tell once what a pass spends on fixtures of the session, when a few have spent it."""
+        """Report once, after a few passes, how much time a pass spends on the session's fixtures."""
         spent = verdict.pop("session", None)
         if spent is None or not self.repeats_session:
             return
         self._passes_with_session += 1
-        if self._passes_with_session == _PASSES_TO_TELL:
+        if self._passes_with_session == _PASSES_TO_REPORT:
             self.duty.channel.send({"type": "session", "spent": spent, "ns": verdict["ns"]})
 
     def running_in(self, lane: int) -> dict[str, object]:

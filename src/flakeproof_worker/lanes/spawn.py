@@ -1,11 +1,11 @@
-"""Start a trial that is a program of its own, for the lanes in which it is: a command, or a new interpreter."""
+"""Start a trial that is a program of its own: a command, or a new interpreter."""
 
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 
 _ALL_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-"""A child inherits what is ignored: SIGPIPE by Python, SIGHUP by nohup."""
+"""A child inherits which signals are ignored: Python ignores SIGPIPE, nohup ignores SIGHUP."""
 
 
 _STANDARD = 3
@@ -14,10 +14,10 @@ _STANDARD = 3
 def spawn(
     program: str, argv: list[str], environment: Mapping[str, str], output: int, kept: Mapping[int, int] | None = None
 ) -> int:
-    """Start `program` as leader of its own session; its process id. Raises OSError.
+    """Start `program` as leader of its own session; return its process id. Raises OSError.
 
-    It reads nothing and writes to `output`; of our other descriptors it gets those in `kept`, as the number given
-    there.
+    The program reads from /dev/null and writes to `output`. It inherits no other descriptors but those in `kept`, which
+    maps a descriptor of this process to its number in the program.
     """
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -25,19 +25,19 @@ def spawn(
         (os.POSIX_SPAWN_DUP2, output, 2),
         *((os.POSIX_SPAWN_DUP2, ours, number) for ours, number in (kept or {}).items()),
     ]
-    # Python ignores SIGPIPE, and a child would inherit that.
+    # Python ignores SIGPIPE, which a child would inherit.
     return os.posix_spawn(
         program, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS
     )
 
 
 def few_descriptors(room: int) -> Callable[[], None]:
-    """Have the process that calls this have room for so many beyond the standard ones, and not be able to ask for more.
+    """Return a function that limits its process to `room` descriptors beyond the standard three, for good.
 
-    Not with posix_spawn(3), which has no word for limits: that of our own would do for the soft one, which programs
-    written in Go raise as far as the hard one lets them, and nobody can raise that again.
+    posix_spawn(3) cannot set the child's limits. Inheriting a lowered soft limit is not enough, because programs in Go
+    raise it to the hard limit; and a worker that lowered its own hard limit could not raise it again.
     """
-    import resource  # nobody else needs it
+    import resource  # needed only here
 
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (room + _STANDARD, room + _STANDARD))
 
@@ -45,8 +45,8 @@ def few_descriptors(room: int) -> Callable[[], None]:
 def spawn_prepared(
     prepare: Sequence[Callable[[], None]], program: str, argv: list[str], environment: Mapping[str, str], output: int
 ) -> int:
-    """The same for a program whose process does something first, one after the other."""
-    import subprocess  # nobody else needs it
+    """Like `spawn`, but the new process calls the functions `prepare` in order before it executes the program."""
+    import subprocess  # needed only here
 
     def begin() -> None:
         for number in _ALL_SIGNALS:
@@ -64,9 +64,9 @@ def spawn_prepared(
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=begin,  # safe: there is one thread
+            preexec_fn=begin,  # safe: this process has a single thread
         )
     except subprocess.SubprocessError as error:
         raise OSError(str(error)) from None
-    child.returncode = 0  # whoever asked for it reaps it
+    child.returncode = 0  # the caller reaps the process
     return child.pid

@@ -1,4 +1,4 @@
-"""Several trials at once in one event loop, each a task of its own; for targets that are coroutine functions."""
+"""Several trials run at once in one event loop, each as a task; for targets that are coroutine functions."""
 
 import asyncio
 import threading
@@ -35,7 +35,7 @@ _P = ParamSpec("_P")
 
 
 def _or_end(callback: Callable[_P, None]) -> Callable[_P, None]:
-    """Have an error of ours in `callback` end the process: the event loop would only log it, and wait for ever."""
+    """Let an internal error in `callback` end the process: the event loop would only log it, and wait for ever."""
 
     @wraps(callback)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
@@ -48,7 +48,7 @@ def _or_end(callback: Callable[_P, None]) -> Callable[_P, None]:
 
 
 class _Lanes:
-    """Keeps every lane busy while there are trials."""
+    """Keeps every lane busy while trials remain."""
 
     def __init__(self, duty: Duty, loop: asyncio.AbstractEventLoop) -> None:
         self.duty = duty
@@ -69,8 +69,8 @@ class _Lanes:
             try:
                 self._loop.run_forever()  # returns early when a trial stops the loop
             except (SystemExit, KeyboardInterrupt) as error:
-                # A task that a trial has left behind raised it. asyncio lets these two out of the loop; the trials in
-                # flight have nothing to do with it.
+                # A task that a trial has left behind raised this. asyncio lets these two exceptions out of the loop;
+                # the trials in flight did not cause them.
                 print_if_possible(error)
         self._loop.remove_reader(channel)
         self.duty.reporter.flush()
@@ -89,14 +89,14 @@ class _Lanes:
                 break
 
     def announce(self, number: int, seed: int) -> None:
-        """Tell the code that is about to run which trial it is."""
+        """Announce the trial to the code that is about to run: its number and seed."""
         RUNNING.set((number, seed))
         if self._exporter is not None and self._randomness is not None:
             self._exporter.show(number, seed)
             self._randomness.seed(seed)
 
     def leave(self, trial: "_Trial", nanoseconds: int, error: BaseException | None) -> None:
-        """Report how `trial` ended, and give its lane to the next."""
+        """Report how `trial` ended, and give its lane to the next trial."""
         try:
             duty = self.duty
             duty.leave_if_unwanted(error)
@@ -114,7 +114,7 @@ class _Lanes:
                     duty.output.discard()
             else:
                 duty.report_late(trial.number, nanoseconds, duty.output.take() if self.alone else "")
-            trial.task = None  # which has the trial for its coroutine: a cycle less for the collector
+            trial.task = None  # the trial is the task's coroutine: this saves the collector a cycle
             lane = trial.lane
             board.clear(duty.words, lane)
             del self._running[lane]
@@ -123,7 +123,7 @@ class _Lanes:
             end_at_once(fault)
 
     def _start_next(self, lane: int) -> bool:
-        """Start a trial in `lane` if there is one; end when there will be no more."""
+        """Start a trial in `lane` if one remains; stop the loop when no more will come."""
         duty = self.duty
         taken = duty.leases.take()
         now = time.perf_counter_ns()
@@ -137,8 +137,8 @@ class _Lanes:
         board.begin(duty.words, lane, number, now)
         duty.report_batch(now)
         trial = self._running[lane] = _Trial(self, lane, number, seed)
-        # The class itself: a task factory of the target's own might run its first step here and now. Each trial gets
-        # a context of its own, and not that of the trial before.
+        # asyncio.Task itself, because the target's own task factory might run the first step at once. Each trial gets a
+        # context of its own, not the context of the trial before.
         trial.task = asyncio.Task(
             trial, loop=self._loop, name=f"flakeproof-trial-{number}", context=self._context.copy()
         )
@@ -146,10 +146,10 @@ class _Lanes:
 
 
 class _Trial(Coroutine[Any, Any, None]):
-    """One trial, as the coroutine of its task: passes everything on to the target's, and reports when that ends.
+    """One trial, as the coroutine of its task: it delegates to the target's coroutine and reports how that ends.
 
-    While the target's own code runs, the trial is on the board as the holder of the event loop. When the loop hangs,
-    this tells the trial that hangs from those that wait beside it.
+    While the target's own code runs, the board shows the trial as the holder of the event loop. If the loop hangs, this
+    distinguishes the trial that hangs from the trials that wait beside it.
     """
 
     __slots__ = ("_lanes", "_seed", "_words", "expired_ns", "lane", "number", "stack", "started_ns", "target", "task")
@@ -165,24 +165,24 @@ class _Trial(Coroutine[Any, Any, None]):
         self.task: asyncio.Task[None] | None = None
         self.started_ns = 0
         self.expired_ns = 0
-        """When its time was found to be over; 0 before."""
+        """When the trial was found to have exceeded its time limit; 0 before."""
         self.stack = ""
 
     def expire(self) -> None:
-        """Have the trial cancelled because its time is over; what it does then does not count."""
+        """Cancel the trial because it exceeded its time limit; what it does afterwards does not count."""
         if self.task is not None and self.target is not None and not self.expired_ns:
             self.expired_ns = time.perf_counter_ns()
             self.stack = stack_of(self.task.get_name(), self.target)
             self.task.cancel()
 
     def send(self, value: Any) -> Any:
-        """Let the target go on; the first step begins it."""
+        """Resume the target; the first step starts it."""
         if self.target is None:
             return self._drive(self._begin, value)
         return self._drive(self.target.send, value)
 
     def throw(self, error: Any, value: Any = None, trace: TracebackType | None = None) -> Any:
-        """Let the target go on with an exception, such as the task's cancellation."""
+        """Resume the target with an exception, such as the task's cancellation."""
         if self.target is None:
             # Another trial cancelled every task of the loop, this one before its first step.
             self._lanes.leave(self, 0, CancelledError("cancelled before it began"))
@@ -190,7 +190,7 @@ class _Trial(Coroutine[Any, Any, None]):
         return self._drive(self.target.throw, error)
 
     def close(self) -> None:
-        """Give the target up."""
+        """Close the target's coroutine."""
         if self.target is not None:
             self.target.close()
 
@@ -212,7 +212,7 @@ class _Trial(Coroutine[Any, Any, None]):
         lanes = self._lanes
         lanes.announce(self.number, self._seed)
         self.started_ns = start = time.perf_counter_ns()
-        # Only now: until its first step it waited for the loop, which is not its own time.
+        # The time counts from here: before its first step the trial only waited for the loop.
         self._words[board.lane_offset(self.lane) + 1] = start
         target = lanes.duty.loaded.function()
         if type(target) is not CoroutineType:
@@ -224,7 +224,7 @@ class _Trial(Coroutine[Any, Any, None]):
         raise TypeError("only a task drives a trial")
 
     def __getattr__(self, name: str) -> Any:
-        # cr_frame and its like: debuggers and the task's own repr() see the target.
+        # For cr_frame and the like: debuggers and the task's own repr() see the target.
         return getattr(self.target, name)
 
 

@@ -1,4 +1,4 @@
-"""Several trials at once, each lane a thread; the main thread listens to the coordinator."""
+"""Several trials run at once, each lane in a thread; the main thread listens to the coordinator."""
 
 import threading
 
@@ -35,7 +35,7 @@ class _Lanes:
         self._running = len(threads)
         for thread in threads:
             thread.start()
-        # The coordinator closes the conversation, or stops asking for an answer, only after the last lane has ended.
+        # The coordinator closes the channel, or sends "finish", only after the last lane has ended.
         while self._running:
             message = self._duty.channel.receive()
             with self._changed:
@@ -53,7 +53,7 @@ class _Lanes:
             while (trial := self._next(lane)) is not None:
                 self._run(lane, *trial)
         except BaseException as error:
-            end_at_once(error)  # the other lanes and the main thread would wait for this one for ever
+            end_at_once(error)  # the other lanes and the main thread would wait for this lane for ever
 
     def _next(self, lane: int) -> tuple[int, int] | None:
         """Take a trial and put it on the board in one step, so that no other lane counts past it."""

@@ -1,1 +1,1 @@
-"""Changes to the surroundings of a trial that provoke failures, each drawn from the seed of the trial."""
+"""Perturbations: changes to the surroundings of a trial that provoke failures, drawn from the trial's seed."""

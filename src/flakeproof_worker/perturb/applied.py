@@ -1,4 +1,4 @@
-"""The perturbations of a run, put around what a trial executes; nothing of this is there where none was asked for."""
+"""Apply the perturbations of a run to what a trial executes; without perturbations nothing is changed."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Perturbation(Protocol):
-    """One kind of change."""
+    """One kind of perturbation."""
 
     def prepare(self) -> None:
         """Get ready, before any code of the user is imported."""
@@ -22,16 +22,16 @@ class Perturbation(Protocol):
         """A trial begins in this thread."""
 
     def end(self, trial: int) -> None:
-        """It has ended."""
+        """The trial has ended."""
 
 
 def prepare(
     asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, together: int = 1
 ) -> Callable[[Loaded], Loaded]:
-    """Get ready for what was `asked` for; the result puts it around what has been loaded.
+    """Prepare the perturbations `asked`; return a function that applies them to the loaded target.
 
-    `scratch` is the folder of the run, which what is seen is written to; `together` how many trials a process runs at
-    once.
+    `scratch` is the folder of the run, which receives what the perturbations record; `together` is how many trials a
+    process runs at once.
     """
     if target["kind"] == "command":
         return lambda loaded: loaded
@@ -44,17 +44,17 @@ def prepare(
 
 
 def variables_for(asked: Mapping[str, Any], target: Mapping[str, Any]) -> Callable[[int], dict[str, str]]:
-    """From the seed of a trial to the variables of a program that is started for it, beside those of the target."""
+    """Map the seed of a trial to the variables that are added to the environment of the trial's program."""
     if not any(asked.get(name) for name in ("hash_seed", "timezones", "locales")):
         return lambda seed: {}
     from flakeproof_worker.shared.variables import of_trial
 
-    own = target["environment"]  # the user's, or what an experiment varies: it weighs more
+    own = target["environment"]  # set by the user or by an experiment, so it takes precedence
     return lambda seed: {name: value for name, value in of_trial(asked, seed).items() if name not in own}
 
 
 def clock_for(asked: Mapping[str, Any], environment: Mapping[str, str]) -> "Faketime | None":
-    """The clocks of trials that are commands with this environment; None where they have the machine's."""
+    """The clocks of trials that are commands with this environment; None where they use the machine's clock."""
     if not asked.get("clock"):
         return None
     from flakeproof_worker.perturb.faketime import Faketime
@@ -63,7 +63,7 @@ def clock_for(asked: Mapping[str, Any], environment: Mapping[str, str]) -> "Fake
 
 
 def _of_a_pass(asked: Mapping[str, Any]) -> bool:
-    """Whether there is something for a pass over tests itself to do otherwise."""
+    """Whether a perturbation changes how pytest's pass itself runs."""
     return bool(asked.get("reverse") or asked.get("random_seed"))
 
 
@@ -86,7 +86,7 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
         from flakeproof_worker.perturb.race import Race
 
         found.append(Race())
-    if len(asked.get("timezones") or ()) > 1:  # before the clock, for which midnight depends on it
+    if len(asked.get("timezones") or ()) > 1:  # before the clock, whose midnight depends on the zone
         from flakeproof_worker.perturb.process_state import Zone
 
         found.append(Zone(asked))
@@ -120,7 +120,7 @@ class _Around:
         self._asked = asked
 
     def put(self, loaded: Loaded) -> Loaded:
-        """Around a function, or around a pass over tests."""
+        """Apply the perturbations to a function, or to pytest's passes."""
         if loaded.selection is not None:
             if _of_a_pass(self._asked):
                 loaded.selection.perturb(self._asked)

@@ -1,8 +1,8 @@
-"""Another time of day for each trial: `time` and `datetime` say so, and go on from there, at the speed asked for.
+"""Give each trial another time of day: `time` and `datetime` show it and advance from there at the requested speed.
 
-Monotonic clocks stay as they are, and so do the clocks of other programs and of file systems. Modules that took `time`
-or `datetime` to themselves before the trial's code was imported, those of the standard library above all, keep the true
-time, as does code in C that asks the operating system itself.
+Monotonic clocks do not change, nor do the clocks of other programs and of file systems. Modules that copied names from
+`time` or `datetime` before the trial's code was imported, mostly those of the standard library, keep the true time, as
+does C code that asks the operating system itself.
 """
 
 import copyreg
@@ -39,7 +39,7 @@ class Clock:
         shifted, dates = _shifted_datetime(now), _shifted_date(now)
         datetime_module.datetime = shifted  # type: ignore[misc]
         datetime_module.date = dates  # type: ignore[misc]
-        # What is pickled names its class, which has to be found there under that name.
+        # A pickle names the class of its object, and unpickling must find that class under that name.
         for original_class, replaced in ((_Datetime, shifted), (_Date, dates)):
             copyreg.pickle(original_class, _reducing(replaced))
 
@@ -48,11 +48,11 @@ class Clock:
         self._trials.begin(trial, seed)
 
     def end(self, trial: int) -> None:
-        """It has ended."""
+        """The trial has ended."""
         self._trials.end(trial)
 
     def _started(self, trial: int, seed: int) -> tuple[float, float]:
-        """When a trial begins, and how far its clock is ahead then."""
+        """When a trial begins, and how far its clock is ahead at that moment (both in seconds)."""
         now = _time()
         return now, shift(self._clock, seed, now)
 
@@ -86,7 +86,7 @@ def _strftime_at(now: Now) -> Callable[..., str]:
 
 
 class _Like(type):
-    """A class whose instances are those of the one that it stands for."""
+    """Metaclass of a class that stands in for another: instances of the original count as its instances."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, cls.__mro__[1]) if _stands_in(cls) else type.__instancecheck__(cls, instance)
@@ -100,7 +100,7 @@ def _stands_in(cls: type) -> bool:
 
 
 def _shifted_datetime(now_seconds: Now) -> Any:
-    class datetime(datetime_module.datetime, metaclass=_Like):  # noqa: N801 - it is called so
+    class datetime(datetime_module.datetime, metaclass=_Like):  # noqa: N801 - the name of the original
         _flakeproof_stands_in = True
 
         def __new__(cls, *arguments: Any, **named: Any) -> Any:
@@ -123,7 +123,7 @@ def _shifted_datetime(now_seconds: Now) -> Any:
 
 
 def _shifted_date(now_seconds: Now) -> Any:
-    class date(datetime_module.date, metaclass=_Like):  # noqa: N801 - it is called so
+    class date(datetime_module.date, metaclass=_Like):  # noqa: N801 - the name of the original
         _flakeproof_stands_in = True
 
         def __new__(cls, *arguments: Any, **named: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a worker process changes of its surroundings: its network and mounts, its CPUs, how much it leaves to others."""
+"""How a worker process confines itself: its network and mounts, its CPUs and CPU quota, its niceness."""
 
 import os
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ from typing import Any
 from flakeproof_worker.system import folders
 
 _RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
-"""Also that of IPv6, and one for each network (ip(7))."""
+"""This range holds for IPv6, too, and each network namespace has its own (ip(7))."""
 _FIRST_PORT = 32768
-"""Where Linux begins, so that nothing else is different."""
+"""The first port of the range by default on Linux, so that only its size changes."""
 
 
 def confine(order: Mapping[str, Any]) -> list[str]:
-    """Do what the coordinator's `order` asks for. Raises OSError, which says what is not permitted.
+    """Enter the network and mounts that the coordinator's `order` asks for. Raises OSError if one is not permitted.
 
-    The result are folders with little room for temporary files, one for each lane, or one for all where trials share
-    a process; none where nobody asks for that.
+    Returns folders with limited space for temporary files, one for each lane, or a single one where trials share a
+    process; none without `temp_space`.
     """
     asked = order["perturbations"]
     ports, room = asked.get("ports"), asked.get("temp_space")
-    alone = asked.get("network") and order["target"]["kind"] == "command"  # Python is held up where it asks for more
+    alone = asked.get("network") and order["target"]["kind"] == "command"  # for Python, `network` replaces functions
     alone = alone or (order.get("private_network") and order["isolation"] == "shared")
     if not ports and not room and not alone:
         return []
@@ -35,9 +35,9 @@ def confine(order: Mapping[str, Any]) -> list[str]:
 
 
 def have_private_network(asked: Mapping[str, Any]) -> None:
-    """Have this process, which runs one trial, and its children be alone in a network, with the perturbations `asked`.
+    """Give this process, which runs one trial, and its children a network of their own, under perturbations `asked`.
 
-    Only while it has a single thread. Raises OSError, which says what is not permitted.
+    The process must have a single thread. Raises OSError if this is not permitted.
     """
     from flakeproof_worker.system import namespace
 
@@ -73,13 +73,13 @@ def _rooms(order: Mapping[str, Any], size: int) -> list[str]:
 
 
 def take_place(order: Mapping[str, Any]) -> None:
-    """Take the place that the coordinator's `order` asks for, while this process has but one thread."""
+    """Apply the CPU quota, CPUs and niceness of the coordinator's `order`, while this process has a single thread."""
     asked = order["perturbations"]
     if asked.get("cpu_quota"):
         from flakeproof_worker.perturb import cpu_quota
 
         alone = order["isolation"] == "shared" and order["target"]["kind"] != "command"
-        cpu_quota.limit(asked["cpu_quota"], order["lanes"], alone=alone)  # its keeper shares none of the rest
+        cpu_quota.limit(asked["cpu_quota"], order["lanes"], alone=alone)  # first: its keeper gets none of the others
     if asked.get("cpus"):
         pin(asked["cpus"])
     if asked.get("nice"):
@@ -88,18 +88,18 @@ def take_place(order: Mapping[str, Any]) -> None:
 
 
 def pin(count: int) -> None:
-    """Run on `count` of the CPUs that are allowed from now on: those with the lowest numbers, for every process."""
+    """From now on, run on `count` of the allowed CPUs: every process takes those with the lowest numbers."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
 def be_nice_as_a_session(pid: int | None = None) -> None:
-    """Have the session of the process `pid`, or ours, be as nice as this process is.
+    """Give the session of the process `pid`, or of this process, the nice value of this process.
 
-    Where the kernel schedules whole sessions (autogroup, sched(7)), niceness has no effect beyond the own one. It
-    lets an ordinary user change that but ten times a second.
+    Where the kernel schedules whole sessions (autogroup, sched(7)), the nice value of a process has no effect outside
+    its session. An ordinary user may change that of a session only ten times a second.
     """
     path = f"/proc/{pid or os.getpid()}/autogroup"
-    with suppress(OSError):  # it schedules processes, or this is one time too many
+    with suppress(OSError):  # the kernel has no autogroups, or the limit of changes is reached
         descriptor = os.open(path, os.O_WRONLY)
         try:
             os.write(descriptor, b"%d" % os.getpriority(os.PRIO_PROCESS, 0))

@@ -1,8 +1,8 @@
-"""A process that runs tests gets a share of a CPU: by a control group, or by a keeper that stops and continues it.
+"""Limit a process that runs tests to a share of a CPU: by a control group, or by a keeper that stops and continues it.
 
-The keeper does what the kernel's bandwidth control does: who has used up his time in a period stands still until the
-next. It is a process of its own, because it must go on when what it looks after stands still, and because it has to
-let everything go on whatever happens to the others.
+The keeper works like the kernel's bandwidth control: a process that has used up its time in a period is stopped until
+the next period. The keeper is a process of its own, because it must run while the processes that it limits are stopped,
+and must continue them whatever happens to the others.
 """
 
 import os
@@ -16,14 +16,15 @@ from flakeproof_worker.system.process_tree import Stopped, below, buried_ns, use
 _PERIOD_NS = 100_000_000
 _LEAST_WAIT_NS = 1_000_000
 _LOOKS = 10
-"""At what has been used, in the time in which one that computes uses up his allowance; or a few more."""
+"""How often, at least, the used time is read while one busy process uses up its allowance."""
 _FAREWELL_SECONDS = 5.0
 
 
 def limit(share: float, tests: int, *, alone: bool) -> None:
-    """Limit this process, which has but one thread, and all that it starts, to `share` of a CPU for each of `tests`.
+    """Limit this single-threaded process and all processes that it starts to `share` of a CPU for each of `tests`.
 
-    `alone` is whether it runs the tests itself: then it is `share` for all of them together, and it stands still, too.
+    `alone` is whether this process runs the tests itself: then `share` is for all of them together, and this process is
+    stopped, too.
     """
     whole = share if alone else share * tests
     pid = os.getpid()
@@ -34,12 +35,12 @@ def limit(share: float, tests: int, *, alone: bool) -> None:
         group = None
     home = places[1] if places is not None else ""
     ended = os.pidfd_open(pid)
-    # Twice: the keeper must not be a child of ours, which tests could wait for, or count.
+    # Fork twice: the keeper must not be a child of this process, which tests could wait for, or count.
     if (between := os.fork()) == 0:
         os.setsid()
         if os.fork() == 0:
             if group is not None:
-                cgroups.enter(home, os.getpid())  # it is to see the group empty
+                cgroups.enter(home, os.getpid())  # the keeper leaves the group, which must become empty
             _keep(ended, pid, group, whole, alone=alone)
         os._exit(0)
     os.waitpid(between, 0)
@@ -66,7 +67,7 @@ def _let_go_of_descriptors(kept: int) -> None:
 
 
 def _see_it_off(ended: int, group: str) -> None:
-    """Remove the group when it is empty; one that stays is removed by the next run."""
+    """Remove the group when it is empty; a group that stays is removed by the next run."""
     select.select([ended], [], [])
     cgroups.lift(group)
     deadline = perf_counter_ns() + int(_FAREWELL_SECONDS * 1e9)
@@ -75,13 +76,13 @@ def _see_it_off(ended: int, group: str) -> None:
 
 
 class Keeper:
-    """Has a process, and all below it, use no more than a share of a CPU.
+    """Limits a process and its descendants to a share of a CPU.
 
-    What is cut loose from the tree is not looked after, and what it has used is forgotten.
+    Processes that detach themselves from the tree are not limited, and the time that they have used is not counted.
     """
 
     def __init__(self, pid: int, ended: int, share: float, *, alone: bool) -> None:
-        """`ended` can be read from when the process `pid` has ended. Without `alone` it goes on itself, always."""
+        """`ended` becomes readable when the process `pid` has ended. Only with `alone` is `pid` itself stopped."""
         self._pid = pid
         self._ended = ended
         self._alone = alone
@@ -91,7 +92,7 @@ class Keeper:
         self._total = self._used()
 
     def run(self) -> None:
-        """Do so until it ends, and leave nothing standing still."""
+        """Limit the processes until `pid` ends, and leave none of them stopped."""
         stopped = Stopped()
         left, period_ends = self._allowance, perf_counter_ns() + _PERIOD_NS
         try:
@@ -101,7 +102,7 @@ class Keeper:
                 if (late := perf_counter_ns() - period_ends) >= 0:
                     periods = 1 + late // _PERIOD_NS
                     period_ends += periods * _PERIOD_NS
-                    # What was used beyond the allowance is paid back; what was not used is lost.
+                    # Time used beyond the allowance is paid back; unused time is lost.
                     left = min(self._allowance, left + periods * self._allowance)
                     if left > 0:
                         stopped.let_go_on()
@@ -111,10 +112,10 @@ class Keeper:
             stopped.let_go_on()
 
     def _wait_for(self, left: int, period_ends: int) -> int:
-        """Nanoseconds to the next look: not before all that is left can have been used up."""
+        """Nanoseconds to the next reading: no earlier than the rest of the allowance can have been used up."""
         rest = max(0, period_ends - perf_counter_ns())
         if left <= 0 and self._alone:
-            return rest  # nothing moves
+            return rest  # every process is stopped
         return min(rest, max(self._least_wait, left // self._cpus))
 
     def _has_ended(self, nanoseconds: int) -> bool:
@@ -123,10 +124,10 @@ class Keeper:
     def _stop(self, stopped: Stopped) -> None:
         if self._alone:
             stopped.stop(self._pid)
-        for pid in below(self._pid):  # a parent that stands still has no further children
+        for pid in below(self._pid):  # a stopped parent starts no further children
             stopped.stop(pid)
 
     def _used(self) -> int:
-        """Nanoseconds that were computed so far by all that are there, and by those that they have buried."""
+        """CPU time (nanoseconds) used so far by all existing processes, and by the children that they have reaped."""
         own = used_ns(self._pid) if self._alone else buried_ns(self._pid)
         return own + sum(map(used_ns, below(self._pid)))

@@ -1,9 +1,9 @@
 """Pauses at chosen lines of Python code.
 
-Plain code is paused before a line begins, and once more before the line writes to an attribute, an item or a variable
-of an outer scope, if it has read or called something before: between the two others get in. A coroutine is not paused,
-which would stop everything else in its event loop, too; what it awaits at a chosen line takes longer instead
-(`postponement`). Only a line that was chosen by its number and awaits nothing is paused in a coroutine as elsewhere.
+Plain code pauses before a chosen line begins. It pauses again before the line writes to an attribute, an item or a
+variable of an outer scope, if the line has read or called something before: other threads can get in between. A
+coroutine does not pause, because that would stop everything else in its event loop; instead, what it awaits at a chosen
+line takes longer (`postponement`). Only a line that was chosen by its number and awaits nothing pauses in a coroutine.
 """
 
 import os
@@ -21,14 +21,14 @@ from flakeproof_worker.shared import draws, user_code
 from flakeproof_worker.shared.user_code import OwnCode
 
 Place = tuple[str, int]
-"""Name of a function with that of its file, and a line."""
+"""`file:function`, and a line."""
 
 
 class Delays:
     """The delays of a run, as the coordinator has described them."""
 
     def __init__(self, delays: Sequence[Mapping[str, Any]], own: OwnCode, marks: str) -> None:
-        """`marks` begins the names of files that tell which delays have ever taken place; their numbers follow."""
+        """A file `marks` + number records that the delay with that number has ever paused something."""
         self._delays = delays
         self._own = own
         self._marks = marks
@@ -52,13 +52,13 @@ class Delays:
         self._watch.start()
 
     def end(self, trial: int) -> None:
-        """It has ended."""
+        """The trial has ended."""
         self._trials.end(trial)
 
     # -- where
 
     def _matching(self, code: CodeType) -> tuple[list[int], dict[int, list[int]]]:
-        """Numbers of the delays for all lines of this code, and of those for single ones."""
+        """Numbers of the delays for all lines of this code, and, for single lines, of the delays for that line."""
         functions: list[int] = []
         lines: dict[int, list[int]] = {}
         for number, delay in enumerate(self._delays):
@@ -93,7 +93,7 @@ class Delays:
         return Watched(frozenset(chosen), reached, writes)
 
     def _awaits(self, code: CodeType) -> Mapping[int, tuple[tuple[int, ...], Place]]:
-        """For each chosen line of a coroutine at which it awaits, the numbers of the delays, and the place."""
+        """For each chosen line at which a coroutine awaits: the numbers of the delays, and the place."""
         functions, single = self._matching(code)
         if not functions and not single:
             return {}
@@ -127,10 +127,10 @@ class Delays:
 
     def _mark(self, number: int) -> None:
         self._marked.add(number)
-        with suppress(OSError):  # the trial may have used up all descriptors; it is a note that is lost
+        with suppress(OSError):  # the trial may have used up all descriptors; then the mark is lost
             os.close(os.open(f"{self._marks}{number}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
-    # -- copies of this process draw for themselves, the same each time
+    # -- each fork of this process has its own draws, and a replayed trial repeats them
 
     def _before_fork(self) -> None:
         self._forks += 1
@@ -142,7 +142,7 @@ class Delays:
 
 
 class _Drawn:
-    """What is drawn for one trial: for each place the pauses in the order in which it is reached."""
+    """The draws of one trial: for each place, its pauses in the order in which it is reached."""
 
     def __init__(self, seed: int, active: list[bool]) -> None:
         self._seed = seed

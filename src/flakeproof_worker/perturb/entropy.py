@@ -1,7 +1,7 @@
-"""What no seed reaches otherwise (`os.urandom`, `uuid4`, `secrets`, generators without a seed) follows one, too.
+"""Derive entropy from a seed: for `os.urandom`, `uuid4`, `secrets`, and generators without a seed.
 
-It is what `--random-seed` does beside the generators of `random` and numpy. What asks the operating system in C by
-itself (OpenSSL, a program that is started) keeps drawing what nobody knows.
+This is what `--random-seed` does beside seeding the generators of `random` and numpy. C code that asks the operating
+system itself (OpenSSL, other programs) still gets true entropy.
 """
 
 import os
@@ -21,14 +21,14 @@ class Entropy:
     """The bytes that the operating system seems to give in each trial."""
 
     def __init__(self, start_of: Callable[[int], int]) -> None:
-        """`start_of` tells from the seed of a trial what its bytes are drawn from."""
+        """`start_of` maps the seed of a trial to the seed of its entropy."""
         self._start_of = start_of
         self._trials: PerTrial[Any] = PerTrial(self._started)
         self._lock = Lock()
         self._seeding = self._seeded_anyway()
 
     def prepare(self) -> None:
-        """Take the place of the source, before any code of the user is imported."""
+        """Replace the sources of entropy, before any code of the user is imported."""
         os.urandom = self._bytes
         random._urandom = self._bytes  # type: ignore[attr-defined]
         if hasattr(os, "getrandom"):
@@ -36,19 +36,19 @@ class Entropy:
 
     def begin(self, trial: int, seed: int) -> None:
         """A trial begins in this thread."""
-        if random.Random.seed is not self._seeding:  # who watches the imports puts back what it has found
+        if random.Random.seed is not self._seeding:  # `LiveGenerators` restores the original after the imports
             random.Random.seed = self._seeding  # type: ignore[method-assign]
         self._trials.begin(trial, seed)
 
     def end(self, trial: int) -> None:
-        """It has ended."""
+        """The trial has ended."""
         self._trials.end(trial)
 
     def _started(self, trial: int, seed: int) -> Any:
         return draws.generator(self._start_of(seed), "entropy")
 
     def _seeded_anyway(self) -> Callable[..., None]:
-        """In place of `random.Random.seed`: a generator that is given no seed gets one from here."""
+        """A replacement for `random.Random.seed` that seeds a generator without a seed from this entropy."""
         trials, drawn = self._trials, self._bytes
 
         def seed(self: random.Random, a: Any = None, *options: Any, **named: Any) -> None:
@@ -59,7 +59,7 @@ class Entropy:
         return seed
 
     def _bytes(self, size: int, /) -> bytes:
-        """As `os.urandom`."""
+        """A replacement for `os.urandom`."""
         source = self._trials.now()
         if source is None or size < 0:
             return _urandom(size)

@@ -1,9 +1,9 @@
-"""The time of day of a command by libfaketime, a library that is loaded into its programs before all others.
+"""Shift the time of day of a command by libfaketime, a library that is preloaded into its programs.
 
-It shifts clocks of time of day; monotonic ones are left alone. So that all processes of a trial see one clock, they
-share its start by way of memory and a semaphore, which we make as the wrapper `faketime` does: otherwise children of a
-shell start clocks of their own, and leave their memory behind when they are killed. Source: libfaketime 0.9.10, README
-and faketime.c.
+The library shifts the time of day, not monotonic clocks. All processes of a trial must see one clock, so they share its
+start through shared memory and a semaphore, which this module makes as the wrapper `faketime` does: otherwise, children
+of a shell would start clocks of their own, and leave their memory behind when they are killed. Source: libfaketime
+0.9.10, README and faketime.c.
 """
 
 import ctypes
@@ -21,13 +21,13 @@ from flakeproof_worker.shared import instants
 from flakeproof_worker.shared.variables import ZONE, zone_of
 
 _NAME = "libfaketimeMT.so.1"
-"""That for programs with threads."""
+"""The variant for programs with threads."""
 _PRELOAD = "LD_PRELOAD"
 _SHARED_MEMORY = "/dev/shm"
 _OWN = "flakeproof-"
 _PAGE = 4096
 _NOT_STARTED = 24, struct.pack("<q", -1)
-"""Where in the memory the nanoseconds of the start are, and what says that there has been none."""
+"""Offset of the start (nanoseconds) in the shared memory, and the value that means "not started"."""
 
 
 def library() -> str | None:
@@ -47,7 +47,7 @@ class Faketime:
     """The clocks of the trials that this process starts, one at a time in each lane."""
 
     def __init__(self, asked: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-        """`environment` is that of all trials. Raises OSError without the library."""
+        """`environment` is the environment of all trials. Raises OSError if the library is not installed."""
         found = library()
         if found is None:
             raise OSError("libfaketime is not installed any more")
@@ -59,9 +59,9 @@ class Faketime:
         self._libc.sem_open.restype = ctypes.c_void_p
 
     def variables(self, lane: int, seed: int) -> dict[str, str]:
-        """What has the programs of the trial with this seed show its time, if they start now. Raises OSError."""
+        """Variables that give the programs of the trial with this seed its time, starting now. Raises OSError."""
         clock: str = self._asked["clock"]
-        enter(zone_of(self._asked, seed) or self._zone)  # midnight is a matter of the zone
+        enter(zone_of(self._asked, seed) or self._zone)  # midnight depends on the zone
         shift = instants.shift(clock, seed, time.time())
         rate = instants.speed(clock)
         name = self._share(lane)
@@ -74,11 +74,11 @@ class Faketime:
         }
 
     def clear_up(self) -> None:
-        """Remove what was made for them; there is no trial any more."""
+        """Remove the shared memory and semaphores, after the last trial."""
         clear_up(os.getpid())
 
     def _share(self, lane: int) -> str:
-        """The name of memory and semaphore that are new: a trial that was killed may have held the old one."""
+        """Make new memory and a new semaphore, and return their name: a killed trial may still hold the old one."""
         name = f"{_OWN}{os.getpid()}-{lane}"
         _remove(name)
         descriptor = os.open(f"{_SHARED_MEMORY}/{name}", os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -95,7 +95,7 @@ class Faketime:
 
 
 def clear_up(pid: int) -> None:
-    """Remove what the worker process `pid`, which starts no further trial, has made for clocks."""
+    """Remove the clocks' memory and semaphores of the worker process `pid`, which starts no further trials."""
     for path in glob.glob(f"{_SHARED_MEMORY}/*{_OWN}{pid}-*"):  # noqa: PTH207
         with suppress(OSError):
             os.unlink(path)  # noqa: PTH108
@@ -108,7 +108,7 @@ def _remove(name: str) -> None:
 
 
 def _clear_up_after_the_dead() -> None:
-    """Remove what was made by processes that were killed before they, or the run, could do so."""
+    """Remove what processes have left that were killed before they, or the run, could clear up."""
     for path in glob.glob(f"{_SHARED_MEMORY}/*{_OWN}*-*"):  # noqa: PTH207
         pid = path.rpartition(_OWN)[2].partition("-")[0]
         if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):  # noqa: PTH110

@@ -1,6 +1,6 @@
-"""Moments for which the processes of a trial stand still: when, how long and which is drawn from its seed.
+"""Stop the processes of a trial for short moments: when, for how long and which of them is drawn from its seed.
 
-The lanes in which each trial is a process of its own do this between two looks at their trials.
+The lanes whose trials are processes of their own do this whenever they check their trials.
 """
 
 import random
@@ -12,7 +12,7 @@ from flakeproof_worker.shared.draws import generator
 from flakeproof_worker.system.process_tree import Stopped, below
 
 _SOME = 0.5
-"""Of pauses stop not the whole tree but each process of it, or not, as a coin falls: then the others get ahead."""
+"""Probability that a pause stops only some processes of the tree, each with this probability: the others get ahead."""
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,19 @@ class Standstill:
     """One pause; times in nanoseconds."""
 
     after: int
-    """From the end of the pause before, or from the beginning of the trial."""
+    """Time from the end of the pause before, or from the beginning of the trial."""
     length: int
     whole: bool
-    """Whether the whole tree stands still."""
+    """Whether the whole tree is stopped."""
     coins: random.Random
-    """Chooses its processes where it is not the whole tree."""
+    """Chooses the processes to stop, if not the whole tree."""
 
 
 def pauses(asked: Mapping[str, Any], seed: int) -> Iterator[Standstill]:
-    """The pauses in the trial with this seed; they never end.
+    """An endless sequence of pauses for the trial with this seed.
 
-    The time between them is exponential, so that each moment of a trial is as likely to be hit as any other; its mean
-    follows from the share of the time that is to be paused.
+    The time between pauses is exponential, so that each moment of a trial is equally likely to be hit; its mean follows
+    from the share of time to be paused.
     """
     share = asked["share"]
     if not share:
@@ -55,31 +55,31 @@ class _Frozen:
     coming: Iterator[Standstill]
     pause: Standstill
     due: int
-    """When it begins, or ends."""
+    """When the pause begins, or ends (nanoseconds)."""
     stopped: Stopped = field(default_factory=Stopped)
     is_paused: bool = False
 
 
 class Freezer:
-    """Stops the processes of trials and lets them go on."""
+    """Stops and continues the processes of trials."""
 
     def __init__(self, asked: Mapping[str, Any]) -> None:
         self._asked = asked
         self._trials: dict[int, _Frozen] = {}
 
     def begin(self, lane: int, pid: int, seed: int, now: int) -> None:
-        """The trial with this seed has begun `now` (nanoseconds), as the process `pid`."""
+        """The trial with this seed begins `now` (nanoseconds), as the process `pid`."""
         coming = pauses(self._asked, seed)
         first = next(coming, None)
         if first is not None:
             self._trials[lane] = _Frozen(pid, coming, first, now + first.after)
 
     def due(self) -> list[int]:
-        """When something is to be done."""
+        """When each trial's next step is due (nanoseconds)."""
         return [frozen.due for frozen in self._trials.values()]
 
     def step(self, now: int) -> None:
-        """Do what is due `now`. A pause that begins late is as long as any; one that ends late was longer."""
+        """Take the steps due `now`. A pause that begins late keeps its length; one that ends late becomes longer."""
         for frozen in self._trials.values():
             if now < frozen.due:
                 continue
@@ -94,18 +94,18 @@ class Freezer:
                 frozen.due = now + frozen.pause.length
 
     def end(self, lane: int) -> None:
-        """Have the trial in `lane` go on, for good."""
+        """Continue the trial in `lane`, and pause it no more."""
         frozen = self._trials.pop(lane, None)
         if frozen is not None:
             frozen.stopped.let_go_on()
 
     def end_all(self) -> None:
-        """The same with every trial."""
+        """Continue every trial, and pause them no more."""
         for lane in list(self._trials):
             self.end(lane)
 
     def disown(self) -> None:
-        """In a copy of this process: forget all; the other one goes on."""
+        """In a fork of this process: forget all trials, which remain the parent's."""
         for frozen in self._trials.values():
             frozen.stopped.forget()
         self._trials.clear()
@@ -114,7 +114,7 @@ class Freezer:
 def _stop(frozen: _Frozen) -> None:
     if frozen.pause.whole:
         frozen.stopped.stop(frozen.pid)
-        for pid in below(frozen.pid):  # a parent that stands still has no further children
+        for pid in below(frozen.pid):  # a stopped parent starts no further children
             frozen.stopped.stop(pid)
         return
     tree = [frozen.pid, *below(frozen.pid)]

@@ -1,7 +1,7 @@
-"""Run a program that starts others, and end all of them with us: ``leash.py CPUS PARENT PROGRAM ARGUMENT…``.
+"""Run a program, and kill it and its descendants when this process ends: ``leash.py CPUS PARENT PROGRAM ARGUMENT…``.
 
-We end when our standard input does, when the process PARENT ends, or on SIGTERM. CPUS is how many the program may use
-(0: all). The exit status is the program's if it ends by itself, else 0.
+This process ends when its standard input is closed, when the process PARENT ends, or on SIGTERM. CPUS is how many CPUs
+the program may use (0: all). The exit status is the program's if that ends by itself, else 0.
 """
 
 import ctypes
@@ -15,20 +15,20 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(cpus: int, parent: int, words: list[str]) -> int:
-    """Run the program until it ends, or is to end; the exit status."""
+    """Run the program until it ends or must end; return the exit status."""
     prctl = ctypes.CDLL(None).prctl
     waking = _wake_up_on(signal.SIGTERM, signal.SIGCHLD)
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
-        return 0  # it has gone in the meantime
+        return 0  # the parent has ended meanwhile
     if cpus:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cpus])
     me = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # should we be killed ourselves
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # in case this process is killed
             if os.getppid() == me:
                 os.dup2(os.open(os.devnull, os.O_RDWR), 0)
                 signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -41,7 +41,7 @@ def main(cpus: int, parent: int, words: list[str]) -> int:
 
 
 def _wake_up_on(*signals: signal.Signals) -> int:
-    """A descriptor on which one of the `signals` can be read."""
+    """A descriptor from which the numbers of received `signals` can be read."""
     readable, writable = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     for number in signals:
@@ -50,7 +50,7 @@ def _wake_up_on(*signals: signal.Signals) -> int:
 
 
 def _watched(pid: int, waking: int) -> int:
-    """Wait; the exit status."""
+    """Wait for the program, or for a reason to end; return the exit status."""
     import select
 
     while True:
@@ -58,7 +58,7 @@ def _watched(pid: int, waking: int) -> int:
         if waking in ready and signal.SIGTERM in os.read(waking, 64):
             return 0
         if 0 in ready:
-            return 0  # nobody writes there: this is its end
+            return 0  # nothing is ever written to standard input: it has been closed
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             code = os.waitstatus_to_exitcode(status)
@@ -66,10 +66,10 @@ def _watched(pid: int, waking: int) -> int:
 
 
 def _end_all() -> None:
-    """Kill every descendant; those whose parent goes become our children."""
+    """Kill every descendant; this process adopts those whose parent ends."""
     me = os.getpid()
     while True:
-        with open(f"/proc/{me}/task/{me}/children") as file:  # noqa: PTH123 - as small as can be
+        with open(f"/proc/{me}/task/{me}/children") as file:  # noqa: PTH123 - pathlib would cost memory and time
             children = file.read().split()
         for child in children:
             with suppress(ProcessLookupError):

@@ -1,7 +1,7 @@
-"""No network but loopback, for the Python code of this process: other addresses cannot be reached, names not be found.
+"""Cut this process's Python code off from every network but loopback: addresses are unreachable, names unknown.
 
 The errors are those of a machine without network: ENETUNREACH for an address, EAI_AGAIN for a name that is not in
-/etc/hosts. What does not go by Python's `socket` (code in C such as uvloop, programs that are started) is not held up.
+/etc/hosts. What bypasses Python's `socket` (C code such as uvloop, other programs) is not cut off.
 """
 
 import errno
@@ -13,18 +13,18 @@ from typing import Any
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _HOSTS = "/etc/hosts"
 _MAPPED = b"\0" * 10 + b"\xff\xff"
-"""What an IPv4 address within IPv6 begins with (RFC 4291, 2.5.5.2)."""
+"""Prefix of an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2)."""
 
-# Taken before anything is replaced, here or by tests.
+# Bound before anything is replaced, here or by tests.
 _getaddrinfo = socket.getaddrinfo
 _SOCKET = socket.socket
 
 
 class Offline:
-    """Refuses what leaves the machine."""
+    """Refuses traffic that would leave the machine."""
 
     def prepare(self) -> None:
-        """Replace what connects, sends and resolves, before any code of the user is imported."""
+        """Replace the functions that connect, send and resolve, before any code of the user is imported."""
         for name in ("connect", "connect_ex", "sendto", "sendmsg"):
             setattr(_SOCKET, name, _REPLACEMENTS[name](getattr(_SOCKET, name)))
         for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"):
@@ -34,7 +34,7 @@ class Offline:
         """Nothing differs from trial to trial."""
 
     def end(self, trial: int) -> None:
-        """The same."""
+        """Nothing is to be undone."""
 
 
 def _connecting(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,7 +97,7 @@ def _refuse(used: socket.socket, address: Any) -> None:
 
 
 def _is_near(used: socket.socket, address: Any) -> bool:
-    """Whether `address` is loopback, or none at all, of which the original says why. Raises gaierror for a name."""
+    """Whether `address` is loopback, or malformed, which the original function reports. Raises gaierror for a name."""
     host = _text(address[0]) if isinstance(address, tuple) and address else None
     if host is None:
         return True
@@ -106,14 +106,14 @@ def _is_near(used: socket.socket, address: Any) -> bool:
         if host == "<broadcast>":
             return False
         _refuse_name(host)
-        # One that is known here may still mean another machine.
+        # A name in /etc/hosts may still mean another machine.
         found = _packed(str(_getaddrinfo(host, None, used.family)[0][4][0]))
         return found is None or _is_loopback(found)
     return _is_loopback(packed)
 
 
 def _refuse_name(host: Any) -> None:
-    """Raise gaierror if `host` is a name that only a network could tell the address of."""
+    """Raise gaierror if `host` is a name that only a network could resolve."""
     text = _text(host)
     if text and _packed(text) is None and not _is_known(text.lower().rstrip(".")):
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
@@ -138,15 +138,15 @@ def _text(host: Any) -> str | None:
 
 
 def _packed(host: str) -> bytes | None:
-    """The address that `host` is; None for a name."""
+    """The packed address if `host` is an address; None for a name."""
     if not host:
-        return bytes(4)  # any of this machine
+        return bytes(4)  # any address of this machine
     for read in (socket.inet_aton, _packed_6):
         try:
             return read(host)
         except OSError:
             continue
-        except ValueError:  # a NUL, or what cannot be encoded
+        except ValueError:  # a NUL, or a character that cannot be encoded
             return None
     return None
 
@@ -156,7 +156,7 @@ def _packed_6(host: str) -> bytes:
 
 
 def _is_loopback(packed: bytes) -> bool:
-    """Whether it is an address of loopback, or the one for "any", which connects to it, too."""
+    """Whether `packed` is a loopback address, or the wildcard address, which also connects to loopback."""
     if len(packed) == 16 and packed.startswith(_MAPPED):
         packed = packed[12:]
     if len(packed) == 4:

@@ -1,7 +1,7 @@
 """A program that keeps the machine busy until it is killed: ``noise.py KIND SHARE CPUS PARENT FOLDER``.
 
-`cpu` computes, `io` writes files and has them reach the disk, `memory` goes through 256 MB again and again; for so
-large a share of the time, on so many CPUs (0: all).
+`cpu` computes, `io` writes files and syncs them to disk, `memory` writes through 256 MB again and again. It is busy for
+SHARE of the time, on CPUS CPUs (0: all).
 """
 
 import ctypes
@@ -19,14 +19,14 @@ _AT_ONCE = 4 * 1024 * 1024
 _FILE = 1024 * 1024
 _STEPS = 1000
 _LEAST_NAP = 0.01
-"""Seconds: about what a busy program gets from a scheduler at a time, so that a share of it looks like another one."""
+"""Seconds: about one time slice of a scheduler, so that a share of the load looks like another program's."""
 
 
 def main(kind: str, share: float, cpus: int, parent: int, folder: str) -> None:
-    """Be busy for ever, or until the process `parent` is there no more."""
+    """Be busy until the process `parent` ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        return  # it has gone in the meantime
+        return  # the parent has ended meanwhile
     if cpus:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cpus])
     work = {"cpu": _computing, "io": lambda: _writing(folder), "memory": _touching}[kind]()

@@ -1,4 +1,4 @@
-"""Write down which lines of the project's own code a trial executes, and in how many threads and tasks each."""
+"""Record which lines of the project's own code a trial executes, and in how many threads and tasks each."""
 
 import sys
 import threading
@@ -11,7 +11,7 @@ from flakeproof_worker.shared.private import json, os
 from flakeproof_worker.shared.user_code import OwnCode
 
 NAME = "places.jsonl"
-"""File in the folder of the run. Each line is one place in one thread or task of a trial, with the count so far."""
+"""A file in the run's folder. Each of its lines is a place in one thread or task of a trial, with its count so far."""
 
 
 class PlaceRecorder:
@@ -32,7 +32,7 @@ class PlaceRecorder:
         self._watch.start()
 
     def end(self, trial: int) -> None:
-        """It has ended."""
+        """The trial has ended."""
         self._trials.end(trial)
 
     def _wants(self, code: CodeType) -> Watched | None:
@@ -56,7 +56,7 @@ class PlaceRecorder:
         key = code.co_filename, line, unit
         counts.hits[key] += 1
         hits = counts.hits[key]
-        # At 1, 2, 4, 8, …: a copy of this process may end without a word at any time.
+        # Written at 1, 2, 4, 8, …: a fork of this process may end at any time without notice.
         if hits & (hits - 1) == 0:
             row = (counts.trial, unit, code.co_filename, line, user_code.names_of(code)[1], hits)
             self._write(json.dumps(row))
@@ -79,7 +79,7 @@ class _Counts:
 
 
 def _unit() -> str:
-    """What runs here: process, thread and task."""
+    """What runs here, as `process:thread:task`."""
     task = ""
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:

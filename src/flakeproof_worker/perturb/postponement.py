@@ -1,9 +1,9 @@
-"""Have what a coroutine awaits take longer, while everything else in its event loop goes on.
+"""Make what a coroutine awaits take longer, while everything else in its event loop goes on.
 
-A task that waits for a future is woken by a callback that the future gives to the loop. Where the coroutine stands at a
-chosen line, that callback comes later. What asyncio promises stays true: callbacks that are given to the loop directly,
-the first step of a task, and `asyncio.sleep(0)` keep their order. Only the wake-ups of tasks that wait for something
-move against each other, as they may whenever what they wait for takes its time.
+A task that waits for a future is woken by a callback that the future schedules in the loop. If the coroutine waits at a
+chosen line, that callback is delayed. asyncio's guarantees still hold: callbacks that are scheduled directly, the first
+step of a task, and `asyncio.sleep(0)` keep their order. Only the wake-ups of waiting tasks change their order, as they
+do whenever the awaited work takes longer.
 
 Event loops that do not run their callbacks through `asyncio.Handle` (uvloop) are not affected.
 """
@@ -17,11 +17,11 @@ from typing import Any
 
 _Task = asyncio.Task
 _NAMES = {"task_wakeup", "__wakeup"}
-"""Of the method of a task that does so, in C and in Python."""
+"""Names of the method that wakes a task, in C and in Python."""
 
 
 def task_woken_by(handle: Any) -> "asyncio.Task[Any] | None":
-    """The task that running `handle` (an `asyncio.Handle`) wakes; None where it does something else."""
+    """The task that `handle` (an `asyncio.Handle`) wakes when it runs; None if it does something else."""
     callback = handle._callback
     task = getattr(callback, "__self__", None)
     return task if isinstance(task, _Task) and getattr(callback, "__name__", "") in _NAMES else None
@@ -39,13 +39,13 @@ class Postponement:
         awaits: Callable[[CodeType], Awaits],
         seconds: Callable[[Sequence[int], Place, Context], float],
     ) -> None:
-        """`awaits` tells the chosen lines of a coroutine's code, asked once; `seconds` draws for one of them."""
+        """`awaits` returns the chosen lines of a coroutine's code, called once; `seconds` draws the delay at a line."""
         self._awaits = awaits
         self._seconds = seconds
         self._known: dict[int, tuple[CodeType, Awaits]] = {}
 
     def install(self) -> None:
-        """Have the event loops of this process do so."""
+        """Make the event loops of this process postpone wake-ups."""
         original: Callable[[Any], Any] = events.Handle._run
 
         def run(handle: Any) -> Any:

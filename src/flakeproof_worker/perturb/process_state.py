@@ -1,4 +1,4 @@
-"""What a perturbation changes of a process for each trial: garbage collection, time zone, room for descriptors."""
+"""Perturbations that change a process for each trial: garbage collection, time zone, room for descriptors."""
 
 import gc
 import os
@@ -14,7 +14,7 @@ from flakeproof_worker.shared.variables import ZONE, zone_of
 
 
 class Garbage:
-    """Collects the youngest objects every so many allocations; how many is drawn for each trial."""
+    """Collects the youngest generation after a number of allocations that is drawn for each trial."""
 
     def __init__(self, allocations: int) -> None:
         """`allocations` is the average."""
@@ -36,7 +36,7 @@ class Garbage:
             gc.set_threshold(threshold, *self._before[1:])
 
     def end(self, trial: int) -> None:
-        """It has ended: what it has left is collected while that is still its own doing."""
+        """The trial has ended: collect its garbage now, so that errors in finalisers still count as its own."""
         gc.collect()
         with self._lock:
             self._running -= 1
@@ -45,7 +45,7 @@ class Garbage:
 
 
 class Zone:
-    """The local time zone of this process, as TZ says it."""
+    """The local time zone of this process, set by the variable TZ."""
 
     def __init__(self, asked: Mapping[str, Any]) -> None:
         """`asked` has the zones to draw from."""
@@ -56,17 +56,17 @@ class Zone:
         """Nothing is to be done before."""
 
     def begin(self, trial: int, seed: int) -> None:
-        """A trial begins: local time is that of its zone."""
+        """A trial begins: enter its zone."""
         self._before = os.environ.get(ZONE)
         enter(zone_of(self._asked, seed))
 
     def end(self, trial: int) -> None:
-        """It has ended."""
+        """The trial has ended: return to the zone before it."""
         enter(self._before)
 
 
 def enter(zone: str | None) -> None:
-    """Have `zone` for the local one; None for that of the machine."""
+    """Make `zone` the local time zone; None for the machine's."""
     if zone is None:
         os.environ.pop(ZONE, None)
     else:
@@ -75,10 +75,10 @@ def enter(zone: str | None) -> None:
 
 
 class FewDescriptors:
-    """The limit of this process while trials run in it; between them there is none, so that ours can be reported."""
+    """Limits the descriptors of this process while trials run in it; between trials, flakeproof can report freely."""
 
     def __init__(self, room: int) -> None:
-        """`room` is for all trials that run at once."""
+        """`room` is the number of descriptors for all trials that run at once."""
         self._room = room
         self._lock = Lock()
         self._running = 0
@@ -89,7 +89,7 @@ class FewDescriptors:
         """Nothing is to be done before."""
 
     def begin(self, trial: int, seed: int) -> None:
-        """A trial begins; the first one in a process shows what is open without trials. What they leak stays so."""
+        """A trial begins; the first one in a process sets the limit, so descriptors that trials leak use it up."""
         with self._lock:
             if not self._limit:
                 self._limit = limit_with(self._room)
@@ -100,19 +100,19 @@ class FewDescriptors:
             self._running += 1
 
     def end(self, trial: int) -> None:
-        """It has ended."""
+        """The trial has ended."""
         with self._lock:
             self._running -= 1
             if not self._running:
                 self._set(self._before[0], resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
     def _set(self, soft: int, hard: int) -> None:
-        with suppress(ValueError, OSError):  # a trial may have lowered what it can never raise again
+        with suppress(ValueError, OSError):  # a trial may have lowered the hard limit, which cannot be raised again
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def limit_with(room: int) -> int:
-    """The limit below which `room` numbers are free in this process."""
+    """The limit below which `room` descriptor numbers are free in this process."""
     limit = 0
     opened = _open()
     while room:
@@ -125,7 +125,7 @@ def _open() -> set[int]:
     folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"  # noqa: PTH112 - no pathlib here
     found = set()
     for name in os.listdir(folder):  # noqa: PTH208
-        with suppress(OSError):  # the one of the listing itself
+        with suppress(OSError):  # the descriptor of the listing itself
             os.fstat(int(name))
             found.add(int(name))
     return found

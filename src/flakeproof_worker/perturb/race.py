@@ -1,9 +1,9 @@
-"""Have threads give way where it hurts: a tiny switch interval, and yields around what they synchronise with.
+"""Provoke races: a tiny switch interval, and yields of threads around their synchronisation.
 
-The interpreter is asked to switch threads every microsecond instead of every 5 ms. Before a lock is taken and after it
-is released, and around events, conditions, semaphores, queues and what is done with sockets (`race_sockets`), a thread
-gives way now and then, or waits for a part of a millisecond. Event loops are treated alike (`race_asyncio`). Nothing is
-ever promised about the order of threads: correct code cannot tell.
+The interpreter switches threads every microsecond instead of every 5 ms. Before a lock is taken and after it is
+released, and around operations on events, conditions, semaphores, queues and sockets, a thread sometimes yields or
+waits for a part of a millisecond. Event loops run late timers, ready sockets and wake-ups in another order. Python
+guarantees no order of threads, so correct code is not affected.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ from flakeproof_worker.perturb.watching import PerTrial
 from flakeproof_worker.shared.draws import Quick
 
 _LATE = 0.3
-"""Probability that a timer comes late."""
+"""Probability that a timer is delayed."""
 _LATEST = 0.003
-"""Seconds."""
+"""Longest delay, in seconds."""
 _LEFT = 0.2
-"""Probability that something ready is left for the next turn."""
+"""Probability that a ready descriptor is left for the next turn of the loop."""
 _POSTPONED = 0.15
-"""Probability that a task goes on later."""
+"""Probability that the wake-up of a task is delayed."""
 
 
 def jitter_loops(generator: Callable[[Any], Quick | None]) -> None:
-    """Have the loops of this process do so; `generator` is that of the trial of a context, None outside of trials."""
+    """Jitter the event loops of this process; `generator` maps a context to its trial's, None outside of trials."""
     _jitter_timers(generator)
     _jitter_readiness(generator)
     _jitter_wake_ups(generator)
@@ -59,7 +59,7 @@ def _jitter_readiness(generator: Callable[[Any], Quick | None]) -> None:
     def process_events(self: Any, ready: list[Any]) -> None:
         draw = generator(None)
         if draw is not None and ready:
-            # What is left is still ready at the next look: selectors report states, not changes.
+            # What is left is reported again by the next select: selectors report states, not changes.
             ready = [one for one in ready if draw.random() >= _LEFT]
             ready.sort(key=lambda one: draw.random())
         original(self, ready)
@@ -99,11 +99,11 @@ _METHODS_SOCKETS = (
     "close",
 )
 _OWN = "flakeproof_worker.reporter"
-"""The conversation with the coordinator: what it takes must not hang on a trial."""
+"""The channel to the coordinator, whose timing must not depend on a trial."""
 
 
 def yield_around_sockets(give_way: Callable[[], None]) -> None:
-    """Have the sockets of this process do so."""
+    """Make threads yield around socket operations in this process."""
     owner: Any = socket.socket
     for name in _METHODS_SOCKETS:
         if hasattr(owner, name):
@@ -127,11 +127,11 @@ def _around_sockets(method: Callable[..., Any], give_way: Callable[[], None]) ->
 
 _SWITCH_SECONDS = 1e-6
 _GIVES_WAY = 0.25
-"""Probability of giving way to whoever is ready, each time."""
+"""Probability that a thread yields to any thread that is ready."""
 _WAITS = 0.2
-"""Probability of a wait, which lets others in even where nobody was ready yet."""
+"""Probability that a thread waits, so that threads that were not ready yet can run, too."""
 _LONGEST = 2e-3
-"""Seconds. Most waits are a small part of that, as the cube of an even draw is."""
+"""Longest wait, in seconds. Most waits are much shorter: the length is the cube of a uniform draw."""
 _METHODS_THREADS = (
     (threading.Condition, ("wait", "notify")),
     (threading.Event, ("set", "clear", "wait", "is_set")),
@@ -140,19 +140,19 @@ _METHODS_THREADS = (
     (queue.Queue, ("put", "get", "task_done", "qsize", "empty")),
 )
 _BUILDERS = {"threading", "queue"}
-"""Modules that make such things out of others: one yield for each operation is enough. Yields in what starts a thread
-would only have threads begin one after the other."""
+"""Modules that build these classes from each other: one yield for each operation is enough. Yields while a thread
+starts would only make threads begin one after the other."""
 _original_lock, _original_rlock = threading.Lock, threading.RLock
 
 
 class Race:
-    """Yields of the trials of a run."""
+    """Makes the threads of a run's trials yield."""
 
     def __init__(self) -> None:
         self._trials: PerTrial[Quick] = PerTrial(lambda trial, seed: Quick(seed, "race"))
 
     def prepare(self) -> None:
-        """Replace what is used to synchronise, before any code of the user is imported."""
+        """Replace the means of synchronisation, before any code of the user is imported."""
         sys.setswitchinterval(_SWITCH_SECONDS)
         give_way = self._give_way
         for owner, names in _METHODS_THREADS:
@@ -169,7 +169,7 @@ class Race:
         self._trials.begin(trial, seed)
 
     def end(self, trial: int) -> None:
-        """It has ended."""
+        """The trial has ended."""
         self._trials.end(trial)
 
     def _give_way(self) -> None:
@@ -201,7 +201,7 @@ def _is_for_builder() -> bool:
 
 
 class _Yielding:
-    """A lock before which, and after which, threads give way."""
+    """A lock whose threads yield before they take it and after they release it."""
 
     give_way: Callable[[], None] = staticmethod(lambda: None)
 
@@ -233,7 +233,7 @@ class _Yielding:
 
 
 class _Lock(_Yielding):
-    """Stands for `threading.Lock`."""
+    """Replaces `threading.Lock`."""
 
     def __new__(cls) -> Any:
         return _original_lock() if _is_for_builder() else super().__new__(cls)
@@ -243,7 +243,7 @@ class _Lock(_Yielding):
 
 
 class _RLock(_Yielding):
-    """Stands for `threading.RLock`; conditions ask it for more."""
+    """Replaces `threading.RLock`, with the methods that conditions need."""
 
     def __new__(cls) -> Any:
         return _original_rlock() if _is_for_builder() else super().__new__(cls)

@@ -1,4 +1,4 @@
-"""Hear when chosen lines of Python code are reached, what code does at its lines, and which trial runs it."""
+"""Watch when chosen lines of Python code are reached; know what code does at its lines, and which trial runs it."""
 
 import dis
 import sys
@@ -14,38 +14,38 @@ from flakeproof_worker.current import RUNNING
 
 @dataclass
 class Watched:
-    """What is to be heard of one code object."""
+    """What to watch in one code object."""
 
     lines: Container[int]
     """Lines before which `reached` is called."""
     reached: Callable[[int], None]
-    """Is told the line."""
+    """Called with the line."""
     writes: Mapping[int, int] = field(default_factory=dict)
-    """Offsets of instructions before which it is called, too, and their lines."""
+    """Offsets of instructions before which `reached` is called, too, and their lines."""
 
 
 Wants = Callable[[CodeType], Watched | None]
-"""What is to be heard of a code object; asked once for each."""
+"""Returns what to watch in a code object, None for nothing; called once for each."""
 
 
 class LineWatch(Protocol):
-    """Calls what is wanted from where it is reached."""
+    """Calls `Watched.reached` where a watched line or instruction is reached."""
 
     def start(self) -> None:
-        """Watch this thread, and all that start from now on; without effect where that is so already."""
+        """Watch this thread and all threads that start from now on; calling it again has no effect."""
 
 
 def watch(wants: Wants) -> LineWatch:
-    """The way of this interpreter."""
+    """The kind of watch that this interpreter supports best."""
     return Monitoring(wants) if sys.version_info >= (3, 12) else Tracing(wants)
 
 
 class Tracing:
-    """By a trace function, which is called for each function that is called, and in chosen ones for each line."""
+    """Watches by a trace function, which runs at each function call and, in chosen functions, at each line."""
 
     def __init__(self, wants: Wants) -> None:
         self._wants = wants
-        # By address: the hash of a code object is computed anew each time. The object is kept, so that the address is.
+        # Keyed by address, because hashing a code object is slow. Keeping the object keeps its address valid.
         self._known: dict[int, tuple[CodeType, Callable[..., Any] | None, bool]] = {}
 
     def start(self) -> None:
@@ -81,10 +81,10 @@ class Tracing:
 
 
 class Monitoring:
-    """By events that are switched on for chosen code objects only."""
+    """Watches by events of `sys.monitoring`, switched on for chosen code objects only."""
 
     _TOOLS = (3, 4)
-    """Numbers that the standard library reserves for nobody (`sys.monitoring`)."""
+    """Tool numbers that `sys.monitoring` reserves for no particular tool."""
 
     def __init__(self, wants: Wants) -> None:
         self._wants = wants
@@ -137,10 +137,10 @@ T = TypeVar("T")
 
 
 class PerTrial(Generic[T]):
-    """Something for each trial in flight.
+    """A value for each trial in flight.
 
-    Threads that a trial starts do not know which one they belong to: with several trials in one process they count as
-    part of the one that began last.
+    Threads that a trial starts do not know their trial: with several trials in one process, they count as part of the
+    trial that began last.
     """
 
     def __init__(self, make: Callable[[int, int], T]) -> None:
@@ -154,13 +154,13 @@ class PerTrial(Generic[T]):
         self._latest = self._all[trial] = self._make(trial, seed)
 
     def end(self, trial: int) -> None:
-        """It has ended; what it leaves behind belongs to none."""
+        """The trial has ended; threads that it leaves behind belong to no trial."""
         gone = self._all.pop(trial, None)
         if self._latest is gone:
             self._latest = next(iter(self._all.values()), None)
 
     def now(self, context: Context | None = None) -> T | None:
-        """That of the trial that is running here, or in `context`."""
+        """The value of the trial that is running here, or in `context`; None without a trial."""
         running = RUNNING.get(None) if context is None else context.get(RUNNING)
         found = self._all.get(running[0]) if running is not None else None
         return found if found is not None else self._latest
@@ -174,18 +174,18 @@ _READS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_DEREF", "BINARY_SUBSC
 
 @dataclass
 class Steps:
-    """The places in a code object at which others may get in between."""
+    """The places in a code object at which other threads or tasks may get in between."""
 
     is_coroutine: bool
     awaits: set[int] = field(default_factory=set)
-    """Lines of a coroutine on which it may be suspended."""
+    """In a coroutine: lines at which it may be suspended."""
     writes: dict[int, int] = field(default_factory=dict)
-    """Of plain code: offset of each instruction that writes to an attribute, an item, or a variable of an outer scope,
-    on a line that has read or called something before; and the line."""
+    """In plain code: the offset and line of each instruction that writes to an attribute, an item, or a variable of an
+    outer scope, on a line that has read or called something before."""
 
 
 def steps_of(code: CodeType) -> Steps:
-    """Look through the instructions of `code`."""
+    """Find these places among the instructions of `code`."""
     found = Steps(is_coroutine=bool(code.co_flags & _COROUTINE_FLAGS))
     has_read: set[int] = set()
     for instruction in dis.get_instructions(code):

@@ -1,1 +1,1 @@
-"""Sanitizers: they watch what a trial does with descriptors, threads, tasks, children and temporary files."""
+"""Sanitizers: they watch what a trial does with descriptors, threads, tasks, child processes and temporary files."""

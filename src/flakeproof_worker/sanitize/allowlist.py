@@ -1,4 +1,4 @@
-"""What things are called in findings, and which leftovers are nobody's business, by pattern."""
+"""How findings name things, and which leftovers are allowed, by pattern."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ def name_of(function: Any) -> str:
 
 
 def named(noun: str, code: str, name: str, *, automatic: bool) -> str:
-    """`noun code`, and its name if somebody has given it one."""
+    """`noun code`, with the thing's name unless that is `automatic`."""
     return f"{noun} {code}" if automatic else f"{noun} {code} named {without_numbers(name)}"
 
 
@@ -43,14 +43,14 @@ BUILT_IN = {
     "*/tqdm/_monitor.py": "the one thread of tqdm that looks after all its bars",
     "*/pydevd*": "a debugger's own threads",
 }
-"""Pattern: why what it matches is no leak of the trial in which it happened to be made."""
+"""Each pattern, and why a leftover that matches it is no leak of the trial that happened to make it."""
 
 
 class Allowed:
-    """Leftovers that are not to be reported: the built-in ones, and those that the user has named."""
+    """Leftovers that are not reported: those of the built-in patterns, and those of the user's."""
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
-        """Raises ValueError, which names the pattern and says what is wrong with it."""
+        """Raises ValueError, which names the wrong pattern and what is wrong with it."""
         self._patterns = [_parsed(pattern) for pattern in (*BUILT_IN, *patterns)]
 
     def allows(self, sighting: Sighting) -> bool:
@@ -59,7 +59,7 @@ class Allowed:
 
 
 def _parsed(pattern: str) -> tuple[str, str]:
-    """The noun before the colon, "" if there is none, and the pattern proper."""
+    """The noun before the colon ("" if there is none), and the pattern itself."""
     if not pattern.strip():
         raise ValueError(
             f"{pattern!r} is no pattern: it would match nothing; write thread:NAME, say, or */path/of/code.py"
@@ -83,7 +83,7 @@ def _matches(noun: str, pattern: str, sighting: Sighting) -> bool:
         candidates = _names(sighting.what[len(noun) + 1 :])
     else:
         candidates = _everything(sighting)
-    # Numbers are left out of names, so a pattern that names one means it as well.
+    # Names are stored without numbers, so a pattern with a number must match its name without one, too.
     patterns = {pattern, without_numbers(pattern)}
     return any(fnmatchcase(candidate, one) for candidate in candidates for one in patterns)
 

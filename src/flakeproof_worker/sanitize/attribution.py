@@ -1,14 +1,13 @@
-"""Which trial the running code works for, also in the threads, pools and tasks that the trial has started.
+"""Attribute the running code to a trial, also in the threads, pools and tasks that the trial has started.
 
-A trial is known in its own thread or task (`flakeproof_worker.current`). From there it follows
+A trial is known in its own thread or task (`flakeproof_worker.current`). From there, the trial is passed on
 
-- a new thread, whoever waits for it and however long it lives;
-- work that is given to a pool of threads, whoever started the pool's threads;
-- a task, which asyncio gives a copy of the context; where trials run one at a time in the main thread and the context
-  says nothing, the task itself is remembered.
+- to a new thread, whatever waits for it and however long it lives;
+- to work that is submitted to a thread pool, whatever started the pool's threads;
+- to a task, which asyncio gives a copy of the context; where trials run one at a time in the main thread and the
+  context does not name the trial, the task itself is remembered.
 
-Nothing else of the context is copied anywhere: code that relies on a new thread starting with an empty one sees what
-it always sees.
+Nothing else of the context is copied: a new thread still starts with an otherwise empty context, as code may expect.
 """
 
 import _thread
@@ -27,10 +26,10 @@ from flakeproof_worker.import_hooks import replace, when_imported
 from flakeproof_worker.shared.private import os
 
 Doer = tuple[int, str]
-"""Number of a trial (0: none) and pytest's id of the test in it ("": none)."""
+"""The number of a trial (0: none) and pytest's id of the test in it ("": none)."""
 
 ITEM: list[str] = [""]
-"""pytest's id of the test that runs now, where this process runs one at a time."""
+"""pytest's id of the running test, where this process runs one test at a time."""
 
 NOBODY: Doer = (0, "")
 
@@ -38,13 +37,13 @@ NOBODY: Doer = (0, "")
 class _Owner(NamedTuple):
     doer: Doer
     running: tuple[int, int] | None
-    """RUNNING at that time: once it has been set anew, this owner is out of date."""
+    """The value of RUNNING at that time: once RUNNING has been set anew, this owner is out of date."""
 
 
 _OWNER: ContextVar[_Owner | None] = ContextVar("flakeproof_owner", default=None)
 _TASKS: weakref.WeakKeyDictionary[Any, Doer] = weakref.WeakKeyDictionary()
 _INSTALLED: list[bool] = []
-_this_task: Callable[[], Any] = lambda: None  # noqa: E731 - replaced when asyncio comes in
+_this_task: Callable[[], Any] = lambda: None  # noqa: E731 - replaced when asyncio is imported
 
 
 def current() -> Doer:
@@ -62,7 +61,7 @@ def current() -> Doer:
 
 @contextmanager
 def outside() -> Iterator[None]:
-    """Have what is created here belong to no trial: a fixture of the session, say, which outlives the trial."""
+    """Attribute what is created in this block to no trial: a session fixture, say, which outlives the trial."""
     token = _OWNER.set(_Owner(NOBODY, RUNNING.get(None)))
     try:
         yield
@@ -71,12 +70,12 @@ def outside() -> Iterator[None]:
 
 
 def install() -> None:
-    """Have the trial follow threads, pools and tasks from now on; to be called before any code of the user's."""
+    """From now on, pass the trial on to threads, pools and tasks; call this before any code of the user runs."""
     if _INSTALLED:
         return
     _INSTALLED.append(True)
     replace(_thread, "start_new_thread", _starting)
-    # Bound by `threading` under names of its own: the former up to Python 3.12, the latter since 3.13.
+    # `threading` binds the function under its own names: the first up to Python 3.12, the second since 3.13.
     replace(threading, "_start_new_thread", _starting)
     replace(threading, "_start_joinable_thread", _starting)
     when_imported("concurrent.futures.thread", _carry_through_executor)
@@ -87,10 +86,10 @@ def install() -> None:
 
 
 class _Carried:
-    """The function of a thread, or a piece of work for one of a pool: it runs for the trial it was handed over in.
+    """The function of a thread, or work for a pool's thread, which runs for the trial that submitted it.
 
-    It does not set back what it finds: what a pool's thread does after a piece of work, which is to call whoever waits
-    for the result, is part of it. The next piece brings its own trial.
+    The trial is not reset afterwards: the callbacks that a pool's thread calls after the work still belong to the
+    trial. The next piece of work brings its own trial.
     """
 
     __slots__ = ("_doer", "_function", "_running")
@@ -110,7 +109,7 @@ class _Carried:
         return repr(self._function)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial, (self._function,)  # an interpreter of its own gets the plain function
+        return partial, (self._function,)  # another interpreter gets the plain function
 
 
 def _starting(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,7 +133,7 @@ def _carry_through_executor(module: ModuleType) -> None:
 
 
 def _carry_through_pool(module: ModuleType) -> None:
-    # These methods are Pool's; a pool of processes would have to pickle the function, so only ThreadPool gets ours.
+    # The methods are defined in Pool, but only ThreadPool gets the wrappers: other pools must pickle the function.
     for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
         replace(module.ThreadPool, name, _mapping)
 
@@ -161,8 +160,8 @@ def _remember_tasks(loop_class: type) -> None:
 def _creating(real: Callable[..., Any]) -> Callable[..., Any]:
     def create_task(self: Any, coro: Any, *arguments: Any, **named: Any) -> Any:
         task = real(self, coro, *arguments, **named)
-        if ALONE[0] is not None or ITEM[0]:  # elsewhere the context knows
-            with suppress(TypeError):  # a factory's own kind of task, without weak references
+        if ALONE[0] is not None or ITEM[0]:  # elsewhere the context names the trial
+            with suppress(TypeError):  # a task factory's own class may not support weak references
                 _TASKS[task] = current()
         return task
 

@@ -1,4 +1,4 @@
-"""What a trial leaves behind gets a moment to end by itself; whether things like it did so before decides how long."""
+"""Give a trial's leftovers a moment to end by themselves; earlier leftovers of the same line decide for how long."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from flakeproof_worker.sanitize.sighting import Sighting, places, user_place
 from flakeproof_worker.shared.private import time
 
 LIMIT_NS = 100_000_000
-"""How long things may take to end, at most, in nanoseconds."""
+"""How long leftovers may take to end, at most, in nanoseconds."""
 
 _FIRST_WAIT = 0.000_05
 _LONGEST_WAIT = 0.01
@@ -18,7 +18,7 @@ _LONGEST_WAIT = 0.01
 
 
 class _Ending:
-    """Looks again and again, ever more seldom, with the last look at the limit."""
+    """Checks leftovers at growing intervals, for the last time at the limit."""
 
     def __init__(self, leftovers: Iterable[Leftover], limit_ns: int) -> None:
         self.there = list(leftovers)
@@ -29,7 +29,7 @@ class _Ending:
         self._last = False
 
     def next_wait(self) -> float | None:
-        """Look; return the seconds until the next look, None if there is none."""
+        """Check the leftovers; return the seconds until the next check, None if this was the last."""
         there = []
         elapsed = max(1, time.perf_counter_ns() - self._start)
         for leftover in self.there:
@@ -49,9 +49,9 @@ class _Ending:
 
 
 def settle(leftovers: Iterable[Leftover], limit_ns: int = LIMIT_NS) -> tuple[list[Leftover], list[Leftover]]:
-    """Wait until all have gone, `limit_ns` at most; return those that have, and those that are still there.
+    """Wait until all leftovers have gone, for at most `limit_ns`; return those that have, and those that stay.
 
-    The former say of themselves how long they lingered: an upper bound in nanoseconds, as it is seen from here.
+    In those that have gone, `lingered_ns` is set to an upper bound of how long they lingered.
     """
     ending = _Ending(leftovers, limit_ns)
     while (wait := ending.next_wait()) is not None:
@@ -62,8 +62,8 @@ def settle(leftovers: Iterable[Leftover], limit_ns: int = LIMIT_NS) -> tuple[lis
 async def settle_async(
     leftovers: Iterable[Leftover], limit_ns: int = LIMIT_NS
 ) -> tuple[list[Leftover], list[Leftover]]:
-    """The same in an event loop, whose tasks run on meanwhile."""
-    import asyncio  # which is there already where anybody calls this
+    """Like `settle`, but in an event loop, whose tasks run on meanwhile."""
+    import asyncio  # a caller of this has imported it already
 
     ending = _Ending(leftovers, limit_ns)
     while (wait := ending.next_wait()) is not None:
@@ -72,7 +72,7 @@ async def settle_async(
 
 
 class LeftOpen(Leftover):
-    """A descriptor that nobody has closed."""
+    """A descriptor that was not closed."""
 
     __slots__ = ("_owner", "_table", "creation", "lingered_ns", "seen")
 
@@ -84,11 +84,11 @@ class LeftOpen(Leftover):
         self.seen: Description | None = None
 
     def is_gone(self) -> bool:
-        """Whether it has been closed meanwhile."""
+        """Whether the descriptor has been closed meanwhile."""
         return not self._table.has(self._owner)
 
     def describe(self) -> Description:
-        """What it is."""
+        """What the descriptor is."""
         owner = self._owner
         noun = "listener" if owner.listens() else owner.kind
         made = user_place(places(owner.made))
@@ -97,7 +97,7 @@ class LeftOpen(Leftover):
 
 
 _WAITS = 10
-"""Times that a process waits for what the same line of code has left behind."""
+"""How often a process waits for leftovers of one line of code before it trusts the pattern."""
 
 
 @dataclass
@@ -111,15 +111,15 @@ class _Fate:
 
 
 class Fates:
-    """Knows, by line of code."""
+    """Knows, by the line of code that made them, whether leftovers end by themselves."""
 
     def __init__(self, note: Callable[[Sighting], None]) -> None:
-        """`note` is told of what has outlived its trial, and ended."""
+        """`note` is called with each leftover that has outlived its trial and then ended."""
         self._note = note
         self._fates: dict[tuple[object, ...], _Fate] = {}
 
     def judged(self, left: list[Leftover]) -> list[Leftover] | None:
-        """Those of `left` that will stay, if that is known of all of them; None if somebody has to wait for it."""
+        """Those of `left` that will stay; None if the fate of one is not known yet, so that it must be waited for."""
         fates = [self._fates.get(_line(leftover)) for leftover in left]
         if any(fate is None or not fate.is_known for fate in fates):
             return None
@@ -132,7 +132,7 @@ class Fates:
         return stay
 
     def learn(self, gone: Iterable[Leftover], stayed: list[Leftover]) -> list[Leftover]:
-        """Remember what somebody has waited for; return what `stayed`."""
+        """Remember the result of a wait; return what `stayed`."""
         for leftover in gone:
             self._fates.setdefault(_line(leftover), _Fate()).gone += 1
             self._lingered(leftover)
@@ -141,7 +141,7 @@ class Fates:
         return stayed
 
     def _lingered(self, leftover: Leftover) -> None:
-        """Tell of what goes a little later than its trial; a descriptor is closed by what lingers, which is told."""
+        """Report a leftover that outlived its trial a little; not a descriptor: what closes it late is reported."""
         if not isinstance(leftover, LeftOpen):
             leftover.lingered_ns = leftover.lingered_ns or NOT_TIMED
             self._note(leftover.sighting())

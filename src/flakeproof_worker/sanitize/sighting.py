@@ -1,4 +1,4 @@
-"""What a sanitizer has seen: something mishandled or left behind, the code that had a part in it, how it is written."""
+"""What a sanitizer has seen: something mishandled or left behind, the code that took part, and how to show it."""
 
 import sys
 from collections.abc import Sequence
@@ -18,45 +18,45 @@ class CodeLine(NamedTuple):
 
 
 Stack = tuple[tuple[CodeType, int], ...]
-"""Innermost first, as it is cheap to take: code object and offset of the instruction (`f_lasti`)."""
+"""Frames, innermost first, in a form that is cheap to take: code object and instruction offset (`f_lasti`)."""
 
 
 class SightingPart(NamedTuple):
     """One side of a finding."""
 
     role: str
-    """What it did: "created", "opened", "closed" …"""
+    """What the code did: "created", "opened", "closed" …"""
     stack: tuple[CodeLine, ...]
     """Innermost first."""
     trial: int
-    """0: none, or not known."""
+    """Number of the trial; 0: none, or unknown."""
     item: str
     """pytest's id of the test, "" if there is none."""
 
 
 class Sighting(NamedTuple):
-    """One thing that was seen."""
+    """One finding of a sanitizer."""
 
     sanitizer: str
     kind: str
     """What happened: "thread left running", "closed twice" …"""
     what: str
-    """To what, without numbers that vary: "thread Server._serve"."""
+    """What it happened to, without numbers that vary: "thread Server._serve"."""
     text: str
     """The sentence for people."""
     parts: tuple[SightingPart, ...]
-    """The guilty one first."""
+    """The code to blame comes first."""
 
 
 LIMIT = 12
-"""Frames that are kept of a stack."""
+"""How many frames of a stack are kept."""
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 
 
 def here(skip: int = 1, limit: int = LIMIT) -> Stack:
-    """The stack of the caller, innermost first; `skip` is 1 for the caller's own frame, 2 for that of its caller."""
+    """The caller's stack, innermost first; it begins with the caller's own frame for `skip` 1, its caller's for 2."""
     try:
         frame: FrameType | None = sys._getframe(skip)
     except ValueError:
@@ -65,7 +65,7 @@ def here(skip: int = 1, limit: int = LIMIT) -> Stack:
 
 
 def of_frame(frame: FrameType | None, limit: int = LIMIT) -> Stack:
-    """The stack that `frame` is the innermost of; None has an empty one."""
+    """The stack whose innermost frame is `frame`; empty for None."""
     taken: list[tuple[CodeType, int]] = []
     while frame is not None and len(taken) < limit:
         taken.append((frame.f_code, frame.f_lasti))
@@ -74,7 +74,7 @@ def of_frame(frame: FrameType | None, limit: int = LIMIT) -> Stack:
 
 
 def places(stack: Stack) -> tuple[CodeLine, ...]:
-    """The lines of code in `stack`, innermost first, without those of flakeproof itself."""
+    """The lines of code in `stack`, innermost first, without flakeproof's own."""
     return tuple(
         CodeLine(code.co_filename, _line(code, offset), code.co_qualname)
         for code, offset in stack
@@ -83,7 +83,7 @@ def places(stack: Stack) -> tuple[CodeLine, ...]:
 
 
 def _line(code: CodeType, offset: int) -> int:
-    """The line of the instruction at `offset`; finding it takes microseconds, too long to do for each frame."""
+    """The line of the instruction at `offset`; this takes microseconds, too long to do for each frame at once."""
     for start, end, line in code.co_lines():
         if start <= offset < end and line is not None:
             return line
@@ -91,7 +91,7 @@ def _line(code: CodeType, offset: int) -> int:
 
 
 def user_place(stack: tuple[CodeLine, ...]) -> CodeLine | None:
-    """The innermost line that is the user's own: not of the standard library, of what is installed, or of ours."""
+    """The innermost line of the user's own code: not of the standard library, installed packages, or flakeproof."""
     return next((place for place in stack if is_users(place.file)), None)
 
 
@@ -101,13 +101,13 @@ def is_users(file: str) -> bool:
 
 
 def line(places: Sequence[CodeLine]) -> str:
-    """`server.py:88`: the user's own line, where there is one; `places` has the innermost first."""
+    """For example `server.py:88`: the user's own line, if there is one; `places` has the innermost first."""
     place = user_place(tuple(places)) or (places[0] if places else None)
     return f"{os.path.basename(place.file)}:{place.line}" if place is not None else "an unknown place"
 
 
 def at(places: Sequence[CodeLine], who: tuple[int, str]) -> str:
-    """`at server.py:88 in test_x.py::test_y (test 12)`, as far as `who` tells."""
+    """For example `at server.py:88 in test_x.py::test_y (test 12)`, as far as `who` is known."""
     trial, item = who
     if not trial:
         return f"at {line(places)}"
@@ -115,7 +115,7 @@ def at(places: Sequence[CodeLine], who: tuple[int, str]) -> str:
 
 
 class LeakedError(Exception):
-    """The trial has passed and has left something behind; whether that is a failure, `fails` says."""
+    """The trial has passed and has left something behind; `fails` is whether that counts as a failure."""
 
     def __init__(self, sightings: list[Sighting], *, fails: bool) -> None:
         more = f" (and {len(sightings) - 1} more)" if len(sightings) > 1 else ""

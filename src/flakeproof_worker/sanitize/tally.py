@@ -1,4 +1,4 @@
-"""How often each thing was seen, and in which trials: counted here and sent on from time to time."""
+"""Count how often each finding was seen, and in how many passed and failed trials; sent on from time to time."""
 
 import threading
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from flakeproof_worker.sanitize.sighting import CodeLine, Sighting, SightingPart
 
 Row = dict[str, Any]
 _EXAMPLES = 3
-"""Sightings with the same key that a process tells in full."""
+"""How many sightings with the same key a process reports in full."""
 
 
 def key_of(sighting: Sighting) -> str:
-    """What tells it from others: the same line did the same to the same kind of thing."""
+    """The identity of a sighting: equal keys mean that one line did one kind of thing wrong to one kind of object."""
     guilty = f"{sighting.parts[0].role} {_line(sighting.parts[0])}" if sighting.parts else ""
     return " | ".join([sighting.sanitizer, sighting.kind, sighting.what, guilty])
 
@@ -33,7 +33,7 @@ def _shown(part: SightingPart) -> Row | None:
 
 
 def full(sighting: Sighting) -> Row:
-    """All that was seen, as data; `place` of a part is the line to show."""
+    """The whole sighting as data; `place` of a part is the line to show."""
     return {
         "text": sighting.text,
         "parts": [
@@ -59,16 +59,16 @@ class _Count:
 
 
 class SightingTally:
-    """Counts by key. Finalisers may add to it at any moment, hence the lock that one thread can take twice."""
+    """Counts by key. Finalisers may add to it at any moment, so its lock is reentrant."""
 
     def __init__(self) -> None:
         self._counts: dict[str, _Count] = {}
         self._told: dict[str, int] = {}
-        """Examples that have been sent, by key."""
+        """How many examples have been kept so far, by key."""
         self._lock = threading.RLock()
 
     def seen(self, key: str, sighting: Sighting) -> None:
-        """Count one more time."""
+        """Count the sighting once more."""
         with self._lock:
             count = self._of(key, sighting.sanitizer, sighting.kind, sighting.what)
             count.times += 1
@@ -77,7 +77,7 @@ class SightingTally:
                 count.examples.append(full(sighting))
 
     def ended(self, key: str, *, failed: bool) -> None:
-        """Count a trial that it was seen in."""
+        """Count a trial in which the finding was seen, by how it ended."""
         with self._lock:
             count = self._counts[key] if key in self._counts else self._of(key, *key.split(" | ", 3)[:3])
             if failed:
@@ -86,7 +86,7 @@ class SightingTally:
                 count.passed += 1
 
     def add(self, rows: list[Row]) -> None:
-        """Count what another process has counted."""
+        """Add the counts of another process."""
         with self._lock:
             for row in rows:
                 key = row["key"]
@@ -100,7 +100,7 @@ class SightingTally:
                 count.examples += kept
 
     def take(self) -> list[Row]:
-        """What was counted since the last time."""
+        """Return the counts since the last call, and start from zero."""
         if not self._counts:
             return []
         with self._lock:

@@ -1,4 +1,4 @@
-"""Watches trials with the sanitizers that were asked for: begins before the user's code is imported."""
+"""Watch trials with the requested sanitizers, beginning before the user's code is imported."""
 
 import errno
 from collections.abc import Awaitable, Callable, Iterable
@@ -20,13 +20,13 @@ from flakeproof_worker.shared.private import os
 
 
 class Leaks:
-    """Knows what each trial has made that may outlive it. One per process."""
+    """Knows what each trial has made and may leave behind. One per process."""
 
     def __init__(self) -> None:
         self._ledger = Ledger()
 
     def install(self) -> None:
-        """Watch from now on; to be called once, before any code of the user's is imported."""
+        """Watch from now on; call this once, before any code of the user is imported."""
         attribution.install()
         for kind in (threads, tasks, children, temporaries):
             kind.install(self._ledger)
@@ -34,30 +34,30 @@ class Leaks:
         os.register_at_fork(after_in_child=self._ledger.clear)
 
     def leftovers(self, trial: int) -> list[Leftover]:
-        """What the trial has made and is still there, without what runs here and now; any thread may ask."""
+        """The things of the trial that still exist, without the calling thread and task; any thread may call this."""
         left = self._ledger.of(trial)
         if not left:
             return left
         return [leftover for leftover in left if not threads.is_this(leftover) and not tasks.is_this(leftover)]
 
     def forget(self, trial: int) -> None:
-        """Free what is known of a trial that is over; what is still there is a straggler from now on."""
+        """Forget a trial that has ended; things of it that still exist become stragglers."""
         self._ledger.forget(trial)
 
     def stragglers(self) -> list[Leftover]:
-        """What is still there of trials that have been forgotten, and what that has made since: the latest of it."""
+        """The latest things of forgotten trials that still exist, including what they have made since."""
         return self._ledger.stragglers()
 
 
 _TELLING = frozenset(
     {errno.EBADF, errno.ENOTCONN, errno.ENOTSOCK, errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.EINVAL}
 )
-"""What a failure says whose descriptor has become another one, or none."""
+"""Errors that show that a descriptor was closed, or had come to belong to another owner."""
 _TELLING_NAMES = frozenset(errno.errorcode[number] for number in _TELLING)
 _REMEMBERED = 1000
-"""Trials that have ended and are remembered, for what they still do."""
-_TOLD = 5
-"""Sightings told with one failure."""
+"""How many ended trials are remembered, for what they still do."""
+_SHOWN = 5
+"""How many sightings are reported with one failure."""
 
 
 class _Ended(NamedTuple):
@@ -71,7 +71,7 @@ class TrialWatch:
     """The sanitizers of this process."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        """`order` says which, and how leaks are treated. Everything is in place afterwards."""
+        """Install the sanitizers that `order` names; it also says how leaks are treated."""
         names = order["names"]
         self.tally = SightingTally()
         self._fails_on_leak: bool = order["fail_on_leak"]
@@ -79,17 +79,17 @@ class TrialWatch:
         self._allowed = Allowed(order["allowed"])
         self._fates = Fates(self.note)
         self._keys: dict[int, dict[str, Sighting]] = {}
-        """By trial in flight, what was seen in it."""
+        """What was seen in each trial in flight, by key."""
         self._ended: dict[int, _Ended] = {}
-        """By trial that has ended, the latest ones."""
-        self._told: dict[int, list[Row]] = {}
-        """By trial that has failed and was not reported yet."""
+        """The latest trials that have ended."""
+        self._unreported: dict[int, list[Row]] = {}
+        """What was seen in each failed trial that has not been reported yet."""
         attribution.install()
         self._leaks = Leaks() if "leaks" in names else None
         if self._leaks is not None:
             self._leaks.install()
         self._tells_descriptors = "descriptors" in names
-        # Leaks are to know of sockets and files, too.
+        # Installed even without "descriptors", because the sanitizer of leaks also reports sockets and files.
         self._table = OwnerTable(self.note, attribution.current, here)
         for watch in (calls.watch_numbers, calls.watch_sockets, calls.watch_files):
             watch(self._table)
@@ -103,7 +103,7 @@ class TrialWatch:
         self._table.begin(trial)
 
     def leftovers(self, trial: int) -> list[Leftover]:
-        """What it has left behind so far."""
+        """What the trial has left behind so far."""
         if self._leaks is None:
             return []
         left: list[Leftover] = [*self._leaks.leftovers(trial)]
@@ -111,13 +111,13 @@ class TrialWatch:
         return [one for one in left if one.look() and not self._allowed.allows(one.sighting())]
 
     def end_pass(self, trial: int, numbers: set[str], *, failed: bool) -> LeakedError | None:
-        """A pass of pytest has ended, with errors of these names; what it has leaked if it passed."""
+        """A pass has ended, with errors of these errno names; return what it has leaked, if it passed."""
         left = self.settled(trial)
         leaked = self._end(trial, left, failed=failed, suspicious=bool(numbers & _TELLING_NAMES))
         return LeakedError(leaked, fails=self._fails_on_leak) if leaked and not failed else None
 
     def end(self, trial: int, error: BaseException | None, left: Iterable[Leftover] = ()) -> list[Sighting]:
-        """It has ended, with `left` still there; what it has leaked."""
+        """The trial has ended and `left` still exists; return what it has leaked."""
         return self._end(trial, left, failed=error is not None, suspicious=_tells_of_descriptors(error))
 
     def _end(self, trial: int, left: Iterable[Leftover], *, failed: bool, suspicious: bool) -> list[Sighting]:
@@ -133,14 +133,14 @@ class TrialWatch:
         if len(self._ended) > _REMEMBERED:
             del self._ended[next(iter(self._ended))]
         if failed and seen:
-            self._told[trial] = [full(sighting) for sighting in list(seen.values())[:_TOLD]]
+            self._unreported[trial] = [full(sighting) for sighting in list(seen.values())[:_SHOWN]]
         self._table.end(trial)
         if self._leaks is not None:
             self._leaks.forget(trial)
         return leaked
 
     def note(self, sighting: Sighting) -> None:
-        """Something was seen, by whomever and whenever."""
+        """Take in a sighting, from any thread and at any time."""
         if sighting.sanitizer == "descriptors" and not self._tells_descriptors:
             return
         key = key_of(sighting)
@@ -149,17 +149,17 @@ class TrialWatch:
             if (keys := self._keys.get(trial)) is not None:
                 keys[key] = sighting
             elif (ended := self._ended.get(trial)) is not None and key not in ended.keys:
-                ended.keys.add(key)  # what a trial does when it is over counts for it, too
+                ended.keys.add(key)  # what a trial does after its end counts for it, too
                 self.tally.ended(key, failed=ended.failed)
 
-    def told(self, trial: int) -> list[Row]:
-        """What was seen in a trial that has failed; once."""
-        return self._told.pop(trial, [])
+    def sights_of(self, trial: int) -> list[Row]:
+        """What was seen in a failed trial; empty when called again."""
+        return self._unreported.pop(trial, [])
 
     # -- around what a trial calls
 
     def around(self, function: Callable[[], Any]) -> Callable[[], Any]:
-        """`function` with a watch on it; LeakedError where it passes and leaks."""
+        """Wrap `function` with the watch; the result raises LeakedError if the function passes and leaks."""
 
         def watched() -> Any:
             trial = _running()
@@ -177,7 +177,7 @@ class TrialWatch:
         return watched
 
     def around_async(self, function: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
-        """The same for a coroutine function."""
+        """Like `around`, for a coroutine function."""
 
         async def watched() -> Any:
             trial = _running()
@@ -195,7 +195,7 @@ class TrialWatch:
         return watched
 
     def settled(self, trial: int) -> list[Leftover]:
-        """What is left of a trial that has ended, after a while."""
+        """What is left of an ended trial after its leftovers had time to end."""
         left = self.leftovers(trial)
         known = self._fates.judged(left)
         return known if known is not None else self._fates.learn(*settle(left, self._settle_ns))
@@ -205,13 +205,13 @@ class TrialWatch:
         known = self._fates.judged(left)
         return known if known is not None else self._fates.learn(*await settle_async(left, self._settle_ns))
 
-    # -- copies of this process
+    # -- forks of this process
 
     def _in_copy(self) -> None:
         self._table.active = False
 
     def take_over(self) -> None:
-        """This copy of the process is one of ours: it runs a trial, and counts what happens in it alone."""
+        """Watch in this fork, which flakeproof has made for a trial, and count only what happens in it."""
         self.tally.take()
         self._table.active = True
 

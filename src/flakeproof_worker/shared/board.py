@@ -1,19 +1,19 @@
-"""A page of shared memory in which a process shows what it has in hand, so that its death costs no knowledge.
+"""A page of shared memory in which a process notes its trials in flight, so that its death loses no knowledge.
 
 The coordinator reads it while trials run (for time limits and progress) and after a process died (which trials were
-in flight, which had ended). Writing a word costs some 30 ns, a message costs microseconds: that is why it exists.
+in flight, which had ended). It exists because writing a word costs some 30 ns, but a message costs microseconds.
 
-Layout, in unsigned 64-bit words: STOP (written by the coordinator: 1 for take no more trials, CONDEMNED for report no
-more either, because the process is being ended for a trial that is over its time), TAKEN (how many trials the
-process has taken in all), HOLDER (the trial whose code holds the event loop right now, 0: none), ITEM (one more than
-the index of the item that a pass of pytest has come to, 0: none), FAILURES (written by the coordinator: after how many
-failures in all the process takes no further trial, 0: no limit), CULPRIT (the trial that is ending the process by a
-call, 0: none), then from FIRST_LANE on three words for each lane: the number of the trial in flight (0: none), the
-monotonic time at which it started, in nanoseconds, and the thread that the lane is (0: not known).
+Layout, in unsigned 64-bit words: STOP (written by the coordinator; 1: take no more trials; CONDEMNED: report no more
+either, because the process is being ended for a trial that exceeded its time limit), TAKEN (how many trials the process
+has taken in all), HOLDER (the trial whose code holds the event loop right now, 0: none), ITEM (one more than the index
+of the item that a pass has reached, 0: none), FAILURES (written by the coordinator: the number of failures after which
+the process takes no further trial, 0: no limit), CULPRIT (the trial that is ending the process by a call, 0: none).
+From FIRST_LANE on, each lane has three words: the number of the trial in flight (0: none), the monotonic time at which
+it started, in nanoseconds, and the thread of the lane (0: unknown).
 
-A lane writes the time, then the number, then TAKEN: a reader never sees a trial with the start of an older one. It
-reports a trial that did not pass before it takes the next, and a batch of trials that passed only when none of them is
-on the board any more: what is taken, not in flight and not reported has passed.
+A lane writes the time, then the number, then TAKEN: a reader never sees a trial with the start of an older one. A lane
+reports a trial that did not pass before it takes the next trial. It reports a batch of passed trials only when none of
+them is on the board any more. So a trial that was taken, is not in flight and was not reported has passed.
 """
 
 import fcntl
@@ -47,14 +47,14 @@ def words_of(descriptor: int, lanes: int) -> memoryview:
 
 
 def create(lanes: int) -> int:
-    """A descriptor of memory for a board, to be mapped by both sides and then sealed."""
+    """A descriptor of memory for a board; both sides map it, then it is sealed."""
     descriptor = os.memfd_create("flakeproof-board", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(descriptor, size_of(lanes))
     return descriptor
 
 
 def seal(descriptor: int) -> None:
-    """Let the board be written only where it is mapped now: Python keeps its descriptor open, for trials to hit."""
+    """Allow writes only through existing mappings: Python keeps the descriptor open, and a trial could write to it."""
     with suppress(OSError):  # Linux before 5.1
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
 
@@ -73,17 +73,17 @@ def begin(words: memoryview, lane: int, trial: int, now: int) -> None:
 
 
 def clear(words: memoryview, lane: int) -> None:
-    """Show that `lane` has nothing in hand."""
+    """Show that `lane` has no trial in flight."""
     words[lane_offset(lane)] = 0
 
 
 def show_thread(words: memoryview, lane: int, thread: int) -> None:
-    """Show which thread `lane` is, or runs in."""
+    """Show the thread in which `lane` runs."""
     words[lane_offset(lane) + 2] = thread
 
 
 def threads(words: memoryview, lanes: int) -> dict[int, int]:
-    """Trials in flight, with the thread that each is in."""
+    """Trials in flight, with the thread of each."""
     offsets = (lane_offset(lane) for lane in range(lanes))
     return {words[offset]: words[offset + 2] for offset in offsets if words[offset]}
 

@@ -1,4 +1,4 @@
-"""What is drawn for a trial, from its seed alone: nothing here touches the generator that tests use."""
+"""Random draws for a trial, from its seed alone: nothing here uses the generator that tests use."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -12,23 +12,23 @@ _SCALE = (2.0**-32).__mul__
 
 
 def generator(seed: int, *names: object) -> random.Random:
-    """A generator of its own for each purpose, named by `names`, in the trial with this seed."""
+    """The generator for the purpose `names` in the trial with this seed."""
     return random.Random(_name(seed, names))
 
 
 def active(seed: int, shares: Sequence[float]) -> list[bool]:
-    """Which of several things take place in the trial with this seed; each does in such a share of all trials."""
+    """Whether each of several things happens in the trial with this seed; `shares` are their probabilities."""
     draw = generator(seed, "active").random
     return [draw() < share for share in shares]
 
 
 class Quick:
-    """A generator of even numbers alone, which takes a tenth of the time to make: for what each trial needs anew."""
+    """A generator of uniform numbers only, ten times as fast to make: for draws that each trial needs anew."""
 
     __slots__ = ("random",)
 
     random: Callable[[], float]
-    """The next number from 0 to 1, exclusive: 32 bits of SHAKE-128, as fine as anything here needs."""
+    """The next number from 0 to 1, exclusive: 32 bits of SHAKE-128, which is fine enough here."""
 
     def __init__(self, seed: int, *names: object) -> None:
         blocks = map(partial(_block, _name(seed, names)), count())

@@ -1,4 +1,4 @@
-"""Instants at which the time of day shows mistakes, and how far a trial's clock is ahead."""
+"""Instants at which code tends to fail, such as midnight, and how far a trial's clock is ahead."""
 
 import math
 import time
@@ -6,29 +6,29 @@ from datetime import UTC, datetime, timedelta
 
 from flakeproof_worker.shared import draws
 
-# Bound early: the clock of the process may be replaced by one that asks here.
+# Bound early: `perturb.clock` replaces the clock of the process, and calls this module.
 _localtime = time.localtime
 
 BOUNDARIES = "boundaries"
 SPEED = "x"
-"""What a clock begins with that goes faster or slower, as in `x4`."""
+"""Prefix of a clock that runs faster or slower, as in `x4`."""
 _KINDS = ("second", "minute", "hour", "midnight", "month", "year", "leap day", "leap day's end", "daylight saving")
 _SHORTEST, _LONGEST = 0.0005, 1.0
-"""Seconds before a boundary at which a trial begins, at least and at most: as evenly for short tests as for long."""
+"""Least and most seconds between the start of a trial and the boundary; log-uniform, for short and long tests."""
 _DAY = 86400.0
 
 
 def parsed(text: str) -> datetime:
-    """An instant in ISO 8601; without an offset it is local time. Raises ValueError."""
+    """Parse an instant in ISO 8601, in local time if it has no offset. Raises ValueError."""
     found = datetime.fromisoformat(text)
-    found.timestamp()  # some are too far away for it
+    found.timestamp()  # raises if the instant is out of range
     return found
 
 
 def shift(clock: str, seed: int, now: float) -> float:
-    """Seconds by which the clock of the trial with this seed is ahead of the true one, which shows `now`.
+    """Seconds by which the clock of the trial with this seed is ahead when the trial begins, at the true time `now`.
 
-    That is when the trial begins. `clock` is BOUNDARIES, seconds with a sign, an instant, or a speed.
+    `clock` is BOUNDARIES, seconds with a sign, an instant, or a speed.
     """
     if clock.startswith(SPEED):
         return 0.0
@@ -43,7 +43,7 @@ def shift(clock: str, seed: int, now: float) -> float:
 
 
 def speed(clock: str) -> float:
-    """Seconds that pass on the clock in a true one."""
+    """Seconds that pass on the clock in one true second."""
     return float(clock.removeprefix(SPEED)) if clock.startswith(SPEED) else 1.0
 
 
@@ -83,7 +83,7 @@ def _leap_year(after: int) -> int:
 
 
 def _daylight_saving(now: float) -> float | None:
-    """The next change between summer and winter time; None where there is none within a year."""
+    """The next change between summer and winter time; None if there is none within a year."""
     offset = _localtime(now).tm_gmtoff
     day = next((day for day in range(1, 370) if _localtime(now + day * _DAY).tm_gmtoff != offset), None)
     if day is None:
@@ -96,5 +96,5 @@ def _daylight_saving(now: float) -> float | None:
 
 
 def shown(instant: float) -> str:
-    """For people."""
+    """The instant as text for people, in UTC."""
     return datetime.fromtimestamp(instant, UTC).isoformat()

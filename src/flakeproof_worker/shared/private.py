@@ -1,9 +1,9 @@
-"""The standard library as it was when this process started: a test may replace names in it, and in our modules.
+"""Private copies of `json`, `os` and `time` from the start of the process: a test may replace names in the originals.
 
-`mock.patch("os.write")` changes the module `os`, which everybody shares. pyfakefs and freezegun go further and replace,
-in every module that is loaded, what they find under a global name: `os`, or a function such as `perf_counter_ns`. What
-flakeproof does between tests, or while a fixture of a module or a session is in place, would do it with theirs. So the
-modules here are copies, in objects that are no modules, and functions are called through them.
+`mock.patch("os.write")` changes the module `os`, which all code shares. pyfakefs and freezegun go further: in every
+loaded module they replace global names such as `os` or `perf_counter_ns`. flakeproof would then use their replacements
+between tests, or while a module or session fixture is active. So this module copies the modules into objects that are
+not modules, and flakeproof calls functions through these.
 """
 
 import json as json
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 
 class _Copy:
-    """No module, and nothing that looks like one."""
+    """A namespace that is not a module and does not look like one."""
 
 
 def copy_of(module: ModuleType) -> Any:
-    """An object that has what `module` has now, under the same names."""
+    """An object with the current attributes of `module`."""
     copy = _Copy()
     copy.__dict__.update(vars(module))
     path = getattr(module, "path", None)

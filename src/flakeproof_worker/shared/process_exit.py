@@ -1,4 +1,4 @@
-"""How a process is ended when its time is over, and how it ends when flakeproof's own work in it has failed."""
+"""How a process is ended when it exceeds its time limit, and how it ends after an internal error of flakeproof."""
 
 import traceback
 from collections.abc import Callable
@@ -10,20 +10,20 @@ from flakeproof_worker.shared.private import os
 
 
 class Step(IntEnum):
-    """How far the end of a process has come."""
+    """How far the ending of a process has come."""
 
     RUNNING = 0
     DUMPING = 1
-    """It was asked for its stacks."""
+    """The process was asked for its stacks."""
     INSISTING = 2
-    """It was asked for them in a way that no code can withstand."""
+    """The process was asked for its stacks by a signal that works even if the interpreter is blocked."""
     TERMINATING = 3
-    """It was asked to end (SIGTERM)."""
+    """The process was asked to end (SIGTERM)."""
     KILLED = 4
 
 
 def following(step: Step, *, writes_stacks: bool, has_written: Callable[[], bool]) -> Step:
-    """The step after this one.
+    """The step that follows `step`.
 
     | step | next |
     |---|---|
@@ -40,24 +40,24 @@ def following(step: Step, *, writes_stacks: bool, has_written: Callable[[], bool
 
 
 _exit = os._exit
-"""The real one, should somebody have put another in its place: what ends here is no trial's doing."""
+"""The real function, not a replacement such as `culprit`'s: no trial causes the exits of this module."""
 DISCONNECTED = 199
 """Exit status of a process that can no longer speak to the coordinator."""
 
 
 def end_at_once(error: BaseException) -> NoReturn:
     """End this process because of `error`, whatever else runs in it."""
-    if issubclass(type(error), OSError):  # `isinstance` would ask an exception of the user's what it is
+    if issubclass(type(error), OSError):  # `isinstance` may call code of a user's exception
         _exit(DISCONNECTED)  # the coordinator is gone, or a trial has closed descriptors that are not its own
     print_if_possible(error)
     _exit(1)
 
 
 def end_copy(error: BaseException | None) -> NoReturn:
-    """End a copy of a process that a trial has made with fork(2), as a program of its own would have ended."""
+    """End a fork that a trial has made, with the exit status of a program that ends with `error`."""
     status = 0
     if error is not None and issubclass(type(error), SystemExit):
-        code = SystemExit.code.__get__(error)  # type: ignore[union-attr]  # past what the class may override
+        code = SystemExit.code.__get__(error)  # type: ignore[union-attr]  # bypasses what the class may override
         status = int(code) if type(code) in (int, bool) else int(code is not None)
     elif error is not None:
         print_if_possible(error)
@@ -66,6 +66,6 @@ def end_copy(error: BaseException | None) -> NoReturn:
 
 
 def print_if_possible(error: BaseException) -> None:
-    """Print it, if it can be printed: its class may be the user's, and raise whenever it is asked anything."""
+    """Print `error` if possible: its class may be the user's, and any access to it may raise."""
     with suppress(BaseException):
         traceback.print_exception(error)

@@ -4,10 +4,10 @@ import hashlib
 import struct
 
 BLOCK = 256
-"""Trials that share one digest: deriving them together costs 20 ns a seed instead of a microsecond."""
+"""How many trials share one digest: deriving their seeds together costs 20 ns a seed instead of a microsecond."""
 
 LIMIT = 2**32
-"""Seeds are below this, so that every consumer takes them: `random`, numpy, PYTHONHASHSEED, srand(3)."""
+"""Seeds are below this limit, so that every consumer accepts them: `random`, numpy, PYTHONHASHSEED, srand(3)."""
 
 _BLOCK_FORMAT = f"<{BLOCK}I"
 

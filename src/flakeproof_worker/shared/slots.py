@@ -1,7 +1,7 @@
-"""The number of the place in which a trial runs, told as pytest-xdist tells it, so that copies do not collide.
+"""Show a trial the number of its slot, in the way of pytest-xdist, so that trials that run at once do not collide.
 
-What makes a database, a folder or a port for each worker of xdist then does so for each trial that runs at once. Where
-one trial runs at a time nothing is told, as by plain pytest: there the fixture `worker_id` is `master`.
+A suite that makes a database, a folder or a port for each worker of xdist then makes one for each trial that runs at
+once. If one trial runs at a time, nothing is set, as in plain pytest, where the fixture `worker_id` is `master`.
 """
 
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ _PREFIX = "gw"
 
 
 def name_of(slot: int) -> str:
-    """`gw3`."""
+    """The name of a slot, such as `gw3`."""
     return f"{_PREFIX}{slot}"
 
 
 def variables(slot: int, slots: Mapping[str, int]) -> dict[str, str]:
-    """For the environment of the trial in this slot; `slots` is what the coordinator has told of all, or nothing."""
+    """Variables for the trial in this slot; `slots` is the result of `of_process`, which may be empty."""
     return {WORKER: name_of(slots["first"] + slot), COUNT: str(slots["count"])} if slots else {}
 
 
 def of_process(lanes_before: int, count: int, environment: Mapping[str, str]) -> dict[str, int]:
-    """What a process is told whose first slot follows so many others, of `count`; nothing where it is the only one.
+    """The first slot of a process, after `lanes_before` others, and the count of all; empty if there is only one slot.
 
-    Inside of a worker of xdist, each of which may come here, numbers begin where they are nobody else's.
+    If flakeproof itself runs in a worker of xdist, the numbers differ from those in its other workers.
     """
     if count <= 1:
         return {}
@@ -37,7 +37,7 @@ def of_process(lanes_before: int, count: int, environment: Mapping[str, str]) ->
 
 
 def tell_pytest(config: Any, slot: int, slots: Mapping[str, int], run: str) -> None:
-    """Have `config` look as in a worker of xdist, for the fixtures of a trial; everything is collected by then."""
+    """Make `config` look as in a worker of xdist, for the fixtures of a trial; call this after the collection."""
     if slots:
         name, count = name_of(slots["first"] + slot), slots["count"]
         config.workerinput = {"workerid": name, "workercount": count, "testrunuid": run, "mainargv": []}

@@ -11,10 +11,10 @@ from typing import Any
 from flakeproof_worker.shared.private import os
 
 DUMP_SIGNAL = signal.SIGRTMAX - 3
-"""Asks a process of ours for its stacks. Test suites use SIGUSR1 and SIGUSR2; hardly one uses this."""
+"""Asks a worker process for its stacks. Test suites use SIGUSR1 and SIGUSR2, but hardly ever this signal."""
 
 LAST_RESORT_SIGNAL = signal.SIGRTMAX - 4
-"""Asks for them without the interpreter, should it not get to run a signal handler."""
+"""Asks for the stacks even if the interpreter cannot run a signal handler."""
 
 _HEADING = "(most recent call first):"
 _TASKS_SHOWN = 20
@@ -22,10 +22,10 @@ _OWN_PACKAGE = __name__.partition(".")[0]
 
 
 def prepare(descriptor: int) -> None:
-    """Write all stacks to `descriptor` on either signal and on a fatal one; a trial may exchange its stderr.
+    """Write all stacks to `descriptor` on either signal and on a fatal one; not to stderr, which a trial may replace.
 
-    On DUMP_SIGNAL the interpreter writes them between two steps of its own. LAST_RESORT_SIGNAL has them written
-    whatever it is doing, which can crash a process whose other threads are running: their stacks change meanwhile.
+    On DUMP_SIGNAL the interpreter writes them between two instructions. On LAST_RESORT_SIGNAL they are written whatever
+    it is doing, which can crash a process whose other threads are running: their stacks change meanwhile.
     """
     signal.signal(DUMP_SIGNAL, partial(_write_all, descriptor))
     faulthandler.enable(descriptor)
@@ -38,9 +38,9 @@ def are_in(output: str) -> bool:
 
 
 def stack_of(name: str, coroutine: Any) -> str:
-    """Where a suspended or running coroutine stands, most recent first as faulthandler has it.
+    """The stack of a suspended or running coroutine, most recent call first, in the form of faulthandler.
 
-    It goes down to what is awaited; `asyncio.Task.get_stack` stops at the outermost coroutine.
+    It includes the awaited coroutines; `asyncio.Task.get_stack` stops at the outermost one.
     """
     places: list[str] = []
     awaited = coroutine

@@ -1,4 +1,4 @@
-"""Which code is the user's own, and which code a pattern means: functions by a glob, or one line by its number."""
+"""Which code is the user's own, and which code a pattern selects: functions by a glob, or one line by its number."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,17 +14,17 @@ _NOT_THEIRS = re.compile(rf"{_INSTALLED.pattern}|^<frozen |/flakeproof_worker/")
 
 
 def is_installed(file: str) -> bool:
-    """Whether `file` is in the standard library of an interpreter, or among what is installed in it."""
+    """Whether `file` is in the standard library of an interpreter, or in a package that is installed there."""
     return _INSTALLED.search(file) is not None
 
 
 def is_library(file: str) -> bool:
-    """Whether the code in `file` is not the user's: installed, a part of the interpreter, or flakeproof's."""
+    """Whether the code in `file` is not the user's: installed, part of the interpreter, or flakeproof's."""
     return _NOT_THEIRS.search(file) is not None
 
 
 def attribute_of(module: object, name: str) -> Any:
-    """An attribute of what is in `sys.modules`: None if it has none, or raises, as stand-ins for modules may."""
+    """An attribute of an entry of `sys.modules`; None if it is missing, or raises, as stand-ins for modules may."""
     try:
         return getattr(module, name, None)
     except Exception:
@@ -40,7 +40,7 @@ class OwnCode:
         self._roots = tuple(dict.fromkeys([*given, *(os.path.realpath(folder).rstrip("/") + "/" for folder in given)]))
 
     def relative(self, filename: str) -> str | None:
-        """The path of `filename` below its folder; None where it is not the project's own."""
+        """The path of `filename` below its folder; None if it is not the project's own."""
         for root in self._roots:
             if filename.startswith(root):
                 rest = filename[len(root) :]
@@ -51,7 +51,7 @@ class OwnCode:
 
 
 def folders_of(target: Mapping[str, object]) -> list[str]:
-    """Where the own code of a target is, as the coordinator has described it."""
+    """The folders of a target's own code; `target` is the coordinator's description."""
     packages = target.get("packages")
     return [str(target["folder"]), *(map(str, packages.values()) if isinstance(packages, dict) else ())]
 
@@ -60,14 +60,14 @@ _FUNCTION = 0x1  # inspect.CO_OPTIMIZED
 
 
 def is_function(code: CodeType) -> bool:
-    """Whether it is a function's; the rest runs when modules are imported, which is not a matter of trials."""
+    """Whether `code` is a function's; other code runs when modules are imported, not in trials."""
     return bool(code.co_flags & _FUNCTION)
 
 
 def fits_file(glob: str, filename: str, own: OwnCode) -> bool:
-    """Whether `glob` means the file: by its name, by the end of its path, or by all of it, if it is absolute.
+    """Whether `glob` matches the file: its name, the end of its path, or, if `glob` is absolute, the whole path.
 
-    Only an absolute one means files that are not the project's own.
+    Only an absolute glob matches files that are not the project's own.
     """
     if glob.startswith("/"):
         return glob == filename or fnmatchcase(filename, glob)
@@ -76,22 +76,22 @@ def fits_file(glob: str, filename: str, own: OwnCode) -> bool:
 
 
 def fits_function(glob: str, code: CodeType) -> bool:
-    """Whether `glob` means this function: by its name, or by its name with classes and functions around it."""
+    """Whether `glob` matches the function's name, with or without the classes and functions around it."""
     return is_function(code) and any(fnmatchcase(name, glob) for name in (code.co_name, *names_of(code)))
 
 
 def names_of(code: CodeType) -> tuple[str, str]:
-    """The qualified name with and without the `<locals>` that Python puts in."""
+    """The qualified name, with and without the `<locals>` that Python inserts."""
     return code.co_qualname, code.co_qualname.replace("<locals>.", "")
 
 
 def line_of(where: str) -> int | None:
-    """The line that `where` names; None where it is a glob for functions."""
+    """The line number that `where` is; None if it is a glob for functions."""
     return int(where) if where.isdecimal() else None
 
 
 def lines_of(code: CodeType) -> set[int]:
-    """The lines on which a function does something, without that on which it is defined; none of other code."""
+    """The lines of a function's body, without the line of its definition; empty for other code."""
     if not is_function(code):
         return set()
     found = {line for _, _, line in code.co_lines() if line is not None}
@@ -99,4 +99,4 @@ def lines_of(code: CodeType) -> set[int]:
 
 
 DELAY_MARK = "delay-took-place-"
-"""Of their names; the number of the delay follows."""
+"""Prefix of the file that records that a delay has paused something; the number of the delay follows."""

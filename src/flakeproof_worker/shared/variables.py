@@ -1,7 +1,7 @@
-"""Variables of the environment that perturb a program: the hash seed, the time zone, the locale, a clock.
+"""Environment variables that perturb a program: the hash seed, the time zone, the locale.
 
-A worker process has its own for as long as it lives, and a program that is started for one trial those of the trial.
-Both are pure functions of seeds, so that who knows these knows the variables.
+A worker process keeps its own values for its whole life; a program that is started for one trial gets those of the
+trial. Both are pure functions of seeds, so the seeds determine the variables.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ HASH_SEED = "PYTHONHASHSEED"
 ZONE = "TZ"
 LOCALE = ("LC_ALL", "LANG")
 DRAWN = "random"
-"""The word for a hash seed that is drawn."""
+"""The setting for a hash seed that is drawn."""
 
 
 def of_process(asked: Mapping[str, Any], run_seed: int, number: int) -> dict[str, str]:
-    """Of the worker process with this number. A zone that is drawn is not among them: each trial has its own."""
+    """Variables of the worker process with this number, without a zone that is drawn: each trial has its own."""
     seed = trial_seed(run_seed, number)
     zones: list[str] = asked.get("timezones") or []
     return {
@@ -29,18 +29,18 @@ def of_process(asked: Mapping[str, Any], run_seed: int, number: int) -> dict[str
 
 
 def of_trial(asked: Mapping[str, Any], seed: int) -> dict[str, str]:
-    """Of a program that is started for the trial with this seed."""
+    """Variables of a program that is started for the trial with this seed."""
     zone = zone_of(asked, seed)
     return {**_hash_seed(asked, seed), **({ZONE: zone} if zone else {}), **_locale(asked, seed)}
 
 
 def zone_of(asked: Mapping[str, Any], seed: int) -> str:
-    """The time zone of the trial with this seed; "" if none was asked for."""
+    """The time zone of the trial with this seed; "" without `timezones`."""
     return _one_of(asked.get("timezones") or (), seed, "timezone")
 
 
 def locale_of(asked: Mapping[str, Any], seed: int) -> str:
-    """The locale of the trial with this seed, or of the process that has it; "" if none was asked for."""
+    """The locale of the trial or process with this seed; "" without `locales`."""
     return _one_of(asked.get("locales") or (), seed, "locale")
 
 

@@ -1,4 +1,4 @@
-"""Control groups of Linux, version 2 (Documentation/admin-guide/cgroup-v2.rst): one with a limit on its CPU time."""
+"""Make control groups of Linux, version 2, with a limit on CPU time (Documentation/admin-guide/cgroup-v2.rst)."""
 
 import os
 from contextlib import suppress
@@ -10,7 +10,7 @@ _FILE_SYSTEM = "cgroup2"
 
 
 def own_folder(mounts: str = "/proc/self/mountinfo", own: str = "/proc/self/cgroup") -> tuple[str, str] | None:
-    """Where the groups of version 2 are, and the folder of our own among them; None if there are none."""
+    """The root of the groups of version 2, and the folder of this process's group; None if there are none."""
     try:
         root = next(
             fields[4]
@@ -24,10 +24,11 @@ def own_folder(mounts: str = "/proc/self/mountinfo", own: str = "/proc/self/cgro
 
 
 def make(places: tuple[str, str], name: str, share: float) -> str | None:
-    """Make a group which may use `share` of a CPU: below our own, or as far up as we may; its folder, None if nowhere.
+    """Make a group that may use `share` of a CPU, and return its folder; None if that is permitted nowhere.
 
-    `places` are the root of all and our own. A group that has processes of its own can hand the controller down to no
-    other, so most often the new one stands beside ours.
+    `places` are the root and this process's group. The new group is made below that group or, where that fails, below
+    the nearest ancestor that allows it. A group with processes of its own cannot delegate the CPU controller, so the
+    new group is usually a sibling.
     """
     root, folder = places
     while True:
@@ -58,7 +59,7 @@ def _make_in(folder: str, name: str, share: float) -> str | None:
 
 
 def enter(folder: str, pid: int) -> bool:
-    """Have the process `pid`, and what it starts from now on, be in the group; whether that is permitted."""
+    """Move the process `pid`, with the children that it starts from now on, to the group; return whether it worked."""
     try:
         _write(f"{folder}/cgroup.procs", str(pid))
     except OSError:
@@ -67,13 +68,13 @@ def enter(folder: str, pid: int) -> bool:
 
 
 def lift(folder: str) -> None:
-    """Have the group limit nothing any more."""
+    """Lift the limit of the group."""
     with suppress(OSError):
         _write(f"{folder}/cpu.max", "max")
 
 
 def remove(folder: str) -> bool:
-    """Remove the group; whether it is gone. It cannot be as long as there are processes in it."""
+    """Remove the group; return whether it is gone. A group with processes in it cannot be removed."""
     try:
         os.rmdir(folder)  # noqa: PTH106
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A temporary folder for each trial, which goes with it."""
+"""A temporary folder for each trial, which is removed with it."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_ST
 
 
 def make(parent: str, trial: int) -> str:
-    """Make the folder of `trial`; a trial that runs a second time gets another. Raises OSError."""
+    """Make the folder of `trial`; a trial that runs a second time gets a new folder. Raises OSError."""
     path = f"{parent}/{trial}"
     try:
         os.mkdir(path, 0o700)
@@ -23,7 +23,7 @@ def make(parent: str, trial: int) -> str:
 
 
 def remove(path: str) -> None:
-    """Remove a folder with all that is in it; what cannot be removed stays, and is told at the end of the run."""
+    """Remove a folder and its contents; what cannot be removed stays, and is reported at the end of the run."""
     try:
         os.rmdir(path)
     except OSError:
@@ -33,7 +33,7 @@ def remove(path: str) -> None:
 
 
 def is_empty(path: str) -> bool:
-    """Whether nothing is in the folder."""
+    """Whether the folder is empty."""
     try:
         return not os.listdir(path)
     except OSError:
@@ -41,33 +41,33 @@ def is_empty(path: str) -> bool:
 
 
 def use(path: str) -> None:
-    """Let `tempfile` and children of this process use `path`."""
+    """Make `tempfile`, and children of this process, use `path`."""
     before = os.environ.get(VARIABLE)
     if before != path:
         os.environ[VARIABLE] = path
         tempfile: Any = sys.modules.get("tempfile")
         if tempfile is not None and (tempfile.tempdir == before or before is None):
-            tempfile.tempdir = None  # else somebody has chosen another one on purpose
+            tempfile.tempdir = None  # otherwise, the user's code has chosen another folder on purpose
 
 
 def private_home(folder: str) -> dict[str, str | None]:
-    """Variables for a home folder of its own in `folder`, None for those that must not be there. Raises OSError."""
+    """Make a home folder in `folder`; return its variables, None for those to be unset. Raises OSError."""
     home = f"{folder}/home"
     os.mkdir(home, 0o700)
     return {"HOME": home, **dict.fromkeys(_HOME_VARIABLES)}
 
 
 def shared_folders(*more: str) -> list[str]:
-    """Folders in which programs of this user leave files, the widest first: home, that for temporary files, and `more`.
+    """Folders in which programs of this user leave files: home, /tmp, and `more`; outer folders come first.
 
-    By their real paths; without those that there are not, and the root of all.
+    They are real paths, without folders that do not exist, and without /.
     """
     names = {os.path.realpath(name) for name in (os.environ.get("HOME", ""), "/tmp", *more) if name}
     return sorted((name for name in names if name != "/" and os.path.isdir(name)), key=lambda name: (len(name), name))
 
 
 def apply(variables: dict[str, str | None]) -> None:
-    """Put `variables` into the environment of this process."""
+    """Set `variables` in the environment of this process; None unsets one."""
     for name, value in variables.items():
         if value is None:
             os.environ.pop(name, None)
@@ -77,7 +77,7 @@ def apply(variables: dict[str, str | None]) -> None:
 
 @contextmanager
 def used(path: str) -> Iterator[None]:
-    """Use `path` for a while."""
+    """Use `path` within a `with` block."""
     before = os.environ.get(VARIABLE)
     use(path)
     try:

@@ -1,10 +1,10 @@
-"""A network or mounts of this process and its children alone (Linux namespaces), which end with the last of them.
+"""Give this process and its children a network or mounts of their own (Linux namespaces), which end with them.
 
-It takes the capability CAP_SYS_ADMIN, or else a user namespace, which most systems let everybody make. In one that is
-made here user and group are the same as before, and what it permits beyond that is given up before anything of the
-user's runs: a file that may not be read outside may not be read inside.
+This needs the capability CAP_SYS_ADMIN, or a user namespace, which most systems let every user make. A user namespace
+that is made here keeps user and group, and its additional privileges are dropped before any code of the user runs: a
+file that may not be read outside may not be read inside either.
 
-Run as a program (`namespace.py network` or `namespace.py mount`) it tries whether that is permitted here, and says why
+Run as a program (`namespace.py network` or `namespace.py mount`), it tries whether that is permitted here, and says why
 not on stderr. Sources: unshare(2), user_namespaces(7), netdevice(7), capabilities(7).
 """
 
@@ -30,21 +30,24 @@ _REFUSED = {errno.EPERM, errno.EACCES}
 
 
 def enter_network_namespace() -> None:
-    """Have a network of one's own, in which nothing is up yet, from now on and for all children.
+    """Move this process and its future children to a network of their own, in which no interface is up yet.
 
-    Only while the process has a single thread. Raises OSError, which says what is missing.
+    The process must have a single thread. Raises OSError, which says what is missing.
     """
     _enter(_CLONE_NEWNET, "a network namespace")
 
 
 def enter_mount_namespace() -> None:
-    """Have mounts of one's own, of which nobody else ever sees any. Conditions and errors as for the network."""
+    """Move this process to a mount namespace of its own: no other process sees its mounts from now on.
+
+    Conditions and errors are those of `enter_network_namespace`.
+    """
     _enter(_CLONE_NEWNS, "a mount namespace")
     call("mount", b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
 
 
 def bring_up_loopback() -> None:
-    """Let 127.0.0.1 and ::1 be reached in the network of this process. Raises OSError."""
+    """Make 127.0.0.1 and ::1 reachable in the network of this process. Raises OSError."""
     from fcntl import ioctl
     from socket import AF_INET, SOCK_DGRAM, socket
 
@@ -55,42 +58,42 @@ def bring_up_loopback() -> None:
 
 
 def mount_memory(folder: str, size: int) -> None:
-    """Mount a file system of `size` bytes at `folder`, which lives in memory. Raises OSError."""
+    """Mount a file system of `size` bytes in memory at `folder`. Raises OSError."""
     options = f"size={size},mode=0700,uid={os.geteuid()},gid={os.getegid()}".encode()
     flags = ctypes.c_ulong(NOSUID | NODEV)
     call("mount", b"flakeproof", os.fsencode(folder), b"tmpfs", flags, options)
 
 
 def give_up_privileges() -> None:
-    """Have no more rights than outside: those that a user namespace has brought with it go. Raises OSError."""
+    """Drop the privileges that a new user namespace has granted. Raises OSError."""
     if _made_user_namespace:
         header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
         call("capset", header, bytes(24))
 
 
 def possible(what: str = "network") -> str | None:
-    """Why a namespace for `what` (network, mount) is not permitted here, None if it is; nothing of it stays."""
+    """Why a namespace for `what` (network, mount) is not permitted here, None if it is; leaves nothing behind."""
     return why_not([sys.executable, "-I", "-S", __file__, what])
 
 
 def why_not(words: list[str]) -> str | None:
-    """Why a program that takes namespaces is not permitted here, None if it ends well."""
+    """Why a program that needs namespaces does not work here, None if it ends with status 0."""
     if not sys.platform.startswith("linux"):
         return "it needs namespaces, which only Linux has"
     try:
         ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_TRY_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"whether it is permitted cannot be tried: {error}"
+        return f"cannot try whether it is permitted: {error}"
     if ended.returncode == 0:
         return None
-    return (ended.stderr.strip().splitlines() or [f"trying it ended with {ended.returncode}"])[-1]
+    return (ended.stderr.strip().splitlines() or [f"the attempt ended with exit status {ended.returncode}"])[-1]
 
 
 _made_user_namespace = False
 
 
 def made_user_namespace() -> bool:
-    """Whether it took a user namespace to have one of the others."""
+    """Whether this process had to make a user namespace for another namespace."""
     return _made_user_namespace
 
 
@@ -110,8 +113,9 @@ def _enter(kind: int, words: str) -> None:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             _write(f"/proc/self/{name}", text)
     except OSError as error:
-        why = "no more can be made (user.max_user_namespaces)" if error.errno == errno.ENOSPC else error.strerror
-        missing = f"{words} takes the capability CAP_SYS_ADMIN, or else a user namespace"
+        full = "no more user namespaces can be made (user.max_user_namespaces)"
+        why = full if error.errno == errno.ENOSPC else error.strerror
+        missing = f"{words} needs the capability CAP_SYS_ADMIN or a user namespace"
         raise OSError(error.errno, f"{missing}, and this process has neither: {why}") from None
 
 
@@ -137,7 +141,7 @@ def _try(what: str) -> None:
         bring_up_loopback()
     else:
         enter_mount_namespace()
-        mount_memory("/proc", 4096)  # any folder will do: nobody else sees it
+        mount_memory("/proc", 4096)  # any folder will do: no other process sees the mount
     give_up_privileges()
 
 

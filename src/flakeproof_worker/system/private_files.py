@@ -1,9 +1,10 @@
-"""Folders whose files one process and its children have to themselves: what they write there is gone with them.
+"""Give a process and its children a private view of folders: what they write there disappears when they end.
 
-Each folder is seen as it is; what is changed goes into memory (overlayfs over a tmpfs, in a mount namespace of one's
-own). So it can be told what a trial has changed, and another trial sees nothing of it.
+They see the real files, but their changes go to memory (overlayfs over a tmpfs, in a mount namespace of its own). So
+the changes of a trial can be listed, and other trials do not see them.
 
-Run as a program (`private_files.py ROOM FOLDER... -- COMMAND...`) it becomes the command among such folders.
+Run as a program (`private_files.py ROOM FOLDER... -- COMMAND...`), it executes the command with a private view of the
+folders.
 Sources: overlayfs.rst of the kernel's documentation, mount_namespaces(7), proc_pid_mountinfo(5).
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-if __name__ == "__main__":  # started by path, among nothing of ours
+if __name__ == "__main__":  # started by path, when the package is not importable
     sys.path.insert(0, __file__.rsplit("/", 3)[0])
 
 from flakeproof_worker.shared.private import os
@@ -24,41 +25,41 @@ from flakeproof_worker.system import namespace
 
 _BIND, _REC, _DETACH = 0x1000, 0x4000, 2  # include/uapi/linux/mount.h
 _COMPARED = 1 << 20
-"""Bytes up to which a file that was opened for writing is compared with what it was."""
+"""Size (bytes) up to which a file that was opened for writing is compared with its original."""
 _TEXT = 60
 _MOST = 2_000
 _HIGH = 200
-"""Descriptors of ours begin here, so that those of tests have the numbers that they have elsewhere."""
+"""The descriptors of this module begin here, so that those of tests have their usual numbers."""
 _OF_PYTEST = ("pytest", "home")
-"""Folders that a trial has in its room from the start."""
-_NOT_TOLD = ("__pycache__", ".pytest_cache", ".git", ".hypothesis")
+"""Folders that exist in the room of a trial from the start."""
+_NOT_REPORTED = ("__pycache__", ".pytest_cache", ".git", ".hypothesis")
 
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file that is not as it was."""
+    """A file that was made, changed or removed."""
 
     path: str
     before: str
-    """What it was, for people; "" if it was not there."""
+    """Description of the original, for people; "" if there was none."""
     after: str
-    """What it is; "" if it is not there any more."""
+    """Description of the file now; "" if it was removed."""
 
 
 @dataclass
 class PrivateFiles:
-    """Folders that this process has to itself."""
+    """The folders of which this process has a private view."""
 
     room: str
-    """The folder that stays what it is, for temporary files and reports."""
+    """The folder that is not covered, for temporary files and reports."""
     folders: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    """For those that cannot be had, which and why."""
+    """Each folder that could not be covered, and why."""
     _roots: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """For each folder descriptors of what it was and of what has changed."""
+    """For each folder, a descriptor of the original and a descriptor of the changes."""
 
     def changes(self) -> list[FileChange]:
-        """What has been made, changed and removed, in the order of the paths."""
+        """The files that were made, changed or removed, ordered by path within each folder."""
         found: list[FileChange] = []
         for folder, (lower, upper) in self._roots.items():
             for part in _files(f"/proc/self/fd/{upper}", ""):
@@ -71,7 +72,7 @@ class PrivateFiles:
         return found + [FileChange(path, "", _words(path)) for path in inside]
 
     def put_back(self, path: str) -> None:
-        """Make the file what it was. Raises OSError."""
+        """Restore the original file. Raises OSError."""
         with suppress(FileNotFoundError):
             os.unlink(path)
         for folder, (lower, _) in self._roots.items():
@@ -83,10 +84,10 @@ class PrivateFiles:
 
 
 def have_private_files(folders: Sequence[str], room: str, *, keeps: bool = True) -> PrivateFiles:
-    """Have `folders` to oneself from now on; those inside of others go with them.
+    """Give this process a private view of `folders` from now on; a folder inside another one is covered with that.
 
-    `room` is an empty folder, which stays outside. With `keeps` it can be told later what has changed. Only while the
-    process has a single thread. Raises OSError, which says what is missing, if none of them can be had.
+    `room` is an empty folder, which is not covered. With `keeps`, the result can list the changes later. The process
+    must have a single thread. Raises OSError, which says what is missing, if no folder can be covered.
     """
     folder_now = os.getcwd()
     namespace.enter_mount_namespace()
@@ -116,7 +117,7 @@ def have_private_files(folders: Sequence[str], room: str, *, keeps: bool = True)
         os.close(memory)
         os.close(own)
     namespace.give_up_privileges()
-    os.chdir(folder_now)  # by its name: it is another folder now
+    os.chdir(folder_now)  # enter the private view, which covers the folder of this name
     if not found.folders:
         raise OSError(0, "; ".join(found.refused) or "there is no folder")
     if not keeps:
@@ -128,17 +129,17 @@ def have_private_files(folders: Sequence[str], room: str, *, keeps: bool = True)
 
 
 def refusal(folders: Sequence[str], room: str) -> str | None:
-    """Why `folders` cannot be had, None if they can; `room` is an empty folder. Nothing of it stays."""
+    """Why a private view of `folders` is impossible, None if it is possible; `room` is an empty folder."""
     return namespace.why_not([*command(folders, room), "true"])
 
 
 def command(folders: Sequence[str], room: str) -> list[str]:
-    """What comes before a command that is to have `folders` to itself."""
+    """The words to put before a command that needs a private view of `folders`."""
     return [sys.executable, "-I", "-S", __file__, room, *folders, "--"]
 
 
 def _overlaid(folder: str, memory: int, number: int) -> tuple[int, int]:
-    """Mount it; descriptors of what it was and of where changes go. Raises OSError."""
+    """Cover `folder`; return descriptors of the original and of the folder for changes. Raises OSError."""
     lower = _high(os.open(folder, os.O_PATH | os.O_DIRECTORY))
     base = f"/proc/self/fd/{memory}/{number}"
     for path in (base, f"{base}/upper", f"{base}/work"):
@@ -178,7 +179,7 @@ def _bind(descriptor: int, place: str, flags: int) -> None:
 
 
 def _mounts_below(folders: Sequence[str]) -> list[str]:
-    """Where other file systems are mounted in `folders`: they would not be seen in what covers those."""
+    """Where other file systems are mounted in `folders`: the overlays would hide them."""
     found: list[str] = []
     with suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
         for line in file:
@@ -190,14 +191,14 @@ def _mounts_below(folders: Sequence[str]) -> list[str]:
 
 
 def _files(base: str, inside: str) -> Iterator[str]:
-    """Everything that is no folder, and folders without anything in them, by their path below `base`."""
+    """Files and empty folders, by their path below `base`."""
     try:
         entries = sorted(os.scandir(f"{base}/{inside}" if inside else base), key=lambda entry: entry.name)
     except OSError:
         return
     for entry in entries:
         path = f"{inside}/{entry.name}" if inside else entry.name
-        if entry.name in _NOT_TOLD or entry.name.endswith(".pyc"):
+        if entry.name in _NOT_REPORTED or entry.name.endswith(".pyc"):
             continue
         if entry.is_dir(follow_symlinks=False):
             before = True
@@ -228,7 +229,7 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def _words(path: str) -> str:
-    """What a file is, for people; "" for none, and for what stands for one that was removed."""
+    """Describe a file for people; "" if there is none, or if it is overlayfs's mark of a removed file."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -251,7 +252,7 @@ def _words(path: str) -> str:
 
 
 def _become(words: list[str]) -> None:
-    """The command among folders of its own."""
+    """Execute the command with its private view of the folders."""
     room, *rest = words
     split = rest.index("--")
     have_private_files(rest[:split], room, keeps=False)

@@ -1,4 +1,4 @@
-"""Trees of processes: who is below whom, how much they have computed, and stopping them in a way that can be undone."""
+"""Trees of processes: their descendants, the CPU time that they have used, and stopping and continuing them."""
 
 import ctypes
 import os
@@ -11,11 +11,11 @@ from contextlib import suppress
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED of a whole process, include/linux/posix-timers.h
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _STATE, _PARENT, _CHILDREN_USER, _CHILDREN_SYSTEM = 0, 1, 13, 14
-"""Places in /proc/PID/stat (proc(5)), counted from the one after the name."""
+"""Indices of fields in /proc/PID/stat (proc(5)), counted from the field after the name."""
 
 
 def below(pid: int) -> Iterator[int]:
-    """Every descendant of the process `pid`, parents first; whoever stops them as they come misses none."""
+    """Every descendant of the process `pid`, parents first; a caller that stops each one as it comes misses none."""
     waiting = children(pid)
     while waiting:
         child = waiting.pop(0)
@@ -24,7 +24,7 @@ def below(pid: int) -> Iterator[int]:
 
 
 def children(pid: int) -> list[int]:
-    """Of the process `pid`; none if it is there no more."""
+    """The children of the process `pid`; empty if it has gone."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - pathlib is not imported here, and slower
     except OSError:
@@ -46,9 +46,9 @@ def _children_by_parent(pid: int) -> list[int]:
 
 
 def used_ns(pid: int) -> int:
-    """Nanoseconds that the process `pid` and those of its children that it has buried have computed; 0 if it is gone.
+    """CPU time (nanoseconds) of the process `pid` and of the children that it has reaped; 0 if it has gone.
 
-    The latter are rounded down to a tick of the kernel.
+    The time of the children is rounded down to a tick of the kernel.
     """
     stat = _stat(pid)
     if len(stat) <= _CHILDREN_SYSTEM:
@@ -61,7 +61,7 @@ def used_ns(pid: int) -> int:
 
 
 def buried_ns(pid: int) -> int:
-    """What the children that the process `pid` has buried have computed."""
+    """CPU time (nanoseconds) of the children that the process `pid` has reaped."""
     stat = _stat(pid)
     if len(stat) <= _CHILDREN_SYSTEM:
         return 0
@@ -69,7 +69,7 @@ def buried_ns(pid: int) -> int:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether the process `pid` stands still, stopped by a signal or by a debugger."""
+    """Whether the process `pid` is stopped, by a signal or by a debugger."""
     return _stat(pid)[_STATE : _STATE + 1] in ([b"T"], [b"t"])
 
 
@@ -89,7 +89,7 @@ def _read(path: str) -> bytes:
 
 
 class Stopped:
-    """Processes that we have stopped. They are held by descriptors: a number may be given to another process."""
+    """Processes that this object has stopped. It holds them by descriptors, because a process id may be reused."""
 
     def __init__(self) -> None:
         self._held: list[int] = []
@@ -98,8 +98,8 @@ class Stopped:
         return bool(self._held)
 
     def stop(self, pid: int) -> None:
-        """Stop the process `pid`, unless it stands still already: then somebody else lets it go on."""
-        with suppress(OSError):  # it has gone, or it is another user's
+        """Stop the process `pid`, unless it is stopped already: then whoever stopped it continues it."""
+        with suppress(OSError):  # the process has gone, or it is another user's
             descriptor = os.pidfd_open(pid)
             try:
                 if not is_stopped(pid):
@@ -111,15 +111,15 @@ class Stopped:
             os.close(descriptor)
 
     def let_go_on(self) -> None:
-        """Let all of them go on, the last one first: nobody misses what a child does."""
+        """Continue all of them, the last one first: a child runs again before its parent."""
         while self._held:
             descriptor = self._held.pop()
-            with suppress(OSError):  # it has been killed
+            with suppress(OSError):  # the process has been killed
                 signal.pidfd_send_signal(descriptor, signal.SIGCONT)
             os.close(descriptor)
 
     def forget(self) -> None:
-        """Leave them to another process that holds them, too."""
+        """Leave the stopped processes to another process that holds them, too."""
         while self._held:
             os.close(self._held.pop())
 
@@ -128,7 +128,7 @@ _PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-# Found once: a fork would have to copy all the memory that finding it writes to.
+# Looked up once: in each fork, the lookup would write to memory that is shared with the parent.
 _prctl_function = ctypes.CDLL(None).prctl if sys.platform.startswith("linux") else None
 
 
@@ -137,16 +137,16 @@ def _prctl(option: int, argument: int) -> bool:
 
 
 def die_with(parent: int) -> None:
-    """Have this process killed when `parent`, the process that started it, ends: nothing may outlive a run."""
+    """Let the kernel kill this process when `parent`, which started it, ends: nothing may outlive a run."""
     if _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) and os.getppid() != parent:
-        os._exit(1)  # it ended before the request was made
+        os._exit(1)  # the parent had ended before the call
 
 
 def outlive_parent() -> None:
-    """Take `die_with` back."""
+    """Undo `die_with`."""
     _prctl(_PR_SET_PDEATHSIG, 0)
 
 
 def adopt_orphans(yes: bool) -> bool:
-    """Have descendants whose parent ends become children of this process instead of init's; tell whether it worked."""
+    """Let this process adopt descendants whose parent ends, in place of init; return whether it worked."""
     return _prctl(_PR_SET_CHILD_SUBREAPER, int(yes))

@@ -1,8 +1,8 @@
-"""Remove a folder with all that is in it, and touch nothing else: no other file system, no target of a link.
+"""Remove a folder and its contents, and touch nothing else: no other file system, no target of a link.
 
-Everything goes by descriptors, so that nobody can put a link in the way, and without recursion, so that a tree may be
-as deep as it likes. A mounted file system is recognised by the id of its mount: a bind mount has the device of the
-folder that it shows.
+It works by descriptors, so that a link put in the way meanwhile has no effect, and without recursion, so that a tree
+may have any depth. A mounted file system is recognised by the id of its mount, because a bind mount has the device of
+the folder that it shows.
 """
 
 import ctypes
@@ -16,9 +16,9 @@ from stat import S_ISDIR
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _OPEN_FOLDERS = 16
-"""Folders above the current one that are kept open; those further up are found again by `..`."""
+"""How many folders above the current one stay open; those further up are reopened by `..`."""
 _NAMED = 100
-"""Entries that could not be removed and are remembered."""
+"""How many entries that could not be removed are remembered."""
 _AT_EMPTY_PATH = 0x1000  # include/uapi/linux/fcntl.h
 _STATX_MNT_ID = 0x1000  # include/uapi/linux/stat.h
 _MASK_AT, _MOUNT_AT, _STATX_BYTES = 0, 0x90, 256
@@ -26,21 +26,21 @@ _MASK_AT, _MOUNT_AT, _STATX_BYTES = 0, 0x90, 256
 
 @dataclass(frozen=True)
 class Left:
-    """Something that is still there."""
+    """An entry that could not be removed."""
 
     path: str
     is_mount: bool
     reason: str
-    """Why, in the words of the kernel."""
+    """Why it could not be removed, in the words of the kernel."""
     is_permitted: bool = True
-    """False where the kernel does not permit its removal, although the folder that it is in is ours."""
+    """False if the kernel forbids the removal (EPERM), although its folder belongs to flakeproof."""
 
 
 def remove(path: str, last: str = "") -> list[Left]:
-    """Remove the folder at `path`; return what could not be removed, none if all has gone.
+    """Remove the folder at `path`; return what could not be removed.
 
-    It has to be a folder, not a link to one, and on the file system of the folder that it is in. Its entry `last` goes
-    only when nothing else is left. Nothing above `path` is changed, permissions included.
+    `path` must be a folder, not a link to one, on the file system of its parent. Its entry `last` is removed only when
+    nothing else is left. Nothing above `path` is changed, not even permissions.
     """
     parent_path, name = os.path.split(path.rstrip("/"))
     try:
@@ -54,7 +54,7 @@ def remove(path: str, last: str = "") -> list[Left]:
 
 
 def remove_in(parent: int, name: str, parent_path: str, last: str = "") -> list[Left]:
-    """The same for the folder `name` in the folder open as `parent`, whose path is for messages."""
+    """Like `remove`, for the folder `name` in the folder open as `parent`; `parent_path` is for messages."""
     path = f"{parent_path}/{name}"
     found: list[Left] = []
     try:
@@ -66,7 +66,7 @@ def remove_in(parent: int, name: str, parent_path: str, last: str = "") -> list[
     try:
         mount = mount_of(parent)
         if mount is None:
-            return [Left(path, False, "this system does not tell whether something is mounted in it")]
+            return [Left(path, False, "this system does not tell whether a file system is mounted in it")]
         if mount_of(top) != mount:
             return [Left(path, True, "another file system is mounted there")]
         _Tree(top, path, mount, last, found).clear()
@@ -88,7 +88,7 @@ def remove_in(parent: int, name: str, parent_path: str, last: str = "") -> list[
 
 
 def mount_of(descriptor: int) -> int | None:
-    """Id of the mount that an open file is on (statx(2), Linux 5.8; proc(5)); None where the kernel does not tell."""
+    """Id of the mount that holds an open file (statx(2), Linux 5.8; proc(5)); None if the kernel does not tell it."""
     if _statx is not None:
         buffer = ctypes.create_string_buffer(_STATX_BYTES)
         if _statx(descriptor, b"", _AT_EMPTY_PATH, _STATX_MNT_ID, buffer) == 0:
@@ -111,17 +111,17 @@ class _Folder:
 
     name: str
     identity: tuple[int, int]
-    """Device and inode: who goes up must come back to the same."""
+    """Device and inode: `..` must lead back to this very folder."""
     folders: list[str] = field(default_factory=list)
-    """In it, still to be cleared."""
+    """Subfolders still to be cleared."""
     descriptor: int = -1
     """-1: closed for the time being."""
     keeps: bool = False
-    """Whether something in it could not be removed."""
+    """Whether something in the folder could not be removed."""
 
 
 class _Tree:
-    """What is below the folder open as `top`."""
+    """The contents of the folder open as `top`."""
 
     def __init__(self, top: int, path: str, mount: int, last: str, found: list[Left]) -> None:
         self._path = path
@@ -131,7 +131,7 @@ class _Tree:
         self._stack: list[_Folder] = [_Folder("", _identity(top), descriptor=os.dup(top))]
 
     def clear(self) -> None:
-        """Remove it."""
+        """Remove the contents."""
         try:
             self._empty(self._stack[-1], self._last)
             while True:
@@ -169,7 +169,7 @@ class _Tree:
         self._empty(folder)
 
     def _ascend(self) -> None:
-        """Go up, and remove the folder that we come from."""
+        """Go up one level, and remove the folder just cleared."""
         done = self._stack.pop()
         above = self._stack[-1]
         try:
@@ -192,7 +192,7 @@ class _Tree:
             self._leave(above, done.name, error)
 
     def _empty(self, folder: _Folder, last: str = "") -> None:
-        """Remove what is no folder and what is an empty one; note the others, which have to be cleared first."""
+        """Remove files and empty folders; note the other folders, which have to be cleared first."""
         try:
             with os.scandir(folder.descriptor) as entries:
                 listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -210,7 +210,7 @@ class _Tree:
                 continue
             except OSError as error:
                 if error.errno in (errno.EACCES, errno.EPERM) and not is_permitted:
-                    is_permitted = True  # a trial has taken the permission away from a folder of its own
+                    is_permitted = True  # the trial has removed the permissions of its own folder
                     with suppress(OSError):
                         os.fchmod(folder.descriptor, 0o700)
                         self._take(folder.descriptor, name, is_folder)
@@ -218,7 +218,7 @@ class _Tree:
                 if is_folder and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                     folder.folders.append(name)
                 elif is_folder and error.errno in (errno.EACCES, errno.EPERM):
-                    folder.folders.append(name)  # what is in it may go
+                    folder.folders.append(name)  # its contents can perhaps be removed
                 else:
                     self._leave(folder, name, error)
 
@@ -230,7 +230,7 @@ class _Tree:
 
     def _leave(self, folder: _Folder, name: str, error: OSError) -> None:
         folder.keeps = True
-        # The kernel refuses to remove what something is mounted on.
+        # The kernel refuses to remove a mount point (EBUSY).
         self._note(name, error.errno == errno.EBUSY, _text(error), error.errno != errno.EPERM)
 
     def _note(self, name: str, is_mount: bool, reason: str, is_permitted: bool = True) -> None:
@@ -240,7 +240,7 @@ class _Tree:
 
 
 def _open_folder(parent: int, name: str) -> int:
-    """Open the folder `name`, also where its owner has taken the permission to read it away. Raises OSError."""
+    """Open the folder `name`, even if its owner has removed the permission to read it. Raises OSError."""
     try:
         return os.open(name, _DIRECTORY, dir_fd=parent)
     except PermissionError:
@@ -250,7 +250,7 @@ def _open_folder(parent: int, name: str) -> int:
 
 @contextmanager
 def _permitted(parent: int, name: str) -> Iterator[None]:
-    # A handle of the very folder: a name could have become a link meanwhile.
+    # A handle of this very folder: its name could have become a link meanwhile.
     handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
         status = os.fstat(handle)

@@ -187,7 +187,7 @@ def test_time_limit_ends_the_whole_tree(run: Runner, mark: str) -> None:
     assert seen.summary.outcomes == {"timed out": 3}
     assert all(found.output == "begun\nasked\n" for found in seen.failures)
     assert [found.signature for found in seen.summary.signatures] == ["time limit asked"]
-    assert all(found.message.endswith("its last words: asked") for found in seen.failures)
+    assert all(found.message.endswith("its last output: asked") for found in seen.failures)
     assert marked(mark) == []
     seen = run(sh("trap '' TERM; sleep 600; sleep 600"), count=2, workers=2, timeout=0.3, grace=0.2)
     assert seen.summary.outcomes == {"timed out": 2}

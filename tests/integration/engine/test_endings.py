@@ -96,7 +96,7 @@ def test_exactly_the_failures_allowed_are_counted(lane: Lane, most: int, run: Ru
     )
     assert seen.summary.stopped == f"stopped after the {'first failure' if most == 1 else 'failures allowed'}"
     assert seen.summary.failed == seen.summary.total == most
-    about_copies = "failures with 3 tests at once: looking whether they come one at a time"
+    about_copies = "failures with 3 tests at once: checking whether tests alone fail, too"
     told = [note for note in notes if note != about_copies]
     assert all("in flight when the run stopped: not counted" in note for note in told)
 
@@ -110,13 +110,13 @@ def test_passes_before_the_last_failure_are_counted(run: Runner) -> None:
 def test_what_was_in_flight_at_the_last_failure_is_not_counted() -> None:
     """Neither its failures nor its passes; of what had ended by then, passes up to the next failure are."""
     surplus = Surplus()
-    assert (surplus.passed(0, 5), surplus.failed(0), surplus.told()) == (5, False, "")
+    assert (surplus.passed(0, 5), surplus.failed(0), surplus.note()) == (5, False, "")
     surplus.begin({0: 0, 1: 4, 2: 3})
     assert surplus.passed(1, 3) == 3
     assert surplus.failed(1)
     assert surplus.passed(1, 1) == 0
     assert surplus.passed(2, 5) == 3
-    assert surplus.told() == "4 tests were still in flight when the run stopped: not counted (1 failed)"
+    assert surplus.note() == "4 tests were still in flight when the run stopped: not counted (1 failed)"
 
 
 @lanes(LANES)

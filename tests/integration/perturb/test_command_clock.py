@@ -111,7 +111,7 @@ def test_programs_that_cannot_be_told_another_time(tmp_path: Path, monkeypatch: 
     static.write_bytes(b"\x7fELF\x02\x01".ljust(64, b"\0"))
     static.chmod(0o755)
 
-    with pytest.raises(UsageError, match="linked statically, which asks the kernel"):
+    with pytest.raises(UsageError, match="linked statically, which reads the time from the kernel"):
         flakeproof.run(["./static"], clock="+1d", store=tmp_path / "store")
     summary = flakeproof.run([sys.executable, "-c", "1"], clock="+1d", best_effort=True, count=1, store=tmp_path / "s")
     assert summary.passed == 1

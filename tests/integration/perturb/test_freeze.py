@@ -104,5 +104,5 @@ def test_tests_that_share_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "gaps.py").write_text(GAPS)
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(UsageError, match=r"freeze.* is not possible here: .* tests share theirs"):
+    with pytest.raises(UsageError, match=r"freeze.* is not possible here: .* tests share a process"):
         flakeproof.run("gaps:test_gaps", count=1, freeze=PAUSES)

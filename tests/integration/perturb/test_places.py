@@ -100,7 +100,7 @@ def test_a_locale(messages: Messages) -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"timezone": "random", "workers": 4, "processes": 2}, "several tests at once in one process share its time"),
+        ({"timezone": "random", "workers": 4, "processes": 2}, "tests that run at once in one process share its time"),
         ({"timezone": "Europe/Berln"}, "Europe/Berln: no such time zone"),
         ({"timezone": "a b"}, "'a b' is no time zone"),
         ({"locale": "xx_XX.UTF-8"}, "the locale xx_XX.UTF-8 is not installed"),

@@ -59,7 +59,7 @@ def test_a_fixed_port_brings_a_network_of_ones_own(suite: Suite, port: int, isol
     (note,) = seen.notes
     assert note == (
         f"test 1 binds port {port} (at test_it.py:7): each test has a network of its own from now on "
-        "(not so: --no-private-network)"
+        "(to prevent this: --no-private-network)"
     )
 
 
@@ -83,7 +83,7 @@ def test_who_reaches_for_another_machine_keeps_the_network(suite: Suite, port: i
     suite.write(test_it=served(port, also).replace("time.sleep(0.02)", "assert len(os.listdir('/sys/class/net')) > 0"))
     seen = suite.run(count=2, workers=2)
     (note, *_) = seen.notes
-    assert f"binds port {port} (at test_it.py:7) and reaches for 192.0.2.1:9" in note
+    assert f"binds port {port} (at test_it.py:7) and uses 192.0.2.1:9" in note
     assert note.endswith("tests that run at once may collide; one at a time: -w 1")
 
 

@@ -1,1 +1,1 @@
-"""Two arms of one comparison: what is asked for, what happens, what comes out."""
+"""Compare two arms: the question, the events, the result."""

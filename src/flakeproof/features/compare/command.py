@@ -31,14 +31,14 @@ _DEFAULT_REDUCTION = 10.0
 _DEFAULT_SECONDS = 600.0
 _NUMBERS_LEFT_OUT = 1000
 _PROVOKING = ("workers", "processes", "isolation", "shuffle", "settle", "set_")
-"""Options that make a failure show; the ones that an arm has for itself are what it is, and stay."""
+"""Options that provoke failures. An arm's own options belong to the arm, so they are kept."""
 _REPORTS = ("json", "markdown")
 Parse = Callable[[str], tuple[str, dict[str, Any], list[str] | None]]
-"""From the text of an arm to its name, its arguments of `run` and its command."""
+"""Parses the text of an arm into its name, its arguments of `run`, and its command."""
 
 
 def compare_arms(given: Mapping[str, Any], parse: Parse) -> int:
-    """Compare the two arms that were `given`, whose texts `parse` reads; return the exit code.
+    """Compare the two arms in `given`, whose texts `parse` reads; return the exit code.
 
     Raises FlakeproofError.
     """
@@ -58,7 +58,7 @@ def compare_arms(given: Mapping[str, Any], parse: Parse) -> int:
         arms.append(ComparisonArm(name=name, spec=spec))
     base, fix = arms
     if msgspec.structs.replace(base.spec, seed=0) == msgspec.structs.replace(fix.spec, seed=0):
-        raise UsageError("both arms are the same", "let them differ in target or options")
+        raise UsageError("both arms are the same", "give them different targets or options")
     name, own, command = parsed[1]
     merged = _merged(own, unprovoked(given))
     with about(name):
@@ -67,12 +67,12 @@ def compare_arms(given: Mapping[str, Any], parse: Parse) -> int:
 
 
 def _merged(own: Mapping[str, Any], both: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of an arm: its `own`, and those for both arms where it has none."""
+    """The arguments of an arm: its `own`, completed by those for `both` arms."""
     return {name: value or both.get(name, value) for name, value in own.items()}
 
 
 def unprovoked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """`given` without the options that make a failure show."""
+    """`given` without the options that provoke failures."""
     provoking = {*_PROVOKING, *(row.argument_name for row in table.settings().values() if row.panel == table.PROVOKE)}
     return {name: None if name in provoking else value for name, value in given.items()}
 
@@ -83,16 +83,16 @@ def whole_config(given: Mapping[str, Any]) -> Config:
 
 
 def _is_of_whole(row: Setting) -> bool:
-    """Whether a setting is one of the comparison itself, and not of its arms."""
+    """Whether a setting belongs to the comparison itself, not to its arms."""
     return "arm" not in row.commands and not row.only_typed
 
 
 def plain_spec(
     wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], folder: Path, rate: str | None, whole: Config
 ) -> RunSpec | None:
-    """A run of the fix that tells whether it fails at `rate`; None if that is not asked for.
+    """A run of the fix that decides whether it fails at `rate`; None without `rate`.
 
-    `given` holds no option that provokes. Raises UsageError or CannotRunError.
+    `given` has no options that provoke failures. Raises UsageError or CannotRunError.
     """
     if rate is None:
         return None
@@ -112,10 +112,13 @@ def _error(whole: Config) -> float:
 
 
 def arm_spec(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], folder: Path, seed: int) -> RunSpec:
-    """How an arm is run from `folder`, from arguments of `run`. Raises UsageError or CannotRunError."""
+    """The specification of an arm that runs from `folder`, given arguments of `run`.
+
+    Raises UsageError or CannotRunError.
+    """
     config = settings(_arm_options(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), folder, provokes=True)
-    # How long it goes on is a matter of the comparison.
+    # The comparison decides how long the arm runs.
     return spec.bare(seed=seed)
 
 
@@ -127,13 +130,13 @@ def run_comparison(
     plain: RunSpec | None,
     remarks: Sequence[str] = (),
 ) -> int:
-    """Compare, print with `remarks` first, confirm a fix with the run `plain`, report; return the exit code."""
+    """Compare, print `remarks` and the result, confirm a fix with the run `plain`, report; return the exit code."""
     lanes = [lanes_per_process(arm.spec) for arm in arms]
     if lanes[0] != lanes[1]:
         raise UsageError(
             f"{arms[0].name} has {arms[0].spec.workers} workers in {arms[0].spec.processes} processes, "
             f"{arms[1].name} {arms[1].spec.workers} in {arms[1].spec.processes}",
-            "a turn has to be as long for both: give --workers and --processes for both alike",
+            "a turn must have the same length in both arms: give both the same --workers and --processes",
         )
     count, duration = whole.get("count"), whole.get("duration")
     spec = ComparisonSpec(
@@ -150,7 +153,7 @@ def run_comparison(
     if (shard := shard_of(whole)) is not None:
         if given["resume"] is not None:
             raise UsageError(
-                f"{whole.source('shard')} and --resume: a record that goes on is the part that it was",
+                f"{whole.source('shard')} and --resume: a resumed comparison remains the part that it was",
                 "leave --shard out",
             )
         spec = _part_of(spec, shard, whole)
@@ -160,7 +163,7 @@ def run_comparison(
 
 
 def _part_of(spec: ComparisonSpec, shard: Shard, whole: Config) -> ComparisonSpec:
-    """The part of `spec` that the shard has: numbers of pairs, trials and processes that no other part has."""
+    """The shard's part of `spec`, with numbers of pairs, trials and processes that no other part uses."""
     most = spec.most_trials
     if most is not None and (most := part_of(most, shard)[1]) < 2:
         raise UsageError(
@@ -183,7 +186,7 @@ def _part_of(spec: ComparisonSpec, shard: Shard, whole: Config) -> ComparisonSpe
 
 
 def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[ComparisonSpec, list[AnyComparisonEvent]]:
-    """`spec` so that it goes on where the comparison `name` ended, and what happened there."""
+    """`spec` changed to continue where the comparison `name` ended, and the events of that comparison."""
     folder = store_of(whole).find(name)
     history = ComparisonHistory()
     events: list[AnyComparisonEvent] = []
@@ -198,15 +201,15 @@ def _resumed(name: str, spec: ComparisonSpec, whole: Config) -> tuple[Comparison
     if history.spec.is_merged:
         raise UsageError(
             f"--resume {name}: that comparison was merged from parts",
-            "go on with one of the parts (--resume), or run further ones, and merge all of them again",
+            "resume one of the parts (--resume), or run further parts, and merge all of them again",
         )
     if history.spec.same != spec.same:
         differing = [key for key, value in spec.same.items() if history.spec.same[key] != value]
         raise UsageError(
-            f"--resume {name}: that comparison was of something else ({', '.join(differing)})",
-            "evidence can only be added up where both arms are the same as before",
+            f"--resume {name}: that comparison differs in {', '.join(differing)}",
+            "evidence can be combined only if both arms are the same as before",
         )
-    # What was under way had numbers, too.
+    # Trials and pairs that were in flight had numbers, too.
     places = history.spec.places
     first_pair = history.last_pair + 1 + places
     first = history.spec.arms[0].spec.first + history.trials + _NUMBERS_LEFT_OUT * places * spec.company

@@ -1,4 +1,4 @@
-"""What has happened in a comparison, counted: folded from its events, live or out of its log."""
+"""Count what has happened in a comparison: from its events, live or read from its log."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class ArmCount:
     other: int = 0
 
     def add(self, side: Side) -> None:
-        """Count what it did in a pair."""
+        """Count the arm's trials in a pair."""
         self.passed += side.passed
         self.failed += side.failed
         self.other += side.other
@@ -37,9 +37,9 @@ class SignatureCount:
     """One kind of failure in both arms."""
 
     base: int = 0
-    """Pairs in which the base had more of it."""
+    """Pairs in which the base failed more often in this way."""
     fix: int = 0
-    """Pairs in which the fix had more of it."""
+    """Pairs in which the fix failed more often in this way."""
     base_trials: int = 0
     fix_trials: int = 0
 
@@ -52,12 +52,12 @@ class ComparisonHistory:
     spec: ComparisonSpec | None = None
     runs: list[str] = field(default_factory=list)
     pairs: Counter[str] = field(default_factory=Counter)
-    """How pairs ended: "base" and "fix" for the one that failed more often, "tie", "clean", and "void" without result.
+    """How pairs ended: "base" or "fix" (the one that failed more often), "tie", "clean", or "void" (without a result).
     """
     base: ArmCount = field(default_factory=ArmCount)
     fix: ArmCount = field(default_factory=ArmCount)
     signatures: dict[str, SignatureCount] = field(default_factory=dict)
-    """In the order in which they were first seen."""
+    """Kinds of failure, in the order in which they were first seen."""
     last_pair: int = 0
     elapsed: float = 0.0
     stopped: str | None = None
@@ -98,7 +98,7 @@ class ComparisonHistory:
         if event.is_clean:
             self.pairs["clean"] += 1
         elif event.base.other or event.fix.other:
-            self.pairs["void"] += 1  # what has no result cannot be compared
+            self.pairs["void"] += 1  # a trial without a result cannot be compared
         else:
             self.pairs[_loser(event.base.failed, event.fix.failed)] += 1
             for signature in sorted({*event.base.signatures, *event.fix.signatures}):

@@ -1,4 +1,4 @@
-"""A comparison from its specification to its end: two dispatchers in one loop, and turns."""
+"""Execute a comparison from start to end: two dispatchers in one loop, which take turns."""
 
 import os
 import selectors
@@ -32,7 +32,7 @@ _TICK = 0.05
 
 @dataclass(frozen=True)
 class ArmRun:
-    """Where an arm is recorded, and who hears of it."""
+    """Where an arm is recorded, and the sinks of its events."""
 
     run_id: str
     folder: Path
@@ -40,7 +40,7 @@ class ArmRun:
 
 
 class Judge(Protocol):
-    """Hears what happens in a comparison and says when it is over."""
+    """Receives the events of a comparison and says when it is over."""
 
     def hear(self, event: AnyComparisonEvent) -> None:
         """Take in `event`."""
@@ -49,7 +49,7 @@ class Judge(Protocol):
         """Whether the comparison is decided."""
 
     def is_spent(self) -> bool:
-        """Whether the trials that may be spent have been."""
+        """Whether the test budget (--count) is used up."""
 
 
 def execute_comparison(spec: ComparisonSpec, run_id: str, runs: Sequence[ArmRun], judge: Judge) -> None:
@@ -99,31 +99,31 @@ class _Match:
         self._turns.wake = self._wake
         self._turns.renew = self._renew
         self._dispatchers = [
-            Dispatcher(arm.spec, str(run.folder), temporary, run_id, _telling(run.sinks), work)
+            Dispatcher(arm.spec, str(run.folder), temporary, run_id, _sender(run.sinks), work)
             for arm, run, work in zip(spec.arms, runs, self._turns.arms, strict=True)
         ]
 
     def stop(self, reason: Stop) -> None:
-        """End the comparison early; a second request does not wait. Safe in a signal handler."""
+        """End the comparison early; a second request ends it at once. Safe in a signal handler."""
         if self._stop is None:
             self._stop = reason
         for dispatcher in self._dispatchers:
             dispatcher.stop(reason)
 
     def note(self, text: str) -> None:
-        """Have both arms be told, as soon as they have begun."""
+        """Add a note to both arms' events, at their start or, if they have started, at their end."""
         self._notes.append(text)
 
     def run(self) -> None:
-        """Run to the end; no process is left in any case."""
+        """Run to the end; no process is left, however it ends."""
         selector = selectors.DefaultSelector()
         try:
             for dispatcher, arm, run in zip(self._dispatchers, self._spec.arms, self._runs, strict=True):
                 started = RunStarted(run_id=run.run_id, at=now().isoformat(), version=__version__, spec=arm.spec)
-                tell = _telling(run.sinks)
-                tell(started)
+                send = _sender(run.sinks)
+                send(started)
                 for note in (*arm.spec.left_out, *self._notes):
-                    tell(Noted(message=note))
+                    send(Noted(message=note))
                 selector.register(dispatcher.fileno(), selectors.EVENT_READ)
                 with about(arm.name):
                     dispatcher.start()
@@ -140,17 +140,17 @@ class _Match:
                 dispatcher.close()
 
     def end(self) -> None:
-        """Tell that it has ended; to be told when all is done."""
+        """Report the end of both arms and of the comparison; called after everything is cleared up."""
         for dispatcher, run, arm in zip(self._dispatchers, self._runs, self._spec.arms, strict=True):
-            tell = _telling(run.sinks)
+            send = _sender(run.sinks)
             for note in (*without_effect(arm.spec.perturbations, run.folder), *self._notes):
-                tell(Noted(message=note))
-            tell(dispatcher.end())
+                send(Noted(message=note))
+            send(dispatcher.end())
         stopped = None if self._decided or self._stop is None else self._stop.value
         self._judge.hear(ComparisonEnded(elapsed=self._elapsed, stopped=stopped))
 
     def _look(self) -> None:
-        """See to the limits of the comparison, after each step."""
+        """Check the limits of the comparison, after each step."""
         at = monotonic_ns()
         if not self._started_ns and all(dispatcher.has_started for dispatcher in self._dispatchers):
             self._started_ns = at
@@ -166,7 +166,7 @@ class _Match:
         elif self._spec.duration is not None and self._elapsed >= self._spec.duration:
             self.stop(Stop.DURATION)
         elif not all(dispatcher.is_running for dispatcher in self._dispatchers):
-            self.stop(Stop.GIVEN_UP)  # one arm cannot go on
+            self.stop(Stop.GIVEN_UP)  # one arm has ended by itself
 
     def _pair_ended(self, pair: PairEnded) -> bool:
         if self._stop is not None:
@@ -187,9 +187,9 @@ class _Match:
                 self._wake(arm, place)
 
 
-def _telling(sinks: Sequence[Sink]) -> Callable[[AnyEvent], None]:
-    def tell(event: AnyEvent) -> None:
+def _sender(sinks: Sequence[Sink]) -> Callable[[AnyEvent], None]:
+    def send(event: AnyEvent) -> None:
         for sink in sinks:
             sink(event)
 
-    return tell
+    return send

@@ -1,4 +1,4 @@
-"""A comparison with its record: the log of its pairs, the runs of its arms, the listeners, the summary."""
+"""Run a comparison and record it: the log of its pairs, the runs of its arms, the listeners, the summary."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,14 +24,14 @@ from flakeproof.store.log import LogWriter
 from flakeproof.store.spec_file import PAIRS_NAME, without_values
 
 _MERGED = 100_000
-"""Clean pairs that are written as one record at most."""
+"""How many clean pairs are written as one record at most."""
 
 
 class PairWriter:
-    """Sink that writes every event but progress; clean pairs in a row as their number."""
+    """Sink that writes every event except progress; clean pairs in a row are written as their count."""
 
     def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
-        """`warn` is told, once, if the file cannot be written any more; the comparison goes on."""
+        """`warn` is called once if the file cannot be written any more; the comparison goes on."""
         path = folder / PAIRS_NAME
 
         def failed(error: OSError) -> None:
@@ -59,7 +59,7 @@ class PairWriter:
         self._write(event)
 
     def close(self) -> None:
-        """Write what is held back and close the file; may be called twice."""
+        """Write clean pairs that are held back, and close the file; may be called twice."""
         self._flush()
         self._file.close()
 
@@ -78,9 +78,9 @@ def _without_values(spec: ComparisonSpec) -> ComparisonSpec:
 
 
 def read_pairs(folder: Path) -> Iterator[AnyComparisonEvent]:
-    """The events of a comparison, in order; a last line that was cut off is left out.
+    """The events of a comparison, in order, without an incomplete last line.
 
-    Raises OSError, and msgspec.DecodeError for a file that is not one of ours.
+    Raises OSError, and msgspec.DecodeError for a file that flakeproof has not written.
     """
     decode = msgspec.json.Decoder(AnyComparisonEvent).decode
     with (folder / PAIRS_NAME).open("rb") as file:
@@ -100,12 +100,12 @@ def conduct_comparison(
     *,
     becomes_latest: bool = True,
 ) -> ComparisonSummary:
-    """Run `spec`, record it, return what came out.
+    """Run `spec`, record it, and return its summary.
 
-    `listeners` gets the folder of the comparison and who counts it, `arm_sinks` the name of an arm, `carried` are the
-    pairs of an earlier comparison that this one goes on from.
+    `listeners` is called with the folder of the comparison and its referee, `arm_sinks` with the name of an arm.
+    `carried` are the events of the earlier comparison that this one continues.
 
-    Raises UsageError or CannotRunError when nothing could be run; then no record is left either.
+    Raises UsageError or CannotRunError if nothing could be run; then no record is left.
     """
     folders: list[RunFolder] = []
     logs: list[LogWriter] = []
@@ -134,7 +134,7 @@ def conduct_comparison(
     except BaseException:
         if referee.history.total > spec.carried:
             for folder in folders:
-                folder.close()  # what has been seen so far is worth keeping
+                folder.close()  # keep the record of the pairs so far
         else:
             for folder in reversed(folders):
                 store.discard(folder)
@@ -146,7 +146,7 @@ def conduct_comparison(
 
 
 class _Carrying:
-    """A referee that is told of earlier pairs once the comparison has begun."""
+    """A referee that receives the earlier pairs once the comparison has begun."""
 
     def __init__(self, referee: Referee, carried: Sequence[AnyComparisonEvent]) -> None:
         self._referee = referee

@@ -1,4 +1,4 @@
-"""The records that describe a comparison, and the events that tell what happens in it."""
+"""The records that describe a comparison, and its events."""
 
 from typing import Any
 
@@ -9,48 +9,48 @@ from flakeproof.model import Record, RunSpec
 
 
 class ComparisonArm(Record, frozen=True, kw_only=True):
-    """One side."""
+    """One side of the comparison."""
 
     name: str
     spec: RunSpec
-    """How its trials are run: those of all arms alike, each with a seed of its own."""
+    """How the trials of the arm run; each arm has its own seed."""
     revision: str = ""
-    """The commit that its code is from, where it is not from the working tree."""
+    """The commit of the arm's code; "" for the working tree, or where revisions are not compared."""
     content: str = ""
-    """Digest of the changes in the working tree that it is from."""
+    """Digest of the changes in the working tree, if the arm's code is from there."""
 
 
 class ComparisonSpec(Record, frozen=True, kw_only=True):
     """A whole comparison: does the second arm fail less often than the first?"""
 
     arms: tuple[ComparisonArm, ComparisonArm]
-    """The base, and what is to be better."""
+    """The base, and the arm that should fail less often."""
     error: float
-    """Probability that the verdict may be wrong with, whichever it is."""
+    """Largest probability that the verdict is wrong."""
     reduction: float
-    """What reduces the odds of failing less than so many times is no fix."""
+    """Smallest improvement that counts as a fix: the factor by which the odds of failing are reduced."""
     most_trials: int | None
-    """Trials of both arms together that may be spent; None for no limit."""
+    """Budget of trials of both arms together; None for no limit."""
     duration: float | None
-    """Seconds that may be spent; None for no limit."""
+    """Budget in seconds; None for no limit."""
     company: int
-    """Trials of an arm that run side by side in a place. With 1 the arms alternate from trial to trial, else in blocks.
+    """Trials of an arm that run at once in a place. If it is 1, the arms alternate after each trial, else in blocks.
     """
     places: int
-    """Pairs of processes that take turns."""
+    """How many pairs of processes take turns."""
     seed: int
     first_pair: int = 1
-    """Number of the first pair: those before are of the run that this one continues."""
+    """Number of the first pair; earlier pairs belong to the comparison that this one continues."""
     carried: int = 0
-    """Pairs that it takes over from that run."""
+    """How many pairs of that comparison are taken over."""
     shard: tuple[int, int] | None = None
-    """Which part of a comparison this is, from 1, and of how many; None for a whole one."""
+    """Which part of a comparison this is (from 1), and the number of parts; None for a whole comparison."""
     is_merged: bool = False
-    """Whether its pairs are those of several parts."""
+    """Whether its pairs come from several parts."""
 
     @property
     def same(self) -> dict[str, Any]:
-        """What has to be the same for another comparison to go on where this one ended."""
+        """What must be equal in another comparison that continues this one."""
         return {
             "arms": [(arm.name, arm.spec.target.name, arm.revision, arm.content) for arm in self.arms],
             "settings": [dict(arm.spec.target.settings) for arm in self.arms],
@@ -68,7 +68,7 @@ class ComparisonStarted(Event, frozen=True, kw_only=True, tag="comparison-starte
     """Time of day, ISO 8601, UTC."""
     version: str
     machine: str = ""
-    """Name of the machine."""
+    """Name of the machine that ran the comparison."""
     spec: ComparisonSpec
     runs: list[str]
     """Run ids of the arms."""
@@ -82,11 +82,11 @@ class Side(Record, frozen=True, kw_only=True):
     other: int = 0
     """Trials without a result: skipped or lost."""
     signatures: dict[str, int] = msgspec.field(default_factory=dict)
-    """Of the failures: trials in which each was seen."""
+    """For each kind of failure, the number of trials in which it was seen."""
 
 
 class PairEnded(Event, frozen=True, kw_only=True, tag="pair-ended"):
-    """Both arms had a turn in one place: a trial or a block of them each."""
+    """Both arms had a turn in one place: a trial, or a block of trials, each."""
 
     pair: int
     place: int
@@ -101,20 +101,20 @@ class PairEnded(Event, frozen=True, kw_only=True, tag="pair-ended"):
 
     @property
     def disagrees(self) -> bool:
-        """Whether one arm failed more often than the other, be it in one way only."""
+        """Whether the arms differ in how often they failed, in all or in one kind of failure."""
         return (self.base.failed, self.base.signatures) != (self.fix.failed, self.fix.signatures)
 
 
 class PairsClean(Event, frozen=True, kw_only=True, tag="pairs-clean"):
-    """Pairs in which everything passed; so a log keeps them."""
+    """Several pairs in which everything passed, as one record of a log."""
 
     count: int
     trials: int
-    """Of each arm."""
+    """Trials of each arm."""
 
 
 class ComparisonProgressed(Event, frozen=True, kw_only=True, tag="comparison-progressed"):
-    """A regular look at the comparison; never logged."""
+    """A regular report of progress; never logged."""
 
     elapsed: float
     """Seconds since both arms could run."""

@@ -1,4 +1,4 @@
-"""The words in which a comparison is reported, as lines of plain text and as Markdown."""
+"""Report a comparison, as lines of plain text and as Markdown."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from flakeproof.version import __version__
 
 _KINDS_SHOWN = 5
 _CHECKOUT = re.compile(r".*/flakeproof-base-[0-9a-f]{16}/")
-"""What comes before a file of a revision, and is gone when this is read."""
+"""The temporary checkout of a revision, which no longer exists when the report is read."""
 _STANDING = {
     FixVerdict.FIXED: "gone",
     FixVerdict.REDUCED: "reduced",
@@ -29,7 +29,7 @@ _STANDING = {
 
 
 def progress(history: ComparisonHistory) -> str:
-    """`Progress: 412 pairs, base failed 9 of 824, fix 0 of 824, evidence 53.5 to 1 of 100 to 1, ~12s to a verdict`."""
+    """One line: pairs, failures of both arms, evidence for and against a fix, estimated time to a verdict."""
     spec = history.spec
     assert spec is not None
     failed = ", ".join(
@@ -40,7 +40,7 @@ def progress(history: ComparisonHistory) -> str:
 
 
 def evidence(history: ComparisonHistory) -> str:
-    """How far the evidence has come towards its two bounds."""
+    """The evidence for and against a fix, and the evidence that decides."""
     spec = history.spec
     assert spec is not None
     whole = decide(spec, history).whole
@@ -48,7 +48,7 @@ def evidence(history: ComparisonHistory) -> str:
 
 
 def remaining(history: ComparisonHistory) -> str:
-    """`, ~12s to a verdict` as things have gone so far; "" where that cannot be told."""
+    """For example `, ~12s to a verdict`, at the rates so far; "" if it cannot be estimated."""
     spec = history.spec
     assert spec is not None
     lost = history.pairs["base"], history.pairs["fix"]
@@ -73,9 +73,8 @@ def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
     lost = f"{names[0]} failed more often in {summary.base_lost}, {names[1]} in {summary.fix_lost}"
     yield f"Pairs: {number(summary.pairs)} {_unit(summary)}; {lost}"
     if summary.ties or summary.void:
-        yield (
-            f"Of the others: {number(summary.ties)} in which both failed alike, {number(summary.void)} without a result"
-        )
+        without = f"{plural(summary.void, 'pair')} without a result"
+        yield f"Both failed equally often in {plural(summary.ties, 'pair')}; {without}"
     wanted = odds(summary.evidence.wanted)
     yield f"Evidence that {names[1]} fails less often: {odds(summary.evidence.effect)} (wanted: {wanted})"
     yield (
@@ -84,7 +83,7 @@ def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
     )
     if summary.base_lost + summary.fix_lost:
         yield f"Odds of failing, {names[1]} to {names[0]}: {_factor(summary)}"
-    if summary.elapsed:  # unknown of one that was killed
+    if summary.elapsed:  # unknown if the comparison was killed
         yield f"Duration: {duration(summary.elapsed)}"
     if summary.kinds:
         yield ""
@@ -96,7 +95,7 @@ def results(summary: ComparisonSummary, command: str) -> Iterator[str]:
 
 
 def closing(summary: ComparisonSummary) -> str:
-    """The last line: what it means."""
+    """The last line: the conclusion."""
     loads = [f"; {arm.name}: {remark}" for arm in _arms(summary) if (remark := report_items.load_remark(arm.loads))]
     advice = ""
     if loads and summary.verdict is FixVerdict.INCONCLUSIVE:
@@ -105,7 +104,7 @@ def closing(summary: ComparisonSummary) -> str:
 
 
 def _answer(summary: ComparisonSummary) -> str:
-    """What the tests say."""
+    """The conclusion from the tests that could be loaded."""
     base, fix = (
         f"{arm.name} failed in {number(arm.failed)} of {number(arm.passed + arm.failed)}" for arm in _arms(summary)
     )
@@ -135,7 +134,7 @@ def _answer(summary: ComparisonSummary) -> str:
 
 
 def confirmed(found: ConfirmationSummary) -> str:
-    """What a run of the fix as usual says to its verdict."""
+    """Whether an unprovoked run of the fix confirms the verdict."""
     tests = f"{number(found.failed)} of {number(found.passed + found.failed)} tests failed"
     if not found.exit_code:
         return f"Confirmed without provocation: {tests}, the rate is below {rate(found.finding.rate)}"
@@ -143,7 +142,7 @@ def confirmed(found: ConfirmationSummary) -> str:
 
 
 def standing(kind: KindSummary) -> str:
-    """What is known about a kind of failure."""
+    """What is known about a kind of failure: gone, reduced, …"""
     if kind.fix and not kind.base:
         return "not seen in the base"
     if kind.verdict is FixVerdict.INCONCLUSIVE and not kind.fix:
@@ -152,7 +151,7 @@ def standing(kind: KindSummary) -> str:
 
 
 def run_name(summary: ComparisonSummary, run_id: str) -> str:
-    """What finds the comparison, or the run of an arm, again."""
+    """The name by which commands find the comparison, or the run of an arm."""
     return name_of(Path(summary.folder).with_name(run_id))
 
 
@@ -162,13 +161,13 @@ def _arms(summary: ComparisonSummary) -> tuple[ArmSummary, ArmSummary]:
 
 def _arm(arm: ArmSummary) -> str:
     of = f" at {arm.revision[:12]}" if arm.revision else ""
-    told = ""
+    shown = ""
     if arm.rate is not None and arm.interval is not None:
-        told = f": {rate_with_interval(arm.rate, arm.interval)}"
+        shown = f": {rate_with_interval(arm.rate, arm.interval)}"
     other = f", {number(arm.other)} without a result" if arm.other else ""
     decided = arm.passed + arm.failed
     return (
-        f"{arm.name} ({one_line(arm.target, 100)}{of}): failed {number(arm.failed)} of {number(decided)}{other}{told}"
+        f"{arm.name} ({one_line(arm.target, 100)}{of}): failed {number(arm.failed)} of {number(decided)}{other}{shown}"
     )
 
 
@@ -205,7 +204,7 @@ def _ended(summary: ComparisonSummary) -> str:
 
 
 def _why_inconclusive(summary: ComparisonSummary) -> str:
-    """What is missing, and what to do."""
+    """Why there is no verdict, and what to do."""
     again = f"go on with --resume {run_name(summary, summary.run_id)}"
     if not summary.pairs:
         return "no pair of tests has ended; give it more time: --duration 30m"
@@ -219,8 +218,8 @@ def _why_inconclusive(summary: ComparisonSummary) -> str:
             f"compare; provoke it in both arms (more --workers, --isolation shared, a shorter --settle), or {again}"
         )
     if summary.further_pairs is None:
-        return f"no number of pairs would tell at the rates seen so far; {again}"
-    return f"about {plural(summary.further_pairs, 'more pair')} would tell at the rates seen so far; {again}"
+        return f"no number of pairs would decide at the rates seen so far; {again}"
+    return f"about {plural(summary.further_pairs, 'more pair')} would decide at the rates seen so far; {again}"
 
 
 def _odds(logarithm: float) -> str:
@@ -231,7 +230,7 @@ _KINDS = 20
 
 
 def as_markdown(summary: ComparisonSummary) -> bytes:
-    """The document."""
+    """The report as a Markdown document."""
     return "\n".join([*_head(summary), *_kinds(summary), *_foot(summary), ""]).encode()
 
 

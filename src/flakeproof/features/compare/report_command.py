@@ -23,9 +23,9 @@ from flakeproof.store.spec_file import PAIRS_NAME, arms_of
 
 
 def report_recorded(run: str, given: Mapping[str, Any]) -> int:
-    """Print what came out of `run`, a run or a comparison, write the reports asked for, return its exit code.
+    """Print the results of `run`, a run or a comparison, write the requested reports, and return its exit code.
 
-    Raises UsageError for a record that cannot be read.
+    Raises UsageError if its record cannot be read.
     """
     config = settings(options_in(given))
     folder = store_of(config).find(run)
@@ -39,7 +39,7 @@ def report_recorded(run: str, given: Mapping[str, Any]) -> int:
 
 
 def comparison_files(config: Config) -> ReportFiles:
-    """The reports of a comparison that are asked for. Raises UsageError for one that it does not have."""
+    """The requested reports of a comparison. Raises UsageError for JUnit XML, which a comparison does not have."""
     if config.get("junit-xml") is not None:
         raise UsageError(
             "this is a comparison, and JUnit XML has no place for its verdict",
@@ -49,7 +49,7 @@ def comparison_files(config: Config) -> ReportFiles:
 
 
 def recorded_comparison(folder: Path) -> ComparisonSummary:
-    """What came out of the comparison in `folder`, so far if it has not ended. Raises UsageError."""
+    """Summary of the comparison in `folder`; if it has not ended, of what is recorded so far. Raises UsageError."""
     running = is_being_written(folder)
     history = ComparisonHistory()
     try:
@@ -64,7 +64,7 @@ def recorded_comparison(folder: Path) -> ComparisonSummary:
 
 
 def _of_arm(folder: Path, run: str) -> History:
-    """What happened in an arm; nothing where its own record is gone or was never begun."""
+    """The history of an arm; empty if its own record is missing."""
     try:
         return history_of(folder.with_name(run))
     except UsageError:

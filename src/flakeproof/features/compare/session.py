@@ -1,4 +1,4 @@
-"""One comparison in front of the user."""
+"""Run one comparison and present it to the user."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,13 +27,13 @@ from flakeproof.text import number, plural, rate, shown_path, whole_duration
 
 _FIRST_LINE = 1.0
 _GROWTH = 1.5
-"""Each line of progress comes after so many times the time of the one before …"""
+"""The elapsed time at each line of progress is this factor times that of the line before …"""
 _MOST_SECONDS = 15.0
-"""… but not later than this after it."""
+"""… but at most so many seconds later."""
 
 
 class ComparisonSession:
-    """Runs it with everything printed that comes along."""
+    """Runs a comparison, prints its progress and results, and writes its reports."""
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class ComparisonSession:
         remarks: Sequence[str],
         plain: RunSpec | None,
     ) -> None:
-        """`files` are the reports to leave, `carried` the pairs of an earlier comparison, `remarks` come first.
+        """`files` are the reports to write; `carried` are events of the comparison to continue; `remarks` come first.
 
-        `plain` is the run that confirms a fix, None if none is to.
+        `plain` is the run that confirms a fix; None if a fix is not to be confirmed.
         """
         self._remarks = remarks
         self._plain = plain
@@ -74,7 +74,7 @@ class ComparisonSession:
         return self._presentation.finish(summary.exit_code, renderers(summary))
 
     def _confirmed(self, summary: ComparisonSummary, plain: RunSpec) -> ComparisonSummary:
-        """`summary` with what a run of the fix as usual says to it."""
+        """Run the fix without provocation; return `summary` with the result of that run."""
         self._presentation.print("")
         session = RunSession(plain, self._config, self._files)
         run = session.run(heading=f"{summary.fix.name}, without provocation:", becomes_latest=False)
@@ -101,7 +101,7 @@ class ComparisonSession:
         seen: set[str] = set()
         expects_failures = name == self._spec.arms[0].name
 
-        def tell(event: AnyEvent) -> None:
+        def show(event: AnyEvent) -> None:
             match event:
                 case TrialFailed():
                     if expects_failures and event.failure.signature in seen:
@@ -119,14 +119,14 @@ class ComparisonSession:
                 case Noted():
                     self._presentation.note(f"{name}: {event.message}", Style.WARNING)
 
-        return [tell]
+        return [show]
 
     def _note(self, text: str) -> None:
         self._presentation.note(text, Style.DIM)
 
 
 class _Progress:
-    """Tells how far it has come, the more seldom the longer it takes."""
+    """Prints progress, at longer intervals the longer the comparison takes."""
 
     def __init__(self, note: Callable[[str], None], referee: Referee) -> None:
         self._note = note
@@ -148,13 +148,13 @@ _STYLES = {
 
 
 def print_results(summary: ComparisonSummary, presentation: Presentation) -> None:
-    """Print what came out of a comparison."""
+    """Print the results of a comparison."""
     presentation.block(report.results(summary, command_name()), report.closing(summary), _STYLES[summary.verdict])
     presentation.note(f"The record of this comparison is in {shown_path(summary.folder)}", Style.DIM)
 
 
 def announcement(spec: ComparisonSpec) -> list[str]:
-    """Lines that say what is compared, and how."""
+    """Lines that announce what is compared, and how."""
     base = spec.arms[0].spec
     budget = [f"{number(spec.most_trials)} tests"] if spec.most_trials is not None else []
     budget += [whole_duration(spec.duration)] if spec.duration is not None else []
@@ -175,5 +175,5 @@ def _described(arm: ComparisonArm) -> str:
 
 
 def renderers(summary: ComparisonSummary) -> Renderers:
-    """The documents about a comparison."""
+    """The renderers of a comparison's reports."""
     return {"json": lambda: to_json(summary), "markdown": lambda: report.as_markdown(summary)}

@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 
 
 class ArmSummary(Record, frozen=True, kw_only=True):
-    """One arm, in the pairs that ended."""
+    """The results of one arm, in the pairs that ended."""
 
     name: str
     target: str
@@ -26,20 +26,21 @@ class ArmSummary(Record, frozen=True, kw_only=True):
     passed: int
     failed: int
     other: int
-    """Skipped or lost."""
+    """Trials that were skipped or lost."""
     rate: float | None
     interval: RateInterval | None
     loads: LoadSummary | None = None
-    """Processes of the arm that could load its target; None for a command. With `fresh` such failures are trials."""
+    """How many processes of the arm could load its target; None for a command. With `fresh`, such failures are trials.
+    """
 
 
 class ComparisonEvidence(Record, frozen=True, kw_only=True):
-    """How much speaks for a claim: so many times as likely. What reaches `wanted` is proven."""
+    """E-values for two claims; a claim whose e-value reaches `wanted` is proven."""
 
     effect: float
-    """That the fix fails less often."""
+    """Evidence that the fix fails less often."""
     futility: float
-    """That the reduction is less than the one wanted."""
+    """Evidence that the reduction is smaller than the one wanted."""
     wanted: float
 
 
@@ -49,41 +50,42 @@ class KindSummary(Record, frozen=True, kw_only=True):
     signature: str
     verdict: FixVerdict
     base: int
-    """Trials of the base in which it was seen."""
+    """Trials of the base in which this kind was seen."""
     fix: int
+    """Trials of the fix in which this kind was seen."""
     evidence: ComparisonEvidence
     example: Failure | None
-    """None where no record of an arm has one."""
+    """None if no record of an arm has an example."""
     arm: str
-    """Name of the arm that the example is from; empty without one."""
+    """Name of the arm that the example is from; "" without an example."""
 
 
 class ConfirmationSummary(Record, frozen=True, kw_only=True):
-    """The fix alone, run as usual: what provokes a failure may have provoked another one than is mended."""
+    """An unprovoked run of the fix: the provocation may have provoked another failure than the one that was fixed."""
 
     run_id: str
     passed: int
     failed: int
     finding: Finding
     exit_code: int
-    """That of the run: 0 if nothing failed and the rate is known to be below the one asked for."""
+    """Exit code of the run: 0 if nothing failed and the rate is proven to be below the given one."""
 
 
 class ComparisonSummary(Record, frozen=True, kw_only=True):
-    """What came out of a comparison."""
+    """The results of a comparison."""
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
     folder: str
-    """Where its record is."""
+    """The folder of the record."""
     verdict: FixVerdict
     exit_code: int
     seed: int
     error: float
-    """Probability that the verdict may be wrong with."""
+    """Largest probability that the verdict is wrong."""
     reduction: float
     company: int
-    """Trials side by side in a place; with more than 1 the unit of evidence is a pair of blocks, else of trials."""
+    """Trials that run at once in a place; if more than 1, the unit of evidence is a pair of blocks, else of trials."""
     base: ArmSummary
     fix: ArmSummary
     pairs: int
@@ -91,24 +93,24 @@ class ComparisonSummary(Record, frozen=True, kw_only=True):
     """Pairs in which the base failed more often."""
     fix_lost: int
     ties: int
-    """Pairs in which both failed equally often, but not never."""
+    """Pairs in which both failed, equally often."""
     void: int
     """Pairs in which a trial had no result."""
     evidence: ComparisonEvidence
     odds_ratio_low: float
-    """Odds of failing with the fix over those of the base, as far as the pairs tell."""
+    """Lower limit of the odds ratio of failing, fix to base."""
     odds_ratio_high: float | None
-    """None where they give no limit."""
+    """Upper limit; None if the pairs give none."""
     odds_ratio_confidence: float
     kinds: list[KindSummary]
     further_pairs: int | None
-    """Pairs that it would still take at the rates seen so far; 0 with a verdict, None if no number would do."""
+    """Pairs still needed at the rates seen so far; 0 with a verdict, None if no number of pairs would decide."""
     elapsed: float
     """Seconds."""
     stopped: str | None
-    """Why it ended without a verdict."""
+    """Why the comparison ended without a verdict."""
     confirmation: ConfirmationSummary | None = None
-    """None if it was not asked for, or there was no fix to confirm."""
+    """None without --confirm, or if there was no fix to confirm."""
 
     @property
     def ok(self) -> bool:
@@ -123,9 +125,9 @@ def summarize_comparison(
     confidence: float = 0.95,
     unfinished: str = "",
 ) -> ComparisonSummary:
-    """Summary of a comparison; `arms` have what happened in each, for examples of failures.
+    """Summary of a comparison; `arms` are the histories of its arms, which have examples of failures.
 
-    `unfinished` says why its record has no end; the evidence holds at every moment, also at that one.
+    `unfinished` says why the record has no end; the evidence is anytime-valid, so it holds then, too.
     """
     spec = history.spec
     if spec is None:
@@ -218,7 +220,7 @@ def _verdict_of_kind(is_gone: bool, weighed: Weighed, left: int) -> FixVerdict:
 
 
 def _example(signature: str, spec: ComparisonSpec, arms: Sequence[History]) -> tuple[Failure | None, str]:
-    """An example, and the name of the arm that has it."""
+    """An example of a failure, and the name of the arm that it is from."""
     for arm, history in zip(spec.arms, arms, strict=True):
         if (group := history.groups.get(signature)) is not None:
             return group.example, arm.name

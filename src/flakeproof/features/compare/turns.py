@@ -1,18 +1,18 @@
-"""Whose turn it is in a comparison: arms alternate in each place, in pairs of a random order.
+"""Decide whose turn it is in a comparison: in each place the arms alternate, in pairs of a random order.
 
-A place is a pair of sibling processes, one of each arm, of which one runs while the other waits. Nothing of an arm can
-reach the other but through the machine. The order inside of a pair is a coin of the comparison's seed, because what
-comes first may have an advantage: in a fixed order that would look like an effect.
+A place is a pair of sibling processes, one for each arm; one runs while the other waits. The arms can affect each other
+only through the machine. The order within a pair is a coin toss from the comparison's seed, because the first of two
+may have an advantage, which in a fixed order would look like an effect.
 
-A turn is one trial where a process runs one at a time. Where trials run side by side, a failure may need the company
-of others, also of those just before it: there a turn is a block, some rounds of as many trials as run at once. It gets
-longer while nothing fails, before a pair begins and for both arms alike, so that the coin stays a fair one.
+If a process runs one trial at a time, a turn is one trial. If trials run at once, a failure may need the company of
+other trials, even of earlier ones; so a turn is a block: several rounds of as many trials as run at once. Blocks get
+longer while nothing fails, but only before a pair begins and for both arms alike, so that the coin stays fair.
 
-After a pair in which one arm failed more often, or in other ways, both processes are replaced. What has gone wrong in
-a process may go on to fail there, trial after trial: that is one coin, not many. So each pair of processes decides at
-most one pair of turns, for all failures and for each kind, and which of two alike fails first is a fair coin whatever
-state they carry from trial to trial. Processes in which nothing comes to a decision are replaced, too, after ever more
-pairs: some never fail, by their hash seed, and others only after long.
+After a pair in which one arm failed more often, or in other ways, both processes are replaced. A process in a bad state
+may fail trial after trial: that is one coin toss, not many. So each pair of processes decides at most one pair of
+turns, for all failures and for each kind. If the arms are alike, which of them fails first is a fair coin, whatever
+state they carry from trial to trial. Processes without a decision are replaced, too, after more and more pairs: some
+processes never fail, because of their hash seed, and others only after a long time.
 """
 
 from collections import Counter, deque
@@ -26,17 +26,17 @@ from flakeproof_worker.shared.seeds import trial_seed
 
 _BASE, _FIX = 0, 1
 _ROUNDS = 4
-"""Trials of a block at first: a quarter of them have no trial before them in their process."""
+"""Rounds of a block at first: a quarter of its trials have no trial before them in their block."""
 _MOST_ROUNDS = 64
 _PATIENCE = 200
-"""Pairs that processes have at first to come to one that disagrees; then twice as many, and so on."""
+"""Pairs without a difference after which processes are first replaced; then twice as many, and so on."""
 _CLEAN_PAIRS = 12
-"""After so many pairs in a row without a failure blocks become twice as long."""
+"""After so many pairs in a row without a failure, blocks become twice as long."""
 
 
 @dataclass
 class _Tally:
-    """What an arm has done in its turn."""
+    """The results of an arm in its turn."""
 
     passed: int = 0
     failed: int = 0
@@ -53,30 +53,30 @@ class _Tally:
 
 @dataclass
 class _Place:
-    """A pair of processes and the pair of turns that they are at."""
+    """A pair of processes, and its current pair of turns."""
 
     lanes: int
     size: int = 0
-    """Trials of a turn."""
+    """Number of trials in a turn."""
     pair: int = 0
     left: int = _PATIENCE
-    """Pairs after which its processes are replaced in any case."""
+    """Pairs left until the processes are replaced in any case."""
     patience: int = _PATIENCE
     fix_first: bool = False
     turn: int = 0
-    """0 for the first of the two, 1 for the second."""
+    """0 for the first turn of the pair, 1 for the second."""
     waiting: deque[Block] = field(default_factory=deque)
-    """Trials of this turn that no process has."""
+    """Trials of this turn that are not leased."""
     tallies: tuple[_Tally, _Tally] = field(default_factory=lambda: (_Tally(), _Tally()))
 
     @property
     def arm(self) -> int:
-        """Whose turn it is."""
+        """The arm whose turn it is."""
         return (_FIX, _BASE)[self.turn] if self.fix_first else (_BASE, _FIX)[self.turn]
 
 
 class Turns:
-    """Deals out the trials of both arms; tells of each pair that has ended."""
+    """Hands out the trials of both arms, and reports each pair that has ended."""
 
     def __init__(
         self,
@@ -86,9 +86,9 @@ class Turns:
         seed: int,
         ended: Callable[[PairEnded], bool],
     ) -> None:
-        """`places` has the trials that run at once in each place, `firsts` the first trial of each arm.
+        """`places` has how many trials run at once in each place, `firsts` the first trial of each arm.
 
-        `ended` hears of each pair and returns whether there is to be another one.
+        `ended` is called with each pair and returns whether another pair is wanted.
         """
         self._places = [_Place(lanes) for lanes in places]
         self._rounds = _ROUNDS
@@ -100,14 +100,14 @@ class Turns:
         self.is_over = False
         self.arms = _ArmTurns(self, _BASE), _ArmTurns(self, _FIX)
         self.wake: Callable[[int, int], None] = lambda arm, place: None
-        """Told an arm and a place where there is work now."""
+        """Called with an arm and a place that have work now."""
         self.renew: Callable[[int], None] = lambda place: None
-        """Told a place whose processes are to be replaced."""
+        """Called with a place whose processes must be replaced."""
         for place in self._places:
             self._begin_pair(place)
 
     def take(self, arm: int, place: int, wanted: int) -> Block | None:
-        """Trials for the process of `arm` at `place`, if it is its turn and they are not given out."""
+        """Trials for the process of `arm` at `place`, if it is the arm's turn and some are not leased."""
         waiting = self._places[place].waiting
         if self.is_over or self._places[place].arm != arm or not waiting:
             return None
@@ -121,7 +121,7 @@ class Turns:
         self._places[place].waiting.extend(blocks)
 
     def hear(self, arm: int, index: int, event: AnyEvent) -> None:
-        """Count what has ended in the process of `arm`; the next turn begins when this one has ended."""
+        """Count the trials that have ended in the process of `arm`; begin the next turn if this one has ended."""
         place = self._places[index]
         tally = place.tallies[arm]
         match event:
@@ -152,7 +152,7 @@ class Turns:
         self.wake(place.arm, index)
 
     def _is_worn_out(self, place: _Place, pair: PairEnded) -> bool:
-        """Whether the processes of `place` are to be replaced after `pair`."""
+        """Whether the processes of `place` must be replaced after `pair`."""
         place.left -= 1
         if pair.disagrees:
             place.left = place.patience
@@ -164,7 +164,7 @@ class Turns:
         return True
 
     def _adapt(self, pair: PairEnded) -> None:
-        """Have the pairs to come be longer if nothing has failed for long."""
+        """Make later blocks longer if nothing has failed for several pairs."""
         self._clean = self._clean + 1 if pair.is_clean else 0
         if self._clean >= _CLEAN_PAIRS:
             self._clean = 0
@@ -189,7 +189,7 @@ class _ArmTurns:
     """The trials of one arm, as its dispatcher sees them (`Work`)."""
 
     left = None
-    """There is no end to them."""
+    """The number of trials has no limit here."""
 
     def __init__(self, turns: Turns, arm: int) -> None:
         self._turns = turns

@@ -1,6 +1,6 @@
-"""Whether a fix is proven: a pure function of what was counted, which holds whenever it is asked.
+"""Decide whether a fix is proven: a pure, anytime-valid function of the counts.
 
-| evidence of an effect | evidence of none worth it | the fix | both arms fail every time | verdict |
+| evidence of an effect | evidence of futility | the fix | both arms fail every time | verdict |
 |---|---|---|---|---|
 | at least 1 / error | any | never failed | any | fixed |
 | at least 1 / error | any | failed | any | reduced |
@@ -8,11 +8,11 @@
 | less | less | any | proven | not fixed |
 | less | less | any | not proven | inconclusive |
 
-Each kind of failure has evidence of its own. The k-th kind that was seen is gone at k (k + 1) / error, so that all
-those errors together stay below the one allowed. What only the fix has shown may be a kind of the base under another
-name, because a fix renames what it touches: it counts against each of them. The end at "not fixed" waits for kinds that
-are half proven gone (on the scale of logarithms, and with none left in the fix), so that one bug does not hide that
-another is mended.
+Each kind of failure has its own evidence. The k-th kind seen counts as gone at evidence k (k + 1) / error, so that all
+these errors together stay below the allowed error. A kind seen only in the fix may be a kind of the base under another
+name, because a fix renames what it touches: so it counts against every kind of the base. The comparison does not end at
+"not fixed" while a kind is half proven gone (on a logarithmic scale, and never seen in the fix), so that one bug does
+not hide that another is fixed.
 """
 
 import math
@@ -30,18 +30,18 @@ _HALF = 0.5
 
 
 class FixVerdict(StrEnum):
-    """What is concluded about the fix."""
+    """The conclusion about the fix."""
 
     FIXED = "fixed"
     REDUCED = "reduced"
-    """It fails less often, but it still fails; or of several kinds of failure some are gone."""
+    """The fix fails less often, but it still fails; or some of several kinds of failure are gone."""
     NOT_FIXED = "not fixed"
     INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True)
 class Weighed:
-    """The evidence about one kind of failure, or about all together; logarithms."""
+    """The evidence about one kind of failure, or about all together, as logarithms of e-values."""
 
     effect: float
     futility: float
@@ -54,13 +54,13 @@ class Weighed:
 
     @property
     def is_futile(self) -> bool:
-        """Whether it is proven that the reduction is not the one wanted."""
+        """Whether it is proven that the reduction is smaller than the one wanted."""
         return self.futility >= self.wanted
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict and what it rests on."""
+    """The verdict and its evidence."""
 
     verdict: FixVerdict
     over: bool
@@ -99,7 +99,7 @@ def table(*, effect: bool, futile: bool, fix_fails: bool, both_broken: bool, any
 
 
 def weigh(base: int, fix: int, spec: ComparisonSpec, order: int) -> Weighed:
-    """The evidence of `base` and `fix` pairs lost; `order` is the how manieth kind it is, 0 for all together."""
+    """The evidence of `base` and `fix` pairs lost; `order` is the ordinal of the kind, from 1; 0 for all together."""
     wanted = -math.log(spec.error) + (math.log(order * (order + 1)) if order else 0.0)
     return Weighed(log_evidence_of_effect(base, fix), log_evidence_of_futility(base, fix, spec.reduction), wanted)
 
@@ -136,7 +136,7 @@ def _is_half_proven(count: SignatureCount, weighed: Weighed) -> bool:
 
 
 def _fails_always(history: ComparisonHistory, error: float) -> bool:
-    """Whether both arms failed every time, and so often that they fail more often than not."""
+    """Whether both arms failed every time, and it is proven that each fails more often than it passes."""
     return all(
         not arm.passed and arm.failed and log_evidence_above(arm.failed, arm.failed, _HALF) >= -math.log(error)
         for arm in (history.base, history.fix)
@@ -147,7 +147,7 @@ Listener = Callable[[AnyComparisonEvent], None]
 
 
 class Referee:
-    """Counts what happens in a comparison while it goes on, and says whether it is decided."""
+    """Counts the events of a comparison while it runs, and says whether it is decided."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         """Each of `listeners` hears every event, after it has been counted in `history`."""
@@ -160,7 +160,7 @@ class Referee:
         self.history.add(event)
         for listener in self._listeners:
             listener(event)
-        # Nothing is decided by a pair that does not disagree, and most do not.
+        # A clean pair decides nothing, and most pairs are clean.
         if isinstance(event, PairEnded) and not event.is_clean and self.history.spec is not None:
             self._over = decide(self.history.spec, self.history).over
 

@@ -33,7 +33,7 @@ _PYTHON_PATH = "PYTHONPATH"
 
 
 def verify_fix(given: Mapping[str, Any]) -> int:
-    """Compare; return the exit code. Raises FlakeproofError."""
+    """Compare the base with the fix; return the exit code. Raises FlakeproofError."""
     wanted = wanted_by(given, given["context"].obj)
     if isinstance(wanted, str) and scenario_of(wanted) is not None:
         raise UsageError(
@@ -53,7 +53,7 @@ def verify_fix(given: Mapping[str, Any]) -> int:
     whole = whole_config(given)
     seed = seed_of(whole)
     for name in os.environ.keys() - without_repository(os.environ).keys():
-        del os.environ[name]  # of a hook: what runs in a checkout must not find the user's repository
+        del os.environ[name]  # set by a git hook; a run in a checkout must not find the user's repository
     with ExitStack() as stack:
         parent = Path(stack.enter_context(temporary_root()))
         with about("base"):
@@ -112,7 +112,7 @@ def _plain(
     whole: Config,
     python: str,
 ) -> RunSpec | None:
-    """How the arm of the fix is run once more, without provocation, if that is asked for."""
+    """The unprovoked run that confirms the fix; None without --confirm."""
     own = unprovoked(given) if isinstance(wanted, CommandLine) else {**unprovoked(given), "python": python}
     with about(fix.name):
         spec = plain_spec(wanted, own, folder, given["confirm"], whole)
@@ -123,23 +123,25 @@ def _plain(
 
 
 def _environment(repository: Repository, folder: Path, python: str) -> dict[str, str]:
-    """What makes `python` import from the checkout around `folder` what it would import from the working tree."""
+    """Variables that make `python` import from the checkout around `folder` in place of the working tree."""
     here = repository.root / repository.folder
     paths = imports.paths_for(python, repository.root, repository.top(folder), here)
     return {_PYTHON_PATH: imports.first_on(paths, os.environ)} if paths else {}
 
 
 def refuse_absolute(wanted: str | CommandLine | PytestLine, given: Mapping[str, Any], repository: Repository) -> None:
-    """Raise UsageError for a path that would lead into the working tree from both arms."""
+    """Raise UsageError for an absolute path, which would lead to the working tree in both arms."""
     words = (
         wanted.arguments if isinstance(wanted, PytestLine) else wanted.words if isinstance(wanted, CommandLine) else ()
     )
     for word in (*words, *([given["cwd"]] if given["cwd"] else ())):
         path = Path(word.partition("::")[0])
-        # As it is written, because an interpreter in a .venv there is a link to elsewhere, and what it leads to.
+        # The path as given and with links resolved: an interpreter in a .venv of the tree links to elsewhere.
         places = path, Path(os.path.realpath(path.parent), path.name), Path(os.path.realpath(path))
         if path.is_absolute() and any(place.is_relative_to(repository.root) for place in places):
-            raise UsageError(f"{word} is in the working tree from both arms", "write it relative to the current folder")
+            raise UsageError(
+                f"{word} leads to the working tree in both arms", "write it as a path relative to the current folder"
+            )
 
 
 def _remarks(repository: Repository, fix: str | None, python: str) -> list[str]:

@@ -1,1 +1,1 @@
-"""Who owns which descriptor number, and who closes what is not theirs; the model is Android's fdsan."""
+"""Which code owns each descriptor, and which code closes one that it does not own; modelled on Android's fdsan."""

@@ -1,4 +1,4 @@
-"""Notice what Python code does with descriptors: by bare number, through file objects, through sockets."""
+"""Watch what Python code does with descriptors: by bare number, through file objects, through sockets."""
 
 import _io
 import _socket
@@ -24,11 +24,11 @@ _OPENING = {
 _OPENING_TWO = {"pipe": "pipe", "pipe2": "pipe", "openpty": "terminal"}
 _USING = ("read", "write", "pread", "pwrite", "readv", "writev", "lseek", "ftruncate", "fsync", "fdatasync")
 _SUPPORTING = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
-"""Sets of functions in `os`, which code asks whether a function is in them."""
+"""Sets in `os` of the functions that support a feature."""
 
 
 class _Call:
-    """Stands in for a builtin function: no method, even where it is an attribute of a class."""
+    """Replaces a builtin function; like that, it does not become a method as an attribute of a class."""
 
     def __init__(self, original: Callable[..., Any], call: Callable[..., Any]) -> None:
         update_wrapper(self, original)
@@ -41,7 +41,7 @@ class _Call:
         return repr(self.__wrapped__)  # type: ignore[attr-defined]
 
     def __reduce__(self) -> str:
-        return str(self.__name__)  # type: ignore[attr-defined]  # as for any function: by its name
+        return str(self.__name__)  # type: ignore[attr-defined]  # pickled by name, like any function
 
 
 def watch_numbers(table: OwnerTable) -> None:
@@ -129,7 +129,7 @@ def _closing_range(table: OwnerTable, original: Any) -> Callable[..., Any]:
 
 
 def _as_number(fd: Any) -> int:
-    """What the original will make of it; -1 where that will be an error."""
+    """The number that the original function will see; -1 if it will raise an error."""
     try:
         return int(fd.__index__())
     except Exception:
@@ -153,7 +153,7 @@ def watch_files(table: OwnerTable) -> None:
     original = io.open
 
     class FileIO(io.FileIO):
-        """The bottom of an open file, which tells when it closes."""
+        """The raw layer of an open file, which reports to the table when it is closed."""
 
         __module__ = "_io"
 
@@ -167,12 +167,12 @@ def watch_files(table: OwnerTable) -> None:
                 table.opened(self.fileno(), _KIND_FILES, self, _text(file), since=since, skip=4)
 
         def _dealloc_warn(self, source: Any) -> None:
-            """Called by whatever was built on top when it is collected unclosed."""
+            """Called by the layer above when that is collected unclosed."""
             self._collected = True
             super()._dealloc_warn(source)  # type: ignore[misc]  # typeshed does not know it
 
         def close(self) -> None:
-            """Close it."""
+            """Close the file."""
             owner = None
             if not self.closed and getattr(self, "_owns", False):
                 finalises = getattr(self, "_finalizing", False) or getattr(self, "_collected", False)
@@ -185,7 +185,7 @@ def watch_files(table: OwnerTable) -> None:
         def __reduce_ex__(self, protocol: Any) -> Any:
             raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
-    def open(  # noqa: A001 - its name
+    def open(  # noqa: A001 - the name of the original
         file: Any,
         mode: str = "r",
         buffering: int = -1,
@@ -260,17 +260,17 @@ _KIND_SOCKETS = "socket"
 
 
 def watch_sockets(table: OwnerTable) -> None:
-    """Replace methods of `socket.socket`, so that subclasses and those who have imported the class are seen, too."""
+    """Replace methods of `socket.socket`: so subclasses, and code that has imported the class before, are seen, too."""
     kind: Any = socket.socket
     init, accept, close, detach = kind.__init__, kind.accept, kind._real_close, kind.detach
     finalise = _socket.socket.__del__  # type: ignore[attr-defined]  # typeshed does not know it
     given = threading.local()
-    """Since when this thread is about to make an object of a number that the kernel gives out; None if it is not."""
+    """`since`: the moment at which this thread's `accept` began, which makes an object of a new number; else None."""
 
     def initialise(
         self: Any,
         family: int = -1,
-        type: int = -1,  # noqa: A002 - its name
+        type: int = -1,  # noqa: A002 - the name in the original
         proto: int = -1,
         fileno: Any = None,
     ) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with a descriptor, in words: both sides of it, the guilty line first."""
+"""Messages that say what is wrong with a descriptor: both sides of the conflict, the line to blame first."""
 
 from flakeproof_worker.sanitize import sighting
 from flakeproof_worker.sanitize.descriptors.owners import Owner, OwnershipEnd, Who
@@ -8,7 +8,7 @@ _SANITIZER = "descriptors"
 
 
 def closed_by_number(owner: Owner, stack: Stack, who: Who, earlier: OwnershipEnd | None) -> Sighting:
-    """Somebody has closed, by its number, what belongs to `owner`; `earlier` is when the number was theirs."""
+    """Code has closed `owner`'s descriptor by its number; `earlier` is when that code itself owned the number."""
     parts = [_part("closed", stack, who), _opening(owner)]
     stranger = owner.who != who
     text = f"descriptor {owner.number} ({_opened(owner)}) was closed {_at(stack, who)} by its number"
@@ -21,7 +21,7 @@ def closed_by_number(owner: Owner, stack: Stack, who: Who, earlier: OwnershipEnd
 
 
 def closed_again(number: int, stack: Stack, who: Who, before: OwnershipEnd) -> Sighting:
-    """A number was closed that is nobody's any more."""
+    """A number was closed that no longer has an owner."""
     parts = [_part("closed", stack, who)]
     text = f"descriptor {number} was closed {_at(stack, who)}, {_already(before, who, parts)}"
     return Sighting(_SANITIZER, "closed twice", before.owner.kind, text, tuple(parts))
@@ -42,7 +42,7 @@ def two_owners(present: Owner, closer: Owner, stack: Stack, who: Who, *, finalis
 
 
 def thing_closed_again(mine: Owner, stack: Stack, who: Who, past: OwnershipEnd, *, finalises: bool) -> Sighting:
-    """An object has closed its number once more than there was something to close."""
+    """An object has closed its number although that was closed already."""
     parts = [_guilty(mine, stack, who, finalises=finalises)]
     text = f"descriptor {mine.number} was closed {_by(mine, stack, who, finalises)}, {_already(past, who, parts)}"
     return Sighting(_SANITIZER, "closed twice", mine.kind, text, tuple(parts))
@@ -58,9 +58,10 @@ def thing_closed_other(
     *,
     finalises: bool,
 ) -> Sighting:
-    """An object has closed what its number had become meanwhile.
+    """An object has closed its number, which had come to belong to another owner.
 
-    `origin` is who had closed it under its hands, or had done that to who has, and so on; None where it is to blame.
+    `origin` is the first wrong close in the chain that took the number from the object; None if the object itself is to
+    blame.
     """
     parts = [_guilty(mine, stack, who, finalises=finalises), _opening(victim)]
     if origin is not None and origin.closed:
@@ -75,26 +76,26 @@ def thing_closed_other(
 
 
 def left_to_finaliser(owner: Owner) -> Sighting:
-    """An object was never closed, and was when it was collected."""
+    """An object was never closed explicitly, only by its finaliser when it was collected."""
     text = f"descriptor {owner.number} ({_opened(owner)}) was closed by its finaliser only"
     return Sighting(_SANITIZER, "left to its finaliser", owner.kind, text, (_opening(owner),))
 
 
 def closed_unseen(owner: Owner) -> Sighting:
-    """A descriptor is gone, and no Python code has closed it."""
+    """A descriptor is gone although no Python code has closed it."""
     text = f"descriptor {owner.number} ({_opened(owner)}) was closed by code that Python does not see"
     return Sighting(_SANITIZER, "closed unseen", owner.kind, text, (_opening(owner),))
 
 
 def used_after(number: int, stack: Stack, who: Who, before: OwnershipEnd) -> Sighting:
-    """A number was used that is nobody's any more."""
+    """A number was used that no longer has an owner."""
     parts = [_part("used", stack, who)]
     text = f"descriptor {number} was used {_at(stack, who)}, {_already(before, who, parts)}"
     return Sighting(_SANITIZER, "used after it was closed", before.owner.kind, text, tuple(parts))
 
 
 def used_of_other(owner: Owner, stack: Stack, who: Who, earlier: OwnershipEnd) -> Sighting:
-    """A number was used that is somebody else's by now."""
+    """A number was used that belongs to another owner by now."""
     parts = [_part("used", stack, who), _opening(owner)]
     text = f"descriptor {owner.number} ({_opened(owner)}) was used {_at(stack, who)}, {_already(earlier, who, parts)}"
     return Sighting(_SANITIZER, "used a descriptor that belongs to somebody else", owner.kind, text, tuple(parts))
@@ -109,7 +110,7 @@ def _opened(owner: Owner) -> str:
 
 
 def _guilty(mine: Owner, stack: Stack, who: Who, *, finalises: bool) -> SightingPart:
-    """The line to blame: a finaliser runs anywhere, so there it is the one that made the object."""
+    """The line to blame; since a finaliser may run anywhere, for a finaliser it is the line that made the object."""
     return _part("made", mine.made, mine.who) if finalises else _part("closed", stack, who)
 
 

@@ -1,4 +1,4 @@
-"""Who a descriptor number belongs to, and how its earlier owners came to their end."""
+"""The owners of a descriptor number, and how earlier ownerships ended."""
 
 import socket
 import weakref
@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from flakeproof_worker.sanitize.sighting import Stack
 
 Who = tuple[int, str]
-"""Trial (0: none) and item that code runs for."""
+"""The trial (0: none) and the item that code runs for."""
 NOBODY: Who = (0, "")
 
 
 class Owner:
-    """What a number belongs to: an object that will close it, or whoever holds the bare number."""
+    """The owner of a number: an object that will close it, or the code that holds the bare number."""
 
     __slots__ = ("closing", "ended", "identity", "kind", "made", "name", "number", "previous", "reference", "who")
 
@@ -20,34 +20,34 @@ class Owner:
         """`thing` is the object, None for a bare number."""
         self.number = number
         self.kind = kind
-        """"socket", "file", or of a bare number what it stands for: "pipe", "descriptor" …"""
+        """"socket", "file", or, for a bare number, what it stands for: "pipe", "descriptor" …"""
         self.name = name
         self.made = made
         self.who = who
         self.identity = id(thing) if thing is not None else 0
         self.reference = weakref.ref(thing) if thing is not None else None
         self.ended: OwnershipEnd | None = None
-        """How this came to its end, for an object that does not know."""
+        """How this ownership ended, even if the object itself does not know."""
         self.closing = False
-        """Whether the call that closes it has begun."""
+        """Whether the call that closes the number has begun."""
         self.previous: Owner | None = None
-        """An object that has the same number and has not let go of it."""
+        """Another object that has the same number and has not released it."""
 
     @property
     def is_bare(self) -> bool:
-        """Whether no object is going to close it."""
+        """Whether the owner is code with the bare number, not an object."""
         return not self.identity
 
     def claims(self) -> bool:
-        """Whether its object is there and still believes that it has the number."""
+        """Whether the object exists and still believes that it owns the number."""
         thing = self.reference() if self.reference is not None else None
         try:
             return thing is not None and thing.fileno() == self.number
-        except Exception:  # a file says ValueError when it is closed, and classes of users have their own ways
+        except Exception:  # a closed file raises ValueError; a user's class may raise anything
             return False
 
     def listens(self) -> bool:
-        """Whether it is a socket that takes connections."""
+        """Whether the object is a socket that accepts connections."""
         thing = self.reference() if self.reference is not None else None
         try:
             return bool(thing is not None and thing.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
@@ -55,14 +55,14 @@ class Owner:
             return False
 
     def among(self, identity: int) -> "Owner | None":
-        """The owner of the object `identity` among this one and those before it."""
+        """The owner whose object is `identity`, among this owner and its `previous` ones."""
         owner: Owner | None = self
         while owner is not None and owner.identity != identity:
             owner = owner.previous
         return owner
 
     def described(self) -> str:
-        """`socket 127.0.0.1:4711 -> 127.0.0.1:80`, as far as that can still be told."""
+        """For example `socket 127.0.0.1:4711 -> 127.0.0.1:80`, as far as that is still known."""
         thing = self.reference() if self.reference is not None else None
         if self.kind == "socket" and thing is not None:
             return f"socket {_ends(thing)}".rstrip()
@@ -70,16 +70,16 @@ class Owner:
 
 
 class OwnershipEnd(NamedTuple):
-    """An ownership that is over."""
+    """How an ownership ended."""
 
     owner: Owner
     closed: Stack
     who: Who
-    """Who has closed it."""
+    """The trial and item whose code closed the number."""
     identity: int
-    """The object that has; 0 for a close by number."""
+    """The object that closed the number; 0 for a close by number."""
     origin: "OwnershipEnd | None" = None
-    """The close that made this one go wrong, the first of them all: it had taken that object's own number from it."""
+    """The first wrong close in the chain: it took from the closing object its own number."""
 
 
 def _ends(thing: Any) -> str:

@@ -1,9 +1,9 @@
-"""The table of all descriptor numbers that Python code has opened: who owns each, and what is wrong when one is closed.
+"""The table of all descriptor numbers that Python code has opened: the owner of each, and whether a close is right.
 
-A number is noted after the call that opens it. Before the call that closes it, its owner is marked as closing, and
-after it forgotten, if nobody else has got it by then. In between it is still that owner's: the collector may run at any
-time, most of all in code like this, and the finaliser of what it collects may close the very number. What only C code
-opens or closes is not seen; a number that turns up again without having been closed shows that it was.
+A number is noted after the call that opens it. Before the call that closes it, its owner is marked as closing; after
+the call, the owner is forgotten unless the number has a new owner by then. In between, the number still belongs to the
+old owner: the garbage collector may run at any time, especially in code like this, and a finaliser may close that very
+number. What C code opens or closes is not seen; if an open number is given out again, C code must have closed it.
 """
 
 import errno
@@ -17,48 +17,48 @@ from flakeproof_worker.sanitize.sighting import Sighting, Stack
 from flakeproof_worker.shared.private import os
 
 _REMEMBERED = 4
-"""Ended ownerships that are kept of each number."""
+"""How many ended ownerships of each number are kept."""
 
 
 class OwnerTable:
-    """Owners by number; `note` is told what is wrong."""
+    """Owners by number; calls `note` with each finding."""
 
     def __init__(
         self, note: Callable[[Sighting], None], current: Callable[[], Who], here: Callable[[int], Stack]
     ) -> None:
-        """`current` tells who runs, `here` where, without as many frames as it is given."""
+        """`current` returns for whom code runs; `here` returns the stack, without its given number of inner frames."""
         self._note = note
         self._current = current
         self._here = here
         self._owners: dict[int, Owner] = {}
         self._things: dict[int, Owner] = {}
-        """By the identity of an object, what it owns or has owned, until it closes that; its finaliser may be late."""
+        """By the identity of an object, what it owns or owned, until the object closes it, perhaps by its finaliser."""
         self._ended: dict[int, deque[OwnershipEnd]] = {}
         self._opened: dict[int, list[Owner]] = {}
-        """By trial, while it runs."""
+        """What each running trial has opened."""
         self._vain: dict[int, tuple[int, Callable[[Owner], Sighting]]] = {}
-        """By number, the last time that nobody's was closed, and how to tell of it if it was somebody's after all."""
+        """By number, the last close without a known owner: its moment, and the finding if an owner turns up later."""
         self.moment = 0
-        """So often something was closed that was nobody's, as far as is known."""
+        """How often numbers without a known owner were closed."""
         self.active = True
-        """False in a copy of the process that code of the user has made."""
+        """False in a fork that the user's code has made."""
 
     # -- trials
 
     def begin(self, trial: int) -> None:
-        """Keep what `trial` opens."""
+        """Begin to keep what `trial` opens."""
         self._opened[trial] = []
 
     def left_open(self, trial: int) -> list[Owner]:
-        """What `trial` has opened and nobody has closed."""
+        """What `trial` has opened and no code has closed."""
         return [owner for owner in self._opened.get(trial, ()) if self.has(owner)]
 
     def end(self, trial: int) -> None:
-        """Keep no more of `trial`."""
+        """Forget what `trial` has opened."""
         self._opened.pop(trial, None)
 
     def has(self, owner: Owner) -> bool:
-        """Whether `owner` owns its number still, alone or with another."""
+        """Whether `owner` still owns its number, alone or with another owner."""
         present = self._owners.get(owner.number)
         if present is None or present.closing:
             return False
@@ -67,7 +67,7 @@ class OwnerTable:
         return present is not None
 
     def look_for_unseen(self, trial: int) -> None:
-        """Tell of what was closed under the hands of `trial` by code that cannot be seen."""
+        """Report descriptors of `trial` that were closed by code that is not watched."""
         for owner in self.left_open(trial):
             try:
                 os.fstat(owner.number)
@@ -81,7 +81,7 @@ class OwnerTable:
     def opened(
         self, number: int, kind: str, thing: Any = None, name: str = "", *, since: int | None = None, skip: int = 2
     ) -> None:
-        """The kernel has given out `number`, for `thing` or as a bare number; not before the moment `since`."""
+        """The kernel has given out `number`, to `thing` or as a bare number, at the moment `since` or later."""
         if not self.active:
             return
         stale = self._owners.get(number)
@@ -93,20 +93,20 @@ class OwnerTable:
             self._closed_meanwhile(owner, since)
 
     def _closed_meanwhile(self, owner: Owner, since: int) -> None:
-        """Tell of it if `owner` lost its number, which the kernel gave out after `since`, before it was noted here.
+        """Report if `owner` lost its number, given out after `since`, before the number was noted here.
 
-        That is no rare thing: noting it makes objects, which makes the collector run, which closes what it collects.
+        This is not rare: noting a number makes objects, so the garbage collector may run and close what it collects.
         """
-        moment, told = self._vain.get(owner.number, (0, None))
-        if told is None or moment <= since:
+        moment, finding = self._vain.get(owner.number, (0, None))
+        if finding is None or moment <= since:
             return
         try:
             os.fstat(owner.number)
         except OSError:
-            self._note(told(owner))
+            self._note(finding(owner))
 
     def wrapped(self, number: int, kind: str, thing: Any, name: str = "", skip: int = 2) -> None:
-        """`thing` has been made of a number that is there, and will close it."""
+        """`thing` has been made of an open number, and will close it."""
         if not self.active:
             return
         owner = Owner(number, kind, self._here(skip), self._current(), thing, name)
@@ -116,7 +116,7 @@ class OwnerTable:
         self._own(owner)
 
     def released(self, number: int, thing: Any, skip: int = 2) -> None:
-        """`thing` has let go of its number, which is whoever's who has got it."""
+        """`thing` has released its number, which now belongs to the code that got it."""
         self._things.pop(id(thing), None)
         present = self._owners.get(number)
         if not self.active or present is None:
@@ -145,7 +145,7 @@ class OwnerTable:
     # -- closing
 
     def closes(self, number: int, skip: int = 2) -> Owner | None:
-        """Somebody is about to close the bare `number`; whose it is, to be told to `gone` afterwards."""
+        """Code is about to close the bare `number`; return the owner, for `gone` to be called with afterwards."""
         if not self.active:
             return None
         who, stack = self._current(), self._here(skip)
@@ -165,21 +165,21 @@ class OwnerTable:
             del self._owners[owner.number]
 
     def closes_range(self, low: int, high: int, skip: int = 2) -> None:
-        """Somebody is about to close all numbers from `low` to below `high` that there are."""
+        """Code is about to close all open numbers from `low` to below `high`."""
         for number in [number for number in list(self._owners) if low <= number < high]:
             self.gone(self.closes(number, skip + 1))
 
     def close_failed(self, number: int, error: OSError, skip: int = 2) -> None:
-        """The close of a bare number that nobody owned has failed."""
+        """The close of a bare number without an owner has failed."""
         if self.active and error.errno == errno.EBADF and (ended := self._ended.get(number)):
             who = self._current()
             before = self._had(number, who) or ended[-1]
             self._note(messages.closed_again(number, self._here(skip), who, before))
 
     def thing_closes(self, number: int, thing: Any, *, finalises: bool = False, skip: int = 2) -> Owner | None:
-        """`thing` is about to close its number; by its finaliser, if it `finalises`, which can happen anywhere.
+        """`thing` is about to close its number; with `finalises`, by its finaliser, which may run anywhere.
 
-        Returns whose number it is, to be told to `gone` afterwards.
+        Returns the owner of the number, for `gone` to be called with afterwards.
         """
         if not self.active:
             return None
@@ -201,7 +201,7 @@ class OwnerTable:
         if mine is not None and mine.number == number and (past := mine.ended) is not None:
             if finalises:
                 who = mine.who
-            # It may have been closed under its hands, by somebody who has been told of.
+            # Other code may have closed the object's number before, which has been reported then.
             innocent = past.identity != identity and past.owner.previous is None
             if present is not None:
                 origin = (past.origin or past) if innocent else None
@@ -218,9 +218,9 @@ class OwnerTable:
             self._ended_by(present, stack, who, identity, origin)
         return present
 
-    def _in_vain(self, number: int, told: Callable[[Owner], Sighting]) -> None:
+    def _in_vain(self, number: int, finding: Callable[[Owner], Sighting]) -> None:
         self.moment += 1
-        self._vain[number] = self.moment, told
+        self._vain[number] = self.moment, finding
 
     def _ended_by(
         self, owner: Owner, closed: Stack, who: Who, identity: int, origin: OwnershipEnd | None = None
@@ -237,7 +237,7 @@ class OwnerTable:
         owner.closing = True
 
     def _had(self, number: int, who: Who) -> OwnershipEnd | None:
-        """The last time that `number` was that of `who`, or was closed by them."""
+        """The last ended ownership of `number` in which `who` was the owner or closed it."""
         if not who[0]:
             return None
         return next((past for past in reversed(self._ended.get(number, ())) if who in (past.owner.who, past.who)), None)
@@ -245,13 +245,13 @@ class OwnerTable:
     # -- use
 
     def use_failed(self, number: int, error: OSError, skip: int = 2) -> None:
-        """The bare `number` was used, and the kernel says `error`."""
+        """A use of the bare `number` has failed with `error`."""
         if self.active and error.errno == errno.EBADF and (ended := self._ended.get(number)):
             who = self._current()
             self._note(messages.used_after(number, self._here(skip), who, self._had(number, who) or ended[-1]))
 
     def used(self, number: int, skip: int = 2) -> None:
-        """The bare `number` is used: it may have been another's for a while."""
+        """The bare `number` is about to be used: it may have come to belong to another owner."""
         present = self._owners.get(number)
         if present is None or not self.active:
             return

@@ -1,6 +1,6 @@
 """Child processes that outlive their trial: still running, or ended and not waited for.
 
-Whether one is there is asked of the kernel without reaping it: the exit status belongs to the user's code.
+The kernel is asked for the state of a child without reaping it: the exit status belongs to the user's code.
 """
 
 import _posixsubprocess
@@ -20,7 +20,7 @@ _NAME_LIMIT = 80
 
 
 def install(ledger: Ledger) -> None:
-    """Have `ledger` know of every process that a trial starts."""
+    """Add every process that a trial starts to `ledger`."""
     known: dict[int, _Child] = {}
 
     def note(pid: int, command: Callable[[], str] | None) -> None:
@@ -30,7 +30,7 @@ def install(ledger: Ledger) -> None:
         child = _Child(pid, Creation(doer, here(3)), command() if command is not None else "")
         before = known.get(pid)
         if before is not None:
-            before.reaped = True  # or the kernel would not have given its number to another
+            before.reaped = True  # otherwise the kernel would not have reused its number
         known[pid] = child
         ledger.add(child)
         if len(known) > 1_000:
@@ -72,7 +72,7 @@ def install(ledger: Ledger) -> None:
     replace(_posixsubprocess, "fork_exec", executing)
     subprocess = sys.modules.get("subprocess")
     if subprocess is not None:
-        replace(subprocess, "_fork_exec", executing)  # bound there at its import
+        replace(subprocess, "_fork_exec", executing)  # `subprocess` has bound the function at its import
     os.register_at_fork(after_in_child=known.clear)
 
 
@@ -101,7 +101,7 @@ class _Child(Leftover):
         return Description("child process", f"process {code}", f"child process {self.pid} ({code})", state)
 
     def _ask(self) -> bool:
-        """Whether it has ended and waits to be reaped."""
+        """Whether the process has ended and waits to be reaped."""
         try:
             return os.waitid(os.P_PID, self.pid, _PEEK) is not None
         except ChildProcessError:

@@ -1,4 +1,4 @@
-"""What each trial has made and may still be there; memory goes with the trials."""
+"""Keep what each trial has made and may have left behind, in bounded memory."""
 
 from collections import deque
 from itertools import islice
@@ -6,13 +6,13 @@ from itertools import islice
 from flakeproof_worker.sanitize.leaks.leftover import Leftover
 
 STRAGGLERS = 1_000
-"""Leftovers of trials gone by that are remembered, at most."""
+"""How many leftovers of ended trials are remembered at most."""
 
 _RECENT = 4_096
-"""Trials gone by whose late creations are known as such."""
+"""How many ended trials are remembered, so that what their remains create is recognised."""
 
 _FIRST_CLEARING = 256
-"""Things of one trial after which those that are gone are cleared out, the first time."""
+"""How many things of one trial are kept before those that are gone are cleared out for the first time."""
 
 
 class _Made(dict[int, Leftover]):
@@ -31,7 +31,7 @@ class _Made(dict[int, Leftover]):
 
 
 class Ledger:
-    """Takes things in from any thread and lets go of them from any finaliser: every step is one operation on a dict."""
+    """Adds things from any thread and discards them from any finaliser: every step is one operation on a dict."""
 
     def __init__(self) -> None:
         self._trials: dict[int, _Made] = {}
@@ -40,7 +40,7 @@ class Ledger:
         self._order: deque[int] = deque()
 
     def add(self, leftover: Leftover) -> None:
-        """Remember a thing; one that a trial's remains have made after its end is a straggler at once."""
+        """Remember a thing; if its trial has ended already, it is a straggler at once."""
         trial = leftover.creation.doer[0]
         if trial in self._over:
             self._keep(leftover)
@@ -53,7 +53,7 @@ class Ledger:
             made.clear_gone()
 
     def discard(self, leftover: Leftover) -> None:
-        """Let go of a thing that is gone."""
+        """Forget a thing that is gone."""
         made = self._trials.get(leftover.creation.doer[0])
         if made is not None:
             made.pop(id(leftover), None)
@@ -61,12 +61,12 @@ class Ledger:
             self._stragglers.pop(id(leftover), None)
 
     def of(self, trial: int) -> list[Leftover]:
-        """What the trial has made and is still there, in the order of its making."""
+        """The things that the trial has made and that still exist, in the order of their creation."""
         made = self._trials.get(trial)
         return [leftover for leftover in list(made.values()) if leftover.look()] if made else []
 
     def forget(self, trial: int) -> None:
-        """Let go of the trial; what is still there becomes a straggler."""
+        """Forget the trial; things that still exist become stragglers."""
         if trial not in self._over:
             self._over.add(trial)
             self._order.append(trial)
@@ -79,11 +79,11 @@ class Ledger:
                     self._keep(leftover)
 
     def stragglers(self) -> list[Leftover]:
-        """What is still there of trials gone by: the latest of them."""
+        """The latest things of ended trials that still exist."""
         return [leftover for leftover in list(self._stragglers.values()) if leftover.look()]
 
     def clear(self) -> None:
-        """Forget everything: in a fork nothing of it is there."""
+        """Forget everything: in a fork none of the things exist."""
         self._trials.clear()
         self._stragglers.clear()
         self._over.clear()

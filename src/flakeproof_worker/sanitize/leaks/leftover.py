@@ -1,4 +1,4 @@
-"""A thing that a trial has made, as every kind of thing is remembered."""
+"""A thing that a trial has made: what the ledger remembers of every kind of thing."""
 
 from typing import NamedTuple
 
@@ -7,59 +7,59 @@ from flakeproof_worker.sanitize.sighting import Sighting, SightingPart, Stack, a
 
 SANITIZER = "leaks"
 NOT_TIMED = -1
-"""Stands for the time that something has lingered when nobody has waited for its end."""
+"""Value of `lingered_ns` when the end of the thing was not waited for."""
 
 
 class Creation(NamedTuple):
-    """Who made it, and where."""
+    """Who made the thing, and where."""
 
     doer: Doer
     stack: Stack
 
 
 class Description(NamedTuple):
-    """What it is, taken while it was there."""
+    """What the thing is, described while it existed."""
 
     noun: str
     """"thread", "task", "child process" …"""
     what: str
-    """Without numbers that vary."""
+    """The kind of thing, without numbers that vary."""
     name: str
-    """As it calls itself, numbers included."""
+    """The thing's own name, numbers included."""
     state: str
-    """What is wrong with it: "left running"."""
+    """What is wrong with the thing: "left running"."""
     others: tuple[SightingPart, ...] = ()
-    """What else had a part in it."""
+    """Other parts of the finding, such as where the thing runs."""
 
 
 class Leftover:
-    """A thing that was made in a trial and may still be there.
+    """A thing that was made in a trial and may still exist.
 
-    Kinds derive from it, and most of them from a weak reference, too: remembering a thing must not keep it.
+    Each kind derives from this class, and most also from a weak reference: remembering a thing must not keep it alive.
     """
 
     creation: Creation
     lingered_ns: int
-    """How long it was there after the trial, at most, if it then went by itself; 0 if it has not yet."""
+    """Upper bound of the time that it outlived the trial, if it has gone by itself; 0 if it still exists."""
     seen: Description | None
 
     def is_gone(self) -> bool:
-        """Whether it has ended, or has been removed."""
+        """Whether the thing has ended, or has been removed."""
         raise NotImplementedError
 
     def describe(self) -> Description | None:
-        """What it is, None if it goes away meanwhile."""
+        """What the thing is; None if it goes away meanwhile."""
         raise NotImplementedError
 
     def look(self) -> bool:
-        """Take down what it is, for when it is no longer there; tell whether it is there."""
+        """Return whether the thing exists; if so, keep its description for later."""
         if self.is_gone():
             return False
         self.seen = self.describe() or self.seen
         return self.seen is not None
 
     def sighting(self) -> Sighting:
-        """What there is to say of it. Only after `look` has found it."""
+        """The finding. `look` must have found the thing before."""
         if not self.lingered_ns:
             self.look()
         seen = self.seen
@@ -77,7 +77,7 @@ class Leftover:
 
 
 def _by(nanoseconds: int) -> str:
-    """How long that was, if somebody has waited for it."""
+    """For how long the thing outlived its test, if that was measured."""
     if nanoseconds == NOT_TIMED:
         return ""
     if nanoseconds < 1_000_000:

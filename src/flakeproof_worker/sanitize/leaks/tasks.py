@@ -1,7 +1,7 @@
 """asyncio's tasks that outlive their trial, in any loop.
 
-Only what a loop's `create_task` makes is known, which is what asyncio itself uses everywhere. The task of a trial
-itself is made otherwise, and is none of these.
+Only tasks made by a loop's `create_task` are known; asyncio itself uses it everywhere. The task of the trial itself is
+made in another way, so it is not among them.
 """
 
 import sys
@@ -19,7 +19,7 @@ from flakeproof_worker.sanitize.sighting import LIMIT, SightingPart, here, place
 
 
 def install(ledger: Ledger) -> None:
-    """Have `ledger` know of every task that a trial makes."""
+    """Add every task that a trial makes to `ledger`."""
 
     def creating(real: Callable[..., Any]) -> Callable[..., Any]:
         def create_task(self: Any, coro: Any, *arguments: Any, **named: Any) -> Any:
@@ -36,7 +36,7 @@ def install(ledger: Ledger) -> None:
 
 
 def is_this(leftover: Leftover) -> bool:
-    """Whether it is the task that asks."""
+    """Whether `leftover` is the task that calls this."""
     if not isinstance(leftover, _Task):
         return False
     asyncio = sys.modules["asyncio"]
@@ -71,7 +71,7 @@ def _note(ledger: Ledger, task: Any, doer: tuple[int, str]) -> None:
     try:
         noted = _Task(task, ledger.discard)
     except TypeError:
-        return  # a factory's own kind of task, without weak references
+        return  # a task factory's own class may not support weak references
     noted.creation = Creation(doer, here(3))
     noted.lingered_ns = 0
     noted.seen = None
@@ -79,7 +79,7 @@ def _note(ledger: Ledger, task: Any, doer: tuple[int, str]) -> None:
 
 
 def _awaiting(coroutine: Any) -> tuple[Any, ...]:
-    """Where it stands, innermost first: down through what it awaits."""
+    """The places at which a coroutine and everything that it awaits are suspended, innermost first."""
     found: list[tuple[Any, int]] = []
     while coroutine is not None and len(found) < 100:
         frame: FrameType | None = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)

@@ -13,7 +13,7 @@ from flakeproof_worker.sanitize.sighting import here
 
 
 def install(ledger: Ledger) -> None:
-    """Have `ledger` know of every temporary file and folder that a trial makes."""
+    """Add every temporary file and folder that a trial makes to `ledger`."""
 
     def note(path: Any, noun: str, prefix: Any, suffix: Any) -> None:
         doer = current()
@@ -22,7 +22,7 @@ def install(ledger: Ledger) -> None:
             ledger.add(_Temporary(os.path.abspath(path), noun, prefix, suffix, Creation(doer, here(3))))  # noqa: PTH100
 
     def making_folder(real: Callable[..., Any]) -> Callable[..., Any]:
-        def mkdtemp(suffix: Any = None, prefix: Any = None, dir: Any = None) -> Any:  # noqa: A002 - the name it has
+        def mkdtemp(suffix: Any = None, prefix: Any = None, dir: Any = None) -> Any:  # noqa: A002 - its real name
             path = real(suffix, prefix, dir)
             note(path, "folder", prefix if prefix is not None else "tmp", suffix or "")
             return path
@@ -39,7 +39,7 @@ def install(ledger: Ledger) -> None:
 
     def watch(module: ModuleType) -> None:
         replace(module, "mkdtemp", making_folder)
-        replace(module, "_mkstemp_inner", making_file)  # of mkstemp, NamedTemporaryFile and TemporaryFile
+        replace(module, "_mkstemp_inner", making_file)  # used by mkstemp, NamedTemporaryFile and TemporaryFile
 
     when_imported("tempfile", watch)
 
@@ -61,7 +61,7 @@ class _Temporary(Leftover):
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError:
-            return False  # out of sight, which is not the same
+            return False  # cannot be seen, but may exist
         return False
 
     def describe(self) -> Description | None:

@@ -1,8 +1,8 @@
 """Threads that outlive their trial.
 
-An idle thread of a pool counts for the trial that made the pool, wherever it was started: it waits for work as long as
-the pool exists. One of a pool that was made outside of any trial, such as a global one, is nobody's, and neither is one
-of the pool that an event loop makes for itself: that lives as long as the loop.
+An idle pool thread belongs to the trial that made the pool, wherever the thread was started: it waits for work as long
+as the pool exists. A thread belongs to no trial if its pool was made outside of any trial, such as a global one, or by
+an event loop for itself: that pool lives as long as the loop.
 """
 
 import _thread
@@ -29,7 +29,7 @@ _LOOPS_OWN: ContextVar[bool] = ContextVar("flakeproof_loops_own", default=False)
 
 
 def install(ledger: Ledger) -> None:
-    """Have `ledger` know of every thread that a trial starts."""
+    """Add every thread that a trial starts to `ledger`."""
     replace(_thread, "start_new_thread", _starting_raw(ledger))
     replace(threading, "_start_new_thread", _starting(ledger))
     replace(threading, "_start_joinable_thread", _starting(ledger))
@@ -39,7 +39,7 @@ def install(ledger: Ledger) -> None:
 
 
 def is_this(leftover: Leftover) -> bool:
-    """Whether it is the thread that asks."""
+    """Whether `leftover` is the thread that calls this."""
     if isinstance(leftover, _Thread):
         thread = leftover()
         return thread is not None and thread.ident == _thread.get_ident()
@@ -50,11 +50,11 @@ class _Thread(weakref.ref[threading.Thread], Leftover):
     __slots__ = ("creation", "lingered_ns", "seen", "started")
 
     started: Creation | None
-    """Where it was started, if that is not where its pool was made."""
+    """For a pool's thread: where it was started, as its creation is where the pool was made; None for other threads."""
 
     def is_gone(self) -> bool:
         thread = self()
-        # Without an identity it is just being started.
+        # A thread without an identity is just being started.
         return thread is None or (thread.ident is not None and not thread.is_alive())
 
     def describe(self) -> Description | None:
@@ -81,7 +81,7 @@ class _Thread(weakref.ref[threading.Thread], Leftover):
 
 
 class _RawThread(Leftover):
-    """A thread of `_thread` alone; it is also the function that the thread runs."""
+    """A thread started by `_thread` without `threading`; this object is also the function that it runs."""
 
     __slots__ = ("_function", "_ledger", "_over", "creation", "ident", "lingered_ns", "seen")
 
@@ -171,7 +171,7 @@ def _note(ledger: Ledger, thread: threading.Thread) -> None:
 
 
 def _pool_of(thread: threading.Thread) -> Any:
-    """The ThreadPoolExecutor that has started the thread for itself, if one has."""
+    """The ThreadPoolExecutor whose worker the thread is; None if it is none's."""
     module = sys.modules.get("concurrent.futures.thread")
     if module is None or getattr(thread, "_target", None) is not module._worker:
         return None
@@ -194,7 +194,7 @@ def _know_pools(module: ModuleType) -> None:
 
 
 def _lending(real: Callable[..., Any]) -> Callable[..., Any]:
-    """run_in_executor of a loop, which makes a pool for itself when it is given none."""
+    """Wrap a loop's run_in_executor, which makes a pool for itself when it is given none."""
 
     def run_in_executor(self: Any, executor: Any, func: Any, *arguments: Any) -> Any:
         if executor is not None:
@@ -209,7 +209,7 @@ def _lending(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _code_of(thread: threading.Thread) -> str:
-    """The code that a thread runs, by name."""
+    """The name of the code that a thread runs."""
     if isinstance(thread, threading.Timer):
         return f"Timer of {name_of(thread.function)}"
     if type(thread).run is not threading.Thread.run:
