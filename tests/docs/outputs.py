@@ -18,8 +18,8 @@ _REPLACED = [
     (re.compile(r"\s+"), " "),
 ]
 _ANYWHERE = re.compile(r"(?:\w+: )?FAILURE #N ")
-_LEFT_OUT = re.compile(rf"Progress: |{_ANYWHERE.pattern}|$")
-"""How many of these there are, and where, goes by the machine."""
+_LEFT_OUT = re.compile(rf"Progress: |{_ANYWHERE.pattern}|N test (?:was|were) still in flight |$")
+"""Whether these are there, how many of these there are, and where, goes by the machine."""
 ANYTHING = "…"
 
 
