@@ -24,13 +24,15 @@ from flakeproof.features.diagnose.evidence import (
     Line,
     Polluters,
     Provocation,
+    Repeated,
 )
 from flakeproof.features.diagnose.experiment_runner import Arm, BudgetSpent, Conduct, Laboratory, changed
+from flakeproof.features.diagnose.experiments.again import run_again
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.features.diagnose.experiments.amplify import run_provoked
 from flakeproof.features.diagnose.experiments.company import narrow, run_company, victim_of
 from flakeproof.features.diagnose.experiments.interventions import run_addresses, run_pauses
-from flakeproof.features.diagnose.experiments.isolate import run_isolated
+from flakeproof.features.diagnose.experiments.isolate import run_by_itself, run_isolated
 from flakeproof.features.diagnose.experiments.seeds import run_drawn, run_seeds
 from flakeproof.features.diagnose.experiments.settings import (
     run_busy,
@@ -78,6 +80,8 @@ class Study:
     uses_given: bool
     """Whether the target is to be run with its own settings, too."""
     keeps_timeout: bool
+    has_company: bool = True
+    """Whether there are other tests that it runs among, as far as is known."""
     had_company: bool = False
     """Whether the target as it was given is several tests."""
     reseeded: bool = False
@@ -89,6 +93,9 @@ class Study:
     witnessed: Witnessed = field(default_factory=Witnessed)
     sightings: Sequence[SightingSummary] = ()
     polluters: Polluters | None = None
+    repeated: Repeated | None = None
+    """Pass after pass in one process."""
+    itself: Polluters | None = None
     line: Line | None = None
     paused: Line | None = None
     """A line at which recorded trials differ, and a pause decides."""
@@ -119,11 +126,14 @@ class Study:
             witnessed=self.witnessed,
             sightings=self.sightings,
             polluters=self.polluters,
+            repeated=self.repeated,
+            itself=self.itself,
             line=self.line,
             paused=self.paused,
             provocation=self.provocation,
             differences=self.differences,
             sanitized=SANITIZED in arms,
+            has_company=self.has_company,
             shares=laboratory.given.isolation is Isolation.SHARED
             and laboratory.given.workers > laboratory.given.processes,
             failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
@@ -269,13 +279,23 @@ def _sanitized(study: Study) -> None:
     study.sightings = run_sanitized(study.laboratory)
 
 
+def _again(study: Study) -> None:
+    """Where it does not fail by itself: whether it does when it has run before, and what stays of that."""
+    laboratory = study.laboratory
+    if laboratory.failed(ALONE) and laboratory.flake is not None:
+        return
+    study.repeated = run_again(laboratory)
+    if study.repeated is not None and study.repeated.later[0] and not study.repeated.first[0] and victim_of(laboratory):
+        study.itself = run_by_itself(laboratory)
+
+
 def _company(study: Study) -> None:
     """Only where it matters: what fails alone now and then needs nobody."""
     laboratory = study.laboratory
     alone = laboratory.tally(ALONE)
     always = alone.failed(laboratory.flake) == alone.trials
     if COMPANY not in laboratory.arms and victim_of(laboratory) and (always or not laboratory.failed(ALONE)):
-        run_company(laboratory, study.within)
+        study.has_company = run_company(laboratory, study.within)
 
 
 def _shared(study: Study) -> None:
@@ -418,7 +438,7 @@ def _can_trace(study: Study) -> bool:
 def _as_given_only(study: Study) -> bool:
     """Whether it fails as it was given, with copies beside it, and not, or far more rarely, alone."""
     laboratory, evidence = study.laboratory, study.evidence
-    if study.had_company:
+    if study.had_company or study.itself is not None:
         return False
     return evidence.is_significant(GIVEN, "rises") or bool(laboratory.failed(GIVEN) and not laboratory.failed(ALONE))
 
@@ -478,6 +498,7 @@ _STEPS = (
     _Step("seeds again", _seeds_if_drawn),
     _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
     _Step("the same addresses", _addresses, _of_addresses),
+    _Step("the same process again", _again, lambda study: not study.laboratory.failed(ALONE)),
     _Step("company", _company),
     _Step("the sanitizers", _sanitized, _may_leave_something),
     _Step("isolation of other tests", _isolated, _in_company),
