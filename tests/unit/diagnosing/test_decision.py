@@ -55,6 +55,8 @@ ARMS = (
     "sanitized",
     "provoked",
     "clock standing",
+    "measured time",
+    "more measured time",
     "addresses",
 )
 KINDS = {

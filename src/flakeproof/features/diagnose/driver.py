@@ -15,6 +15,8 @@ from flakeproof.features.diagnose.evidence import (
     COMPANY,
     FRESH,
     GIVEN,
+    MEASURED,
+    MEASURED_MORE,
     SANITIZED,
     SHARED,
     SHUFFLED,
@@ -38,6 +40,7 @@ from flakeproof.features.diagnose.experiments.settings import (
     run_busy,
     run_clock,
     run_fresh,
+    run_measured,
     run_parallel,
     run_race,
     run_shared,
@@ -149,6 +152,7 @@ def counts_of(laboratory: Laboratory, arm: Arm) -> Counts:
         trials=arm.tally.trials,
         against=arm.against,
         processes=arm.tally.processes(laboratory.flake) if laboratory.flake is not None else [],
+        other=len({(seen.run_id, seen.failure.trial) for seen in arm.tally.seen}) - failed,
     )
 
 
@@ -333,6 +337,19 @@ def _clock(study: Study) -> None:
             run_standing_clock(study.laboratory)
 
 
+def _measured(study: Study) -> None:
+    """Where it fails and measures time: whether it does so when less of it, or more, is measured."""
+    if _measures_time(study):
+        run_measured(study.laboratory, MEASURED)
+        if study.evidence.is_significant(MEASURED, "rises"):
+            run_measured(study.laboratory, MEASURED_MORE)
+
+
+def _measures_time(study: Study) -> bool:
+    seen = study.witnessed
+    return study.laboratory.flake is not None and (STOPWATCH in seen.places or CLOCK_READ in seen.places)
+
+
 def _line(study: Study) -> None:
     """Where no cause is known, or a race without its line; not for what a pause anywhere makes fail: a time limit."""
     flake = study.laboratory.flake
@@ -495,6 +512,7 @@ def _of_timing(study: Study) -> bool:
 
 _STEPS = (
     _Step("a look at what it calls", _watch, lambda study: True),
+    _Step("the time that it measures", _measured, lambda study: _measures_time(study) and study.witnessed.of_failures),
     _Step("seeds again", _seeds_if_drawn),
     _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
     _Step("the same addresses", _addresses, _of_addresses),

@@ -24,6 +24,7 @@ TRACED = "recorded"
 PROVOKED = "provoked"
 DRAWN = "drawn"
 STANDING = "clock standing"
+MEASURED, MEASURED_MORE = "measured time", "more measured time"
 ADDRESSES = "addresses"
 
 SIGNIFICANT = 0.01
@@ -47,6 +48,8 @@ class Counts:
     against: str = ""
     processes: Sequence[tuple[int, int]] = ()
     """Failures and trials of each process, where its trials are forks of it."""
+    other: int = 0
+    """Trials that failed in another way."""
 
     @cached_property
     def correlation(self) -> float:
@@ -261,6 +264,13 @@ class Evidence:
         """Whether the difference is hardly chance."""
         p = self.p(name, way)
         return p is not None and p <= SIGNIFICANT
+
+    def is_undone(self, name: str) -> bool:
+        """Whether it fails less often, and passes more often: another failure in its place undoes nothing."""
+        arm = self.arm(name)
+        control = self.arm(arm.against)
+        passes, other = ((one.trials - one.failed - one.other, one.failed + one.other) for one in (arm, control))
+        return self.is_significant(name, "falls") and fisher_greater((passes, other)) <= SIGNIFICANT
 
     @property
     def comparisons(self) -> int:

@@ -3,7 +3,17 @@
 import os
 
 from flakeproof.errors import Stop, StoppedError
-from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, FRESH, PARALLEL, RACE, SHARED, STANDING
+from flakeproof.features.diagnose.evidence import (
+    ALONE,
+    BUSY,
+    CLOCK,
+    FRESH,
+    MEASURED,
+    PARALLEL,
+    RACE,
+    SHARED,
+    STANDING,
+)
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_in_turns
 from flakeproof.line_search.find_line import DelayFinding, find_line
@@ -14,6 +24,10 @@ _FRESH_COUNT = 60
 STANDING_STILL = "x0.001"
 """As slow as a clock can be made."""
 _LINE_SHARE = 0.4
+_SLOWER = 0.25
+"""Speed of the clocks by which time is measured."""
+_AT_ONCE = 2
+"""Copies for each processor."""
 _ROUGHLY = 1.5
 """A search for a line may take so many times as long as it was given."""
 _LEAST_SECONDS = 5.0
@@ -69,6 +83,23 @@ def run_standing_clock(laboratory: Laboratory) -> None:
     if not isinstance(given.target, CommandTarget) and given.perturbations.clock is None:
         spec = perturbed(alone_spec(given), clock=STANDING_STILL)
         run_in_turns(laboratory, STANDING, "alone, while the time of day stands still", spec)
+
+
+def run_measured(laboratory: Laboratory, name: str) -> None:
+    """The clocks by which it measures time go at a quarter of their speed, or four times as fast (`MEASURED_MORE`).
+
+    Copies run beside each other on both sides: who measures time mostly waits.
+    """
+    given = laboratory.given
+    if isinstance(given.target, CommandTarget) or given.perturbations.clock is not None:
+        return
+    slower = name == MEASURED
+    speed = _SLOWER if slower else 1 / _SLOWER
+    spec = perturbed(alone_spec(given), clock=f"x{speed:g}", stopwatch=speed)
+    at_once = _AT_ONCE * _cores()
+    words = "go at a quarter of their speed" if slower else "go four times as fast"
+    setting = f"{at_once} at once, the clocks by which it measures time {words}"
+    run_in_turns(laboratory, name, setting, spec, at_once=at_once)
 
 
 def run_race(laboratory: Laboratory) -> None:

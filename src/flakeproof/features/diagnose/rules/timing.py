@@ -4,7 +4,7 @@ import msgspec
 
 from flakeproof.features.diagnose import observed_calls
 from flakeproof.features.diagnose.differences.explain import Explanation
-from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, RACE, STANDING, Evidence
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, MEASURED, MEASURED_MORE, RACE, STANDING, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules.common import Next, at_line, by_absence, has_limit, refuted, unknown, used
@@ -103,6 +103,24 @@ def clock(evidence: Evidence, following: Next) -> Cause:
             evidence=[arm(evidence, ALONE), compared(evidence, CLOCK), *used("reads the time", place)],
             next=following.run("--clock boundaries"),
         )
+    for name, how in ((MEASURED, "less"), (MEASURED_MORE, "more")):
+        if evidence.is_undone(name):
+            measured = next(
+                (
+                    seen
+                    for kind in (observed_calls.STOPWATCH, observed_calls.CLOCK)
+                    if (seen := evidence.witnessed.places.get(kind)) is not None
+                ),
+                None,
+            )
+            return Cause(
+                cause=CauseId.CLOCK,
+                status=Status.PROVEN,
+                statement=f"A limit on elapsed time decides: it fails less often when {how} time is measured",
+                place=evidence.flake.place if evidence.flake is not None else measured,
+                evidence=[compared(evidence, name, "falls"), *used("measures time", measured)],
+                next=following.run("-w 1 --noise cpu=8"),
+            )
     for way, what in (("falls", "does not fail"), ("rises", "fails")):
         if evidence.is_significant(STANDING, way):
             return Cause(
