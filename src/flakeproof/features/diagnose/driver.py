@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.time_limits import Budget, hang_limit
@@ -20,20 +20,14 @@ from flakeproof.features.diagnose.evidence import (
     SANITIZED,
     SHARED,
     SHUFFLED,
-    Counts,
-    Evidence,
-    Factor,
     Line,
-    Polluters,
-    Provocation,
-    Repeated,
 )
 from flakeproof.features.diagnose.experiment_runner import Arm, BudgetSpent, Conduct, Laboratory, changed
 from flakeproof.features.diagnose.experiments.again import run_again
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.features.diagnose.experiments.amplify import run_provoked
 from flakeproof.features.diagnose.experiments.company import narrow, run_company, victim_of
-from flakeproof.features.diagnose.experiments.interventions import run_addresses, run_pauses
+from flakeproof.features.diagnose.experiments.interventions import run_addresses, run_paused, run_pauses
 from flakeproof.features.diagnose.experiments.isolate import run_by_itself, run_isolated
 from flakeproof.features.diagnose.experiments.seeds import run_drawn, run_seeds
 from flakeproof.features.diagnose.experiments.settings import (
@@ -65,95 +59,12 @@ from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Place
 from flakeproof.features.diagnose.rules.common import Next
+from flakeproof.features.diagnose.study import Study
 from flakeproof.line_search.find_line import DelayFinding
 from flakeproof.model import CallableTarget, Isolation, PytestTarget, RunSpec
-from flakeproof.results.sanitizer_findings import SightingSummary
 
 _PROBE_SHARE = 0.25
 _TELLING = 0.01
-
-
-@dataclass
-class Study:
-    """The laboratory, and what has been concluded from experiments that are more than counts."""
-
-    laboratory: Laboratory
-    within: list[str]
-    """Paths of the tests that are the company."""
-    uses_given: bool
-    """Whether the target is to be run with its own settings, too."""
-    keeps_timeout: bool
-    has_company: bool = True
-    """Whether there are other tests that it runs among, as far as is known."""
-    had_company: bool = False
-    """Whether the target as it was given is several tests."""
-    reseeded: bool = False
-    """Whether `seeds` reached all that is drawn."""
-    asked_seeds: bool = False
-    """Whether it has been seen to what hangs on a seed, as far as that is likely."""
-    seeds: Factor | None = None
-    hash_seeds: Factor | None = None
-    witnessed: Witnessed = field(default_factory=Witnessed)
-    sightings: Sequence[SightingSummary] = ()
-    polluters: Polluters | None = None
-    repeated: Repeated | None = None
-    """Pass after pass in one process."""
-    itself: Polluters | None = None
-    line: Line | None = None
-    paused: Line | None = None
-    """A line at which recorded trials differ, and a pause decides."""
-    provocation: Provocation | None = None
-    differences: Sequence[Explanation] = ()
-    """What failing trials did that passing ones did not."""
-    searched: bool = False
-    """Whether all perturbations were searched."""
-    stopped: str | None = None
-
-    @property
-    def may_race(self) -> bool:
-        """Whether it has several threads, or tasks, as far as is known."""
-        seen = self.witnessed
-        return not seen.looked or seen.several_threads or seen.own_threads or bool(seen.coroutines)
-
-    @property
-    def evidence(self) -> Evidence:
-        """What is known so far."""
-        laboratory = self.laboratory
-        arms = {name: counts_of(laboratory, arm) for name, arm in laboratory.arms.items()}
-        return Evidence(
-            flake=laboratory.flake,
-            arms=arms,
-            seeds=self.seeds,
-            hash_seeds=self.hash_seeds,
-            reseeded=self.reseeded,
-            witnessed=self.witnessed,
-            sightings=self.sightings,
-            polluters=self.polluters,
-            repeated=self.repeated,
-            itself=self.itself,
-            line=self.line,
-            paused=self.paused,
-            provocation=self.provocation,
-            differences=self.differences,
-            sanitized=SANITIZED in arms,
-            has_company=self.has_company,
-            shares=laboratory.given.isolation is Isolation.SHARED
-            and laboratory.given.workers > laboratory.given.processes,
-            failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
-        )
-
-
-def counts_of(laboratory: Laboratory, arm: Arm) -> Counts:
-    """The numbers of an experiment."""
-    failed = arm.tally.failed(laboratory.flake) if laboratory.flake is not None else 0
-    return Counts(
-        setting=arm.setting,
-        failed=failed,
-        trials=arm.tally.trials,
-        against=arm.against,
-        processes=arm.tally.processes(laboratory.flake) if laboratory.flake is not None else [],
-        other=len({(seen.run_id, seen.failure.trial) for seen in arm.tally.seen}) - failed,
-    )
 
 
 def investigate(
@@ -354,12 +265,24 @@ def _line(study: Study) -> None:
     """Where no cause is known, or a race without its line; not for what a pause anywhere makes fail: a time limit."""
     flake = study.laboratory.flake
     others = {cause.cause for cause in _explaining(study)} - _RACING
-    if flake is None or flake.is_timeout or others:
+    if flake is None or flake.is_timeout or others or study.line is not None:
         return
     if study.may_race or CLOCK_READ in study.witnessed.places:
         found = search_line(study.laboratory)
         if found is not None:
             study.line = _as_evidence(found, study.witnessed)
+
+
+def _met(study: Study) -> None:
+    """Where nothing has failed so far and threads or tasks meet: whether a pause there makes it fail."""
+    laboratory, seen = study.laboratory, study.witnessed
+    if laboratory.flake is not None or not seen.looked or not study.may_race:
+        return
+    found = search_line(laboratory, only_where_met=True)
+    if found is not None and found.line is not None:
+        run_paused(laboratory, found.line)
+        if laboratory.flake is not None:
+            study.line = _as_evidence(found, seen)
 
 
 def _as_evidence(found: DelayFinding, seen: Witnessed) -> Line | None:
@@ -433,7 +356,7 @@ def _unseen(study: Study) -> None:
 
 
 _OF_SEEDS = (CauseId.RANDOMNESS, CauseId.HASH_ORDER)
-_RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK}
+_RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK, CauseId.DIFFERENCE}
 
 
 @dataclass(frozen=True)
@@ -526,6 +449,8 @@ _STEPS = (
     _Step("one process for all", _shared, _as_given_only),
     _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
     _Step("other times of day", _clock, _of_clock),
+    _Step("pauses where threads and tasks meet", _met, _of_timing),
+    _Step("pauses at lines", _line, _of_timing),
     _Step("races", _race, _of_timing),
     _Step("a search among all perturbations", _unseen),
     _Step("new interpreters", _fresh),
@@ -534,6 +459,6 @@ _STEPS = (
     _Step("a pause where they differ", _paused),
     _Step("seeds again", _seeds),
     _Step("a look at what it calls", _watch),
-    _Step("pauses at lines", _line, _of_timing),
+    _Step("pauses at lines", _line),
 )
 """Those first that show the commonest causes at the least cost."""

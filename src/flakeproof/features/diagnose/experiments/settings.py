@@ -24,6 +24,7 @@ _FRESH_COUNT = 60
 STANDING_STILL = "x0.001"
 """As slow as a clock can be made."""
 _LINE_SHARE = 0.4
+_MEETING_SHARE = 0.2
 _SLOWER = 0.25
 """Speed of the clocks by which time is measured."""
 _AT_ONCE = 2
@@ -110,18 +111,25 @@ def run_race(laboratory: Laboratory) -> None:
         run_in_turns(laboratory, RACE, "alone, threads and tasks made to race", spec)
 
 
-def search_line(laboratory: Laboratory) -> DelayFinding | None:
-    """The lines at which a pause makes the flake more, or less, frequent; None if there is no looking for them."""
+def search_line(laboratory: Laboratory, *, only_where_met: bool = False) -> DelayFinding | None:
+    """The lines at which a pause makes the flake more, or less, frequent; None if there is no looking for them.
+
+    Where nothing has failed so far, those at which pauses bring a failure about. With `only_where_met` only lines at
+    which threads and tasks meet.
+    """
     flake = laboratory.flake
-    seconds = min(_LINE_SHARE * laboratory.budget.seconds, laboratory.room / _ROUGHLY)
-    if flake is None or isinstance(laboratory.given.target, CommandTarget) or seconds < _LEAST_SECONDS:
+    share = _MEETING_SHARE if only_where_met else _LINE_SHARE
+    seconds = min(share * laboratory.budget.seconds, laboratory.room / _ROUGHLY)
+    if isinstance(laboratory.given.target, CommandTarget) or seconds < _LEAST_SECONDS:
         return None
-    cores = len(os.sched_getaffinity(0))
+    at_once = _AT_ONCE * _cores()
     patience = laboratory.patience(seconds)
-    spec = changed(alone_spec(laboratory.given), workers=cores, processes=cores, count=None, patience=patience)
+    spec = changed(
+        alone_spec(laboratory.given), workers=at_once, processes=_cores(), count=None, patience=min(patience, seconds)
+    )
     signatures = {seen.failure.signature for arm in laboratory.arms.values() for seen in arm.tally.failures(flake)}
     try:
-        found = find_line(spec, budget=seconds, signatures=sorted(signatures))
+        found = find_line(spec, budget=seconds, signatures=sorted(signatures), only_where_met=only_where_met)
     except KeyboardInterrupt as error:
         raise StoppedError(str(error) or Stop.INTERRUPTED) from None
     laboratory.notes.append(found.sentence)
