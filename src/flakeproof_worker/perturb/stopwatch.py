@@ -1,4 +1,4 @@
-"""Clocks by which the user's code measures time go slower, or faster, within a trial: `monotonic` and `perf_counter`.
+"""Clocks by which the user's code measures time (`time`, `monotonic`, `perf_counter`) at another speed within a trial.
 
 What libraries read stays as it is: event loops and waits with a time limit have clocks of their own, and a slow one
 would have them wait too long.
@@ -13,7 +13,8 @@ from flakeproof_worker.perturb.watching import PerTrial
 from flakeproof_worker.shared.user_code import is_library
 
 _CLOCKS: tuple[tuple[str, Callable[[], Any]], ...] = tuple(
-    (name, getattr(time, name)) for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
+    (name, getattr(time, name))
+    for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
 )
 
 

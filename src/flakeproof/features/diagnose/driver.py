@@ -17,6 +17,7 @@ from flakeproof.features.diagnose.evidence import (
     GIVEN,
     MEASURED,
     MEASURED_MORE,
+    PARALLEL,
     SANITIZED,
     SHARED,
     SHUFFLED,
@@ -109,7 +110,7 @@ def _begin(study: Study) -> None:
     start = laboratory.budget.elapsed
     laboratory.run(probe, alone_spec(laboratory.given), seconds=laboratory.budget.share(_PROBE_SHARE), count=1)
     took = laboratory.budget.elapsed - start
-    laboratory.start_up = max(0.0, took - probe.elapsed)
+    laboratory.start_up, laboratory.usual = max(0.0, took - probe.elapsed), probe.elapsed
     if not study.keeps_timeout:
         limit = hang_limit(probe.elapsed, laboratory.given.timeout)
         laboratory.given = changed(laboratory.given, timeout=limit, adapts_timeout=False)
@@ -167,12 +168,18 @@ def _seeds(study: Study) -> None:
     laboratory = study.laboratory
     if study.seeds is not None:
         return
-    for source in (ALONE, FRESH):
-        if 0 < laboratory.failed(source) < laboratory.tally(source).trials:
+    for source in (ALONE, GIVEN, PARALLEL, FRESH):
+        if _has_seeds(laboratory, source) and 0 < laboratory.failed(source) < laboratory.tally(source).trials:
             found = run_seeds(laboratory, source)
             if found is not None:
                 study.seeds, study.hash_seeds = found
                 return
+
+
+def _has_seeds(laboratory: Laboratory, source: str) -> bool:
+    """Whether what a trial did follows from its seed, and not from what ran before it in its process."""
+    spec = laboratory.tally(source).spec
+    return source in (ALONE, FRESH) or (spec is not None and spec.isolation is Isolation.FORK)
 
 
 def _drawn(study: Study) -> None:
@@ -251,9 +258,10 @@ def _clock(study: Study) -> None:
 def _measured(study: Study) -> None:
     """Where it fails and measures time: whether it does so when less of it, or more, is measured."""
     if _measures_time(study):
-        run_measured(study.laboratory, MEASURED)
+        by_date = "date" in study.witnessed.uses.get(CLOCK_READ, "")
+        run_measured(study.laboratory, MEASURED, by_date=by_date)
         if study.evidence.is_significant(MEASURED, "rises"):
-            run_measured(study.laboratory, MEASURED_MORE)
+            run_measured(study.laboratory, MEASURED_MORE, by_date=by_date)
 
 
 def _measures_time(study: Study) -> bool:
@@ -398,12 +406,18 @@ def _in_company(study: Study) -> bool:
 
 def _may_leave_something(study: Study) -> bool:
     """Whether what the sanitizers look for is likely: a descriptor in wrong hands, a wait, something left behind."""
-    return _of_descriptors(study) or _in_company(study) or _of_time(study)
+    flake = study.laboratory.flake
+    return _of_descriptors(study) or _in_company(study) or (flake is not None and flake.is_timeout)
 
 
 def _of_descriptors(study: Study) -> bool:
     flake = study.laboratory.flake
     return flake is not None and flake.is_of_descriptors
+
+
+def _of_copies(study: Study) -> bool:
+    """Also where it is slow and has not failed so far: most slow tests wait, and many of them do that at once."""
+    return _of_places(study) or (study.laboratory.flake is None and study.laboratory.is_slow)
 
 
 def _of_places(study: Study) -> bool:
@@ -445,7 +459,7 @@ _STEPS = (
     _Step("isolation of other tests", _isolated, _in_company),
     _Step("failing and passing tests side by side", _traced, _can_trace),
     _Step("a pause where they differ", _paused, lambda study: bool(study.differences)),
-    _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_places),
+    _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_copies),
     _Step("one process for all", _shared, _as_given_only),
     _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
     _Step("other times of day", _clock, _of_clock),

@@ -86,17 +86,17 @@ def run_standing_clock(laboratory: Laboratory) -> None:
         run_in_turns(laboratory, STANDING, "alone, while the time of day stands still", spec)
 
 
-def run_measured(laboratory: Laboratory, name: str) -> None:
+def run_measured(laboratory: Laboratory, name: str, *, by_date: bool) -> None:
     """The clocks by which it measures time go at a quarter of their speed, or four times as fast (`MEASURED_MORE`).
 
-    Copies run beside each other on both sides: who measures time mostly waits.
+    With `by_date` also `datetime`. Copies run beside each other on both sides: who measures time mostly waits.
     """
     given = laboratory.given
     if isinstance(given.target, CommandTarget) or given.perturbations.clock is not None:
         return
     slower = name == MEASURED
     speed = _SLOWER if slower else 1 / _SLOWER
-    spec = perturbed(alone_spec(given), clock=f"x{speed:g}", stopwatch=speed)
+    spec = perturbed(alone_spec(given), stopwatch=speed, **({"clock": f"x{speed:g}"} if by_date else {}))
     at_once = _AT_ONCE * _cores()
     words = "go at a quarter of their speed" if slower else "go four times as fast"
     setting = f"{at_once} at once, the clocks by which it measures time {words}"
