@@ -227,6 +227,8 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """`none`: nothing but loopback can be reached."""
     stopwatch: float | None = None
     """Seconds that pass in a true one on the clocks by which the project's own code measures time."""
+    patience: float | None = None
+    """How many times as long the time limits are that the project's own code waits with."""
     records_places: bool = False
     """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
 

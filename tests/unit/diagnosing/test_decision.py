@@ -55,6 +55,7 @@ ARMS = (
     "sanitized",
     "provoked",
     "clock standing",
+    "longer limits",
     "measured time",
     "more measured time",
     "addresses",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from flakeproof.features.diagnose.evidence import COMPANY, MEASURED, MEASURED_MORE, Evidence
+from flakeproof.features.diagnose.evidence import COMPANY, MEASURED, MEASURED_MORE, PATIENT, Evidence
 from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Status
 from flakeproof.features.diagnose.rules import (
     amplified,
@@ -92,6 +92,8 @@ def is_settled(causes: Sequence[Cause], evidence: Evidence) -> bool:
     if CauseId.SELF_POLLUTION in found and (COMPANY in evidence.arms or not evidence.has_company):
         return evidence.itself is not None and evidence.itself.confirmed
     if CauseId.ADDRESSES in found or any(evidence.is_undone(name) for name in (MEASURED, MEASURED_MORE)):
+        return True
+    if CauseId.LOAD in found and evidence.is_undone(PATIENT):
         return True
     if evidence.line is not None and found & {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.CLOCK}:
         return True

@@ -37,6 +37,7 @@ from flakeproof.features.diagnose.experiments.settings import (
     run_fresh,
     run_measured,
     run_parallel,
+    run_patient,
     run_race,
     run_shared,
     run_standing_clock,
@@ -49,6 +50,7 @@ from flakeproof.features.diagnose.observed_calls import (
     ENTROPY,
     EXECUTOR,
     HASH,
+    LIMIT,
     OUTSIDE,
     RANDOM,
     SETS,
@@ -264,6 +266,16 @@ def _measured(study: Study) -> None:
             run_measured(study.laboratory, MEASURED_MORE, by_date=by_date)
 
 
+def _patient(study: Study) -> None:
+    """Where it fails and waits with a time limit: whether it does so as well when it may wait for longer."""
+    if _has_limits(study):
+        run_patient(study.laboratory)
+
+
+def _has_limits(study: Study) -> bool:
+    return study.laboratory.flake is not None and LIMIT in study.witnessed.places
+
+
 def _measures_time(study: Study) -> bool:
     seen = study.witnessed
     return study.laboratory.flake is not None and (STOPWATCH in seen.places or CLOCK_READ in seen.places)
@@ -273,7 +285,8 @@ def _line(study: Study) -> None:
     """Where no cause is known, or a race without its line; not for what a pause anywhere makes fail: a time limit."""
     flake = study.laboratory.flake
     others = {cause.cause for cause in _explaining(study)} - _RACING
-    if flake is None or flake.is_timeout or others or study.line is not None:
+    too_late = flake is not None and flake.is_timeout and not study.evidence.outlasts_limits
+    if flake is None or too_late or others or study.line is not None:
         return
     if study.may_race or CLOCK_READ in study.witnessed.places:
         found = search_line(study.laboratory)
@@ -427,7 +440,8 @@ def _of_places(study: Study) -> bool:
 
 def _of_time(study: Study) -> bool:
     flake = study.laboratory.flake
-    return (flake is not None and flake.is_timeout) or _as_given_only(study) or _reads(study, STOPWATCH)
+    late = flake is not None and flake.is_timeout and not study.evidence.outlasts_limits
+    return late or _as_given_only(study) or _reads(study, STOPWATCH)
 
 
 def _of_clock(study: Study) -> bool:
@@ -451,6 +465,7 @@ _STEPS = (
     _Step("a look at what it calls", _watch, lambda study: True),
     _Step("the time that it measures", _measured, lambda study: _measures_time(study) and study.witnessed.of_failures),
     _Step("seeds again", _seeds_if_drawn),
+    _Step("longer time limits", _patient, lambda study: _has_limits(study) and study.witnessed.of_failures),
     _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
     _Step("the same addresses", _addresses, _of_addresses),
     _Step("the same process again", _again, lambda study: not study.laboratory.failed(ALONE)),

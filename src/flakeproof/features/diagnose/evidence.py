@@ -24,6 +24,7 @@ TRACED = "recorded"
 PROVOKED = "provoked"
 DRAWN = "drawn"
 PAUSED = "paused"
+PATIENT = "longer limits"
 STANDING = "clock standing"
 MEASURED, MEASURED_MORE = "measured time", "more measured time"
 ADDRESSES = "addresses"
@@ -274,6 +275,11 @@ class Evidence:
         return self.is_significant(name, "falls") and fisher_greater((passes, other)) <= SIGNIFICANT
 
     @property
+    def outlasts_limits(self) -> bool:
+        """Whether it fails as well where waits may take far longer: then it waits for what never comes."""
+        return self.arm(PATIENT).failed >= _NO_ACCIDENT
+
+    @property
     def comparisons(self) -> int:
         """How many were made."""
         return len(self._adjusted)
@@ -290,6 +296,8 @@ class Evidence:
 
 
 _ENOUGH = 8
+_NO_ACCIDENT = 3
+"""Failures that so long a limit does not have by the machine alone."""
 
 
 def _fisher(one: Counts, other: Counts) -> float:

@@ -12,6 +12,7 @@ from flakeproof.model import Record
 RANDOM, ENTROPY, CLOCK, STOPWATCH = "random", "entropy", "clock", "stopwatch"
 OUTSIDE, SETS, SUMS, EXECUTOR = "outside", "sets", "sums", "executor"
 HASH, ADDRESS = "hash", "address"
+LIMIT = "limit"
 _OWN = re.compile(r"/flakeproof-\w+/|^/dev/|^/proc/|__pycache__|/\.pytest_cache/|\.pyc$|/\.flakeproof/")
 """Files that no two trials share, or that tell nothing."""
 _PORT = re.compile(r"^\('[^']*', (\d+)")
@@ -22,12 +23,14 @@ _CALLED = {
     STOPWATCH: "stopwatch",
     HASH: "hash",
     ADDRESS: "address",
+    LIMIT: "limit",
 }
 
 WORLD = {
     CLOCK: "reads the time of day",
     STOPWATCH: "measures time",
     RANDOM: "draws at random",
+    LIMIT: "waits with a time limit",
     ENTROPY: "draws what no seed reaches",
     HASH: "asks for a hash",
     ADDRESS: "asks where an object lies in memory",

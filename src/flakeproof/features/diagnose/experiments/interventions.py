@@ -55,7 +55,7 @@ def run_pauses(laboratory: Laboratory, found: Sequence[Explanation], seen: Witne
             return Line(
                 place=Place(file=pause.file, line=pause.line, function=pause.function),
                 text=text,
-                in_coroutine=here in seen.coroutines,
+                in_coroutine=here in seen.coroutines or (bool(seen.coroutines) and not seen.own_threads),
                 option=f"--delay {written_delay(delay)}",
             )
     return None

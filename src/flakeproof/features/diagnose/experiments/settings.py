@@ -10,6 +10,7 @@ from flakeproof.features.diagnose.evidence import (
     FRESH,
     MEASURED,
     PARALLEL,
+    PATIENT,
     RACE,
     SHARED,
     STANDING,
@@ -17,7 +18,7 @@ from flakeproof.features.diagnose.evidence import (
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_in_turns
 from flakeproof.line_search.find_line import DelayFinding, find_line
-from flakeproof.model import CommandTarget, Isolation, Load
+from flakeproof.model import CommandTarget, Isolation, Load, RunSpec
 
 _SHARE = 0.08
 _FRESH_COUNT = 60
@@ -25,6 +26,7 @@ STANDING_STILL = "x0.001"
 """As slow as a clock can be made."""
 _LINE_SHARE = 0.4
 _MEETING_SHARE = 0.2
+_LONGER = 10.0
 _SLOWER = 0.25
 """Speed of the clocks by which time is measured."""
 _AT_ONCE = 2
@@ -103,6 +105,21 @@ def run_measured(laboratory: Laboratory, name: str, *, by_date: bool) -> None:
     run_in_turns(laboratory, name, setting, spec, at_once=at_once)
 
 
+def run_patient(laboratory: Laboratory) -> None:
+    """The time limits that it waits with are far longer; copies run beside each other on both sides."""
+    if isinstance(laboratory.given.target, CommandTarget):
+        return
+    spec = patient(alone_spec(laboratory.given))
+    at_once = _AT_ONCE * _cores()
+    setting = f"{at_once} at once, the time limits of its waits {_LONGER:g} times as long (3 s longer at most)"
+    run_in_turns(laboratory, PATIENT, setting, spec, at_once=at_once)
+
+
+def patient(spec: RunSpec) -> RunSpec:
+    """`spec` with longer time limits."""
+    return perturbed(spec, patience=_LONGER)
+
+
 def run_race(laboratory: Laboratory) -> None:
     """Threads and tasks are switched as often, and as unexpectedly, as can be."""
     given = laboratory.given
@@ -124,9 +141,10 @@ def search_line(laboratory: Laboratory, *, only_where_met: bool = False) -> Dela
         return None
     at_once = _AT_ONCE * _cores()
     patience = laboratory.patience(seconds)
-    spec = changed(
-        alone_spec(laboratory.given), workers=at_once, processes=_cores(), count=None, patience=min(patience, seconds)
-    )
+    base = alone_spec(laboratory.given)
+    if laboratory.tally(PATIENT).failed(flake):
+        base = patient(base)  # no pause is to be mistaken for what comes too late
+    spec = changed(base, workers=at_once, processes=_cores(), count=None, patience=min(patience, seconds))
     signatures = {seen.failure.signature for arm in laboratory.arms.values() for seen in arm.tally.failures(flake)}
     try:
         found = find_line(spec, budget=seconds, signatures=sorted(signatures), only_where_met=only_where_met)
