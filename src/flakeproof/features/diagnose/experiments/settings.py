@@ -29,8 +29,10 @@ _MEETING_SHARE = 0.2
 _LONGER = 10.0
 _SLOWER = 0.25
 """Speed of the clocks by which time is measured."""
-_AT_ONCE = 2
+_AT_ONCE, _SLOW_AT_ONCE = 2, 4
 """Copies for each processor."""
+_DECIDING_SHARE = 0.2
+"""For what may be the answer, and nothing but it is changed."""
 _ROUGHLY = 1.5
 """A search for a line may take so many times as long as it was given."""
 _LEAST_SECONDS = 5.0
@@ -99,10 +101,10 @@ def run_measured(laboratory: Laboratory, name: str, *, by_date: bool) -> None:
     slower = name == MEASURED
     speed = _SLOWER if slower else 1 / _SLOWER
     spec = perturbed(alone_spec(given), stopwatch=speed, **({"clock": f"x{speed:g}"} if by_date else {}))
-    at_once = _AT_ONCE * _cores()
+    at_once = _copies(laboratory)
     words = "go at a quarter of their speed" if slower else "go four times as fast"
     setting = f"{at_once} at once, the clocks by which it measures time {words}"
-    run_in_turns(laboratory, name, setting, spec, at_once=at_once)
+    run_in_turns(laboratory, name, setting, spec, at_once=at_once, share=_DECIDING_SHARE)
 
 
 def run_patient(laboratory: Laboratory) -> None:
@@ -110,9 +112,14 @@ def run_patient(laboratory: Laboratory) -> None:
     if isinstance(laboratory.given.target, CommandTarget):
         return
     spec = patient(alone_spec(laboratory.given))
-    at_once = _AT_ONCE * _cores()
+    at_once = _copies(laboratory)
     setting = f"{at_once} at once, the time limits of its waits {_LONGER:g} times as long (3 s longer at most)"
-    run_in_turns(laboratory, PATIENT, setting, spec, at_once=at_once)
+    run_in_turns(laboratory, PATIENT, setting, spec, at_once=at_once, share=_DECIDING_SHARE)
+
+
+def _copies(laboratory: Laboratory) -> int:
+    """How many trials run at once that mostly wait: slow ones do that for longer."""
+    return (_SLOW_AT_ONCE if laboratory.is_slow else _AT_ONCE) * _cores()
 
 
 def patient(spec: RunSpec) -> RunSpec:
