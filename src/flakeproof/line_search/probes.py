@@ -15,7 +15,7 @@ from flakeproof.engine.endings import TrialCounts
 from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_limits import hang_limit
-from flakeproof.errors import CannotRunError, StoppedError, is_signal
+from flakeproof.errors import CannotRunError, Stop, StoppedError, is_signal
 from flakeproof.failures.signature import Alike
 from flakeproof.line_search.strategy import MOST_CANDIDATES, LinePause, Probed, TracedLine
 from flakeproof.line_search.synchronisation import meeting_lines
@@ -155,7 +155,7 @@ class Probes:
         execute(spec, f"search-{self._number}", folder, [ended.add], None)
         if is_signal(ended.stopped):
             raise StoppedError(ended.stopped)
-        if ended.stopped is not None:
+        if ended.stopped not in (None, Stop.DURATION):
             raise CannotRunError(f"the search for a line cannot go on: {ended.stopped}")
         self.trials += count
         for names in ended.failed.values():

@@ -105,22 +105,7 @@ def clock(evidence: Evidence, following: Next) -> Cause:
         )
     for name, how in ((MEASURED, "less"), (MEASURED_MORE, "more")):
         if evidence.is_undone(name):
-            measured = next(
-                (
-                    seen
-                    for kind in (observed_calls.STOPWATCH, observed_calls.CLOCK)
-                    if (seen := evidence.witnessed.places.get(kind)) is not None
-                ),
-                None,
-            )
-            return Cause(
-                cause=CauseId.CLOCK,
-                status=Status.PROVEN,
-                statement=f"A limit on elapsed time decides: it fails less often when {how} time is measured",
-                place=evidence.flake.place if evidence.flake is not None else measured,
-                evidence=[compared(evidence, name, "falls"), *used("measures time", measured)],
-                next=following.run("-w 1 --noise cpu=8"),
-            )
+            return _measured(evidence, name, how, following)
     for way, what in (("falls", "does not fail"), ("rises", "fails")):
         if evidence.is_significant(STANDING, way):
             return Cause(
@@ -144,3 +129,19 @@ def clock(evidence: Evidence, following: Next) -> Cause:
 def _only_loops(evidence: Evidence) -> bool:
     """Whether all of its threads are those of an event loop: then tasks are what there is to race."""
     return bool(evidence.witnessed.coroutines) and not evidence.witnessed.own_threads
+
+
+def _measured(evidence: Evidence, name: str, how: str, following: Next) -> Cause:
+    """Where clocks that go slower, or faster, have undone it, and nothing else was changed."""
+    kinds = (observed_calls.STOPWATCH, observed_calls.CLOCK)
+    place = next((seen for kind in kinds if (seen := evidence.witnessed.places.get(kind)) is not None), None)
+    failing = evidence.flake.place if evidence.flake is not None else None
+    said = [f"{at_line(failing)} in {failing.function} fails"] if failing is not None else []
+    return Cause(
+        cause=CauseId.CLOCK,
+        status=Status.PROVEN,
+        statement=f"The time that it measures decides: it fails less often when {how} of it passes",
+        place=place or failing,
+        evidence=[compared(evidence, name, "falls"), *used("measures time", place), *said],
+        next=following.run("-w 1 --noise cpu=8"),
+    )
