@@ -206,6 +206,9 @@ def evidence(example: str) -> Evidence:
             is_symptom = part == "differs at the failure"
             here = Explanation("it differs", LINE.file, LINE.line, LINE.function, is_symptom, between)
             found = replace(found, differences=[here])
+        elif part == "a line takes longer":
+            here = Explanation("it takes longer", LINE.file, LINE.line, LINE.function, False, takes_longer=True)
+            found = replace(found, differences=[here])
         elif part == "a pause decides":
             paused = Line(place=LINE, text="a pause decides", in_coroutine=False, option="--delay x")
             found = replace(found, paused=paused)

@@ -33,8 +33,6 @@ _AT_ONCE, _SLOW_AT_ONCE = 2, 4
 """Copies for each processor."""
 _DECIDING_SHARE = 0.2
 """For what may be the answer, and nothing but it is changed."""
-_ROUGHLY = 1.5
-"""A search for a line may take so many times as long as it was given."""
 _LEAST_SECONDS = 5.0
 
 
@@ -143,7 +141,7 @@ def search_line(laboratory: Laboratory, *, only_where_met: bool = False) -> Dela
     """
     flake = laboratory.flake
     share = _MEETING_SHARE if only_where_met else _LINE_SHARE
-    seconds = min(share * laboratory.budget.seconds, laboratory.room / _ROUGHLY)
+    seconds = min(share * laboratory.budget.seconds, laboratory.room)
     if isinstance(laboratory.given.target, CommandTarget) or seconds < _LEAST_SECONDS:
         return None
     at_once = _AT_ONCE * _cores()

@@ -116,6 +116,17 @@ def clock(evidence: Evidence, following: Next) -> Cause:
                 evidence=[arm(evidence, ALONE), compared(evidence, STANDING, way), *used("reads the time", place)],
                 next=following.run("--clock x0.001"),
             )
+    slow = next((one for one in evidence.differences if one.takes_longer and not one.is_symptom), None)
+    measures = evidence.witnessed.timed or evidence.witnessed.reads_twice
+    if slow is not None and measures and evidence.flake is not None:
+        return Cause(
+            cause=CauseId.CLOCK,
+            status=Status.SUPPORTED,
+            statement="It measures how long something takes, and fails when that takes longer",
+            place=evidence.flake.place,
+            evidence=[slow.text, *used("measures time", watched.places.get(observed_calls.STOPWATCH) or place)],
+            next=following.run("-w 1 --noise cpu=8"),
+        )
     if evidence.witnessed.looked and place is None:
         said = ["a trial that was watched has not read the time of day"]
         return refuted(CauseId.CLOCK, "It does not know the time of day", said)
