@@ -106,6 +106,9 @@ def clock(evidence: Evidence, following: Next) -> Cause:
     for name, how in ((MEASURED, "less"), (MEASURED_MORE, "more")):
         if evidence.is_undone(name):
             return _measured(evidence, name, how, following)
+    measures = evidence.witnessed.timed or evidence.witnessed.reads_twice
+    if measures and all(evidence.is_significant(name, "rises") for name in (MEASURED, MEASURED_MORE)):
+        return _between_limits(evidence, following)
     for way, what in (("falls", "does not fail"), ("rises", "fails")):
         if evidence.is_significant(STANDING, way):
             return Cause(
@@ -117,7 +120,6 @@ def clock(evidence: Evidence, following: Next) -> Cause:
                 next=following.run("--clock x0.001"),
             )
     slow = next((one for one in evidence.differences if one.takes_longer and not one.is_symptom), None)
-    measures = evidence.witnessed.timed or evidence.witnessed.reads_twice
     if slow is not None and measures and evidence.flake is not None:
         return Cause(
             cause=CauseId.CLOCK,
@@ -154,5 +156,17 @@ def _measured(evidence: Evidence, name: str, how: str, following: Next) -> Cause
         statement=f"The time that it measures decides: it fails less often when {how} of it passes",
         place=place or failing,
         evidence=[compared(evidence, name, "falls"), *used("measures time", place), *said],
+        next=following.run("-w 1 --noise cpu=8"),
+    )
+
+
+def _between_limits(evidence: Evidence, following: Next) -> Cause:
+    """Where it fails when less time is measured, and when more is; that this is why it fails by itself is likely."""
+    return Cause(
+        cause=CauseId.CLOCK,
+        status=Status.SUPPORTED,
+        statement="The time that it measures has to lie between two limits: it fails when more of it passes, or less",
+        place=evidence.flake.place if evidence.flake is not None else None,
+        evidence=[compared(evidence, name) for name in (MEASURED, MEASURED_MORE)],
         next=following.run("-w 1 --noise cpu=8"),
     )
