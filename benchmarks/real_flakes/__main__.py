@@ -1,6 +1,6 @@
 """Run flakeproof on flaky tests of public projects whose cause is known, and judge what it says.
 
-    python -m benchmarks.real_flakes FOLDER [--only NAME]… [--half looked-at|scored] [--budget SECONDS]
+    python -m benchmarks.real_flakes FOLDER [--only NAME]… [--half looked-at|scored] [--budget SECONDS] [--explain-only]
     python -m benchmarks.real_flakes FOLDER --prepare REPOSITORIES
 
 FOLDER has a checkout of each project at the commit of its case, named as the case, and in venvs/ an environment for it;
@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
     parser.add_argument("--half", type=Half)
     parser.add_argument("--budget", type=float, default=600.0, help="seconds for a case; 600 if not given")
+    parser.add_argument("--explain-only", action="store_true", help="ask diagnose alone, with its share of the budget")
     parser.add_argument("--prepare", type=Path, metavar="REPOSITORIES")
     arguments = parser.parse_args()
     cases = list(_chosen(catalogue(), arguments.only, arguments.half))
@@ -40,7 +41,8 @@ def main() -> int:
     print(f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}", flush=True)
     results = []
     for checkout in ready:
-        result = Asker(checkout, arguments.folder.resolve() / "logs", arguments.budget).ask()
+        logs = arguments.folder.resolve() / "logs"
+        result = Asker(checkout, logs, arguments.budget, explains_only=arguments.explain_only).ask()
         results.append((checkout.case, result))
         print(f"| {' | '.join(_row(checkout.case, result))} |", flush=True)
         for remark in [*(f"late: {late}" for late in result.late), *(f"could not run: {one}" for one in result.broke)]:

@@ -69,8 +69,9 @@ class Result:
 class Asker:
     """Runs the commands about a case, each in a store of its own, and keeps what they print."""
 
-    def __init__(self, checkout: Checkout, logs: Path, budget: float) -> None:
+    def __init__(self, checkout: Checkout, logs: Path, budget: float, *, explains_only: bool = False) -> None:
         self.checkout = checkout
+        self._explains_only = explains_only
         self.logs = logs / checkout.case.name
         self.logs.mkdir(parents=True, exist_ok=True)
         self.budget = budget
@@ -80,12 +81,12 @@ class Asker:
         """Everything about the case."""
         case = self.checkout.case
         before = perf_counter()
-        if not case.order:
+        if not case.order and not self._explains_only:
             self._reproduce()
         self._explain()
         if case.order:
             self._isolate()
-        if case.fix and self.result.reproduced and not case.order:
+        if not self._explains_only and case.fix and self.result.reproduced and not case.order:
             self._verify()
         self.result.seconds = perf_counter() - before
         return self.result

@@ -225,6 +225,10 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """Names that LC_ALL and LANG are drawn from; of one, they are that."""
     network: str | None = None
     """`none`: nothing but loopback can be reached."""
+    stopwatch: float | None = None
+    """Seconds that pass in a true one on the clocks by which the project's own code measures time."""
+    patience: float | None = None
+    """How many times as long the time limits are that the project's own code waits with."""
     records_places: bool = False
     """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
 

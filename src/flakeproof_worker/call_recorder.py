@@ -38,6 +38,15 @@ _ASKED = {
     "collect": "garbage",
 }
 _ASKED_OF = frozenset({"posix", "_locale", "gc"})
+_LIMITED = {
+    "threading": "timeout",
+    "queue": "timeout",
+    "subprocess": "timeout",
+    "concurrent.futures._base": "timeout",
+    "asyncio.tasks": "timeout",
+    "asyncio.timeouts": "delay",
+}
+"""Modules of functions that wait, and the name of the argument that limits how long."""
 _RANDOM_MODULES = {"random": "random", "uuid": "entropy", "secrets": "entropy"}
 
 
@@ -91,6 +100,10 @@ class Witness:
             self._note("ran", frame, "coroutine" if code.co_flags & _COROUTINE else "", line=code.co_firstlineno)
             return
         module = frame.f_globals.get("__name__")
+        limit = frame.f_locals.get(_LIMITED[module]) if module in _LIMITED else None
+        if isinstance(limit, int | float) and limit > 0 and frame.f_back is not None and _is_theirs(frame.f_back):
+            self._note("limit", frame.f_back, f"{code.co_qualname} {limit:g} s")
+            return
         if module == "threading" and code.co_name == "start":
             self._started(frame)
             return
@@ -210,6 +223,8 @@ def _kind_of(function: Any) -> str:
         return "clock"
     if name == "urandom":
         return "entropy"
+    if name == "select" and module == "select":
+        return "limit"
     if name in _ASKED and module in _ASKED_OF:
         return _ASKED[name]
     if name in _OF_OBJECTS and module == "builtins":

@@ -56,6 +56,15 @@ def check():
     rules = {Rule(number) for number in range(2000)}
     assert next(iter(rules)).number % 2
 """,
+    "test_twice.py": """
+class Register:
+    __slots__ = ("count",)
+REGISTER = Register()
+REGISTER.count = 0
+def test_twice():
+    REGISTER.count += 2
+    assert REGISTER.count == 2
+""",
     "test_token.py": """
 import uuid
 def test_token():
@@ -156,6 +165,18 @@ def test_another_test_that_pollutes(flakeproof: Flakeproof) -> None:
     assert found["target"] == "test_order.py::test_second"
     place = found["causes"][0]["place"]
     assert (Path(place["file"]).name, place["line"]) == ("test_order.py", line_of("test_order.py", "closed"))
+
+
+@pytest.mark.alone
+def test_what_does_itself_harm(flakeproof: Flakeproof) -> None:
+    """A test that cannot run twice in one process, with the state that stays and the line that changes it."""
+    found = diagnosed(flakeproof, "test_twice.py", "--in", "test_twice.py")
+    best = found["causes"][0]
+    assert (best["cause"], best["status"]) == ("self-pollution", "proven")
+    assert "test_twice.REGISTER.count stays" in best["statement"]
+    place = best["place"]
+    assert (Path(place["file"]).name, place["line"]) == ("test_twice.py", line_of("test_twice.py", "+="))
+    assert {one["name"]: one["failed"] for one in found["experiments"]}["alone"] == 0
 
 
 @pytest.mark.alone

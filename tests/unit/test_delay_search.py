@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
-from flakeproof.line_search.strategy import PAUSES, LinePause, Probed, TracedLine, search
+from flakeproof.line_search.strategy import LONGER_WAIT, PAUSE_WHERE_MET, PAUSES, LinePause, Probed, TracedLine, search
 
 PLACES = [TracedLine("m.py", 10 * number, f"f{number // 5}", 1.0 + number % 3, 1 + number % 2) for number in range(30)]
 Rate = Callable[[set[TracedLine], float], tuple[float, str]]
@@ -70,6 +71,37 @@ def test_a_pause_that_makes_it_pass() -> None:
         found = search(PLACES, Simulated(seed, lambda places, _: (0.0 if guilty in places else 0.5, "the flake")))
 
         assert [(line.place, line.raises) for line in found.lines] == [(guilty, False)]
+
+
+MEETING = [replace(place, meets=place in (PLACES[4], PLACES[12], PLACES[21])) for place in PLACES]
+
+
+def test_where_threads_and_tasks_meet_comes_first() -> None:
+    """The line is found before all lines are tried; where no others are to be, what matters elsewhere is not named."""
+    guilty = MEETING[12]
+    for seed in range(10):
+        found = search(MEETING, Simulated(seed, lambda places, _: (0.9 if guilty in places else 0.0, "it")))
+
+        assert [line.place for line in found.lines] == [guilty]
+        assert found.lines[0].seconds == PAUSE_WHERE_MET
+        assert found.pauses == [], "no pause was tried at all lines"
+    elsewhere = Simulated(1, lambda places, _: (0.9 if MEETING[7] in places else 0.0, "it"))
+    assert not search(MEETING, elsewhere, only_where_met=True).lines
+
+
+def test_a_long_pause_may_only_keep_it_from_failing() -> None:
+    """Where one so long makes it fail, there may be a limit on how long something takes."""
+    slow, late = MEETING[4], MEETING[21]
+
+    def rate(places: set[TracedLine], seconds: float) -> tuple[float, str]:
+        if seconds < LONGER_WAIT:
+            return 0.5, "it"
+        return (0.0 if late in places else 0.95 if slow in places else 0.5), "it"
+
+    for seed in range(10):
+        found = search(MEETING, Simulated(seed, rate), only_where_met=True)
+
+        assert [(line.place, line.raises) for line in found.lines] == [(late, False)]
 
 
 def test_another_failure_is_not_the_flake() -> None:

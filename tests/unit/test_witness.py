@@ -26,6 +26,7 @@ def look(path):
     thread = threading.Thread(target=draw)
     thread.start()
     thread.join()
+    thread.join(5)
 """
 
 
@@ -55,6 +56,7 @@ def test_what_is_seen(tmp_path: Path) -> None:
         ("gives", 5, "names", "names", 0),
         ("set", 7, "look", "held", 0),
         ("clock", 9, "look", "time", 0),
+        ("limit", 18, "look", "Thread.join 5 s", 0),
         ("stopwatch", 10, "look", "perf_counter", 0),
         ("entropy", 11, "look", "uuid.uuid4", 0),
         ("entropy", 11, "look", "urandom", 0),

@@ -124,13 +124,15 @@ def find_line(
     signatures: Collection[str] = (),
     error: float = ERROR,
     say: Callable[[str], None] = lambda text: None,
+    only_where_met: bool = False,
 ) -> DelayFinding:
     """Find the line of the project's own code at which a pause makes the target fail, or keeps it from failing.
 
     Only failures with one of these `signatures` count (patterns, see `Alike`); without any, those that the target fails
     with when nothing is paused, or, should it never do so, the first that pauses bring about. `budget` is in seconds,
     and kept roughly. `error` is the probability with which a line may be named although no pause there matters. `say`
-    hears how it goes on, in sentences. No record is kept of the trials.
+    hears how it goes on, in sentences. No record is kept of the trials. Lines at which threads and tasks meet come
+    first; with `only_where_met` no others follow.
 
     Where trials share processes, each gets one to itself while it runs: only then it is known which trial a thread
     belongs to. A pause is at one line at a time when it is confirmed; lines that matter only together are not found.
@@ -147,7 +149,7 @@ def find_line(
     try:
         places = probes.places()
         say(f"{len(places)} lines of the project's own code are executed")
-        found = search(places, probes, signatures, say, error)
+        found = search(places, probes, signatures, say, error, only_where_met=only_where_met)
     except StoppedError as stopped:
         raise KeyboardInterrupt(stopped.reason) from None
     names = {file: name_of(Path(file), spec.target) for file in {line.place.file for line in found.lines}}

@@ -15,9 +15,10 @@ from flakeproof.engine.endings import TrialCounts
 from flakeproof.engine.execute import execute
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.engine.time_limits import hang_limit
-from flakeproof.errors import CannotRunError, StoppedError, is_signal
+from flakeproof.errors import CannotRunError, Stop, StoppedError, is_signal
 from flakeproof.failures.signature import Alike
 from flakeproof.line_search.strategy import MOST_CANDIDATES, LinePause, Probed, TracedLine
+from flakeproof.line_search.synchronisation import meeting_lines
 from flakeproof.model import Delay, Isolation, Perturbations, RunSpec
 from flakeproof_worker.perturb.places import NAME
 from flakeproof_worker.shared.draws import active
@@ -51,6 +52,8 @@ _TRACED = 6
 """Trials whose lines are written down."""
 _START = 0.4
 """Seconds that it takes to start processes, as long as nobody has measured it."""
+_LEAST_SECONDS = 1.0
+"""That a probe may take, however little is left."""
 _TIMES = 20.0
 """A trial may take so many times what one without pauses takes, plus its pauses."""
 
@@ -111,7 +114,7 @@ class Probes:
         return _places(lines, ended.trials)
 
     def __call__(self, pauses: Sequence[LinePause], count: int) -> list[Probed]:
-        """Run `count` trials, each with pauses of its own choice among these."""
+        """Run `count` trials, each with pauses of its own choice among these; without time for all none counts."""
         first = self._next
         own = self._spec.perturbations
         delays = [*own.delays, *(_delay(pause) for pause in pauses)]
@@ -119,6 +122,8 @@ class Probes:
         began = self.seconds
         with temporary_root() as folder:
             ended = self._run(Perturbations(**_kept(own), delays=delays), count, Path(folder))
+        if ended.trials + len(ended.without_result) < count:
+            return []
         if pauses:
             self._slower = max(1.0, (self.seconds - began) / self._foreseen(count, each))
         else:
@@ -141,6 +146,7 @@ class Probes:
             count=count,
             first=self._next,
             perturbations=perturbations,
+            duration=max(_LEAST_SECONDS, self.seconds_left),
             timeout=hang_limit(self._trial + paused, asked, _TIMES) if self._trial else asked,
             adapts_timeout=False,
         )
@@ -149,7 +155,7 @@ class Probes:
         execute(spec, f"search-{self._number}", folder, [ended.add], None)
         if is_signal(ended.stopped):
             raise StoppedError(ended.stopped)
-        if ended.stopped is not None:
+        if ended.stopped not in (None, Stop.DURATION):
             raise CannotRunError(f"the search for a line cannot go on: {ended.stopped}")
         self.trials += count
         for names in ended.failed.values():
@@ -198,6 +204,7 @@ def _places(lines: Sequence[str], trials: int) -> list[TracedLine]:
             units[trial] = units.get(trial, 0) + 1
         hits_each = sum(seen.values()) / max(1, trials)
         function = functions[file, line]
-        found.append(TracedLine(file, line, function, hits_each, max(units.values()), writes_from(file, line)))
+        meets = line in meeting_lines(file)
+        found.append(TracedLine(file, line, function, hits_each, max(units.values()), writes_from(file, line), meets))
     found.sort(key=lambda place: (-place.units, place.hits))
     return sorted(found[:MOST_CANDIDATES], key=lambda place: (place.file, place.line))

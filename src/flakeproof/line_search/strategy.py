@@ -11,9 +11,15 @@ from flakeproof.stats.tables import holm
 
 PAUSES = (0.001, 0.005, 0.02, 0.05)
 """Seconds; the shortest that works is wanted: a long one breaks tests that have a time limit of their own."""
+PAUSE_WHERE_MET = 0.02
+"""The same where threads and tasks meet, which is tried first …"""
+LONGER_WAIT = 0.3
+"""… and of a pause that may show there that a wait is too short: it keeps a test from failing. That one so long makes
+it fail tells nothing, because there may be a limit on how long something takes."""
 ERROR = 0.01
 """Probability with which a line may be named although no pause there matters, unless another one is asked for."""
 MOST_CANDIDATES = 400
+_LENGTHS = len(PAUSES) + 2
 _SCREENED_HITS = 3.0
 _CONFIRMED_HITS = 20.0
 _LARGEST_SHARE = 0.25
@@ -49,6 +55,8 @@ class TracedLine:
     """Threads, tasks and processes of one trial that execute it, at most."""
     writes: bool = False
     """Whether its function writes to an attribute or an item there or further down: it may act on what it knew."""
+    meets: bool = False
+    """Whether threads or tasks may meet there, or at the statement before it."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +133,14 @@ def search(
     signatures: Collection[str] = (),
     say: Callable[[str], None] = lambda _: None,
     error: float = ERROR,
+    *,
+    only_where_met: bool = False,
 ) -> FoundLine:
     """Find the places at which a pause matters for failures with these `signatures`.
 
     Without any, those count that trials fail with when nothing is paused, else the first that pauses bring about.
-    `error` is the probability with which a line may be named although no pause there matters.
+    `error` is the probability with which a line may be named although no pause there matters. Places at which threads
+    and tasks meet come first; with `only_where_met` no others follow.
     """
     found = FoundLine(signatures=set(signatures))
     count = _base_count(probe)
@@ -140,23 +151,42 @@ def search(
     found.base_trials = len(base)
     found.base_failures = sum(_failed(trial, found) for trial in base)
     say(f"without pauses {found.base_failures} of {found.base_trials} tests failed")
-    for seconds in PAUSES:
+    for candidates, seconds in _stages(places, found, only_where_met=only_where_met):
         if probe.seconds_left <= 0:
             found.out_of_time = True
             break
-        suspects = _screen(places, seconds, probe, found)
+        suspects = _screen(candidates, seconds, probe, found)
         if found.out_of_time:
             break
-        say(f"pauses of {1000 * seconds:g} ms at {len(places)} lines: {len(suspects) or 'none'} suspected")
+        say(f"pauses of {1000 * seconds:g} ms at {len(candidates)} lines: {len(suspects) or 'none'} suspected")
         lines = _confirm(suspects, places, seconds, probe, found, error) if suspects else []
         if not found.out_of_time:
-            found.pauses.append(seconds)
+            found.pauses += [seconds] if len(candidates) == len(places) else []
         had_some = bool(found.lines)
         if lines and (not had_some or _difference(lines[0]) > _difference(found.lines[0])):
             found.lines = lines
-        if had_some or (lines and _difference(lines[0]) >= _CLEAR):
+        if had_some:
+            break
+        if lines and _difference(lines[0]) >= _CLEAR:
             break
     return found
+
+
+def _stages(
+    places: Sequence[TracedLine], found: FoundLine, *, only_where_met: bool
+) -> list[tuple[Sequence[TracedLine], float]]:
+    """Which places are tried, with pauses how long, one after the other."""
+    meeting = [place for place in places if place.meets]
+    stages: list[tuple[Sequence[TracedLine], float]] = []
+    if meeting:
+        stages.append((meeting, PAUSE_WHERE_MET))
+        if _may_lower(found):
+            stages.append((meeting, LONGER_WAIT))
+    return stages if only_where_met else [*stages, *((places, seconds) for seconds in PAUSES)]
+
+
+def _may_lower(found: FoundLine) -> bool:
+    return found.base_failures > _LOWERABLE * found.base_trials
 
 
 def _base_count(probe: Probe) -> int:
@@ -182,7 +212,6 @@ def _screen(
     """The places that are suspected to matter, and whether they raise the rate; the most suspected first."""
     suspects = list(places)
     tallies = [CulpritTally() for _ in suspects]
-    may_lower = found.base_failures > _LOWERABLE * found.base_trials
     for turn in range(_ROUNDS):
         count, pauses = _plan(suspects, seconds, probe)
         if not count:
@@ -196,7 +225,9 @@ def _screen(
                 failed = _failed(trial, found)
                 for tally, active in zip(tallies, trial.active, strict=True):
                     tally.add(active=active, failed=failed)
-        suspicion = [_suspicion(tally, may_lower=may_lower) for tally in tallies]
+        suspicion = [
+            _suspicion(tally, may_lower=_may_lower(found), may_raise=seconds < LONGER_WAIT) for tally in tallies
+        ]
         last = turn == _ROUNDS - 1
         order = sorted(range(len(suspects)), key=lambda index: -suspicion[index][0])
         least = _WORTH_CONFIRMING if last else _SUSPICIOUS
@@ -208,11 +239,11 @@ def _screen(
     return []
 
 
-def _suspicion(tally: CulpritTally, *, may_lower: bool) -> tuple[float, bool]:
+def _suspicion(tally: CulpritTally, *, may_lower: bool, may_raise: bool) -> tuple[float, bool]:
     """The evidence that a candidate matters, and whether it raises the rate."""
     found = evidence(tally)
-    lowers = found.lowers if may_lower else 0.0
-    return max(found.raises, lowers), found.raises >= lowers
+    raises, lowers = (found.raises if may_raise else 0.0), (found.lowers if may_lower else 0.0)
+    return max(raises, lowers), raises >= lowers
 
 
 def _first_signature(trials: Sequence[Probed]) -> set[str]:
@@ -302,7 +333,7 @@ def _chance(tally: CulpritTally, *, raises: bool) -> float:
 
 def _significant(tried: Sequence[Confirmed], error: float) -> list[Confirmed]:
     """Those that stand, corrected for all places and lengths of pauses that were tried; the best first."""
-    adjusted = [min(1.0, len(PAUSES) * value) for value in holm([one.chance for one in tried])]
+    adjusted = [min(1.0, _LENGTHS * value) for value in holm([one.chance for one in tried])]
     return ranked([replace(one, chance=value) for one, value in zip(tried, adjusted, strict=True) if value <= error])
 
 

@@ -94,6 +94,14 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
         from flakeproof_worker.perturb.clock import Clock
 
         found.append(Clock(asked["clock"]))
+    if asked.get("stopwatch"):
+        from flakeproof_worker.perturb.stopwatch import Stopwatch
+
+        found.append(Stopwatch(asked["stopwatch"]))
+    if asked.get("patience"):
+        from flakeproof_worker.perturb.patience import Patience
+
+        found.append(Patience(asked["patience"]))
     if asked.get("gc"):
         from flakeproof_worker.perturb.process_state import Garbage
 

@@ -6,6 +6,7 @@ import reprlib
 import types
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -212,8 +213,8 @@ class Walk:
         elif type(value).__module__.partition(".")[0] not in ("_pytest", "pytest", "pluggy"):
             self._add(path, kind, value, id(value), put, remove)
             is_ours = type(value).__module__ in self._project or isinstance(value, types.SimpleNamespace)
-            if new and depth and is_ours and isinstance(names := getattr(value, "__dict__", None), dict):
-                self._attributes(value, dict(names), path, kind, depth - 1)
+            if new and depth and is_ours:
+                self._attributes(value, _own_attributes(value), path, kind, depth - 1)
 
     def _attributes(self, owner: Any, names: dict[str, Any], path: str, kind: str, depth: int) -> None:
         for key, value in names.items():
@@ -255,6 +256,18 @@ class Walk:
             for place, element in enumerate(kept):
                 if not isinstance(element, _PLAIN):
                     self._visit(element, f"{path}[{place}]", None, None, kind, depth - 1)
+
+
+def _own_attributes(value: object) -> dict[str, Any]:
+    """What an object holds itself, in its `__dict__` and in slots."""
+    names = getattr(value, "__dict__", None)
+    found = dict(names) if isinstance(names, dict) else {}
+    for owner in type(value).__mro__:
+        for name, member in list(vars(owner).items()):
+            if isinstance(member, types.MemberDescriptorType):
+                with suppress(AttributeError):  # a slot that nothing was put into
+                    found.setdefault(name, member.__get__(value))
+    return found
 
 
 def _is_same(one: object, other: object) -> bool:

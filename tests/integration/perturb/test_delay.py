@@ -36,6 +36,12 @@ def _run(
     return flakeproof.run(target, **settings | options)
 
 
+def test_a_search_ends_when_its_time_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the midst of a probe, of which then nothing counts; no line is named, and nothing went wrong."""
+    found = _search(monkeypatch, "account:racy", budget=0.01)
+    assert (found.lines, found.out_of_time) == ([], True)
+
+
 @pytest.mark.parametrize(
     ("target", "file", "mark"),
     [

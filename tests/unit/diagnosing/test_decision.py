@@ -11,7 +11,17 @@ import pytest
 from flakeproof.features.diagnose import observed_calls
 from flakeproof.features.diagnose.decision import decide, is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
-from flakeproof.features.diagnose.evidence import ALONE, Counts, Evidence, Factor, Level, Line, Polluters, Provocation
+from flakeproof.features.diagnose.evidence import (
+    ALONE,
+    Counts,
+    Evidence,
+    Factor,
+    Level,
+    Line,
+    Polluters,
+    Provocation,
+    Repeated,
+)
 from flakeproof.features.diagnose.failure_under_study import Flake
 from flakeproof.features.diagnose.observed_calls import Witnessed
 from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Place, Status
@@ -33,6 +43,7 @@ FOLLOWING = Next(
 )
 ARMS = (
     "alone",
+    "again",
     "as given",
     "company",
     "shuffled",
@@ -44,6 +55,9 @@ ARMS = (
     "sanitized",
     "provoked",
     "clock standing",
+    "longer limits",
+    "measured time",
+    "more measured time",
     "addresses",
 )
 KINDS = {
@@ -144,6 +158,22 @@ def evidence(example: str) -> Evidence:
         elif part.startswith("by "):
             factors = part.removeprefix("by ").split(" and ")
             found = replace(found, provocation=Provocation(text="found", factors=factors, options="--some"))
+        elif repeated := re.fullmatch(r"first (\d+)/(\d+) later (\d+)/(\d+)", part):
+            first, firsts, later, laters = map(int, repeated.groups())
+            found = replace(found, repeated=Repeated((first, firsts), (later, laters)))
+        elif part == "does itself harm":
+            itself = Polluters(
+                text="found",
+                names=["shop.seen"],
+                carriers=[],
+                place=LINE,
+                is_brittle=False,
+                is_explained=True,
+                leaves_work=False,
+                confirmed=True,
+                command="isolate a",
+            )
+            found = replace(found, itself=itself)
         elif part.startswith("polluter found"):
             leaves_work = part.endswith("a thread")
             polluters = Polluters(
@@ -175,6 +205,9 @@ def evidence(example: str) -> Evidence:
             between = "another one came between" if part == "another came between" else ""
             is_symptom = part == "differs at the failure"
             here = Explanation("it differs", LINE.file, LINE.line, LINE.function, is_symptom, between)
+            found = replace(found, differences=[here])
+        elif part == "a line takes longer":
+            here = Explanation("it takes longer", LINE.file, LINE.line, LINE.function, False, takes_longer=True)
             found = replace(found, differences=[here])
         elif part == "a pause decides":
             paused = Line(place=LINE, text="a pause decides", in_coroutine=False, option="--delay x")
@@ -248,12 +281,20 @@ def test_the_best_comes_first() -> None:
         ("alone 0/200, company 40/40", False),
         ("alone 0/200, company 40/40, polluter found", True),
         ("alone 0/200, parallel 60/200", False),
+        ("alone 0/200, first 0/2 later 98/98, does itself harm", False),
+        ("alone 0/200, company 0/40, first 0/2 later 98/98, does itself harm", True),
     ],
 )
 def test_when_it_is_settled(example: str, settled: bool) -> None:
     """Only what decides about each single trial ends the experiments."""
     found = evidence(example)
     assert is_settled(decide(found, FOLLOWING), found) is settled
+
+
+def test_without_company_what_does_itself_harm_is_settled() -> None:
+    """Where there are other tests, whether they do it harm as well is asked first."""
+    found = evidence("alone 0/200, first 0/2 later 98/98, does itself harm")
+    assert is_settled(decide(found, FOLLOWING), replace(found, has_company=False))
 
 
 def test_the_line_of_contention() -> None:

@@ -11,10 +11,11 @@ from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.diagnose import report as lines
 from flakeproof.features.diagnose.conclusions import diagnosis, experiment_of
 from flakeproof.features.diagnose.decision import decide
-from flakeproof.features.diagnose.driver import Study, investigate
+from flakeproof.features.diagnose.driver import investigate
 from flakeproof.features.diagnose.experiments.company import victim_of
 from flakeproof.features.diagnose.records import Diagnosis
 from flakeproof.features.diagnose.rules.common import Next
+from flakeproof.features.diagnose.study import Study
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, RunSpec

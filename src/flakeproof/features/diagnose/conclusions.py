@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from flakeproof.errors import ExitCode, exit_code_of_signal
-from flakeproof.features.diagnose.driver import Study, counts_of
 from flakeproof.features.diagnose.evidence import ALONE, CONFIDENCE, GIVEN, Evidence
 from flakeproof.features.diagnose.experiment_runner import Arm, Laboratory
 from flakeproof.features.diagnose.records import FOUND, Cause, Diagnosis, Difference, Experiment, Place
+from flakeproof.features.diagnose.study import Study, counts_of
 from flakeproof.results.summary import anytime_interval, exact_interval
 from flakeproof.results.verdict import Verdict
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from flakeproof.features.diagnose.evidence import Evidence
+from flakeproof.features.diagnose.evidence import COMPANY, MEASURED, MEASURED_MORE, PATIENT, Evidence
 from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Status
 from flakeproof.features.diagnose.rules import (
     amplified,
@@ -18,6 +18,7 @@ from flakeproof.features.diagnose.rules.common import Next
 _RULES: Sequence[Callable[[Evidence, Next], Cause]] = (
     test_order.polluter,
     test_order.brittle,
+    test_order.itself,
     sanitizer_findings.descriptors,
     contention.contention,
     randomness.randomness,
@@ -45,6 +46,7 @@ _RANKS = (
     CauseId.LEAKED_RESOURCE,
     CauseId.ORDER_POLLUTER,
     CauseId.ORDER_BRITTLE,
+    CauseId.SELF_POLLUTION,
     CauseId.RANDOMNESS,
     CauseId.HASH_ORDER,
     CauseId.ADDRESSES,
@@ -87,7 +89,11 @@ def is_settled(causes: Sequence[Cause], evidence: Evidence) -> bool:
         return evidence.hash_seeds.is_decisive
     if CauseId.ORDER_POLLUTER in found or CauseId.ORDER_BRITTLE in found:
         return evidence.polluters is not None and evidence.polluters.confirmed
-    if CauseId.ADDRESSES in found:
+    if CauseId.SELF_POLLUTION in found and (COMPANY in evidence.arms or not evidence.has_company):
+        return evidence.itself is not None and evidence.itself.confirmed
+    if CauseId.ADDRESSES in found or any(evidence.is_undone(name) for name in (MEASURED, MEASURED_MORE)):
+        return True
+    if CauseId.LOAD in found and evidence.is_undone(PATIENT):
         return True
     if evidence.line is not None and found & {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.CLOCK}:
         return True

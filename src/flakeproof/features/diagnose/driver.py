@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.time_limits import Budget, hang_limit
@@ -15,28 +15,29 @@ from flakeproof.features.diagnose.evidence import (
     COMPANY,
     FRESH,
     GIVEN,
+    MEASURED,
+    MEASURED_MORE,
+    PARALLEL,
     SANITIZED,
     SHARED,
     SHUFFLED,
-    Counts,
-    Evidence,
-    Factor,
     Line,
-    Polluters,
-    Provocation,
 )
 from flakeproof.features.diagnose.experiment_runner import Arm, BudgetSpent, Conduct, Laboratory, changed
+from flakeproof.features.diagnose.experiments.again import run_again
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_alone, run_given
 from flakeproof.features.diagnose.experiments.amplify import run_provoked
 from flakeproof.features.diagnose.experiments.company import narrow, run_company, victim_of
-from flakeproof.features.diagnose.experiments.interventions import run_addresses, run_pauses
-from flakeproof.features.diagnose.experiments.isolate import run_isolated
+from flakeproof.features.diagnose.experiments.interventions import run_addresses, run_paused, run_pauses
+from flakeproof.features.diagnose.experiments.isolate import run_by_itself, run_isolated
 from flakeproof.features.diagnose.experiments.seeds import run_drawn, run_seeds
 from flakeproof.features.diagnose.experiments.settings import (
     run_busy,
     run_clock,
     run_fresh,
+    run_measured,
     run_parallel,
+    run_patient,
     run_race,
     run_shared,
     run_standing_clock,
@@ -49,6 +50,7 @@ from flakeproof.features.diagnose.observed_calls import (
     ENTROPY,
     EXECUTOR,
     HASH,
+    LIMIT,
     OUTSIDE,
     RANDOM,
     SETS,
@@ -60,86 +62,12 @@ from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
 from flakeproof.features.diagnose.outcomes import Tally
 from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Place
 from flakeproof.features.diagnose.rules.common import Next
+from flakeproof.features.diagnose.study import Study
 from flakeproof.line_search.find_line import DelayFinding
 from flakeproof.model import CallableTarget, Isolation, PytestTarget, RunSpec
-from flakeproof.results.sanitizer_findings import SightingSummary
 
 _PROBE_SHARE = 0.25
 _TELLING = 0.01
-
-
-@dataclass
-class Study:
-    """The laboratory, and what has been concluded from experiments that are more than counts."""
-
-    laboratory: Laboratory
-    within: list[str]
-    """Paths of the tests that are the company."""
-    uses_given: bool
-    """Whether the target is to be run with its own settings, too."""
-    keeps_timeout: bool
-    had_company: bool = False
-    """Whether the target as it was given is several tests."""
-    reseeded: bool = False
-    """Whether `seeds` reached all that is drawn."""
-    asked_seeds: bool = False
-    """Whether it has been seen to what hangs on a seed, as far as that is likely."""
-    seeds: Factor | None = None
-    hash_seeds: Factor | None = None
-    witnessed: Witnessed = field(default_factory=Witnessed)
-    sightings: Sequence[SightingSummary] = ()
-    polluters: Polluters | None = None
-    line: Line | None = None
-    paused: Line | None = None
-    """A line at which recorded trials differ, and a pause decides."""
-    provocation: Provocation | None = None
-    differences: Sequence[Explanation] = ()
-    """What failing trials did that passing ones did not."""
-    searched: bool = False
-    """Whether all perturbations were searched."""
-    stopped: str | None = None
-
-    @property
-    def may_race(self) -> bool:
-        """Whether it has several threads, or tasks, as far as is known."""
-        seen = self.witnessed
-        return not seen.looked or seen.several_threads or seen.own_threads or bool(seen.coroutines)
-
-    @property
-    def evidence(self) -> Evidence:
-        """What is known so far."""
-        laboratory = self.laboratory
-        arms = {name: counts_of(laboratory, arm) for name, arm in laboratory.arms.items()}
-        return Evidence(
-            flake=laboratory.flake,
-            arms=arms,
-            seeds=self.seeds,
-            hash_seeds=self.hash_seeds,
-            reseeded=self.reseeded,
-            witnessed=self.witnessed,
-            sightings=self.sightings,
-            polluters=self.polluters,
-            line=self.line,
-            paused=self.paused,
-            provocation=self.provocation,
-            differences=self.differences,
-            sanitized=SANITIZED in arms,
-            shares=laboratory.given.isolation is Isolation.SHARED
-            and laboratory.given.workers > laboratory.given.processes,
-            failed_watched=arms[SANITIZED].failed if SANITIZED in arms else 0,
-        )
-
-
-def counts_of(laboratory: Laboratory, arm: Arm) -> Counts:
-    """The numbers of an experiment."""
-    failed = arm.tally.failed(laboratory.flake) if laboratory.flake is not None else 0
-    return Counts(
-        setting=arm.setting,
-        failed=failed,
-        trials=arm.tally.trials,
-        against=arm.against,
-        processes=arm.tally.processes(laboratory.flake) if laboratory.flake is not None else [],
-    )
 
 
 def investigate(
@@ -184,7 +112,7 @@ def _begin(study: Study) -> None:
     start = laboratory.budget.elapsed
     laboratory.run(probe, alone_spec(laboratory.given), seconds=laboratory.budget.share(_PROBE_SHARE), count=1)
     took = laboratory.budget.elapsed - start
-    laboratory.start_up = max(0.0, took - probe.elapsed)
+    laboratory.start_up, laboratory.usual = max(0.0, took - probe.elapsed), probe.elapsed
     if not study.keeps_timeout:
         limit = hang_limit(probe.elapsed, laboratory.given.timeout)
         laboratory.given = changed(laboratory.given, timeout=limit, adapts_timeout=False)
@@ -242,12 +170,18 @@ def _seeds(study: Study) -> None:
     laboratory = study.laboratory
     if study.seeds is not None:
         return
-    for source in (ALONE, FRESH):
-        if 0 < laboratory.failed(source) < laboratory.tally(source).trials:
+    for source in (ALONE, GIVEN, PARALLEL, FRESH):
+        if _has_seeds(laboratory, source) and 0 < laboratory.failed(source) < laboratory.tally(source).trials:
             found = run_seeds(laboratory, source)
             if found is not None:
                 study.seeds, study.hash_seeds = found
                 return
+
+
+def _has_seeds(laboratory: Laboratory, source: str) -> bool:
+    """Whether what a trial did follows from its seed, and not from what ran before it in its process."""
+    spec = laboratory.tally(source).spec
+    return source in (ALONE, FRESH) or (spec is not None and spec.isolation is Isolation.FORK)
 
 
 def _drawn(study: Study) -> None:
@@ -269,13 +203,23 @@ def _sanitized(study: Study) -> None:
     study.sightings = run_sanitized(study.laboratory)
 
 
+def _again(study: Study) -> None:
+    """Where it does not fail by itself: whether it does when it has run before, and what stays of that."""
+    laboratory = study.laboratory
+    if laboratory.failed(ALONE) and laboratory.flake is not None:
+        return
+    study.repeated = run_again(laboratory)
+    if study.repeated is not None and study.repeated.later[0] and not study.repeated.first[0] and victim_of(laboratory):
+        study.itself = run_by_itself(laboratory)
+
+
 def _company(study: Study) -> None:
     """Only where it matters: what fails alone now and then needs nobody."""
     laboratory = study.laboratory
     alone = laboratory.tally(ALONE)
     always = alone.failed(laboratory.flake) == alone.trials
     if COMPANY not in laboratory.arms and victim_of(laboratory) and (always or not laboratory.failed(ALONE)):
-        run_company(laboratory, study.within)
+        study.has_company = run_company(laboratory, study.within)
 
 
 def _shared(study: Study) -> None:
@@ -313,16 +257,53 @@ def _clock(study: Study) -> None:
             run_standing_clock(study.laboratory)
 
 
+def _measured(study: Study) -> None:
+    """Where it fails and measures time: whether it does so when less of it, or more, is measured."""
+    if _measures_time(study):
+        by_date = "date" in study.witnessed.uses.get(CLOCK_READ, "")
+        run_measured(study.laboratory, MEASURED, by_date=by_date)
+        if study.evidence.is_significant(MEASURED, "rises"):
+            run_measured(study.laboratory, MEASURED_MORE, by_date=by_date)
+
+
+def _patient(study: Study) -> None:
+    """Where it fails and waits with a time limit: whether it does so as well when it may wait for longer."""
+    if _has_limits(study):
+        run_patient(study.laboratory)
+
+
+def _has_limits(study: Study) -> bool:
+    return study.laboratory.flake is not None and LIMIT in study.witnessed.places
+
+
+def _measures_time(study: Study) -> bool:
+    seen = study.witnessed
+    return study.laboratory.flake is not None and (STOPWATCH in seen.places or CLOCK_READ in seen.places)
+
+
 def _line(study: Study) -> None:
     """Where no cause is known, or a race without its line; not for what a pause anywhere makes fail: a time limit."""
     flake = study.laboratory.flake
     others = {cause.cause for cause in _explaining(study)} - _RACING
-    if flake is None or flake.is_timeout or others:
+    too_late = flake is not None and flake.is_timeout and not study.evidence.outlasts_limits
+    if flake is None or too_late or others or study.line is not None:
         return
     if study.may_race or CLOCK_READ in study.witnessed.places:
         found = search_line(study.laboratory)
         if found is not None:
             study.line = _as_evidence(found, study.witnessed)
+
+
+def _met(study: Study) -> None:
+    """Where nothing has failed so far and threads or tasks meet: whether a pause there makes it fail."""
+    laboratory, seen = study.laboratory, study.witnessed
+    if laboratory.flake is not None or not seen.looked or not study.may_race:
+        return
+    found = search_line(laboratory, only_where_met=True)
+    if found is not None and found.line is not None:
+        run_paused(laboratory, found.line)
+        if laboratory.flake is not None:
+            study.line = _as_evidence(found, seen)
 
 
 def _as_evidence(found: DelayFinding, seen: Witnessed) -> Line | None:
@@ -396,7 +377,7 @@ def _unseen(study: Study) -> None:
 
 
 _OF_SEEDS = (CauseId.RANDOMNESS, CauseId.HASH_ORDER)
-_RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK}
+_RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK, CauseId.DIFFERENCE}
 
 
 @dataclass(frozen=True)
@@ -418,7 +399,7 @@ def _can_trace(study: Study) -> bool:
 def _as_given_only(study: Study) -> bool:
     """Whether it fails as it was given, with copies beside it, and not, or far more rarely, alone."""
     laboratory, evidence = study.laboratory, study.evidence
-    if study.had_company:
+    if study.had_company or study.itself is not None:
         return False
     return evidence.is_significant(GIVEN, "rises") or bool(laboratory.failed(GIVEN) and not laboratory.failed(ALONE))
 
@@ -438,12 +419,18 @@ def _in_company(study: Study) -> bool:
 
 def _may_leave_something(study: Study) -> bool:
     """Whether what the sanitizers look for is likely: a descriptor in wrong hands, a wait, something left behind."""
-    return _of_descriptors(study) or _in_company(study) or _of_time(study)
+    flake = study.laboratory.flake
+    return _of_descriptors(study) or _in_company(study) or (flake is not None and flake.is_timeout)
 
 
 def _of_descriptors(study: Study) -> bool:
     flake = study.laboratory.flake
     return flake is not None and flake.is_of_descriptors
+
+
+def _of_copies(study: Study) -> bool:
+    """Also where it is slow and has not failed so far: most slow tests wait, and many of them do that at once."""
+    return _of_places(study) or (study.laboratory.flake is None and study.laboratory.is_slow)
 
 
 def _of_places(study: Study) -> bool:
@@ -453,7 +440,8 @@ def _of_places(study: Study) -> bool:
 
 def _of_time(study: Study) -> bool:
     flake = study.laboratory.flake
-    return (flake is not None and flake.is_timeout) or _as_given_only(study) or _reads(study, STOPWATCH)
+    late = flake is not None and flake.is_timeout and not study.evidence.outlasts_limits
+    return late or _as_given_only(study) or _reads(study, STOPWATCH)
 
 
 def _of_clock(study: Study) -> bool:
@@ -475,18 +463,23 @@ def _of_timing(study: Study) -> bool:
 
 _STEPS = (
     _Step("a look at what it calls", _watch, lambda study: True),
+    _Step("the time that it measures", _measured, lambda study: _measures_time(study) and study.witnessed.of_failures),
     _Step("seeds again", _seeds_if_drawn),
+    _Step("longer time limits", _patient, lambda study: _has_limits(study) and study.witnessed.of_failures),
     _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
     _Step("the same addresses", _addresses, _of_addresses),
+    _Step("the same process again", _again, lambda study: not study.laboratory.failed(ALONE)),
     _Step("company", _company),
     _Step("the sanitizers", _sanitized, _may_leave_something),
     _Step("isolation of other tests", _isolated, _in_company),
     _Step("failing and passing tests side by side", _traced, _can_trace),
     _Step("a pause where they differ", _paused, lambda study: bool(study.differences)),
-    _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_places),
+    _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_copies),
     _Step("one process for all", _shared, _as_given_only),
     _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
     _Step("other times of day", _clock, _of_clock),
+    _Step("pauses where threads and tasks meet", _met, _of_timing),
+    _Step("pauses at lines", _line, _of_timing),
     _Step("races", _race, _of_timing),
     _Step("a search among all perturbations", _unseen),
     _Step("new interpreters", _fresh),
@@ -495,6 +488,6 @@ _STEPS = (
     _Step("a pause where they differ", _paused),
     _Step("seeds again", _seeds),
     _Step("a look at what it calls", _watch),
-    _Step("pauses at lines", _line, _of_timing),
+    _Step("pauses at lines", _line),
 )
 """Those first that show the commonest causes at the least cost."""

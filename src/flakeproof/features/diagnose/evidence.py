@@ -16,13 +16,17 @@ from flakeproof.stats.tables import fisher_greater, holm
 GIVEN, ALONE = "as given", "alone"
 COMPANY, SHUFFLED = "company", "shuffled"
 SHARED, PARALLEL, BUSY, FRESH = "shared", "parallel", "busy", "fresh"
+AGAIN = "again"
 SEEDS_AGAIN = "seeds again"
 SANITIZED = "sanitized"
 RACE, CLOCK = "race", "clock"
 TRACED = "recorded"
 PROVOKED = "provoked"
 DRAWN = "drawn"
+PAUSED = "paused"
+PATIENT = "longer limits"
 STANDING = "clock standing"
+MEASURED, MEASURED_MORE = "measured time", "more measured time"
 ADDRESSES = "addresses"
 
 SIGNIFICANT = 0.01
@@ -46,6 +50,8 @@ class Counts:
     against: str = ""
     processes: Sequence[tuple[int, int]] = ()
     """Failures and trials of each process, where its trials are forks of it."""
+    other: int = 0
+    """Trials that failed in another way."""
 
     @cached_property
     def correlation(self) -> float:
@@ -183,6 +189,22 @@ class Polluters:
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """Trials of a test, one after the other in one process, where nothing else has run."""
+
+    first: tuple[int, int]
+    """Failures and trials among the first of each process …"""
+    later: tuple[int, int]
+    """… and among the others, before which it has run."""
+
+    @cached_property
+    def p(self) -> float:
+        """Of so many more failures among the others, by chance."""
+        (failed, trials), (first_failed, first) = self.later, self.first
+        return fisher_greater(((failed, trials - failed), (first_failed, first - first_failed)))
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All of it."""
 
@@ -198,12 +220,17 @@ class Evidence:
     failed_watched: int = 0
     """Trials with the flake that they watched."""
     polluters: Polluters | None = None
+    repeated: Repeated | None = None
+    itself: Polluters | None = None
+    """The test as its own polluter: what it leaves behind, and what that does to it."""
     line: Line | None = None
     paused: Line | None = None
     """Where recorded trials differ, and a pause was seen to make it fail."""
     provocation: Provocation | None = None
     differences: Sequence[Explanation] = ()
     witnessed: Witnessed = field(default_factory=Witnessed)
+    has_company: bool = True
+    """Whether there are other tests that it runs among, as far as is known."""
     shares: bool = False
     """Whether, as it was given, several trials at once share a process."""
 
@@ -223,6 +250,8 @@ class Evidence:
         parallel, busy = self.arm(PARALLEL), self.arm(BUSY)
         if parallel.trials and busy.trials:
             found[PARALLEL, "exceeds"] = _fisher(parallel, busy)
+        if self.repeated is not None:
+            found[AGAIN, "repeats"] = self.repeated.p
         for factor_name, factor in (("seeds", self.seeds), ("hash seeds", self.hash_seeds)):
             if factor is not None:
                 found[factor_name, "differs"] = factor.p
@@ -237,6 +266,18 @@ class Evidence:
         """Whether the difference is hardly chance."""
         p = self.p(name, way)
         return p is not None and p <= SIGNIFICANT
+
+    def is_undone(self, name: str) -> bool:
+        """Whether it fails less often, and passes more often: another failure in its place undoes nothing."""
+        arm = self.arm(name)
+        control = self.arm(arm.against)
+        passes, other = ((one.trials - one.failed - one.other, one.failed + one.other) for one in (arm, control))
+        return self.is_significant(name, "falls") and fisher_greater((passes, other)) <= SIGNIFICANT
+
+    @property
+    def outlasts_limits(self) -> bool:
+        """Whether it fails as well where waits may take far longer: then it waits for what never comes."""
+        return self.arm(PATIENT).failed >= _NO_ACCIDENT
 
     @property
     def comparisons(self) -> int:
@@ -255,6 +296,8 @@ class Evidence:
 
 
 _ENOUGH = 8
+_NO_ACCIDENT = 3
+"""Failures that so long a limit does not have by the machine alone."""
 
 
 def _fisher(one: Counts, other: Counts) -> float:

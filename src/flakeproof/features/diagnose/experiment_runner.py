@@ -21,6 +21,8 @@ from flakeproof.stats.tables import fisher_greater
 Conduct = Callable[[RunSpec, Callable[[Path], Sequence[Sink]]], Summary]
 """Makes a recorded run; given what makes its sinks out of its folder."""
 _LEAST_RUNS = 4
+_SLOW = 0.5
+"""Seconds."""
 _ENDING = 0.5
 """Seconds that a run may take to end when the budget is used up."""
 _TOGETHER = 0.01
@@ -61,11 +63,18 @@ class Laboratory:
         self.notes: list[str] = []
         self.start_up = 0.0
         """Seconds that a run takes beside its trials, as far as is known."""
+        self.usual = 0.0
+        """Seconds that a trial takes, as far as is known."""
         self._loads_anew = False
         """Whether each trial loads the target, because that has failed before."""
         self._conduct = conduct
         self._tell = tell
         self._next = spec.first
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether trials take so long that few of them are made one after the other."""
+        return self.usual >= _SLOW
 
     @contextmanager
     def experiment(self, name: str, setting: str, *, against: str = "", item: str = "") -> Iterator[Tally]:

@@ -12,6 +12,7 @@ from flakeproof.model import Record
 RANDOM, ENTROPY, CLOCK, STOPWATCH = "random", "entropy", "clock", "stopwatch"
 OUTSIDE, SETS, SUMS, EXECUTOR = "outside", "sets", "sums", "executor"
 HASH, ADDRESS = "hash", "address"
+LIMIT = "limit"
 _OWN = re.compile(r"/flakeproof-\w+/|^/dev/|^/proc/|__pycache__|/\.pytest_cache/|\.pyc$|/\.flakeproof/")
 """Files that no two trials share, or that tell nothing."""
 _PORT = re.compile(r"^\('[^']*', (\d+)")
@@ -22,12 +23,14 @@ _CALLED = {
     STOPWATCH: "stopwatch",
     HASH: "hash",
     ADDRESS: "address",
+    LIMIT: "limit",
 }
 
 WORLD = {
     CLOCK: "reads the time of day",
     STOPWATCH: "measures time",
     RANDOM: "draws at random",
+    LIMIT: "waits with a time limit",
     ENTROPY: "draws what no seed reaches",
     HASH: "asks for a hash",
     ADDRESS: "asks where an object lies in memory",
@@ -81,6 +84,8 @@ class Witnessed:
     """Whether the trials looked at had failed; else it was one that passed."""
     timed: bool = False
     """Whether a function of the traceback measures how long something takes."""
+    reads_twice: bool = False
+    """Whether a function of the traceback reads the time of day at two lines, which may measure as well."""
 
 
 def examine(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], str]) -> Witnessed:
@@ -100,6 +105,9 @@ def examine(calls: Sequence[Call], flake: Flake | None, source: Callable[[str], 
             found.threads[key] = len({one.thread for one in calls if one.kind == "ran" and _key(one) == key})
             if call.what == "coroutine":
                 found.coroutines.add(key)
+    read_at = {(_key(call), call.line) for call in calls if call.kind == CLOCK and flake is not None}
+    of_functions = [key for key, _ in read_at if flake is not None and key in flake.functions]
+    found.reads_twice = len(of_functions) > len(set(of_functions))
     handed = [
         call for call in calls if (call.kind, call.what) == ("thread", "asyncio") and _key(call) in found.coroutines
     ]

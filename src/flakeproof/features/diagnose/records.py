@@ -23,6 +23,8 @@ class CauseId(StrEnum):
     """Another test that ran before leaves something behind."""
     ORDER_BRITTLE = "order-brittle"
     """It needs another test to have run before."""
+    SELF_POLLUTION = "self-pollution"
+    """It leaves something behind that makes it fail when it runs again in the same process."""
     THREAD_RACE = "thread-race"
     """Threads come in an order that is not fixed."""
     ASYNC_RACE = "async-race"

@@ -1,5 +1,6 @@
 """What a run found beside its rate, in words: sanitizers, copies that collide, tests that depend on each other."""
 
+import shlex
 from collections.abc import Iterator
 
 from flakeproof.copies import Conclusion, Copies, CopyCounts
@@ -176,7 +177,11 @@ def repetition(summary: Summary) -> Iterator[str]:
     if (more := len(summary.repetition) - _REPETITIONS) > 0:
         yield f"So did {plural(more, 'more test')}"
     if summary.repetition:
-        yield "With --isolation fork each pass has a process of its own"
+        first = shlex.quote(summary.repetition[0].item)
+        yield (
+            "With --isolation fork each pass has a process of its own; what stays of one in the next: "
+            f"flakeproof isolate {first}"
+        )
 
 
 def fixed_once(summary: Summary) -> Iterator[str]:

@@ -33,6 +33,8 @@ class Explanation:
     """Whether it is only the failure itself, seen once more."""
     interleaving: str = ""
     """What another thread or task did in the same trials, in one sentence; "" for nothing that goes with it."""
+    takes_longer: bool = False
+    """Whether it is that a line took longer in failures."""
     pauses: Sequence["Pause"] = ()
     """Where a pause would bring about what was so in failures, the most promising first."""
 
@@ -76,7 +78,10 @@ def explanations(
         others = sorted((one for one in causes if one.kind in _INTERLEAVING), key=lambda one: one.moment)
         interleaving = sentence(others[0], _same_way(others[0], difference), failed) if others else ""
         pauses = [pause for one in (*others[:1], chosen) for pause in _pauses(one, failed, lines)] if causes else []
-        told.append(Explanation(text, chosen.file, chosen.line, chosen.function, not causes, interleaving, pauses))
+        longer = chosen.kind is Kind.DURATION and difference.separation.strength > 0
+        told.append(
+            Explanation(text, chosen.file, chosen.line, chosen.function, not causes, interleaving, longer, pauses)
+        )
     told.sort(key=lambda one: one.is_symptom)
     return told[:_MOST]
 

@@ -160,7 +160,7 @@ def _by_size(seen: Sequence[Fact], failures: int) -> Iterator[tuple[str, Fact, i
 
 def _by_equality(seen: Sequence[Fact], rows: Sequence[object | None]) -> Iterator[tuple[str, Fact, int]]:
     kinds = {repr(value): value for value, row in zip(seen, rows, strict=True) if row is not None}
-    if len(kinds) > _MOST_CATEGORIES:
+    if not 1 < len(kinds) <= _MOST_CATEGORIES:  # of one that is always the same no more is told than by its line
         return
     for shown, value in kinds.items():
         yield (

@@ -51,17 +51,20 @@ def run_given(laboratory: Laboratory) -> None:
         tally.restrict(laboratory.flake.example.item)
 
 
-def run_in_turns(laboratory: Laboratory, name: str, setting: str, spec: RunSpec, *, at_once: int = 1) -> None:
+def run_in_turns(
+    laboratory: Laboratory, name: str, setting: str, spec: RunSpec, *, at_once: int = 1, share: float = _SHARE
+) -> None:
     """`spec` as the experiment `name`, and as many trials alone, which it is compared with.
 
-    With more than one `at_once` both sides have so many copies beside each other.
+    With more than one `at_once` both sides have so many copies beside each other. Both take a `share` of the budget at
+    most.
     """
     base, words = alone_spec(laboratory.given), "alone"
     if at_once > 1:
         spec, base = (changed(one, workers=at_once, processes=min(at_once, _cores())) for one in (spec, base))
         words = f"without it, {at_once} at once"
     count = min(_MOST, max(_LEAST, 2 * laboratory.tally(ALONE).trials)) // _TURNS
-    seconds = laboratory.budget.share(_SHARE) / (2 * _TURNS)
+    seconds = laboratory.budget.share(share) / (2 * _TURNS)
     control = control_of(name)
     with (
         laboratory.experiment(control, f'{words}, in turns with the experiment "{name}"') as alone,

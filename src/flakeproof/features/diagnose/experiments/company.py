@@ -61,8 +61,11 @@ def narrow(laboratory: Laboratory) -> bool:
     return True
 
 
-def run_company(laboratory: Laboratory, within: list[str]) -> None:
-    """Passes over the tests `within` which the target is, by default over those of its folder."""
+def run_company(laboratory: Laboratory, within: list[str]) -> bool:
+    """Passes over the tests `within` which the target is, by default over those of its folder.
+
+    False if there are no others.
+    """
     victim = victim_of(laboratory)
     target = laboratory.given.target
     assert isinstance(target, PytestTarget)
@@ -73,8 +76,10 @@ def run_company(laboratory: Laboratory, within: list[str]) -> None:
     laboratory.run(probe, changed(alone_spec(laboratory.given), target=own), seconds=1.0, count=1)
     if victim not in probe.items:
         laboratory.notes.append(f"{victim} was not found {where}: name its company with --in")
-    elif len(probe.items) > 1:
+        return False
+    if len(probe.items) > 1:
         _run_among(laboratory, own, where, victim)
+    return len(probe.items) > 1
 
 
 def _run_among(laboratory: Laboratory, target: PytestTarget, where: str, victim: str) -> None:

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flakeproof.features.diagnose.differences.explain import Explanation, Pause
-from flakeproof.features.diagnose.evidence import ADDRESSES, SIGNIFICANT, Line, control_of
-from flakeproof.features.diagnose.experiment_runner import Laboratory, changed, perturbed
+from flakeproof.features.diagnose.evidence import ADDRESSES, PAUSED, SIGNIFICANT, Line, control_of
+from flakeproof.features.diagnose.experiment_runner import BudgetSpent, Laboratory, changed, perturbed
 from flakeproof.features.diagnose.experiments.alone import alone_spec, run_in_turns
 from flakeproof.features.diagnose.observed_calls import Witnessed
 from flakeproof.features.diagnose.records import Place
+from flakeproof.line_search.find_line import DelayedLine
 from flakeproof.model import CallableTarget, CommandTarget, Delay, Isolation, PytestTarget
 from flakeproof.perturbations.pauses import name_of, written_delay
+from flakeproof.perturbations.resolve import RunConditions, perturbations_in
 from flakeproof.stats.tables import fisher_greater
 from flakeproof.text import number, shown_path
 
@@ -35,22 +37,37 @@ def run_pauses(laboratory: Laboratory, found: Sequence[Explanation], seen: Witne
     at_once = _EACH_CORE * len(os.sched_getaffinity(0))
     told = [one for one in found if not one.is_symptom]
     pauses = list(dict.fromkeys(pause for one in told for pause in one.pauses))
+    is_last = False
     for place, pause in enumerate(pauses[:_MOST_PAUSES]):
+        if is_last:
+            break
         name = f"pause {place + 1}"
         delay = _delay(pause, target)
         spec = perturbed(alone_spec(laboratory.given), delays=[delay])
         where = f"{shown_path(pause.file)}:{pause.line}"
         setting = f"{at_once} at once, with a pause of {pause.seconds * 1e3:.3g} ms at {where}"
-        run_in_turns(laboratory, name, setting, spec, at_once=at_once)
+        try:
+            run_in_turns(laboratory, name, setting, spec, at_once=at_once)
+        except BudgetSpent:
+            is_last = True  # what has been seen until then tells something as well
         if (text := _effect(laboratory, name, where, pause)) is not None:
             here = pause.file, pause.function.rpartition(".")[2]
             return Line(
                 place=Place(file=pause.file, line=pause.line, function=pause.function),
                 text=text,
-                in_coroutine=here in seen.coroutines,
+                in_coroutine=here in seen.coroutines or (bool(seen.coroutines) and not seen.own_threads),
                 option=f"--delay {written_delay(delay)}",
             )
     return None
+
+
+def run_paused(laboratory: Laboratory, found: DelayedLine) -> None:
+    """A pause at a line that a search has found, and the target without it, in turns."""
+    perturbing = perturbations_in({"delay": found.delay}, RunConditions(laboratory.given.target, Isolation.FORK))
+    spec = perturbed(alone_spec(laboratory.given), delays=perturbing.perturbations.delays)
+    at_once = _EACH_CORE * len(os.sched_getaffinity(0))
+    setting = f"{at_once} at once, with a pause of {found.seconds * 1e3:.3g} ms at {found.place}"
+    run_in_turns(laboratory, PAUSED, setting, spec, at_once=at_once)
 
 
 def run_addresses(laboratory: Laboratory) -> None:
@@ -107,6 +124,8 @@ def _delay(pause: Pause, target: CallableTarget | PytestTarget) -> Delay:
 
 def _effect(laboratory: Laboratory, name: str, where: str, pause: Pause) -> str | None:
     """What a pause has done, in words; None unless it failed more, or less, often than the control beyond chance."""
+    if name not in laboratory.arms:
+        return None
     tallies = (laboratory.tally(name), laboratory.tally(laboratory.arms[name].against))
     (failed, trials), (other_failed, other_trials) = (
         (tally.failed(laboratory.flake), tally.trials) for tally in tallies

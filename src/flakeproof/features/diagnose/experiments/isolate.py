@@ -6,14 +6,15 @@ import shlex
 from pathlib import Path
 
 from flakeproof.errors import StoppedError, is_signal
-from flakeproof.features.diagnose.evidence import COMPANY, SHUFFLED, Polluters
+from flakeproof.features.diagnose.evidence import ALONE, COMPANY, SHUFFLED, Polluters
 from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
 from flakeproof.features.diagnose.records import Place
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.records import Carrier, CulpritSet, IsolationRequest, Kind, Rate
+from flakeproof.features.isolate.records import Isolation as IsolationResult
 from flakeproof.model import Isolation as Mode
-from flakeproof.model import PytestTarget
+from flakeproof.model import PytestTarget, RunSpec
 
 _SHARE = 0.4
 _LEAST_SECONDS = 1.0
@@ -35,34 +36,58 @@ def run_isolated(laboratory: Laboratory) -> Polluters | None:
         last = laboratory.tally(source).runs[-1]
         seen = [one for one in laboratory.tally(source).failures(flake) if one.run_id == last]
         trial = seen[0].failure.trial if seen else None
-    seconds = min(_SHARE * laboratory.budget.seconds, max(_LEAST_SECONDS, laboratory.room))
-    request = IsolationRequest(
-        victim=flake.example.item,
-        spec=changed(
-            alone_spec(spec),
-            isolation=Mode.FORK,
-            workers=len(os.sched_getaffinity(0)),
-            processes=1,
-            count=None,
-            duration=seconds,
-            patience=laboratory.patience(seconds),
-            timeout=laboratory.given.timeout,
-        ),
-        order=items if trial is not None else [],
-        trial=trial,
-    )
-    found = isolate(request)
-    if is_signal(found.stopped):
-        raise StoppedError(found.stopped)
+    found = _isolation(laboratory, spec, flake.example.item, items if trial is not None else [], trial)
     if not found.culprits:
         laboratory.notes.append(f"which tests it depends on was not found in the time ({found.kind.value})")
         return None
     first = found.culprits[0]
+    return _polluters(found, first, [member.test for member in first.members], spec.target)
+
+
+def run_by_itself(laboratory: Laboratory) -> Polluters | None:
+    """The one test as its own polluter, with what it leaves behind as names; None where it does itself no harm."""
+    spec, (victim,) = alone_spec(laboratory.given), laboratory.tally(ALONE).items
+    assert isinstance(spec.target, PytestTarget)
+    found = _isolation(laboratory, spec, victim, [], None)
+    if found.kind is not Kind.REPEATED or not found.culprits:
+        return None
+    first = found.culprits[0]
+    return _polluters(found, first, [carrier.name for carrier in first.carriers if carrier.decides], spec.target)
+
+
+def _isolation(
+    laboratory: Laboratory, spec: RunSpec, victim: str, order: list[str], trial: int | None
+) -> IsolationResult:
+    """The search among the tests of `spec`. Raises StoppedError."""
+    seconds = min(_SHARE * laboratory.budget.seconds, max(_LEAST_SECONDS, laboratory.room))
+    found = isolate(
+        IsolationRequest(
+            victim=victim,
+            spec=changed(
+                alone_spec(spec),
+                isolation=Mode.FORK,
+                workers=len(os.sched_getaffinity(0)),
+                processes=1,
+                count=None,
+                duration=seconds,
+                patience=laboratory.patience(seconds),
+                timeout=laboratory.given.timeout,
+            ),
+            order=order,
+            trial=trial,
+        )
+    )
+    if is_signal(found.stopped):
+        raise StoppedError(found.stopped)
+    return found
+
+
+def _polluters(found: IsolationResult, first: CulpritSet, names: list[str], target: PytestTarget) -> Polluters:
     return Polluters(
         text=_told(first),
-        names=[member.test for member in first.members],
+        names=names,
         carriers=[_carrier(carrier) for carrier in first.carriers[:_SHOWN]],
-        place=_place(first, Path(spec.target.folder)),
+        place=_place(first, Path(target.folder)),
         is_brittle=found.kind is Kind.BRITTLE,
         is_explained=any(carrier.decides for carrier in first.carriers),
         leaves_work=any(carrier.decides and carrier.kind in _WORK for carrier in first.carriers),

@@ -5,6 +5,7 @@ PYTHONHASHSEED, in an order drawn for each. What hangs on a seed is the same whe
 trial in every process, that of hashes in every process that has it, and not only in one, which fixes other things too.
 """
 
+import os
 import random
 from collections.abc import Sequence
 
@@ -27,6 +28,8 @@ _LEAST_ROUNDS = 2
 """… and for each hash seed in any case: of one alone nothing can be told."""
 _SHARE = 0.15
 """Of the budget, for the trials …"""
+_AT_ONCE = 4
+"""Trials for each processor where they are slow: most slow tests wait."""
 _EACH = "each"
 _DRAWN_COUNT, _DRAWN_SHARE = 50, 0.08
 _STARTING = 0.3
@@ -81,6 +84,8 @@ def run_seeds(laboratory: Laboratory, source: str = ALONE, base: RunSpec | None 
             random.Random(f"{laboratory.given.seed} {place}").shuffle(order)
             before, passes = len(again.seen), again.passed
             spec = changed(base or alone_spec(laboratory.given), environment={"PYTHONHASHSEED": hash_seed})
+            if laboratory.is_slow:  # several forks of one process at once: no seed is favoured by that
+                spec = changed(spec, workers=_AT_ONCE * len(os.sched_getaffinity(0)))
             try:
                 laboratory.run(again, spec, seconds=seconds, chosen=order)
             except BudgetSpent:

@@ -68,6 +68,8 @@ def used(verb: str, place: Place | None) -> list[str]:
 
 def has_limit(evidence: Evidence) -> bool:
     """Whether the failure is about how long something takes."""
+    if evidence.outlasts_limits:
+        return False
     return evidence.flake is not None and (evidence.flake.is_timeout or evidence.witnessed.timed)
 
 

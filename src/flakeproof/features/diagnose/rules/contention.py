@@ -1,11 +1,20 @@
 """What runs beside it: copies, which compete for what lies outside of the process, and what keeps a machine busy."""
 
 from flakeproof.features.diagnose import observed_calls
-from flakeproof.features.diagnose.evidence import ALONE, BUSY, PARALLEL, Evidence
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, PARALLEL, PATIENT, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules import sanitizer_findings
-from flakeproof.features.diagnose.rules.common import Next, by_absence, has_limit, odds, refuted, supported, unknown
+from flakeproof.features.diagnose.rules.common import (
+    Next,
+    by_absence,
+    has_limit,
+    odds,
+    refuted,
+    supported,
+    unknown,
+    used,
+)
 
 _NEARLY_ALWAYS = 0.8
 
@@ -54,6 +63,20 @@ def _with_copies(evidence: Evidence, following: Next) -> Cause:
 
 def load(evidence: Evidence, following: Next) -> Cause:
     flake = evidence.flake
+    limit = evidence.witnessed.places.get(observed_calls.LIMIT)
+    if evidence.is_undone(PATIENT):
+        said = [compared(evidence, PATIENT, "falls"), *used("waits with a time limit", limit)]
+        if evidence.outlasts_limits:
+            statement = "Longer time limits lower the rate, and it fails with them as well: that it waits is not all"
+            return unknown(CauseId.LOAD, statement, said, following)
+        return Cause(
+            cause=CauseId.LOAD,
+            status=Status.PROVEN,
+            statement="A time limit is too short: it fails less often when waits may take longer",
+            place=limit or (flake.place if flake is not None else None),
+            evidence=said,
+            next=following.run("-w 1 --noise cpu=8"),
+        )
     if evidence.is_significant(BUSY, "rises"):
         said = [arm(evidence, ALONE), compared(evidence, BUSY)]
         command = following.run("-w 1 --noise cpu=8")

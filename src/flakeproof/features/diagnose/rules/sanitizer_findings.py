@@ -66,13 +66,12 @@ def _leaks(evidence: Evidence) -> list[SightingSummary]:
 
 
 def _leak_fits(evidence: Evidence, seen: Sequence[SightingSummary]) -> bool:
-    """Whether it comes with the failures, or these come where something can be left behind and not elsewhere.
+    """Whether failures come where something can be left behind and not elsewhere.
 
-    A failure or two that were watched tell nothing, and neither does what copies in other processes do, or where
+    That it is left behind more often in failures tells nothing: a test that fails may not get to its cleaning up. A
+    failure or two that were watched tell nothing, and neither does what copies in other processes do, or where
     something else is known to be left behind.
     """
-    if any(one.goes_with_failures for one in seen):
-        return True
     if not any(one.failures >= _ENOUGH for one in seen):
         return False
     polluters = evidence.polluters

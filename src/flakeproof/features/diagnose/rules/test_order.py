@@ -1,9 +1,10 @@
 """Other tests of pytest: one that leaves something behind, or one that is needed."""
 
-from flakeproof.features.diagnose.evidence import ALONE, COMPANY, SHUFFLED, Evidence
+from flakeproof.features.diagnose.evidence import AGAIN, ALONE, COMPANY, SHUFFLED, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules.common import Next, by_absence, refuted
+from flakeproof.text import number
 
 
 def polluter(evidence: Evidence, following: Next) -> Cause:
@@ -53,3 +54,35 @@ def brittle(evidence: Evidence, following: Next) -> Cause:
         said = [f"{alone.setting}: {passes} of {alone.trials} did not fail so: no other test is needed to pass"]
         return refuted(CauseId.ORDER_BRITTLE, "It passes by itself", said)
     return by_absence(evidence, CauseId.ORDER_BRITTLE, (COMPANY,), "Other tests do not help it", following)
+
+
+def itself(evidence: Evidence, following: Next) -> Cause:
+    """Where it passes in a process in which it has not run, and fails in one in which it has."""
+    found, repeated = evidence.itself, evidence.repeated
+    said = []
+    if repeated is not None:
+        (first_failed, first), (failed, later) = repeated.first, repeated.later
+        said.append(
+            f"pass after pass in one process: the first pass of a process failed in {number(first_failed)} of "
+            f"{number(first)}, later ones in {number(failed)} of {number(later)}"
+        )
+    if found is not None and found.confirmed:
+        stays = f"{found.names[0]} stays as it leaves it" if found.is_explained else "what it leaves behind stays"
+        return Cause(
+            cause=CauseId.SELF_POLLUTION,
+            status=Status.PROVEN,
+            statement=f"It cannot run twice in one process: {stays}",
+            place=found.place,
+            evidence=[arm(evidence, ALONE), *said, found.text, *found.carriers],
+            next=following.words(found.command),
+        )
+    if evidence.is_significant(AGAIN, "repeats"):
+        return Cause(
+            cause=CauseId.SELF_POLLUTION,
+            status=Status.SUPPORTED,
+            statement="It fails when it has run before in the same process",
+            place=evidence.flake.place if evidence.flake is not None else None,
+            evidence=[arm(evidence, ALONE), *said],
+            next=following.run("--isolation shared -w 1"),
+        )
+    return by_absence(evidence, CauseId.SELF_POLLUTION, (AGAIN,), "It can run again in one process", following)

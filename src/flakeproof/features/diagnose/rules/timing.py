@@ -4,7 +4,7 @@ import msgspec
 
 from flakeproof.features.diagnose import observed_calls
 from flakeproof.features.diagnose.differences.explain import Explanation
-from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, RACE, STANDING, Evidence
+from flakeproof.features.diagnose.evidence import ALONE, BUSY, CLOCK, MEASURED, MEASURED_MORE, RACE, STANDING, Evidence
 from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.report_numbers import arm, compared
 from flakeproof.features.diagnose.rules.common import Next, at_line, by_absence, has_limit, refuted, unknown, used
@@ -103,6 +103,12 @@ def clock(evidence: Evidence, following: Next) -> Cause:
             evidence=[arm(evidence, ALONE), compared(evidence, CLOCK), *used("reads the time", place)],
             next=following.run("--clock boundaries"),
         )
+    for name, how in ((MEASURED, "less"), (MEASURED_MORE, "more")):
+        if evidence.is_undone(name):
+            return _measured(evidence, name, how, following)
+    measures = evidence.witnessed.timed or evidence.witnessed.reads_twice
+    if measures and all(evidence.is_significant(name, "rises") for name in (MEASURED, MEASURED_MORE)):
+        return _between_limits(evidence, following)
     for way, what in (("falls", "does not fail"), ("rises", "fails")):
         if evidence.is_significant(STANDING, way):
             return Cause(
@@ -113,6 +119,16 @@ def clock(evidence: Evidence, following: Next) -> Cause:
                 evidence=[arm(evidence, ALONE), compared(evidence, STANDING, way), *used("reads the time", place)],
                 next=following.run("--clock x0.001"),
             )
+    slow = next((one for one in evidence.differences if one.takes_longer and not one.is_symptom), None)
+    if slow is not None and measures and evidence.flake is not None:
+        return Cause(
+            cause=CauseId.CLOCK,
+            status=Status.SUPPORTED,
+            statement="It measures how long something takes, and fails when that takes longer",
+            place=evidence.flake.place,
+            evidence=[slow.text, *used("measures time", watched.places.get(observed_calls.STOPWATCH) or place)],
+            next=following.run("-w 1 --noise cpu=8"),
+        )
     if evidence.witnessed.looked and place is None:
         said = ["a trial that was watched has not read the time of day"]
         return refuted(CauseId.CLOCK, "It does not know the time of day", said)
@@ -126,3 +142,31 @@ def clock(evidence: Evidence, following: Next) -> Cause:
 def _only_loops(evidence: Evidence) -> bool:
     """Whether all of its threads are those of an event loop: then tasks are what there is to race."""
     return bool(evidence.witnessed.coroutines) and not evidence.witnessed.own_threads
+
+
+def _measured(evidence: Evidence, name: str, how: str, following: Next) -> Cause:
+    """Where clocks that go slower, or faster, have undone it, and nothing else was changed."""
+    kinds = (observed_calls.STOPWATCH, observed_calls.CLOCK)
+    place = next((seen for kind in kinds if (seen := evidence.witnessed.places.get(kind)) is not None), None)
+    failing = evidence.flake.place if evidence.flake is not None else None
+    said = [f"{at_line(failing)} in {failing.function} fails"] if failing is not None else []
+    return Cause(
+        cause=CauseId.CLOCK,
+        status=Status.PROVEN,
+        statement=f"The time that it measures decides: it fails less often when {how} of it passes",
+        place=place or failing,
+        evidence=[compared(evidence, name, "falls"), *used("measures time", place), *said],
+        next=following.run("-w 1 --noise cpu=8"),
+    )
+
+
+def _between_limits(evidence: Evidence, following: Next) -> Cause:
+    """Where it fails when less time is measured, and when more is; that this is why it fails by itself is likely."""
+    return Cause(
+        cause=CauseId.CLOCK,
+        status=Status.SUPPORTED,
+        statement="The time that it measures has to lie between two limits: it fails when more of it passes, or less",
+        place=evidence.flake.place if evidence.flake is not None else None,
+        evidence=[compared(evidence, name) for name in (MEASURED, MEASURED_MORE)],
+        next=following.run("-w 1 --noise cpu=8"),
+    )
