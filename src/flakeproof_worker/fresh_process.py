@@ -39,7 +39,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     if order["private_network"]:
         try:
             importlib.import_module("flakeproof_worker.perturb.confinement").have_private_network(
-                order["perturbations"]
+                order["perturbations"], target
             )
         except OSError as error:
             once.lose(f"no private network: {error.strerror}")

@@ -1,7 +1,8 @@
 """The flaky test that flakeproof started from: dial a test server, let the round-trip time settle, write, read it.
 
 One trial: start a server on an ephemeral loopback port whose handler drains the connection and closes it; dial it;
-wait; write `foo`; read TCP_INFO from the client's socket; close; shut the server down.
+wait; write `foo`; read TCP_INFO from the client's socket; close; shut the server down. With the monitor `packets` the
+round-trip time of TCP_INFO and its variation must be what the packets say.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import time
 from contextlib import suppress
 
 from flakeproof.net import AsyncTCPServer, TCPServer, async_drain, drain, round_trip_time
+from flakeproof.scenarios import packet_monitor
 from flakeproof.scenarios.leaky_server import LeakyAsyncTCPServer, LeakyTCPServer
 
 _PAYLOAD = b"foo"
@@ -34,7 +36,7 @@ class StepError(OSError):
         return f"{self.step} failed ({ends}): [Errno {self.errno}] {self.strerror}"
 
 
-async def trial_asyncio(server: str, settle: float) -> None:
+async def trial_asyncio(server: str, settle: float, monitor: str = "none") -> None:
     """One trial in the running event loop; `settle` in seconds.
 
     Raises StepError.
@@ -43,15 +45,24 @@ async def trial_asyncio(server: str, settle: float) -> None:
     try:
         async with _ASYNC_SERVERS[server](async_drain) as running:
             step, remote = "dial", running.address
+            watched = packet_monitor.watch() if monitor == "packets" else None
             client = await running.dial()
             try:
                 step = "getsockname"
                 local = client.getsockname()
                 await asyncio.sleep(settle)
                 step = "write"
+                if watched is not None:
+                    watched.writes()
                 client.send(_PAYLOAD)  # three bytes into an empty buffer never have to wait, and go whole
                 step = "reading TCP_INFO"
-                _check(round_trip_time(client))
+                if watched is None:
+                    _check(round_trip_time(client))
+                else:
+                    info = watched.reads(client)
+                    _check(info.rtt)
+                    step = "holding TCP_INFO against packets"
+                    watched.compare(info, local, remote)
             except BaseException:
                 _give_up(client)
                 raise
@@ -62,7 +73,7 @@ async def trial_asyncio(server: str, settle: float) -> None:
         raise StepError(step, local, remote, error) from error
 
 
-def trial_threads(server: str, settle: float) -> None:
+def trial_threads(server: str, settle: float, monitor: str = "none") -> None:
     """One trial with a thread for the server and one for the connection; `settle` in seconds.
 
     Raises StepError.
@@ -71,6 +82,7 @@ def trial_threads(server: str, settle: float) -> None:
     try:
         with _THREAD_SERVERS[server](drain) as running:
             step, remote = "dial", running.address
+            watched = packet_monitor.watch() if monitor == "packets" else None
             client = running.dial()
             try:
                 step = "getsockname"
@@ -79,9 +91,17 @@ def trial_threads(server: str, settle: float) -> None:
                 if settle:
                     time.sleep(settle)
                 step = "write"
+                if watched is not None:
+                    watched.writes()
                 client.send(_PAYLOAD)
                 step = "reading TCP_INFO"
-                _check(round_trip_time(client))
+                if watched is None:
+                    _check(round_trip_time(client))
+                else:
+                    info = watched.reads(client)
+                    _check(info.rtt)
+                    step = "holding TCP_INFO against packets"
+                    watched.compare(info, local, remote)
             except BaseException:
                 _give_up(client)
                 raise

@@ -11,6 +11,7 @@ import msgspec
 from flakeproof.errors import UsageError
 from flakeproof.model import (
     PROCESSES_PER_SHARD,
+    CallableTarget,
     CommandTarget,
     Isolation,
     PytestTarget,
@@ -77,6 +78,7 @@ def build(
     )
     several = isolation is Isolation.SHARED and workers > processes
     asked = perturbations_of(config, RunConditions(target, isolation, several))
+    target, private_network, not_monitored = _monitored(target, config)
     is_limited = "timeout" in config.values
     shard = shard_of(config)
     spec = RunSpec(
@@ -92,7 +94,7 @@ def build(
         adapts_timeout=not is_limited,
         grace=config.value("grace"),
         max_failures=_max_failures(config),
-        private_network=_private_network(config),
+        private_network=private_network,
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
         tolerates_load_failures=bool(config.get("tolerate-load-failures")),
         seed=seed_of(config),
@@ -100,7 +102,7 @@ def build(
         sanitize=_sanitize(target, config),
         question=question,
         perturbations=asked.perturbations,
-        left_out=asked.left_out,
+        left_out=[*asked.left_out, *not_monitored],
     )
     return spec if shard is None else _part_of(spec, shard, config)
 
@@ -275,6 +277,24 @@ def _private_network(config: Config) -> bool | None:
     if wanted and (hindrance := hindered("network")) is not None:
         raise UsageError(f"{config.source('private-network')} is not possible here: {hindrance.why}", hindrance.remedy)
     return wanted
+
+
+def _monitored(target: Target, config: Config) -> tuple[Target, bool | None, list[str]]:
+    """The target, whether each trial has a network of its own, and what has to be told: packets need such a network."""
+    private = _private_network(config)
+    if not isinstance(target, CallableTarget) or "monitor" not in target.arguments:
+        return target, private, []
+    if private is False:
+        raise UsageError(
+            f"{config.source('private-network')} leaves nothing to monitor: packets are seen in a network of one's own",
+            "leave it out, or --monitor none",
+        )
+    hindrance = hindered("packets")
+    if hindrance is None:
+        return target, True, []
+    arguments = {name: value for name, value in target.arguments.items() if name != "monitor"}
+    note = f"packets are not monitored: {hindrance.why}; {hindrance.remedy}"
+    return msgspec.structs.replace(target, arguments=arguments), private, [note]
 
 
 def _sanitize(target: Target, config: Config) -> Sanitize | None:

@@ -682,6 +682,18 @@ _ROWS = (
         targets=Targets.FUNCTIONS,
     ),
     Setting(
+        "monitor",
+        values.WRITTEN,
+        "packets: measure round trips from packets, too, and hold them against TCP_INFO.",
+        SCENARIO,
+        "none|packets",
+        otherwise="none",
+        commands=_TARGETED | _commands("stress"),
+        targets=Targets.FUNCTIONS,
+        completes=("none", "packets"),
+        names_target=True,
+    ),
+    Setting(
         "set",
         values.TEXTS,
         "Any setting of the scenario, e.g. io=threads.",

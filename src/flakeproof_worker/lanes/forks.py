@@ -140,7 +140,7 @@ def _has_private_network(duty: Duty, once: Once) -> bool:
     from flakeproof_worker.perturb.confinement import have_private_network
 
     try:
-        have_private_network(duty.perturbations)
+        have_private_network(duty.perturbations, duty.target)
     except OSError as error:
         once.lose(f"no private network: {error.strerror}")
         return False

@@ -184,6 +184,21 @@ def test_a_connection_whose_beginning_was_not_seen() -> None:
     assert (late.midstream, late.server.port, late.client.port) == (True, 80, 4000)
 
 
+def test_what_is_forgotten_may_stay_so() -> None:
+    """Its last packets then make no connection without a beginning; a SYN begins the next one."""
+    tracker = Tracker(midstream=False)
+    for time, data in made(*OPENING, *WRITE):
+        tracker.feed(time, data)
+    (connection,) = tracker.connections
+    tracker.forget(connection)
+    for time, data in made(*WRITE):
+        tracker.feed(time, data)
+    assert tracker.connections == []
+    for time, data in made(("c", "S", 900, 0, 0)):
+        tracker.feed(time, data)
+    assert len(tracker.connections) == 1
+
+
 def test_memory_is_bounded() -> None:
     """Of many connections the oldest are forgotten, and that is counted."""
     tracker = Tracker(most=10)

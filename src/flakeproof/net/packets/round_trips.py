@@ -66,26 +66,21 @@ def ranges_in_kernel(samples: Iterable[tuple[int, int]]) -> tuple[Bounds, Bounds
     each sample, so that its bounds are the SRTT of the bounds; RTTVAR rises with its former value and, on either side,
     with the distance of the sample from SRTT.
     """
-    smoothed: Bounds | None = None
-    variation = Bounds(0.0, 0.0)
+    count = 0
+    low = high = least = most = 0.0  # SRTT is between the first two, RTTVAR between the others
     for shortest, longest in samples:
-        low, high = shortest / 1000 - _CUT, longest / 1000 + _CUT
-        if smoothed is None:
-            smoothed, variation = Bounds(low, high), Bounds(low / 2, high / 2)
-            continue
-        errors = Bounds(low - smoothed.high, high - smoothed.low)
-        least = min(max(0.0, errors.low), errors.high)  # the error that is nearest to none
-        variation = Bounds(
-            _varied(variation.low, least) - _CUT_QUARTERS,
-            max(_varied(variation.high, error) for error in errors) + _CUT_QUARTERS,
-        )
-        smoothed = Bounds(
-            smoothed.low + (low - smoothed.low) / 8 - _CUT_EIGHTH,
-            smoothed.high + (high - smoothed.high) / 8 + _CUT_EIGHTH,
-        )
-    if smoothed is None:
-        return None
-    return Bounds(smoothed.low - _CUT, smoothed.high), Bounds(variation.low - _CUT, variation.high)
+        short, long = shortest / 1000 - _CUT, longest / 1000 + _CUT
+        if count:
+            below, above = short - high, long - low  # by how much a sample may be longer than SRTT
+            nearest = below if below > 0 else above if above < 0 else 0.0
+            least = _varied(least, nearest) - _CUT_QUARTERS
+            most = max(_varied(most, below), _varied(most, above)) + _CUT_QUARTERS
+            low += (short - low) / 8 - _CUT_EIGHTH
+            high += (long - high) / 8 + _CUT_EIGHTH
+        else:
+            low, high, least, most = short, long, short / 2, long / 2
+        count += 1
+    return (Bounds(low - _CUT, high), Bounds(least - _CUT, most)) if count else None
 
 
 def _varied(variation: float, error: float) -> float:

@@ -16,8 +16,12 @@ class Tracker:
     Memory: about 2 KiB for each connection that is kept.
     """
 
-    def __init__(self, most: int = _MOST) -> None:
-        """Of more than `most` connections the oldest are forgotten."""
+    def __init__(self, most: int = _MOST, *, midstream: bool = True) -> None:
+        """Of more than `most` connections the oldest are forgotten.
+
+        Without `midstream` only those are followed whose first SYN is seen; so nothing comes after one was forgotten.
+        """
+        self._midstream = midstream
         self.reader = SegmentReader()
         self.packets = 0
         self.dropped = 0
@@ -44,6 +48,8 @@ class Tracker:
         if segment is None:
             return
         route = self._routes.get(segment.key)
+        if route is None and not self._midstream and segment.flags & (SYN | ACK) != SYN:
+            return
         if route is None or segment.flags & SYN:
             route = self._route(time, segment, route)
         connection, sender, receiver = route
