@@ -395,6 +395,8 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Stop after so many failures."""
     private_network: bool | None = None
     """Whether each trial, or each process that trials share, has a network of its own; None: the first one shows."""
+    watch_packets: bool = False
+    """Whether the packets of each trial are seen, in a network of its own, and those of a failed one kept and told."""
     drop_failed: bool = False
     """Do not repeat a pytest item that has failed, but go on with the others."""
     tolerates_load_failures: bool = False
@@ -417,6 +419,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
             "duration": None,
             "max_failures": None,
             "drop_failed": False,
+            "watch_packets": False,
             "question": None,
             "ci_rate": None,
         }

@@ -102,6 +102,7 @@ def _work(
             sanitize=order["sanitize"],
             draws_hash_seed=order["draws_hash_seed"],
             listens=order["listens"],
+            watches_packets=bool(order.get("watches_packets")),
             perturbations=order["perturbations"],
             loaded=perturbed(loaded).watched(watch),
             reseed=generators.stop() if generators is not None else None,

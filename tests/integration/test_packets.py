@@ -148,7 +148,13 @@ def test_nobody_in_particular_can_see_packets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("io", "isolation"), [("asyncio", "shared"), ("threads", "shared"), ("asyncio", "fork"), ("asyncio", "fresh")]
+    ("io", "isolation"),
+    [
+        ("asyncio", "shared"),
+        ("threads", "shared"),
+        ("asyncio", "fork"),
+        pytest.param("asyncio", "fresh", marks=pytest.mark.long),
+    ],
 )
 def test_tcp_info_agrees_with_packets(io: str, isolation: str, tmp_path: Path) -> None:
     """In each kind of isolation; what cannot be compared is skipped and said, but that is not all."""

@@ -96,6 +96,7 @@ def order_for(
         "listens": spec.drop_failed,
         "slots": {},
         "private_network": private_network,
+        "watches_packets": spec.watch_packets,
         "sanitize": msgspec.to_builtins(spec.sanitize),
         "target": msgspec.to_builtins(target),
         "perturbations": msgspec.to_builtins(spec.perturbations),

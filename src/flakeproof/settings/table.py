@@ -12,6 +12,8 @@ from typing import Any
 from flakeproof.settings import values
 from flakeproof.settings.values import ValueKind
 
+PACKETS = "packets"
+"""What can be watched of a network."""
 MOST_TRIALS = 10**12
 MOST_WORKERS = 10_000
 MOST_PROCESSES = 1_000
@@ -406,6 +408,16 @@ _ROWS = (
         otherwise="none",
         commands=_RUNS | _ARMS,
         targets=Targets.WATCHED,
+    ),
+    Setting(
+        "watch",
+        values.one_of(lambda: (PACKETS,)),
+        "packets: tell what the connections of a failed test did, each test in a network of its own.",
+        WATCH,
+        PACKETS,
+        otherwise="nothing",
+        commands=_RUNS,
+        completes=(PACKETS,),
     ),
     Setting(
         "fail-on-leak",

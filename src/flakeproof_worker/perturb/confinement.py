@@ -61,7 +61,7 @@ def have_private_network(
 
 def reads_packets(target: Mapping[str, Any]) -> bool:
     """Whether the `target` looks at the packets of its network itself: a scenario that is asked to."""
-    return bool(target.get("arguments", {}).get("monitor") == "packets") and target["kind"] == "callable"
+    return bool(target["kind"] == "callable" and target["arguments"].get("monitor") == "packets")
 
 
 def _open_tap() -> None:
