@@ -52,7 +52,9 @@ class Duty:
     perturbations: Mapping[str, Any]
     """What the coordinator asked for."""
     watches_packets: bool
-    """Whether the packets of each trial are kept if it fails."""
+    """Whether the packets of each trial are kept if it fails …"""
+    keeps_captures: bool
+    """… or in any case."""
     loaded: Loaded
     reseed: Reseed | None = None
     """Reseeds generators that were made at import from the seed of a trial; None unless trials are forks."""

@@ -97,6 +97,7 @@ def order_for(
         "slots": {},
         "private_network": private_network,
         "watches_packets": spec.watch_packets,
+        "keeps_captures": spec.keep_captures,
         "sanitize": msgspec.to_builtins(spec.sanitize),
         "target": msgspec.to_builtins(target),
         "perturbations": msgspec.to_builtins(spec.perturbations),

@@ -122,6 +122,7 @@ def _commands(*names: str) -> frozenset[str]:
 _RUN = _commands("run", "gate", "config")
 _RUNS = _RUN | _commands("stress")
 _BOTH = _commands("compare", "verify")
+_WIRE = _commands("wire")
 _ARMS = _BOTH | _commands("arm")
 _SEARCHES = _commands("amplify", "diagnose")
 _TARGETED = _RUN | _ARMS | _SEARCHES | _commands("bisect")
@@ -344,7 +345,7 @@ _ROWS = (
         "TIME",
         default="5m",
         otherwise="20 times what is usual, at least 10s; 5m until that is known",
-        commands=_TARGETED | _commands("stress", "isolate", "fdtrace"),
+        commands=_TARGETED | _commands("stress", "isolate", "fdtrace") | _WIRE,
         uses={"fdtrace": Use("Limit for the command; `none` for no limit.", default="5m")},
     ),
     Setting(
@@ -354,7 +355,7 @@ _ROWS = (
         HOW,
         "TIME",
         default="2s",
-        commands=_TARGETED | _commands("stress", "fdtrace"),
+        commands=_TARGETED | _commands("stress", "fdtrace") | _WIRE,
     ),
     Setting(
         "seed",
@@ -363,7 +364,7 @@ _ROWS = (
         HOW,
         "N",
         otherwise="drawn for each run",
-        commands=(_TARGETED - _commands("arm")) | _commands("stress", "isolate", "ci"),
+        commands=(_TARGETED - _commands("arm")) | _commands("stress", "isolate", "ci") | _WIRE,
         of_run=True,
     ),
     Setting(
@@ -383,7 +384,7 @@ _ROWS = (
         WHAT,
         "PATH",
         otherwise="the active environment's, the project's, or our own",
-        commands=_TARGETED | _commands("stress", "isolate", "replay", "ci"),
+        commands=_TARGETED | _commands("stress", "isolate", "replay", "ci") | _WIRE,
         targets=Targets.PYTHON,
         is_path=True,
         names_target=True,
@@ -395,7 +396,7 @@ _ROWS = (
         WHAT,
         "MODULE:FUNCTION",
         otherwise="the scenario's, else asyncio's",
-        commands=_TARGETED | _commands("stress"),
+        commands=_TARGETED | _commands("stress") | _WIRE,
         targets=Targets.FUNCTIONS,
     ),
     # Watch
@@ -521,7 +522,7 @@ _ROWS = (
         "Only tests that match, as for pytest.",
         WHAT,
         "EXPRESSION",
-        commands=_TYPED | _commands("isolate"),
+        commands=_TYPED | _commands("isolate") | _WIRE,
         flags=("-k",),
         only_typed=True,
     ),
@@ -531,7 +532,7 @@ _ROWS = (
         "Only tests with these markers, as for pytest.",
         WHAT,
         "EXPRESSION",
-        commands=_TYPED | _commands("isolate"),
+        commands=_TYPED | _commands("isolate") | _WIRE,
         flags=("-m",),
         only_typed=True,
     ),
@@ -542,7 +543,7 @@ _ROWS = (
         WHAT,
         '"ARG…"',
         otherwise="none",
-        commands=_TARGETED | _commands("isolate"),
+        commands=_TARGETED | _commands("isolate") | _WIRE,
         targets=Targets.TESTS,
         names_target=True,
     ),
@@ -631,7 +632,7 @@ _ROWS = (
         WHAT,
         "DIR",
         otherwise="the current folder",
-        commands=_TARGETED | _commands("fdtrace"),
+        commands=_TARGETED | _commands("fdtrace") | _WIRE,
         targets=Targets.COMMANDS,
         is_path=True,
         names_target=True,
@@ -642,7 +643,7 @@ _ROWS = (
         "Variable for the command, `NAME` with its present value; may be repeated.",
         WHAT,
         "NAME=VALUE",
-        commands=_TYPED | _commands("fdtrace", "replay"),
+        commands=_TYPED | _commands("fdtrace", "replay") | _WIRE,
         only_typed=True,
     ),
     Setting(
@@ -650,7 +651,7 @@ _ROWS = (
         values.FLAG,
         "What follows -- is one line for /bin/sh.",
         WHAT,
-        commands=_TYPED,
+        commands=_TYPED | _WIRE,
         only_typed=True,
     ),
     Setting(
@@ -670,7 +671,7 @@ _ROWS = (
         SCENARIO,
         "NAME",
         otherwise="fixed",
-        commands=_TARGETED | _commands("stress"),
+        commands=_TARGETED | _commands("stress") | _WIRE,
         targets=Targets.FUNCTIONS,
         names_target=True,
     ),
@@ -681,7 +682,7 @@ _ROWS = (
         SCENARIO,
         "TIME",
         otherwise="5ms",
-        commands=_TARGETED | _commands("stress"),
+        commands=_TARGETED | _commands("stress") | _WIRE,
         targets=Targets.FUNCTIONS,
         names_target=True,
     ),
@@ -711,7 +712,7 @@ _ROWS = (
         "Any setting of the scenario, e.g. io=threads.",
         SCENARIO,
         "NAME=VALUE",
-        commands=_TYPED | _commands("stress"),
+        commands=_TYPED | _commands("stress") | _WIRE,
         argument="set_",
         only_typed=True,
         names_target=True,

@@ -21,8 +21,8 @@ def check_text(text: str) -> None:
         raise UsageError(f"{text!r} has a null character, which no command can be given")
 
 
-TAKING_COMMANDS = frozenset({"run", "gate", "verify", "bisect", "amplify", "diagnose", "fdtrace"})
-"""Commands of flakeproof that run another command, which follows `--`."""
+TAKING_COMMANDS = frozenset({"run", "gate", "verify", "bisect", "amplify", "diagnose", "fdtrace", "wire"})
+"""Commands of ours that run another one, which follows `--`."""
 
 
 def is_command(words: Sequence[str], folder: Path) -> bool:

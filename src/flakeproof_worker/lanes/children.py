@@ -268,7 +268,7 @@ def _taps(duty: Duty) -> "LaneTaps | None":
         return None
     from flakeproof_worker.lanes.lane_taps import LaneTaps
 
-    taps = LaneTaps(duty.lanes, f"{duty.scratch}/packets")
+    taps = LaneTaps(duty.lanes, f"{duty.scratch}/packets", keeps_all=duty.keeps_captures)
     duty.reporter.evidence = taps.evidence
     return taps
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from flakeproof_worker.shared.private import json
 from flakeproof_worker.system.packet_tap import PacketTap, Seen, closed_over_unread_data
 
 _MOST = 200_000
@@ -34,9 +35,13 @@ class _Lane:
 class LaneTaps:
     """For each lane, the tap of the trial in it."""
 
-    def __init__(self, lanes: int, folder: str) -> None:
-        """Captures are written into `folder`, which is made when there is one."""
+    def __init__(self, lanes: int, folder: str, *, keeps_all: bool) -> None:
+        """Captures are written into `folder`, which is made when there is one.
+
+        With `keeps_all` there is one of each trial, with what is told of it beside it.
+        """
         self._folder = folder
+        self._keeps_all = keeps_all
         self._lanes = []
         for _ in range(lanes):
             ours, theirs = socket.socketpair()
@@ -75,6 +80,11 @@ class LaneTaps:
 
     def end(self, lane: int) -> None:
         """The trial in `lane` has been reported."""
+        if self._keeps_all and (trial := self._lanes[lane].trial):
+            told = self._told(self._lanes[lane])
+            os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103
+            with open(f"{self._folder}/trial-{trial}.json", "w") as file:  # noqa: PTH123
+                file.write(json.dumps(told))
         self._receive(self._lanes[lane])  # of a trial that has ended before anybody looked
         self._let_go(self._lanes[lane])
 

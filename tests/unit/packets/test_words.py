@@ -55,7 +55,10 @@ def test_the_head_tells_the_ends_and_the_data() -> None:
         (
             (*OPENING, WRITE[0], ("s", "FA", 501, 101, 0)),
             0,
-            ["the server sent FIN 0.1 ms after the client's 3 bytes; 3 bytes of the client's were not acknowledged yet"],
+            [
+                "the server sent FIN 0.1 ms after the client's 3 bytes; 3 bytes of the client's were not acknowledged "
+                "yet"
+            ],
             [],
         ),
         (
