@@ -1,5 +1,6 @@
 """`flakeproof wire`: what the connections of a target did, in one run of it, or in a capture."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.tools import missing
+from tests.tools import missing, needed
 
 from flakeproof.net.packets import Packet, pcap
 from flakeproof_worker.system.namespace import possible
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
+LONG = pytest.mark.long
 _SERVER = """
     import socket, sys
 
@@ -110,3 +112,33 @@ def test_bad_input_is_named(flakeproof: Flakeproof, server: Path, words: list[st
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert said in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("wire", "server:check"), 3, "packets cannot be seen here: "),
+        pytest.param(("run", "server:check", "-c2", "--watch", "packets"), 0, "are not watched: ", marks=LONG),
+        pytest.param(("run", "tcprtt", "-c2", "--monitor", "packets"), 0, "are not monitored: ", marks=LONG),
+    ],
+)
+@pytest.mark.parametrize("lacking", ["-all", pytest.param("-net_raw", marks=LONG)])
+def test_a_permission_that_is_missing_is_named(
+    server: Path, environment: dict[str, str], words: tuple[str, ...], code: int, said: str, lacking: str
+) -> None:
+    """Namespaces or the socket: with what it takes; what does not need it goes on."""
+    unshare, setpriv = needed("unshare"), needed("setpriv")
+    own = [sys.executable, "-m", "flakeproof", *words]
+    if lacking == "-all":
+        permitted()
+        shell = f'echo 0 > /proc/sys/user/max_user_namespaces && exec {setpriv} --bounding-set=-all "$@"'
+        own = [unshare, "-U", "--map-current-user", "sh", "-c", shell, "sh", *own]
+    elif os.geteuid() != 0 or subprocess.run([unshare, "-n", "true"], check=False).returncode:
+        pytest.skip("only root has a network without a user namespace")
+    else:
+        own = [setpriv, f"--bounding-set={lacking}", *own]
+    ended = subprocess.run(own, cwd=server, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+    assert ended.returncode == code, ended.stderr
+    assert said in ended.stderr
+    assert ("CAP_SYS_ADMIN" if lacking == "-all" else "CAP_NET_RAW") in ended.stderr

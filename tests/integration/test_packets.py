@@ -166,15 +166,22 @@ def test_tcp_info_agrees_with_packets(io: str, isolation: str, tmp_path: Path) -
 
 
 def test_without_the_fix_the_failures_are_the_same(tmp_path: Path) -> None:
-    """EBADF on the client's write, as without the monitor; where the race is missed, it is run again."""
+    """EBADF on the client's write, as without the monitor; where the race is missed, it is run again.
+
+    What the wire shows by then is told with each.
+    """
     found: Counter[str] = Counter()
+    said: list[str] = []
     for _ in range(10):
         asked = {"server": "leaky", "monitor": "packets", "settle": "0ms"}
         summary = flakeproof.run("tcprtt", count=1000, workers=20, settings=asked, store=str(tmp_path))
         found += symptoms(summary)
+        messages = [group.example.message for group in summary.signatures]
+        said += [text for text in messages if text.startswith("write failed") and "[Errno 9]" in text]
         if found["EBADF write"]:
             break
     assert found["EBADF write"] > 0
+    assert all("[Errno 9] Bad file descriptor; on the wire: " in text for text in said), said
 
 
 @pytest.mark.long

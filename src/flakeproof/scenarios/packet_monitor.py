@@ -16,6 +16,7 @@ from unittest import SkipTest
 
 from flakeproof.net import MeasuredRoundTrip, measured_round_trip
 from flakeproof.net.packets import Connection, Tracker, ranges_in_kernel
+from flakeproof.net.packets.words import stories
 from flakeproof_worker.system import packet_tap
 
 _CONNECTIONS_KEPT = 2_000
@@ -105,6 +106,14 @@ class MonitoredConnection:
     def connection(self, local: Address, remote: Address) -> Connection | None:
         """What has been seen of the connection by now."""
         return self._monitor.connection(local, remote)
+
+    def story(self, local: Address, remote: Address) -> str:
+        """What the packets of the connection say by now, what is unusual first; "" for no packets."""
+        connection = self.connection(local, remote)
+        if connection is None or self._before_dial <= self._monitor.dropped_until:
+            return ""
+        (story,) = stories([connection], None)
+        return "; ".join((*story.unusual, *story.usual))
 
     def samples(self, connection: Connection, info: MeasuredRoundTrip) -> list[tuple[int, int]]:
         """For each round trip that the kernel had measured by `info`, its least and its most in nanoseconds.

@@ -23,17 +23,19 @@ _THREAD_SERVERS = {"fixed": TCPServer, "leaky": LeakyTCPServer}
 
 
 class StepError(OSError):
-    """A step of the trial failed; names the step and both ends of the connection."""
+    """A step of the trial failed; names the step, both ends of the connection, and what its packets say, if seen."""
 
-    def __init__(self, step: str, local: object, remote: object, error: OSError) -> None:
+    def __init__(self, step: str, local: object, remote: object, error: OSError, wire: str = "") -> None:
         super().__init__(error.errno or errno.EIO, error.strerror or str(error))
         self.step = step
         self.local = local
         self.remote = remote
+        self.wire = wire
 
     def __str__(self) -> str:
         ends = f"local={_end(self.local)}, remote={_end(self.remote)}"
-        return f"{self.step} failed ({ends}): [Errno {self.errno}] {self.strerror}"
+        wire = f"; on the wire: {self.wire}" if self.wire else ""
+        return f"{self.step} failed ({ends}): [Errno {self.errno}] {self.strerror}{wire}"
 
 
 async def trial_asyncio(server: str, settle: float, monitor: str = "none") -> None:
@@ -41,7 +43,7 @@ async def trial_asyncio(server: str, settle: float, monitor: str = "none") -> No
 
     Raises StepError.
     """
-    step, local, remote = "listen", None, None
+    step, local, remote, wire = "listen", None, None, ""
     try:
         async with _ASYNC_SERVERS[server](async_drain) as running:
             step, remote = "dial", running.address
@@ -64,13 +66,15 @@ async def trial_asyncio(server: str, settle: float, monitor: str = "none") -> No
                     step = "holding TCP_INFO against packets"
                     watched.compare(info, local, remote)
             except BaseException:
+                if watched is not None and local is not None:
+                    wire = watched.story(local, running.address)
                 _give_up(client)
                 raise
             step = "close"
             client.close()
             step = "shutdown"
     except OSError as error:
-        raise StepError(step, local, remote, error) from error
+        raise StepError(step, local, remote, error, wire) from error
 
 
 def trial_threads(server: str, settle: float, monitor: str = "none") -> None:
@@ -78,7 +82,7 @@ def trial_threads(server: str, settle: float, monitor: str = "none") -> None:
 
     Raises StepError.
     """
-    step, local, remote = "listen", None, None
+    step, local, remote, wire = "listen", None, None, ""
     try:
         with _THREAD_SERVERS[server](drain) as running:
             step, remote = "dial", running.address
@@ -103,13 +107,15 @@ def trial_threads(server: str, settle: float, monitor: str = "none") -> None:
                     step = "holding TCP_INFO against packets"
                     watched.compare(info, local, remote)
             except BaseException:
+                if watched is not None and local is not None:
+                    wire = watched.story(local, running.address)
                 _give_up(client)
                 raise
             step = "close"
             client.close()
             step = "shutdown"
     except OSError as error:
-        raise StepError(step, local, remote, error) from error
+        raise StepError(step, local, remote, error, wire) from error
 
 
 def _check(round_trip: int) -> None:

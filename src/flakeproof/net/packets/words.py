@@ -77,7 +77,7 @@ def _is_unusual(connection: Connection) -> bool:
 def _closings(connection: Connection, unread: bool | None) -> list[str]:
     first, reset = connection.closing, connection.reset
     if first is None:
-        return ["nobody had closed it at the end"]
+        return ["nobody had closed it"]
     said = [_closing(connection, first, unread)]
     if reset is not None and reset is not first:
         said.append(_later_reset(connection, reset))
