@@ -167,6 +167,13 @@ def test_a_syn_that_was_sent_twice_gives_no_sample() -> None:
     assert (connection.client.round_trips.count, connection.server.round_trips.count) == (0, 1)
 
 
+def test_while_data_is_missing_nothing_is_timed() -> None:
+    """What was not seen may be on its way again, and hold up what acknowledges later data."""
+    gap = (("c", "PA", 111, 501, 10), ("c", "PA", 121, 501, 10), ("s", "A", 501, 131, 0))
+    connection = only(made(*OPENING, *gap))
+    assert (connection.client.round_trips.count, connection.client.not_seen) == (1, 10)
+
+
 def test_the_same_ports_again() -> None:
     """A SYN with another number is another connection, and it is known how long the ports were at rest."""
     again = (("c", "S", 900, 0, 0), ("s", "SA", 700, 901, 0))
