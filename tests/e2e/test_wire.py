@@ -84,6 +84,7 @@ def test_a_function_with_nothing_unusual_and_its_capture(flakeproof: Flakeproof,
     assert again.stdout == ended.stdout.replace("Test: passed\n", "")
 
 
+@pytest.mark.long
 def test_without_a_connection(flakeproof: Flakeproof, server: Path) -> None:
     """That is said."""
     permitted()

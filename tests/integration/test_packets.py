@@ -82,12 +82,12 @@ result.append([tracker.reader.other, tracker.reader.cut_off, tap.dropped])
 
 
 def test_what_the_kernel_has_seen_the_tap_has() -> None:
-    """Without waiting: once TCP_INFO knows of an answer, its packet is there, in each of 300 connections."""
+    """Without waiting: once TCP_INFO knows of an answer, its packet is there, in each of 100 connections."""
     script = """
 from flakeproof.net import tcp_info
 lacking = 0
 tracker = Tracker()
-for _ in range(300):
+for _ in range(100):
     client, server = connected()
     client.send(b"foo")
     known = tcp_info(client).bytes_acked
@@ -151,7 +151,7 @@ def test_nobody_in_particular_can_see_packets() -> None:
     ("io", "isolation"),
     [
         ("asyncio", "shared"),
-        ("threads", "shared"),
+        pytest.param("threads", "shared", marks=pytest.mark.long),
         ("asyncio", "fork"),
         pytest.param("asyncio", "fresh", marks=pytest.mark.long),
     ],

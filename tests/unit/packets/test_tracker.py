@@ -40,7 +40,7 @@ def agrees(conversation: Conversation) -> None:
         assert [(seen - sent) for _, sent, seen in end.samples] == reading.round_trips[:16]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(conversations())
 def test_it_agrees_with_scapy(conversation: Conversation) -> None:
     """On data, copies, late segments, what was not seen, zero windows, round trips, FIN and RST."""
