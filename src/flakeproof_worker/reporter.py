@@ -144,7 +144,7 @@ class Reporter:
     def ended(self, trial: int, nanoseconds: int, *, outcome: str, **details: Any) -> None:
         """Report a trial that did not pass."""
         if self._watch is not None and "sights" not in details:
-            details["sights"] = self._watch.told(trial)
+            details["sights"] = self._watch.sights_of(trial)
         if self.evidence is not None and outcome in _FAILURES:
             details |= self.evidence(trial)
         if (most := self._words[board.FAILURES]) and outcome in _FAILURES:

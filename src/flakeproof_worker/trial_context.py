@@ -50,7 +50,7 @@ class Duty:
     listens: bool
     """Whether the coordinator says between trials which items to leave out."""
     perturbations: Mapping[str, Any]
-    """What the coordinator asked for."""
+    """The perturbations that the coordinator asked for."""
     watches_packets: bool
     """Whether the packets of each trial are kept if it fails …"""
     keeps_captures: bool

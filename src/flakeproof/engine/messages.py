@@ -87,7 +87,7 @@ class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     found: dict[str, Any] | None = None
     """What a trial with an order has found out (`flakeproof_worker.pytest_driver.order`)."""
     sights: list[Sight] = []
-    """What sanitizers have seen in it."""
+    """What sanitizers have seen in the trial."""
     packets: "PacketsSeen | None" = None
     """Where they are watched."""
 

@@ -13,7 +13,7 @@ from flakeproof_worker.system.namespace import possible
 
 @cache
 def hindered(what: str) -> Hindrance | None:
-    """Why there cannot be a namespace for `what` (network, packets, mount); it is tried, once."""
+    """Why a namespace for `what` (network, packets, mount) is impossible here, None if it is possible; tried once."""
     why = possible(what)
     if why is None:
         return None

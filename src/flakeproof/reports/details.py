@@ -51,7 +51,7 @@ def place(failure: Failure) -> tuple[str, int] | None:
 
 
 def excerpt(failure: Failure) -> Iterator[str]:
-    """What tells of the failure, else stacks and output; indented, the middle left out when they are long."""
+    """A command's message, else stacks and output: indented, and without the middle if they are long."""
     preview = failure.details.get("preview")
     rows = (
         [*preview, *_wire(failure)]

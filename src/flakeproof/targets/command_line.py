@@ -22,7 +22,7 @@ def check_text(text: str) -> None:
 
 
 TAKING_COMMANDS = frozenset({"run", "gate", "verify", "bisect", "amplify", "diagnose", "fdtrace", "wire"})
-"""Commands of ours that run another one, which follows `--`."""
+"""Commands of flakeproof that run another command, which follows `--`."""
 
 
 def is_command(words: Sequence[str], folder: Path) -> bool:

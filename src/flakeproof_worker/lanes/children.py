@@ -65,7 +65,7 @@ class Children(ABC):
         self.selector = selectors.DefaultSelector()
         self.selector.register(duty.channel.fileno(), selectors.EVENT_READ)
         self.freezer = _freezer(duty)
-        """Has the children stand still for moments; None where that is not asked for."""
+        """Stops the children for short moments; None without the perturbation `freeze`."""
         self.taps = _taps(duty)
         """Sees the packets of each trial; None where nobody asks for that."""
         if self.taps is not None:

@@ -140,7 +140,7 @@ class _Forks(Judged):
 
 
 def _has_private_network(duty: Duty, once: Once, watcher: socket | None) -> bool:
-    """Be alone in a network, whose packets the `watcher` sees; where that is impossible, the trial has no result."""
+    """Give this process a network of its own, whose packets the `watcher` sees; if impossible, the trial is lost."""
     from flakeproof_worker.perturb.confinement import have_private_network
 
     try:

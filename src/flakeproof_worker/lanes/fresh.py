@@ -14,7 +14,7 @@ from flakeproof_worker.trial_context import Duty
 
 _HASH_SEED = "PYTHONHASHSEED"
 _VERDICT = 3
-"""Descriptor in the child of the file that tells it what to do and gets its verdict."""
+"""The child's descriptor of the file from which it reads its order and into which it writes its verdict."""
 _WATCHER = 4
 """The one over which it sends its tap, if packets are watched."""
 _WORKER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - no pathlib here

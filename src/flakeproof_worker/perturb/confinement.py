@@ -42,7 +42,7 @@ def confine(order: Mapping[str, Any]) -> list[str]:
 def have_private_network(
     asked: Mapping[str, Any], target: Mapping[str, Any] | None = None, watcher: "socket.socket | None" = None
 ) -> None:
-    """Have this process, which runs one trial, and its children be alone in a network, with the perturbations `asked`.
+    """Give this process, which runs one trial, and its children a network of their own, under perturbations `asked`.
 
     Who is at the other end of `watcher` gets a tap of its packets; the `target` gets one, too, if it reads packets.
     Only while this process has a single thread. Raises OSError, which says what is not permitted.
