@@ -399,6 +399,10 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Stop after so many failures."""
     private_network: bool | None = None
     """Whether each trial, or each process that trials share, has a network of its own; None: the first one shows."""
+    watch_packets: bool = False
+    """Whether the packets of each trial are seen, in a network of its own, and those of a failed one kept and told."""
+    keep_captures: bool = False
+    """Whether the packets that are watched are kept of a trial that passes, too."""
     drop_failed: bool = False
     """Do not repeat a pytest item that has failed, but go on with the others."""
     tolerates_load_failures: bool = False
@@ -421,6 +425,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
             "duration": None,
             "max_failures": None,
             "drop_failed": False,
+            "watch_packets": False,
             "question": None,
             "ci_rate": None,
         }

@@ -37,13 +37,18 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     output = Output(os.dup(1))
     once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target)
     if order["private_network"]:
+        watcher = None
+        if order["watcher"] is not None:
+            watcher = importlib.import_module("socket").socket(fileno=order["watcher"])
         try:
             importlib.import_module("flakeproof_worker.perturb.confinement").have_private_network(
-                order["perturbations"]
+                order["perturbations"], target, watcher
             )
         except OSError as error:
             once.lose(f"no private network: {error.strerror}")
             return
+        if watcher is not None:
+            watcher.close()
     watch = watch_for(order)
     if order["scout"]:
         once.footprint = importlib.import_module("flakeproof_worker.footprint").Footprint([order["folder"]])

@@ -102,6 +102,8 @@ def _work(
             sanitize=order["sanitize"],
             draws_hash_seed=order["draws_hash_seed"],
             listens=order["listens"],
+            watches_packets=bool(order.get("watches_packets")),
+            keeps_captures=bool(order.get("keeps_captures")),
             perturbations=order["perturbations"],
             loaded=perturbed(loaded).watched(watch),
             reseed=generators.stop() if generators is not None else None,

@@ -1,6 +1,7 @@
 """Report to the coordinator how trials ended: JSON lines over a socket, which also brings its messages."""
 
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.shared import board
@@ -88,6 +89,8 @@ class Reporter:
         self.numbers: list[int] = []
         """Their numbers, if the process has several trials in flight; otherwise their order implies the numbers."""
         self._items: dict[str, str] = {}
+        self.evidence: Callable[[int], dict[str, Any]] | None = None
+        """More to be told of a trial that ended badly, by its number."""
 
     def due(self, now: int) -> bool:
         """Whether a batch has been held back for long enough at the monotonic time `now` (nanoseconds)."""
@@ -142,6 +145,8 @@ class Reporter:
         """Report a trial that did not pass."""
         if self._watch is not None and "sights" not in details:
             details["sights"] = self._watch.sights_of(trial)
+        if self.evidence is not None and outcome in _FAILURES:
+            details |= self.evidence(trial)
         if (most := self._words[board.FAILURES]) and outcome in _FAILURES:
             self.flush()  # earlier passes must arrive before this failure, which may end the run
             self._failed += 1

@@ -51,6 +51,10 @@ class Duty:
     """Whether the coordinator says between trials which items to leave out."""
     perturbations: Mapping[str, Any]
     """The perturbations that the coordinator asked for."""
+    watches_packets: bool
+    """Whether the packets of each trial are kept if it fails …"""
+    keeps_captures: bool
+    """… or in any case."""
     loaded: Loaded
     reseed: Reseed | None = None
     """Reseeds generators that were made at import from the seed of a trial; None unless trials are forks."""

@@ -1,6 +1,7 @@
 """What README.md and docs tell to type can be typed, and prints what stands there."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,9 +14,10 @@ import pytest
 import typer
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, typed
 from tests.docs.outputs import first_difference, redacted
-from tests.tools import needed
+from tests.tools import missing, needed
 
 from flakeproof.cli.app import _split, make_app
+from flakeproof_worker.system.namespace import possible
 
 COMMANDS: Any = typer.main.get_command(make_app())
 BLOCKS = list(blocks())
@@ -99,6 +101,8 @@ def test_outputs(block: Block, tmp_path: Path, environment: dict[str, str]) -> N
         needed("go")
     if "fdtrace" in block.text:
         needed("strace")
+    if re.search(r"flakeproof wire|(--watch|--monitor) packets", block.text) and (why := possible("packets")):
+        missing(why)
     if redacted(typed(block)[0].command).startswith("flakeproof replay RUN"):  # of the run that stands before it
         before = [
             one for one in BLOCKS if (one.page, one.folder) == (block.page, block.folder) and one.line < block.line

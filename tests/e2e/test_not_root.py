@@ -176,3 +176,36 @@ def test_without_a_home_records_are_no_ones(as_nobody: Nobody, place: Path) -> N
     assert json.loads(done.stdout)["total"] == 2
     assert "add --trust" in as_nobody("replay", "latest", "1").stderr
     assert as_nobody("replay", "latest", "1", "--trust", "--env", "A=b").returncode == 0
+
+
+_TALKS = """
+import socket
+
+def check():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+        client.sendall(b"foo")
+        server.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("wire", "talks:check"), 1, "after the client's 3 bytes, which it had not read to the end"),
+        (("run", "tcprtt", "--monitor", "packets", "-c", "6"), 0, "All 6 tests passed!"),
+    ],
+)
+def test_packets_are_seen_without_privileges(
+    as_nobody: Nobody, place: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    """In a user namespace; where these are not permitted, that is said."""
+    (place / "project" / "talks.py").write_text(_TALKS)
+    done = as_nobody(*words)
+
+    if "this process has neither" in done.stderr:
+        missing(done.stderr)
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout
+    assert "packets are not monitored" not in done.stderr

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.tools import mostly_long
+from tests.tools import missing, mostly_long
+
+from flakeproof_worker.system.namespace import possible
 
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -17,23 +19,27 @@ _SHORT = ["-c", "12", "--settle", "0ms"]
 
 
 @mostly_long(
-    ("mode", "workers"),
+    ("mode", "workers", "monitor"),
     [
-        ([], 4),
-        (["parallel"], 50),
-        (["TestTracerSuite/eBPFless/TestTCPRTTStressParallel"], 50),
-        (["TestTCPRTTStress"], 20),
+        ([], 4, ""),
+        (["TestTracerSuite/eBPFless/TestTCPRTTStressParallel"], 50, ", monitor packets"),
+        (["parallel"], 50, ""),
+        (["TestTCPRTTStress"], 20, ""),
+        (["TestTCPRTTStress", "--monitor", "packets"], 20, ", monitor packets"),
+        (["TestTracerSuite/eBPFless/TestTCPRTTStressCI", "--monitor", "none"], 4, ""),
     ],
-    first=1,
+    first=2,
 )
-def test_a_mode_runs_its_preset(flakeproof: Flakeproof, mode: list[str], workers: int) -> None:
-    """Each name means the preset of the kit, and options after it go through."""
+def test_a_mode_runs_its_preset(flakeproof: Flakeproof, mode: list[str], workers: int, monitor: str) -> None:
+    """Each name means the preset of the kit, and options after it go through; its suite reads packets."""
+    if monitor and (why := possible("packets")) is not None:
+        missing(why)
     ended = flakeproof("stress", *mode, *_SHORT)
 
     assert ended.returncode == 0, ended.stderr
     first, second, *_ = ended.stderr.splitlines()
     assert first == "The fix is applied (--server fixed): no failure is expected."
-    assert f"tcprtt (server fixed, settle 0ms): 12 tests, {workers} at once" in second
+    assert f"tcprtt (server fixed, settle 0ms{monitor}): 12 tests, {workers} at once" in second
     assert ended.stdout.endswith("All 12 tests passed! (Expected ~0.2 failures based on CI rate)\n")
 
 

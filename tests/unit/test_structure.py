@@ -144,6 +144,7 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
         ("flakeproof/features", ["cli", "api"]),
         ("flakeproof/features/run", [f"features.{name}" for name in _FEATURES - {"run"}]),
         ("flakeproof/features/fdtrace", [f"features.{name}" for name in _FEATURES - {"fdtrace"}]),
+        ("flakeproof/features/wire", [f"features.{name}" for name in _FEATURES - {"wire"}]),
         ("flakeproof/features/isolate", [f"features.{name}" for name in _FEATURES - {"isolate"}]),
         ("flakeproof/settings", ["engine", "reports", "results", "store"]),
         ("flakeproof/engine", ["reports", "store", "results", "settings"]),

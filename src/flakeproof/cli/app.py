@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from flakeproof import signals
-from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate
+from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate, wire
 from flakeproof.cli.compare_commands import compare, verify
 from flakeproof.cli.help import Command, CommandGroup
 from flakeproof.cli.onset_command import bisect
@@ -37,6 +37,7 @@ _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
         (isolate, "Find the tests that make another one fail."),
         (amplify, "Find what makes a target fail more often, and the command that reproduces it."),
         (bisect, "Find the commit since which a target is flaky."),
+        (wire, "Show what the TCP connections of a target did, in one run of it."),
         (fdtrace, "Tell which descriptors a command in any language mishandles, in one run of it."),
     ),
     "Whether it is fixed": (

@@ -1,4 +1,4 @@
-"""The commands that find out why a target fails: `diagnose isolate amplify fdtrace`."""
+"""The commands that find out why a target fails: `diagnose isolate amplify fdtrace wire`."""
 
 from typing import Any
 
@@ -140,3 +140,23 @@ def fdtrace(context: typer.Context, **given: Any) -> None:
     from flakeproof.features.fdtrace.command import trace_command
 
     raise typer.Exit(trace_command(given, context.obj))
+
+
+_OWN_WIRE = (
+    Setting("pcap", TEXT, "Keep the packets, for Wireshark, tcpdump or --read.", REPORTS, "FILE"),
+    Setting("read", TEXT, "Show a capture that there is, and run nothing.", WHAT, "FILE"),
+)
+
+
+@takes("wire", *_OWN_WIRE, arguments=(CONTEXT, TARGET))
+def wire(**given: Any) -> None:
+    """Run a target once in a network of its own, and show its TCP connections: a table, who closed over which data, and
+    each packet in a sequence diagram.
+
+    Exit status: 0 nothing unusual was on the wire, 1 something was, whatever came out of the test; 4 nothing unusual,
+    but packets were lost before they were seen; 2 usage, 3 could not run, or no network of its own is permitted; 130
+    and 143 interrupted.
+    """
+    from flakeproof.features.wire.command import show_wire
+
+    raise typer.Exit(show_wire(given))

@@ -65,6 +65,11 @@ EXAMPLES = {
         ("flakeproof fdtrace -- python -m pytest tests/test_sockets.py", "tests of pytest"),
         ("flakeproof fdtrace --json trace.json -- ./server.test", "for programs"),
     ),
+    "wire": (
+        ("flakeproof wire -- ./server.test", "any command"),
+        ("flakeproof wire tests/test_sockets.py::test_echo", "a test of pytest"),
+        ("flakeproof wire --read some.pcap", "a capture that there is"),
+    ),
     "stress": (
         ("flakeproof stress ci", "2,000 tests, as in CI"),
         ("flakeproof stress fast --server leaky", "1,000 tests of the server before its fix"),

@@ -273,6 +273,7 @@ class Check:
             "question": None,
             "max_failures": None,
             "drop_failed": False,
+            "watch_packets": False,
             "chosen": [],
             "ci_rate": None,
         }

@@ -96,6 +96,8 @@ def order_for(
         "listens": spec.drop_failed,
         "slots": {},
         "private_network": private_network,
+        "watches_packets": spec.watch_packets,
+        "keeps_captures": spec.keep_captures,
         "sanitize": msgspec.to_builtins(spec.sanitize),
         "target": msgspec.to_builtins(target),
         "perturbations": msgspec.to_builtins(spec.perturbations),

@@ -49,6 +49,18 @@ class ItemFailure(msgspec.Struct):
     output: str
 
 
+class PacketsSeen(msgspec.Struct):
+    """The packets of a trial."""
+
+    file: str = ""
+    """Path of the capture; empty where there is none."""
+    dropped: int = 0
+    over_unread: int | None = None
+    """Connections that the kernel has reset because they were closed with unread data; None if that is not known."""
+    missing: str = ""
+    """Why there are none."""
+
+
 class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     """One trial that did not pass, or that had an order of its own."""
 
@@ -76,6 +88,8 @@ class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     """What a trial with an order has found out (`flakeproof_worker.pytest_driver.order`)."""
     sights: list[Sight] = []
     """What sanitizers have seen in the trial."""
+    packets: "PacketsSeen | None" = None
+    """Where they are watched."""
 
 
 class SightingsReported(msgspec.Struct, tag_field="type", tag="sighted"):

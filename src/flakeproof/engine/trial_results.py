@@ -11,6 +11,7 @@ from flakeproof.engine.messages import TrialEnded
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.run_end import Ending, Settlement, Surplus
 from flakeproof.engine.usual_duration import TimeLimit, UsualDuration
+from flakeproof.engine.wire_evidence import WireEvidence
 from flakeproof.errors import Stop
 from flakeproof.events import Answered, AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialsPassed
 from flakeproof.model import Failure, ItemOutcome, Outcome, RunSpec
@@ -41,6 +42,7 @@ class TrialResults:
         self._usual = usual
         self._limit = limit
         self._surplus = Surplus()
+        self._wire = WireEvidence()
         self._collection = Collected()
         self.ended = 0
         """How many trials have ended and count."""
@@ -97,7 +99,8 @@ class TrialResults:
             seed = trial_seed(self._spec.seed, message.trial)
             words = self._limit.words(message.ns / 1e9) if message.outcome is Outcome.TIMED_OUT else ""
             trial = failure_records.from_report(message, seed, process.number, process.lane_kind, words)
-            self.failure(process, trial.failure, trial.further, trial.items, cut_short=trial.cut_short)
+            first = trial.failure if message.packets is None else self._wire.of(trial.failure, message.packets)
+            self.failure(process, first, trial.further, trial.items, cut_short=trial.cut_short)
             return
         if message.outcome is Outcome.LEAKED and not self._surplus.passed(process.number, 1):
             return

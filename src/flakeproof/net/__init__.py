@@ -7,10 +7,12 @@ from flakeproof.net.dialing import async_dial_tcp, dial_tcp
 from flakeproof.net.edge_loop import EdgeLoop, new_event_loop
 from flakeproof.net.server import TCPServer
 from flakeproof.net.tcp_info import (
+    MeasuredRoundTrip,
     NotTCPError,
     TCPInfo,
     TCPInfoUnsupportedError,
     TCPState,
+    measured_round_trip,
     round_trip_time,
     tcp_info,
 )
@@ -18,6 +20,7 @@ from flakeproof.net.tcp_info import (
 __all__ = [
     "AsyncTCPServer",
     "EdgeLoop",
+    "MeasuredRoundTrip",
     "NotTCPError",
     "ShutdownError",
     "TCPInfo",
@@ -31,6 +34,7 @@ __all__ = [
     "dial_tcp",
     "drain",
     "graceful_close",
+    "measured_round_trip",
     "new_event_loop",
     "round_trip_time",
     "tcp_info",

@@ -14,9 +14,18 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["NotTCPError", "TCPInfo", "TCPInfoUnsupportedError", "TCPState", "round_trip_time", "tcp_info"]
+__all__ = [
+    "MeasuredRoundTrip",
+    "NotTCPError",
+    "TCPInfo",
+    "TCPInfoUnsupportedError",
+    "TCPState",
+    "measured_round_trip",
+    "round_trip_time",
+    "tcp_info",
+]
 
 _IPPROTO_TCP: Final = 6
 _TCP_INFO: Final = 11  # TCP_INFO in include/uapi/linux/tcp.h; other systems number it otherwise
@@ -47,6 +56,15 @@ class NotTCPError(OSError):
 
 class TCPInfoUnsupportedError(NotImplementedError):
     """This system has no Linux ``struct tcp_info``."""
+
+
+class MeasuredRoundTrip(NamedTuple):
+    """What the kernel has measured, and by what: a small part of :class:`TCPInfo`, with the same names."""
+
+    rtt: int
+    rttvar: int
+    total_retrans: int
+    bytes_acked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +251,9 @@ _ROUND_TRIP: Final = struct.Struct("=68xI").unpack  # tcpi_rtt
 _ROUND_TRIP_SIZE: Final = 72
 
 
+_MEASURED: Final = struct.Struct("=68xII24xI16xQ")
+
+
 def _bit_fields(scales: int, flags: int) -> tuple[int, int, bool, int]:
     """Bit fields start at the low bit on little-endian machines, at the high bit on big-endian ones."""
     if sys.byteorder == "little":
@@ -273,3 +294,16 @@ def round_trip_time(sock: socket.socket) -> int:
     except (OSError, struct.error):
         # The slow path words the error; it also serves a kernel that answers short, which has no such member.
         return TCPInfo.from_bytes(_read(sock, 512)).rtt
+
+
+def measured_round_trip(sock: socket.socket) -> MeasuredRoundTrip:
+    """The round-trip time with its variation, and what was acknowledged by then.
+
+    Raises:
+        TCPInfoUnsupportedError: not on Linux, or its kernel is older than 4.1.
+        NotTCPError, OSError: as :func:`tcp_info`.
+    """
+    data = _read(sock, _MEASURED.size)
+    if len(data) < _MEASURED.size:
+        raise TCPInfoUnsupportedError("this kernel does not tell what was acknowledged (tcpi_bytes_acked)")
+    return MeasuredRoundTrip._make(_MEASURED.unpack(data))

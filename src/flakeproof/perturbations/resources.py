@@ -13,11 +13,12 @@ from flakeproof_worker.system.namespace import possible
 
 @cache
 def hindered(what: str) -> Hindrance | None:
-    """Why a namespace for `what` (network, mount) is impossible here, None if it is possible; tried once."""
+    """Why a namespace for `what` (network, packets, mount) is impossible here, None if it is possible; tried once."""
     why = possible(what)
     if why is None:
         return None
-    return Hindrance(why, "permit it (in a container: --cap-add SYS_ADMIN), or run as root")
+    rights = "SYS_ADMIN and --cap-add NET_RAW" if what == "packets" else "SYS_ADMIN"
+    return Hindrance(why, f"permit it (in a container: --cap-add {rights}), or run as root")
 
 
 _MOST_MAX_FDS = 1_000_000

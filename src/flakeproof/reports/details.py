@@ -52,11 +52,16 @@ def place(failure: Failure) -> tuple[str, int] | None:
 
 def excerpt(failure: Failure) -> Iterator[str]:
     """A command's message, else stacks and output: indented, and without the middle if they are long."""
-    rows = failure.details.get("preview") or [
-        *_surroundings(failure),
-        *_theirs(failure.details.get("stacks") or ""),
-        *_output(failure),
-    ]
+    preview = failure.details.get("preview")
+    rows = (
+        [*preview, *_wire(failure)]
+        if preview
+        else [
+            *_surroundings(failure),
+            *_theirs(failure.details.get("stacks") or ""),
+            *_output(failure),
+        ]
+    )
     for row in _shortened(rows, _EXCERPT):
         yield f"    {row}"
 
@@ -69,6 +74,7 @@ def summary_lines(failure: Failure) -> Iterator[str]:
         if file := failure.details.get("place"):
             yield f"at {file}"
         yield from _shortened(preview, _SHORT)
+        yield from _wire(failure)
         return
     yield from _surroundings(failure)
     stacks = [row for row in _theirs(failure.details.get("stacks") or "") if row.strip()]
@@ -115,11 +121,21 @@ def _shortened(rows: Sequence[str], most: int) -> Sequence[str]:
 
 
 def _surroundings(failure: Failure) -> Iterator[str]:
-    """What was drawn for the trial, and what sanitizers have seen in it."""
+    """What was drawn for the trial, what sanitizers have seen in it, and what its connections did."""
     if drawn := failure.details.get("drawn"):
         yield f"Drawn for this test: {' '.join(drawn)}"
     for sight in failure.details.get("sights") or ():
         yield f"Seen: {sight['text']}"
+    yield from _wire(failure)
+
+
+def _wire(failure: Failure) -> Iterator[str]:
+    """What its connections did."""
+    wire = failure.details.get("wire") or {}
+    for line in wire.get("lines", ()):
+        yield f"On the wire: {line}"
+    if capture := wire.get("capture"):
+        yield f"    ({capture} in the folder of the run)"
 
 
 def _output(failure: Failure) -> Iterator[str]:

@@ -92,6 +92,7 @@ TCPRTT = Scenario(
         "server": Choice(("fixed", "leaky"), "fixed"),
         "settle": Seconds(default=0.005, limit=60.0),
         "io": Choice(("asyncio", "threads"), "asyncio"),
+        "monitor": Choice(("none", "packets"), "none"),
     },
     provoking={"settle": ("0ms", "20ms")},
     # A guard closes a descriptor by its number: it may be that of this end of a connection, or of the other one.

@@ -11,6 +11,7 @@ import msgspec
 from flakeproof.errors import UsageError
 from flakeproof.model import (
     PROCESSES_PER_SHARD,
+    CallableTarget,
     CommandTarget,
     Isolation,
     PytestTarget,
@@ -77,6 +78,8 @@ def build(
     )
     several = isolation is Isolation.SHARED and workers > processes
     asked = perturbations_of(config, RunConditions(target, isolation, several))
+    target, private_network, not_monitored = _monitored(target, config)
+    watch_packets, not_watched = _watched(config, isolation)
     is_limited = "timeout" in config.values
     shard = shard_of(config)
     spec = RunSpec(
@@ -92,7 +95,8 @@ def build(
         adapts_timeout=not is_limited,
         grace=config.value("grace"),
         max_failures=_max_failures(config),
-        private_network=_private_network(config),
+        private_network=True if watch_packets else private_network,
+        watch_packets=watch_packets,
         drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
         tolerates_load_failures=bool(config.get("tolerate-load-failures")),
         seed=seed_of(config),
@@ -100,7 +104,7 @@ def build(
         sanitize=_sanitize(target, config),
         question=question,
         perturbations=asked.perturbations,
-        left_out=asked.left_out,
+        left_out=[*asked.left_out, *not_monitored, *not_watched],
     )
     return spec if shard is None else _part_of(spec, shard, config)
 
@@ -267,7 +271,8 @@ def _isolation(target: Target, config: Config) -> Isolation:
         if asked not in (None, Isolation.FRESH) and config.is_asked_for("isolation"):
             raise UsageError(f"{config.source('isolation')} {asked}: a command is always started anew", "leave it out")
         return Isolation.FRESH
-    return Isolation(asked or (Isolation.FORK if isinstance(target, PytestTarget) else Isolation.SHARED))
+    is_alone = isinstance(target, PytestTarget) or config.get("watch") is not None
+    return Isolation(asked or (Isolation.FORK if is_alone else Isolation.SHARED))
 
 
 def _private_network(config: Config) -> bool | None:
@@ -275,6 +280,45 @@ def _private_network(config: Config) -> bool | None:
     if wanted and (hindrance := hindered("network")) is not None:
         raise UsageError(f"{config.source('private-network')} is not possible here: {hindrance.why}", hindrance.remedy)
     return wanted
+
+
+def _monitored(target: Target, config: Config) -> tuple[Target, bool | None, list[str]]:
+    """The target, whether each trial has a network of its own, and what has to be told: packets need such a network."""
+    private = _private_network(config)
+    if not isinstance(target, CallableTarget) or "monitor" not in target.arguments:
+        return target, private, []
+    if private is False:
+        raise UsageError(
+            f"{config.source('private-network')} leaves nothing to monitor: packets are seen in a network of one's own",
+            "leave it out, or --monitor none",
+        )
+    hindrance = hindered("packets")
+    if hindrance is None:
+        return target, True, []
+    arguments = {name: value for name, value in target.arguments.items() if name != "monitor"}
+    note = f"packets are not monitored: {hindrance.why}; {hindrance.remedy}"
+    return msgspec.structs.replace(target, arguments=arguments), private, [note]
+
+
+def _watched(config: Config, isolation: Isolation) -> tuple[bool, list[str]]:
+    """Whether packets are watched, and what has to be told if they cannot be."""
+    if config.get("watch") is None:
+        return False, []
+    source = config.source("watch")
+    if isolation is Isolation.SHARED:
+        raise UsageError(
+            f"{source} tells the packets of each test, and tests that share a process share its network",
+            "choose --isolation fork or fresh",
+        )
+    if config.get("private-network") is False:
+        raise UsageError(
+            f"{config.source('private-network')} leaves nothing to watch: packets are seen in a network of one's own",
+            "leave it out",
+        )
+    hindrance = hindered("packets")
+    return hindrance is None, [] if hindrance is None else [
+        f"packets are not watched: {hindrance.why}; {hindrance.remedy}"
+    ]
 
 
 def _sanitize(target: Target, config: Config) -> Sanitize | None:

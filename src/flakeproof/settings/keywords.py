@@ -27,6 +27,7 @@ class RunKeywords(TypedDict, total=False):
     python: str | os.PathLike[str] | None
     loop: str | None
     sanitize: str | Sequence[str] | None
+    watch: str | None
     fail_on_leak: bool | None
     leak_settle: float | str | None
     allow_leak: str | Sequence[str] | None

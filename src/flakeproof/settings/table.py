@@ -12,6 +12,8 @@ from typing import Any
 from flakeproof.settings import values
 from flakeproof.settings.values import ValueKind
 
+PACKETS = "packets"
+"""What can be watched of a network."""
 MOST_TRIALS = 10**12
 MOST_WORKERS = 10_000
 MOST_PROCESSES = 1_000
@@ -120,6 +122,7 @@ def _commands(*names: str) -> frozenset[str]:
 _RUN = _commands("run", "gate", "config")
 _RUNS = _RUN | _commands("stress")
 _BOTH = _commands("compare", "verify")
+_WIRE = _commands("wire")
 _ARMS = _BOTH | _commands("arm")
 _SEARCHES = _commands("amplify", "diagnose")
 _TARGETED = _RUN | _ARMS | _SEARCHES | _commands("bisect")
@@ -342,7 +345,7 @@ _ROWS = (
         "TIME",
         default="5m",
         otherwise="20 times what is usual, at least 10s; 5m until that is known",
-        commands=_TARGETED | _commands("stress", "isolate", "fdtrace"),
+        commands=_TARGETED | _commands("stress", "isolate", "fdtrace") | _WIRE,
         uses={"fdtrace": Use("Limit for the command; `none` for no limit.", default="5m")},
     ),
     Setting(
@@ -352,7 +355,7 @@ _ROWS = (
         HOW,
         "TIME",
         default="2s",
-        commands=_TARGETED | _commands("stress", "fdtrace"),
+        commands=_TARGETED | _commands("stress", "fdtrace") | _WIRE,
     ),
     Setting(
         "seed",
@@ -361,7 +364,7 @@ _ROWS = (
         HOW,
         "N",
         otherwise="drawn for each run",
-        commands=(_TARGETED - _commands("arm")) | _commands("stress", "isolate", "ci"),
+        commands=(_TARGETED - _commands("arm")) | _commands("stress", "isolate", "ci") | _WIRE,
         of_run=True,
     ),
     Setting(
@@ -381,7 +384,7 @@ _ROWS = (
         WHAT,
         "PATH",
         otherwise="the active environment's, the project's, or our own",
-        commands=_TARGETED | _commands("stress", "isolate", "replay", "ci"),
+        commands=_TARGETED | _commands("stress", "isolate", "replay", "ci") | _WIRE,
         targets=Targets.PYTHON,
         is_path=True,
         names_target=True,
@@ -393,7 +396,7 @@ _ROWS = (
         WHAT,
         "MODULE:FUNCTION",
         otherwise="the scenario's, else asyncio's",
-        commands=_TARGETED | _commands("stress"),
+        commands=_TARGETED | _commands("stress") | _WIRE,
         targets=Targets.FUNCTIONS,
     ),
     # Watch
@@ -406,6 +409,16 @@ _ROWS = (
         otherwise="none",
         commands=_RUNS | _ARMS,
         targets=Targets.WATCHED,
+    ),
+    Setting(
+        "watch",
+        values.one_of(lambda: (PACKETS,)),
+        "packets: tell what the connections of a failed test did, each test in a network of its own.",
+        WATCH,
+        PACKETS,
+        otherwise="nothing",
+        commands=_RUNS,
+        completes=(PACKETS,),
     ),
     Setting(
         "fail-on-leak",
@@ -509,7 +522,7 @@ _ROWS = (
         "Only tests that match, as for pytest.",
         WHAT,
         "EXPRESSION",
-        commands=_TYPED | _commands("isolate"),
+        commands=_TYPED | _commands("isolate") | _WIRE,
         flags=("-k",),
         only_typed=True,
     ),
@@ -519,7 +532,7 @@ _ROWS = (
         "Only tests with these markers, as for pytest.",
         WHAT,
         "EXPRESSION",
-        commands=_TYPED | _commands("isolate"),
+        commands=_TYPED | _commands("isolate") | _WIRE,
         flags=("-m",),
         only_typed=True,
     ),
@@ -530,7 +543,7 @@ _ROWS = (
         WHAT,
         '"ARG…"',
         otherwise="none",
-        commands=_TARGETED | _commands("isolate"),
+        commands=_TARGETED | _commands("isolate") | _WIRE,
         targets=Targets.TESTS,
         names_target=True,
     ),
@@ -619,7 +632,7 @@ _ROWS = (
         WHAT,
         "DIR",
         otherwise="the current folder",
-        commands=_TARGETED | _commands("fdtrace"),
+        commands=_TARGETED | _commands("fdtrace") | _WIRE,
         targets=Targets.COMMANDS,
         is_path=True,
         names_target=True,
@@ -630,7 +643,7 @@ _ROWS = (
         "Variable for the command, `NAME` with its present value; may be repeated.",
         WHAT,
         "NAME=VALUE",
-        commands=_TYPED | _commands("fdtrace", "replay"),
+        commands=_TYPED | _commands("fdtrace", "replay") | _WIRE,
         only_typed=True,
     ),
     Setting(
@@ -638,7 +651,7 @@ _ROWS = (
         values.FLAG,
         "What follows -- is one line for /bin/sh.",
         WHAT,
-        commands=_TYPED,
+        commands=_TYPED | _WIRE,
         only_typed=True,
     ),
     Setting(
@@ -658,7 +671,7 @@ _ROWS = (
         SCENARIO,
         "NAME",
         otherwise="fixed",
-        commands=_TARGETED | _commands("stress"),
+        commands=_TARGETED | _commands("stress") | _WIRE,
         targets=Targets.FUNCTIONS,
         names_target=True,
     ),
@@ -669,7 +682,7 @@ _ROWS = (
         SCENARIO,
         "TIME",
         otherwise="5ms",
-        commands=_TARGETED | _commands("stress"),
+        commands=_TARGETED | _commands("stress") | _WIRE,
         targets=Targets.FUNCTIONS,
         names_target=True,
     ),
@@ -682,12 +695,24 @@ _ROWS = (
         targets=Targets.FUNCTIONS,
     ),
     Setting(
+        "monitor",
+        values.WRITTEN,
+        "packets: measure round trips from packets, too, and hold them against TCP_INFO.",
+        SCENARIO,
+        "none|packets",
+        otherwise="none",
+        commands=_TARGETED | _commands("stress"),
+        targets=Targets.FUNCTIONS,
+        completes=("none", "packets"),
+        names_target=True,
+    ),
+    Setting(
         "set",
         values.TEXTS,
         "Any setting of the scenario, e.g. io=threads.",
         SCENARIO,
         "NAME=VALUE",
-        commands=_TYPED | _commands("stress"),
+        commands=_TYPED | _commands("stress") | _WIRE,
         argument="set_",
         only_typed=True,
         names_target=True,

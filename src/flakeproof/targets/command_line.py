@@ -21,7 +21,7 @@ def check_text(text: str) -> None:
         raise UsageError(f"{text!r} has a null character, which no command can be given")
 
 
-TAKING_COMMANDS = frozenset({"run", "gate", "verify", "bisect", "amplify", "diagnose", "fdtrace"})
+TAKING_COMMANDS = frozenset({"run", "gate", "verify", "bisect", "amplify", "diagnose", "fdtrace", "wire"})
 """Commands of flakeproof that run another command, which follows `--`."""
 
 

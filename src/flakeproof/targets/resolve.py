@@ -60,6 +60,9 @@ _FORMS = (
 )
 
 
+NOT_MONITORED = "none"
+
+
 def is_function(name: str) -> bool:
     """Whether `name` has the form module:function."""
     return _CALLABLE.fullmatch(name) is not None
@@ -77,6 +80,8 @@ def _scenario(
         raise UsageError(f"--loop {shortened(loop)!r} is not module:function", "write it like uvloop:new_event_loop")
     arguments = scenario.arguments(settings)
     io = str(arguments.pop("io"))
+    if arguments.get("monitor") == NOT_MONITORED:
+        del arguments["monitor"]  # nothing that a run without it would have to mention
     return CallableTarget(
         name=scenario.name,
         scenario=scenario.name,

@@ -17,8 +17,11 @@ from flakeproof_worker.system import folders
 from flakeproof_worker.trial_context import Duty
 
 if TYPE_CHECKING:
+    from flakeproof_worker.lanes.lane_taps import LaneTaps
     from flakeproof_worker.perturb.freeze import Freezer
 
+_LOOK_SECONDS = 0.1
+"""How often packets are taken out of their rings, which hold 16,384."""
 _DUMP_NANOSECONDS = 100_000_000
 """How long a child may take to write its stacks before TERM is sent."""
 
@@ -63,6 +66,10 @@ class Children(ABC):
         self.selector.register(duty.channel.fileno(), selectors.EVENT_READ)
         self.freezer = _freezer(duty)
         """Stops the children for short moments; None without the perturbation `freeze`."""
+        self.taps = _taps(duty)
+        """Sees the packets of each trial; None where nobody asks for that."""
+        if self.taps is not None:
+            self.longest_wait = _LOOK_SECONDS
 
     @abstractmethod
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
@@ -153,6 +160,8 @@ class Children(ABC):
         try:
             if self.needs_folder:
                 folder = self._spare.pop(lane, "") or folders.make(duty.folder_of(lane), trial)
+            if self.taps is not None:
+                self.taps.begin(lane, trial)
             pid = self.start(lane, trial, seed, folder)
             if self.in_child:
                 return
@@ -198,6 +207,8 @@ class Children(ABC):
                 self._end_further(lane, child)
         if duty.reporter.passed and duty.reporter.due(time.perf_counter_ns()):
             duty.reporter.flush()
+        if self.taps is not None:
+            self.taps.look()
         self.look()
 
     def _end_further(self, lane: int, child: Child) -> None:
@@ -247,7 +258,19 @@ class Children(ABC):
             self.timed_out(child)
         else:
             self.report(lane, child, status, elapsed)
+        if self.taps is not None:
+            self.taps.end(lane)
         board.clear(self.duty.words, lane)
+
+
+def _taps(duty: Duty) -> "LaneTaps | None":
+    if not duty.watches_packets:
+        return None
+    from flakeproof_worker.lanes.lane_taps import LaneTaps
+
+    taps = LaneTaps(duty.lanes, f"{duty.scratch}/packets", keeps_all=duty.keeps_captures)
+    duty.reporter.evidence = taps.evidence
+    return taps
 
 
 def _freezer(duty: Duty) -> "Freezer | None":

@@ -12,6 +12,7 @@ from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.lanes.spawn import few_descriptors, spawn, spawn_prepared
 from flakeproof_worker.perturb.applied import clock_for, variables_for
+from flakeproof_worker.perturb.confinement import have_private_network
 from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.system import folders, process_tree
@@ -63,8 +64,12 @@ class _Commands(Children):
         environment = {_HASH_SEED: str(seed), **self._environment, **self._perturbed(seed), **own}
         if self._clock is not None:
             environment |= self._clock.variables(lane, seed)
-        if self._prepared:
-            pid = spawn_prepared(self._prepared, self._program, argv, environment, self.outputs[lane])
+        prepared = self._prepared
+        if self.taps is not None:
+            watcher = self.taps.receiver(lane)
+            prepared = [lambda: have_private_network(self.duty.perturbations, watcher=watcher), *prepared]
+        if prepared:
+            pid = spawn_prepared(prepared, self._program, argv, environment, self.outputs[lane])
         else:
             pid = spawn(self._program, argv, environment, self.outputs[lane])
         self.settle(pid)
@@ -74,9 +79,7 @@ class _Commands(Children):
         """The functions that the process of a trial calls before it executes the program."""
         asked = self.duty.perturbations
         steps: list[Callable[[], None]] = []
-        if self.duty.leases.private_network:
-            from flakeproof_worker.perturb.confinement import have_private_network
-
+        if self.duty.leases.private_network and self.taps is None:
             steps.append(lambda: have_private_network(asked))
         if (room := asked.get("max_fds")) is not None:
             steps.append(few_descriptors(room))

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from socket import socket
 from typing import Any
 
 from flakeproof_worker.current import RUNNING
@@ -108,8 +109,11 @@ class _Forks(Judged):
                 folders.use(folder)
             output = Output(self.outputs[lane])
             once = Once(trial, seed, folder, verdict, output, duty.target, order)
-            if duty.leases.private_network and not _has_private_network(duty, once):
+            watcher = self.taps.receiver(lane) if self.taps is not None else None
+            if duty.leases.private_network and not _has_private_network(duty, once, watcher):
                 os._exit(0)
+            if self.taps is not None:
+                self.taps.disown()
             if order is not None and order.get("private") and not _has_private_files(duty, once):
                 os._exit(0)
             if trial == duty.leases.scout:
@@ -135,12 +139,12 @@ class _Forks(Judged):
         return self.verdicts[lane]
 
 
-def _has_private_network(duty: Duty, once: Once) -> bool:
-    """Give this process a network of its own; if that is impossible, record the trial as lost."""
+def _has_private_network(duty: Duty, once: Once, watcher: socket | None) -> bool:
+    """Give this process a network of its own, whose packets the `watcher` sees; if impossible, the trial is lost."""
     from flakeproof_worker.perturb.confinement import have_private_network
 
     try:
-        have_private_network(duty.perturbations)
+        have_private_network(duty.perturbations, duty.target, watcher)
     except OSError as error:
         once.lose(f"no private network: {error.strerror}")
         return False

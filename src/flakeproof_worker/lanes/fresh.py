@@ -15,6 +15,8 @@ from flakeproof_worker.trial_context import Duty
 _HASH_SEED = "PYTHONHASHSEED"
 _VERDICT = 3
 """The child's descriptor of the file from which it reads its order and into which it writes its verdict."""
+_WATCHER = 4
+"""The one over which it sends its tap, if packets are watched."""
 _WORKER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - no pathlib here
 
 
@@ -43,6 +45,7 @@ class _Fresh(Judged):
             "scratch": duty.scratch,
             "scout": trial == duty.leases.scout,
             "private_network": duty.leases.private_network,
+            "watcher": None if self.taps is None else _WATCHER,
             "slot": lane,
             "slots": duty.slots,
             "sanitize": duty.sanitize,
@@ -55,7 +58,10 @@ class _Fresh(Judged):
         if duty.draws_hash_seed:
             environment[_HASH_SEED] = str(seed)
         environment |= self._perturbed(seed)
+        kept = {verdict: _VERDICT}
+        if self.taps is not None:
+            kept[self.taps.receiver(lane).fileno()] = _WATCHER
         words = [sys.executable, "-u", _WORKER, str(_VERDICT)]
-        pid = spawn(sys.executable, words, environment, self.outputs[lane], {verdict: _VERDICT})
+        pid = spawn(sys.executable, words, environment, self.outputs[lane], kept)
         self.settle(pid)
         return pid

@@ -3,9 +3,12 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.system import folders
+
+if TYPE_CHECKING:
+    import socket
 
 _RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 """This range holds for IPv6, too, and each network namespace has its own (ip(7))."""
@@ -29,20 +32,42 @@ def confine(order: Mapping[str, Any]) -> list[str]:
 
     if ports or alone:
         _have_own_network(ports)
+        if reads_packets(order["target"]):
+            _open_tap()
     rooms = _rooms(order, room) if room else []
     namespace.give_up_privileges()
     return rooms
 
 
-def have_private_network(asked: Mapping[str, Any]) -> None:
+def have_private_network(
+    asked: Mapping[str, Any], target: Mapping[str, Any] | None = None, watcher: "socket.socket | None" = None
+) -> None:
     """Give this process, which runs one trial, and its children a network of their own, under perturbations `asked`.
 
-    The process must have a single thread. Raises OSError if this is not permitted.
+    Who is at the other end of `watcher` gets a tap of its packets; the `target` gets one, too, if it reads packets.
+    Only while this process has a single thread. Raises OSError, which says what is not permitted.
     """
     from flakeproof_worker.system import namespace
 
     _have_own_network(asked.get("ports"))
+    if watcher is not None:
+        from flakeproof_worker.system.packet_tap import hand_over
+
+        hand_over(watcher)
+    if target is not None and reads_packets(target):
+        _open_tap()
     namespace.give_up_privileges()
+
+
+def reads_packets(target: Mapping[str, Any]) -> bool:
+    """Whether the `target` looks at the packets of its network itself: a scenario that is asked to."""
+    return bool(target["kind"] == "callable" and target["arguments"].get("monitor") == "packets")
+
+
+def _open_tap() -> None:
+    from flakeproof_worker.system.packet_tap import open_own
+
+    open_own()
 
 
 def _have_own_network(ports: int | None) -> None:

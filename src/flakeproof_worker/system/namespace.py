@@ -4,7 +4,7 @@ This needs the capability CAP_SYS_ADMIN, or a user namespace, which most systems
 that is made here keeps user and group, and its additional privileges are dropped before any code of the user runs: a
 file that may not be read outside may not be read inside either.
 
-Run as a program (`namespace.py network` or `namespace.py mount`), it tries whether that is permitted here, and says why
+Run as a program (`namespace.py network`, `packets` or `mount`) it tries whether that is permitted here, and says why
 not on stderr. Sources: unshare(2), user_namespaces(7), netdevice(7), capabilities(7).
 """
 
@@ -72,7 +72,10 @@ def give_up_privileges() -> None:
 
 
 def possible(what: str = "network") -> str | None:
-    """Why a namespace for `what` (network, mount) is not permitted here, None if it is; leaves nothing behind."""
+    """Why a namespace for `what` is not permitted here, None if it is; nothing of it stays.
+
+    `what` is network, packets (a network whose packets can be seen) or mount.
+    """
     return why_not([sys.executable, "-I", "-S", __file__, what])
 
 
@@ -135,10 +138,24 @@ def call(name: str, *arguments: object) -> None:
         raise OSError(number, os.strerror(number))
 
 
+def _open_tap() -> None:
+    """Do all that it takes to see packets: some sandboxes have such sockets, and no rings."""
+    sys.path.insert(0, os.path.abspath(f"{__file__}/../../.."))  # noqa: PTH100 - we were started by path
+    from flakeproof_worker.system.packet_tap import PacketTap
+
+    try:
+        PacketTap().close()
+    except OSError as error:
+        missing = "to see the packets of a network takes AF_PACKET with a ring, and the capability CAP_NET_RAW in it"
+        raise OSError(error.errno, f"{missing}: {error.strerror}") from None
+
+
 def _try(what: str) -> None:
-    if what == "network":
+    if what in ("network", "packets"):
         enter_network_namespace()
         bring_up_loopback()
+        if what == "packets":
+            _open_tap()
     else:
         enter_mount_namespace()
         mount_memory("/proc", 4096)  # any folder will do: no other process sees the mount

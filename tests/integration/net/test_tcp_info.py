@@ -16,6 +16,7 @@ from flakeproof.net import (
     TCPInfo,
     TCPInfoUnsupportedError,
     TCPState,
+    measured_round_trip,
     round_trip_time,
     tcp_info,
 )
@@ -186,7 +187,7 @@ def test_round_trip_time_agrees(pair: tuple[socket.socket, socket.socket]) -> No
     assert tcp_info(client).rtt == round_trip_time(client) > 0
 
 
-@pytest.mark.parametrize("read", [tcp_info, round_trip_time])
+@pytest.mark.parametrize("read", [tcp_info, round_trip_time, measured_round_trip])
 @pytest.mark.parametrize(
     ("family", "kind"), [(socket.AF_UNIX, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM)]
 )
@@ -197,7 +198,7 @@ def test_not_a_tcp_socket(read: object, family: socket.AddressFamily, kind: sock
         read(sock)
 
 
-@pytest.mark.parametrize("read", [tcp_info, round_trip_time])
+@pytest.mark.parametrize("read", [tcp_info, round_trip_time, measured_round_trip])
 def test_closed_socket_is_an_ordinary_error(read: object) -> None:
     """EBADF, the symptom of a descriptor closed by a stranger, comes through as it is."""
     assert callable(read)
@@ -209,7 +210,7 @@ def test_closed_socket_is_an_ordinary_error(read: object) -> None:
     assert type(caught.value) is OSError
 
 
-@pytest.mark.parametrize("read", [tcp_info, round_trip_time])
+@pytest.mark.parametrize("read", [tcp_info, round_trip_time, measured_round_trip])
 def test_another_system(read: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the struct is another one it is refused rather than misread."""
     assert callable(read)
@@ -224,3 +225,11 @@ def test_record_is_frozen() -> None:
     info = TCPInfo.from_bytes(raw_struct())
     with pytest.raises(dataclasses.FrozenInstanceError):
         info.rtt = 1  # type: ignore[misc]
+
+
+def test_what_was_measured_is_a_part_of_the_whole() -> None:
+    """The short record has the members of the long one."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        short, whole = measured_round_trip(client), tcp_info(client)
+        assert (short.rtt, short.rttvar) == (whole.rtt, whole.rttvar)
+        assert (short.total_retrans, short.bytes_acked) == (whole.total_retrans, whole.bytes_acked) == (0, 1)

@@ -30,6 +30,7 @@ _OF_PART = (
     "machines",
     "left_out",
     "private_network",
+    "watch_packets",
     "workers",
     "processes",
 )

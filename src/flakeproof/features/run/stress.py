@@ -44,6 +44,8 @@ def stress_mode(mode: str, given: Mapping[str, Any]) -> int:
     """Run `mode` and return its exit code, for `all` the worst one. Raises UsageError."""
     targets = _targets(mode)
     own = options_in(given)
+    if mode.startswith(_SEED_PREFIX) and own.get("monitor") is None:  # the suite of a tracer that reads packets
+        own["monitor"] = "packets"
     detail = Detail.of(quiet=given["quiet"], verbose=given["verbose"])
     runs: list[tuple[str | None, RunSpec, Config, ReportFiles]] = []
     for target, preset in targets:  # all of them first: a wrong option is found before anything runs
