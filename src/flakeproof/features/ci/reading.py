@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from flakeproof.errors import UsageError
-from flakeproof.features.ci import junit_files, log_lines
+from flakeproof.failures import junit_reports
+from flakeproof.failures.junit_reports import JunitReport, ReportedTest
+from flakeproof.features.ci import log_lines
 from flakeproof.features.ci.artifacts import Artifact
 from flakeproof.features.ci.case import ASKED, Case, CaseFailure, Colour, Fact, Symptom, WorkerHistory, dotted
 from flakeproof.features.ci.go_events import GoReader
-from flakeproof.features.ci.junit_files import JunitReport
 from flakeproof.features.ci.pytest_log import MAIN, PytestReader, Session
 from flakeproof.features.ci.symptoms import alike, symptom
 from flakeproof.text import plural
@@ -18,7 +19,8 @@ _START = 2_000
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _MOST_HASH_SEED = 2**32 - 1
 _FIRST_WINS = frozenset(("commit", "provider", "started"))
-_KINDS = (("passed", "passed"), ("failed", "failed"), ("skipped", "skipped"))
+_OF_A_CLASS = "TEST-"
+"""How Surefire and Gradle begin the names of their files."""
 
 
 def cases(found: Sequence[Artifact]) -> list[Case]:
@@ -36,7 +38,7 @@ def cases(found: Sequence[Artifact]) -> list[Case]:
                     break
             everything = chain([start], chunks)
             if _is_xml(start):
-                report = junit_files.read(everything, artifact.name)
+                report = junit_reports.read(everything, artifact.name)
                 if report is not None:
                     reports.append(report)
             elif b"\0" not in start:
@@ -44,7 +46,7 @@ def cases(found: Sequence[Artifact]) -> list[Case]:
         except OSError as error:
             problems.append(f"{artifact.name} cannot be read: {error.strerror or error}")
     made = _once(made)
-    for report in reports:
+    for report in _together(reports):
         _add(made, report)
     if not made:
         what = "; ".join(problems[:3]) or f"{plural(len(found), 'file')} read, and no session of a test runner is in it"
@@ -173,20 +175,38 @@ def _of_go(go: GoReader, job: dict[str, Fact]) -> Case:
     )
 
 
+def _together(reports: Iterable[JunitReport]) -> list[JunitReport]:
+    """Those of one run as one: Surefire and others write a file for each class into one folder."""
+    made: list[JunitReport] = []
+    of_folder: dict[tuple[str, str], JunitReport] = {}
+    for report in reports:
+        folder, _, name = report.source.rpartition(":")[0].rpartition("/")
+        key = report.dialect.runner, folder
+        if name.startswith(_OF_A_CLASS) and key in of_folder:
+            of_folder[key].take_in(report)
+            continue
+        of_folder[key] = report
+        made.append(report)
+    return made
+
+
 def _of_report(report: JunitReport) -> Case:
+    runner = report.dialect.runner
     failures = [
-        CaseFailure(
-            test=one.test, symptom=one.symptom or _no_message(), source=one.source, passed_later=one.passed_later
-        )
-        for one in report.tests
-        if one.outcome == "failed" or one.passed_later
+        CaseFailure(test=one.test, symptom=_symptom_of(one), source=one.source, passed_later=one.passed_later)
+        for one in report.failures()
     ]
-    notes = [] if report.is_complete else ["the JUnit file is cut off: tests behind its end are not known"]
     red = any(not one.passed_later for one in failures)
+    is_known = report.is_complete and not report.tries_look_alike
+    facts = {}
+    if report.started is not None:
+        facts["started"] = Fact(value=report.started[0], source=report.started[1])
+    if runner == "rspec" and (seed := report.properties.get("seed", "")).isdigit():
+        facts["seed"] = Fact(value=seed, source=report.source)
     return Case(
-        runner="pytest" if report.is_pytest else "",
+        runner=runner,
         source=report.source,
-        colour=Colour.RED if red else Colour.GREEN if report.is_complete else Colour.UNKNOWN,
+        colour=Colour.RED if red else Colour.GREEN if is_known else Colour.UNKNOWN,
         failures=failures,
         counts=_counted(one.outcome for one in report.tests),
         histories=[
@@ -199,11 +219,29 @@ def _of_report(report: JunitReport) -> Case:
         ]
         if report.tests
         else [],
-        is_ordered=report.is_pytest,
-        facts=dict(report.facts),
-        notes=notes,
+        is_ordered=report.dialect.is_ordered,
+        facts=facts,
+        notes=list(_notes(report)),
         durations={one.test: one.seconds for one in report.tests},
     )
+
+
+def _notes(report: JunitReport) -> Iterator[str]:
+    if not report.is_complete:
+        yield "the JUnit file is cut off: tests behind its end are not known"
+    elif report.promised not in (None, len(report.tests)) and not report.tries_look_alike:
+        yield f"the JUnit file says that it has {plural(report.promised or 0, 'test')}, and has {len(report.tests)}"
+    if report.tries_look_alike:
+        yield (
+            "a test stands in the JUnit file several times, failed and passed: its runner tried it again, or was asked "
+            "to run it several times"
+        )
+
+
+def _symptom_of(test: ReportedTest) -> Symptom:
+    if test.said is None:
+        return _no_message()
+    return symptom(test.said.message, test.said.phase)
 
 
 def _add(made: list[Case], report: JunitReport) -> None:
