@@ -49,6 +49,13 @@ class ItemFailure(msgspec.Struct):
     output: str
 
 
+class WrittenReport(msgspec.Struct):
+    """A file that a command has written about its tests."""
+
+    name: str
+    data: bytes
+
+
 class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     """One trial that did not pass, or that had an order of its own."""
 
@@ -76,6 +83,8 @@ class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     """What a trial with an order has found out (`flakeproof_worker.pytest_driver.order`)."""
     sights: list[Sight] = []
     """What sanitizers have seen in the trial."""
+    reports: list[WrittenReport] | None = None
+    """Of a command: what it has written about its tests; None where that was not asked for."""
 
 
 class SightingsReported(msgspec.Struct, tag_field="type", tag="sighted"):

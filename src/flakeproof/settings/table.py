@@ -579,7 +579,6 @@ _ROWS = (
         HOW_MUCH,
         otherwise="no",
         commands=_RUN,
-        targets=Targets.TESTS,
     ),
     # What counts as a failure, and what to run
     Setting(
@@ -588,6 +587,16 @@ _ROWS = (
         "Exit status that means skipped, e.g. 125.",
         COUNTS,
         "N",
+        otherwise="none",
+        commands=_TARGETED,
+        targets=Targets.COMMANDS,
+    ),
+    Setting(
+        "results",
+        values.TEXT,
+        "JUnit XML that each test writes, as a glob: the tests in it count by themselves.",
+        COUNTS,
+        "GLOB",
         otherwise="none",
         commands=_TARGETED,
         targets=Targets.COMMANDS,
