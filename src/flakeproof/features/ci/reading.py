@@ -1,8 +1,10 @@
 """From artifacts to cases: which reader each file is for, and what belongs together."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+
+import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.failures import junit_reports
@@ -11,7 +13,9 @@ from flakeproof.features.ci import log_lines
 from flakeproof.features.ci.artifacts import Artifact
 from flakeproof.features.ci.case import ASKED, Case, CaseFailure, Colour, Fact, Symptom, WorkerHistory, dotted
 from flakeproof.features.ci.go_events import GoReader
+from flakeproof.features.ci.names import same
 from flakeproof.features.ci.pytest_log import MAIN, PytestReader, Session
+from flakeproof.features.ci.runner_log import RunnerLog, seed_in
 from flakeproof.features.ci.symptoms import alike, symptom
 from flakeproof.text import plural
 
@@ -28,6 +32,8 @@ def cases(found: Sequence[Artifact]) -> list[Case]:
     made: list[Case] = []
     reports: list[JunitReport] = []
     problems: list[str] = []
+    around: dict[str, Fact] = {}
+    """What logs without a session say of the job."""
     for artifact in found:
         try:
             chunks = artifact.open()
@@ -42,17 +48,20 @@ def cases(found: Sequence[Artifact]) -> list[Case]:
                 if report is not None:
                     reports.append(report)
             elif b"\0" not in start:
-                made += _log(everything, artifact.name)
+                told, job = _log(everything, artifact.name)
+                made += told
+                if not told:
+                    around.update(job)
         except OSError as error:
             problems.append(f"{artifact.name} cannot be read: {error.strerror or error}")
     made = _once(made)
     for report in _together(reports):
-        _add(made, report)
+        _add(made, report, around)
     if not made:
         what = "; ".join(problems[:3]) or f"{plural(len(found), 'file')} read, and no session of a test runner is in it"
         raise UsageError(
             what,
-            "there has to be the output of pytest or of `go test -json`, or a JUnit XML file; "
+            "there has to be the output of a test runner with a test that failed, or a JUnit XML file; "
             "flakeproof ci --capture prints what to configure",
         )
     for case in made:
@@ -66,8 +75,9 @@ def _is_xml(start: bytes) -> bool:
     return text.startswith((b"<?xml", b"<testsuite"))
 
 
-def _log(chunks: Iterator[bytes], file: str) -> list[Case]:
-    reader, go = PytestReader(file), GoReader(file)
+def _log(chunks: Iterator[bytes], file: str) -> tuple[list[Case], dict[str, Fact]]:
+    """The sessions in a log, and what stands around them."""
+    reader, go, other = PytestReader(file), GoReader(file), RunnerLog(file)
     job: dict[str, Fact] = {}
     of_session: list[dict[str, Fact]] = []
     for line in log_lines.read(chunks):
@@ -78,6 +88,9 @@ def _log(chunks: Iterator[bytes], file: str) -> list[Case]:
             job.pop("command", None)
         if reader.is_inside or (line.text.startswith("{") and go.take(line)):
             continue
+        other.take(line)
+        if (seed := seed_in(line.text)) is not None:
+            _learn(job, "shuffle", seed, f"{file}:{line.number}")
         for name, value in log_lines.facts_in(line.text):
             _learn(job, name, value, f"{file}:{line.number}")
     cut_off = reader.is_inside
@@ -86,7 +99,11 @@ def _log(chunks: Iterator[bytes], file: str) -> list[Case]:
         _of_session(session, {**job, **before}, cut_off=cut_off and session is reader.sessions[-1])
         for session, before in zip(reader.sessions, of_session, strict=True)
     ]
-    return [*made, _of_go(go, job)] if go.first else made
+    if go.first:
+        made.append(_of_go(go, job))
+    elif not made and (told := other.case(job)) is not None:
+        made.append(told)
+    return made, job
 
 
 def _learn(job: dict[str, Fact], name: str, value: str, source: str) -> None:
@@ -244,11 +261,18 @@ def _symptom_of(test: ReportedTest) -> Symptom:
     return symptom(test.said.message, test.said.phase)
 
 
-def _add(made: list[Case], report: JunitReport) -> None:
+def _add(made: list[Case], report: JunitReport, around: Mapping[str, Fact]) -> None:
     """Let a report tell the case that it is of what that does not know, or be a case of its own."""
     own = _of_report(report)
     failed = {dotted(one.test) for one in own.failures}
     for place, case in enumerate(made):
+        if case.runner != "pytest" and _is_of_one_run(case, own):
+            # The file has all tests and whole messages, the log what stands around them.
+            facts = {**own.facts, **case.facts}
+            made[place] = msgspec.structs.replace(own, facts=facts, notes=[*case.notes, *own.notes])
+            if case.is_ordered:
+                made[place] = msgspec.structs.replace(made[place], histories=case.histories, is_ordered=True)
+            return
         if case.runner != own.runner or case.colour is not own.colour:
             continue
         if {dotted(one.test) for one in case.failures} ^ failed and own.colour is Colour.RED:
@@ -273,7 +297,14 @@ def _add(made: list[Case], report: JunitReport) -> None:
             durations=own.durations,
         )
         return
-    made.append(own)
+    made.append(msgspec.structs.replace(own, facts={**around, **own.facts}))
+
+
+def _is_of_one_run(case: Case, own: Case) -> bool:
+    """Whether a log and a file of another runner than pytest tell of the same failures."""
+    if case.runner != own.runner or case.colour is not own.colour:
+        return False
+    return any(same(own.runner, one.test, other.test) for one in case.failures for other in own.failures)
 
 
 def _fuller(one: CaseFailure, more: CaseFailure) -> CaseFailure:
