@@ -1,14 +1,17 @@
 """`flakeproof ci` in front of the user."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.ci import report
 from flakeproof.features.ci.artifacts import artifacts
 from flakeproof.features.ci.case import Case, CaseFailure, Colour, dotted
 from flakeproof.features.ci.command_driver import reproduce_command
 from flakeproof.features.ci.driver import CiRequest, reproduce
+from flakeproof.features.ci.github_run import fetch, run_at
 from flakeproof.features.ci.place import clean_environment
 from flakeproof.features.ci.reading import cases
 from flakeproof.features.ci.records import CiReproduction, CiVerdict
@@ -38,10 +41,14 @@ def from_ci(given: Mapping[str, Any]) -> int:
     if not files:
         raise UsageError(
             "there is no file to read",
-            "name the log of a job, a JUnit file, a folder or a zip of artifacts: flakeproof ci job.log",
+            "name the log of a job, a JUnit file, a folder or a zip of artifacts, or the address of a run: "
+            "flakeproof ci job.log",
         )
     seconds = budget(given["budget"], "ci", least=_LEAST_SECONDS)
-    found = cases([one for name in files for one in artifacts(name)])
+    with temporary_root() as temporary:
+        of_github = [(name, run_at(name)) for name in files]
+        here = [name if run is None else str(fetch(run, Path(temporary))) for name, run in of_github]
+        found = cases([one for name in here for one in artifacts(name)])
     case = _chosen(found, given["session"])
     presentation = Presentation(report_files(config, only_asked=True, names=("json",)))
     if given["show"] or case.colour is not Colour.RED:

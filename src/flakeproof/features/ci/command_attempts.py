@@ -12,6 +12,7 @@ from flakeproof.clock import monotonic_ns
 from flakeproof.engine.execute import execute
 from flakeproof.errors import Stop, UsageError, is_signal
 from flakeproof.events import AnyEvent, RunEnded, TrialFailed, TrialsPassed
+from flakeproof.failures.runners.report import ProgramOutput
 from flakeproof.features.ci.artifacts import artifacts
 from flakeproof.features.ci.attempts import Attempt, SearchStoppedError
 from flakeproof.features.ci.case import Case, CaseFailure
@@ -133,7 +134,8 @@ class CommandAttempts:
             return any(same(self._runner, name, test) for name in named)
         if not self._commands.counted:
             return False
-        passed = sum(int(number) for number in re.findall(self._commands.counted, text, re.MULTILINE))
+        plain = ProgramOutput(text).text  # many show colours where CI is set
+        passed = sum(int(number) for number in re.findall(self._commands.counted, plain, re.MULTILINE))
         return passed > 0 and (has_passed or case is not None)
 
 
