@@ -190,9 +190,7 @@ def test_a_recorded_report(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "name", ["gotestsum", "gotestsum-reruns", "nextest", "jest", "vitest", "maven", "ctest", "gtest"]
-)
+@pytest.mark.parametrize("name", ["gotestsum-reruns", "vitest"])  # the others: tests/e2e/test_runner_recipes.py
 def test_a_report_of_the_runner_that_is_here(name: str, tmp_path: Path) -> None:
     """Made now, by whatever version there is."""
     check(name, *made(name, tmp_path))
