@@ -119,7 +119,8 @@ class CommandTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag
     program: str
     """Path of what is executed."""
     argv: list[str]
-    """Its arguments, its own name first; `{trial}` and `{seed}` stand for those of the trial."""
+    """Its arguments, its own name first; `{trial}`, `{seed}` and, with `results`, `{folder}` stand for those of the
+    trial, also in values of its environment."""
     private: list[str] = []
     """Variables of the environment that the user gave; their values are kept out of records and reports."""
     skip_code: int | None = None
@@ -128,6 +129,16 @@ class CommandTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag
     """Regular expression: only what fails with a match in its output counts as a failure."""
     ignore: str | None = None
     """Regular expression: what fails with a match in its output does not count as a failure."""
+    results: str | None = None
+    """Glob for the JUnit XML that each trial writes, from the working directory; None to read what is printed.
+
+    `{trial}`, `{seed}` and `{folder}`, the temporary folder of the trial, stand for those of the trial.
+    """
+
+    @property
+    def shares_results(self) -> bool:
+        """Whether all trials write their results to the same files, so that only one can run at a time."""
+        return self.results is not None and not any(name in self.results for name in ("{trial}", "{seed}", "{folder}"))
 
 
 class PytestTarget(TargetSpec, frozen=True, kw_only=True, tag_field="kind", tag="pytest"):

@@ -25,7 +25,12 @@ def run(**given: Any) -> None:
     raise typer.Exit(run_target(given))
 
 
-@takes("gate", arguments=(CONTEXT, TARGET))
+_CHANGED = Setting(
+    "changed", TEXT, "Only tests of pytest that were added or touched since the branch left BASE.", WHAT, "BASE"
+)
+
+
+@takes("gate", _CHANGED, arguments=(CONTEXT, TARGET))
 def gate(**given: Any) -> None:
     """Run a target until it is known whether its failure rate is below the one that is allowed.
 
@@ -136,7 +141,7 @@ _FILES = argument(
     "files",
     list[str] | None,
     None,
-    help="What the job has left: its log, a JUnit file, a folder or a zip of those.",
+    help="What the job has left: its log, a JUnit file, a folder or a zip of those; the address of a run of GitHub.",
     metavar="FILE",
     show_default=False,
 )
@@ -150,7 +155,7 @@ _OF_CI = (
 
 @takes("ci", *_OF_CI, arguments=(_FILES,))
 def ci(**given: Any) -> None:
-    """Make the failure of a CI job happen here, from its log or its reports alone.
+    """Make the failure of a CI job happen here, from its log, its reports or its address alone.
 
     The job is run again as it was: its commit, order, workers, seeds, time zone; then with less and less of that, and
     with what makes flaky tests fail. Nothing that a log says is executed.

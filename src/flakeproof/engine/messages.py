@@ -61,6 +61,13 @@ class PacketsSeen(msgspec.Struct):
     """Why there are none."""
 
 
+class WrittenReport(msgspec.Struct):
+    """A file that a command has written about its tests."""
+
+    name: str
+    data: bytes
+
+
 class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     """One trial that did not pass, or that had an order of its own."""
 
@@ -90,6 +97,8 @@ class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     """What sanitizers have seen in the trial."""
     packets: "PacketsSeen | None" = None
     """Where they are watched."""
+    reports: list[WrittenReport] | None = None
+    """Of a command: what it has written about its tests; None where that was not asked for."""
 
 
 class SightingsReported(msgspec.Struct, tag_field="type", tag="sighted"):

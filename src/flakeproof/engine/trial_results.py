@@ -9,12 +9,14 @@ from flakeproof.engine.endings import event_of
 from flakeproof.engine.leases import Block, Work
 from flakeproof.engine.messages import TrialEnded
 from flakeproof.engine.process import WorkerProcess
+from flakeproof.engine.reported_tests import ReportedTests
 from flakeproof.engine.run_end import Ending, Settlement, Surplus
 from flakeproof.engine.usual_duration import TimeLimit, UsualDuration
 from flakeproof.engine.wire_evidence import WireEvidence
 from flakeproof.errors import Stop
 from flakeproof.events import Answered, AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialsPassed
-from flakeproof.model import Failure, ItemOutcome, Outcome, RunSpec
+from flakeproof.model import CommandTarget, Failure, ItemOutcome, Outcome, RunSpec
+from flakeproof_worker.shared.durations import sketch
 from flakeproof_worker.shared.seeds import trial_seed
 
 
@@ -44,6 +46,8 @@ class TrialResults:
         self._surplus = Surplus()
         self._wire = WireEvidence()
         self._collection = Collected()
+        target = spec.target
+        self._reported = ReportedTests((target.results or "") if isinstance(target, CommandTarget) else "")
         self.ended = 0
         """How many trials have ended and count."""
         self.failed = 0
@@ -70,6 +74,8 @@ class TrialResults:
 
         `remarks` on the collection are reported once. Raises CannotRunError if the items differ.
         """
+        if not items and isinstance(self._spec.target, CommandTarget):
+            return  # its tests are known when a trial of it has ended
         process.items = items
         if self._collection.hear(items):
             event = ItemsCollected(items=items)
@@ -95,9 +101,12 @@ class TrialResults:
 
     def reported(self, process: WorkerProcess, message: TrialEnded) -> None:
         """Take in a trial that `process` reported individually, because it did not simply pass."""
+        seed = trial_seed(self._spec.seed, message.trial)
+        words = self._limit.words(message.ns / 1e9) if message.outcome is Outcome.TIMED_OUT else ""
+        if message.reports is not None and message.outcome is not Outcome.LOST:
+            self._with_reports(process, message, seed, words)
+            return
         if message.outcome.is_failure:
-            seed = trial_seed(self._spec.seed, message.trial)
-            words = self._limit.words(message.ns / 1e9) if message.outcome is Outcome.TIMED_OUT else ""
             trial = failure_records.from_report(message, seed, process.number, process.lane_kind, words)
             first = trial.failure if message.packets is None else self._wire.of(trial.failure, message.packets)
             self.failure(process, first, trial.further, trial.items, cut_short=trial.cut_short)
@@ -106,6 +115,31 @@ class TrialResults:
             return
         self.last_end_ns = monotonic_ns()
         self.record(process, event_of(message, process.number))
+
+    def _with_reports(self, process: WorkerProcess, message: TrialEnded, seed: int, words: str) -> None:
+        """Take in a trial of a command that writes what became of its tests."""
+        found = self._reported.take(message, seed, process.number, words)
+        if found.note:
+            self._emit(Noted(message=found.note))
+        if found.first_names:
+            self.collected(process, found.first_names, [])
+        # The command runs what was dropped as before: it counts no more, neither way.
+        left_out = dict.fromkeys(self._collection.dropped, ItemOutcome.LEFT_OUT)
+        if (failed := found.failed) is not None:
+            items = {**left_out, **failed.items}
+            self.failure(process, failed.failure, failed.further, items, cut_short=failed.cut_short)
+            return
+        if not self._surplus.passed(process.number, 1):
+            return
+        durations = list(sketch([message.ns]).items())
+        self._usual.passed(durations)
+        self.last_end_ns = monotonic_ns()
+        trials = [(message.trial, 1)]
+        items = {**found.items, **left_out}
+        self.record(
+            process,
+            TrialsPassed(process=process.number, count=1, durations=durations, items=items, trials=trials),
+        )
 
     def died(self, process: WorkerProcess, failure: Failure, suspects: Sequence[int] = ()) -> None:
         """Take in a trial whose process died; if it is one of several `suspects`, name them."""

@@ -26,7 +26,7 @@ from flakeproof.events import (
     TrialSkipped,
     TrialsPassed,
 )
-from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, SeenBySanitizer
+from flakeproof.model import CommandTarget, Failure, Finding, ItemOutcome, Outcome, RunSpec, SeenBySanitizer
 from flakeproof.results.failure_positions import Block, Places, Ranges
 from flakeproof_worker.shared.durations import bucket_of
 
@@ -221,6 +221,10 @@ class History:
         """Trials that have an outcome."""
         return sum(self.outcomes.values())
 
+    @property
+    def _writes_results(self) -> bool:
+        return self.spec is not None and isinstance(self.spec.target, CommandTarget) and bool(self.spec.target.results)
+
     def _settle(self, trials: Iterable[Block]) -> None:
         for first, count in trials:
             self.done.add(first, count)
@@ -255,12 +259,16 @@ class History:
             known.first_passed += outcome in _ITEM_PASSES
 
     def _known(self, item: str) -> ItemHistory:
-        """What fails in the name of several, or is named by a command alone, is first heard of when it fails."""
+        """What fails in the name of several, or is named by a command alone, is first heard of when it fails.
+
+        A command that writes its results has told of each test in every trial that ran it.
+        """
         if item not in self.items:
             if not self.has_collected and len(self.items) >= _NAMES_KEPT:
                 return ItemHistory()
             self._collected.append(item)
-            self.items[item] = ItemHistory(Counter({ItemOutcome.PASSED: self._complete} if self._complete else {}))
+            before = 0 if self._writes_results else self._complete
+            self.items[item] = ItemHistory(Counter({ItemOutcome.PASSED: before} if before else {}))
         return self.items[item]
 
     def _group(self, failure: Failure) -> FailureGroup:

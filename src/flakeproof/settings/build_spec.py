@@ -80,6 +80,8 @@ def build(
     asked = perturbations_of(config, RunConditions(target, isolation, several))
     target, private_network, not_monitored = _monitored(target, config)
     watch_packets, not_watched = _watched(config, isolation)
+    if isinstance(target, CommandTarget) and target.shares_results:
+        workers, processes = _one_place(config, target), 1
     is_limited = "timeout" in config.values
     shard = shard_of(config)
     spec = RunSpec(
@@ -88,7 +90,9 @@ def build(
         count=count,
         duration=duration,
         workers=workers,
-        adapts_workers=preset.workers is None and not {"workers", "processes"} & config.values.keys(),
+        adapts_workers=not (isinstance(target, CommandTarget) and target.shares_results)
+        and preset.workers is None
+        and not {"workers", "processes"} & config.values.keys(),
         processes=processes,
         isolation=isolation,
         timeout=config.value("timeout"),
@@ -97,7 +101,7 @@ def build(
         max_failures=_max_failures(config),
         private_network=True if watch_packets else private_network,
         watch_packets=watch_packets,
-        drop_failed=bool(config.get("drop-failed")) and isinstance(target, PytestTarget),
+        drop_failed=_drops_failed(config, target),
         tolerates_load_failures=bool(config.get("tolerate-load-failures")),
         seed=seed_of(config),
         ci_rate=ci_rate,
@@ -239,6 +243,7 @@ def _target(
             skip_code=config.get("skip-code"),
             failure=config.get("failure"),
             ignore=config.get("ignore"),
+            results=config.get("results"),
         )
     _refuse(config, {Targets.COMMANDS}, "is for commands", "a command is what follows --")
     return resolve(
@@ -409,6 +414,36 @@ def _places(
         company = scenario.workers_per_process if scenario else 1
         processes = max(1, min(cores, workers // company))
     return workers, processes
+
+
+def _one_place(config: Config, target: CommandTarget) -> int:
+    """One worker, where all trials write to the same files. Raises UsageError where several were asked for."""
+    for name in ("workers", "processes"):
+        if config.is_asked_for(name) and (config.get(name) or 1) > 1:
+            raise UsageError(
+                f"{config.source('results')} {target.results}: {config.get(name)} tests at once would all write there",
+                "give each a file of its own with {folder} or {trial}, here and in the command, or leave "
+                f"--{name} out",
+            )
+    return 1
+
+
+def _drops_failed(config: Config, target: Target) -> bool:
+    """Whether a test that has failed once counts no more. Raises UsageError where no test is known by its name."""
+    if not config.get("drop-failed"):
+        return False
+    if isinstance(target, CommandTarget):
+        if target.results is None and config.is_asked_for("drop-failed"):
+            raise UsageError(
+                f"{config.source('drop-failed')} has to know the tests inside of the command",
+                "name the JUnit XML that it writes: --results FILE",
+            )
+        return target.results is not None
+    if isinstance(target, PytestTarget):
+        return True
+    if config.is_asked_for("drop-failed"):
+        raise UsageError(f"{config.source('drop-failed')} is for several tests, and this is one", "leave it out")
+    return False
 
 
 def _max_failures(config: Config) -> int | None:

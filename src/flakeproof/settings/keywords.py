@@ -57,6 +57,7 @@ class RunKeywords(TypedDict, total=False):
     session_fixtures: str | None
     drop_failed: bool | None
     skip_code: int | None
+    results: str | None
     failure: str | None
     ignore: str | None
     cwd: str | os.PathLike[str] | None

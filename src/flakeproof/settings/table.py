@@ -592,7 +592,6 @@ _ROWS = (
         HOW_MUCH,
         otherwise="no",
         commands=_RUN,
-        targets=Targets.TESTS,
     ),
     # What counts as a failure, and what to run
     Setting(
@@ -601,6 +600,16 @@ _ROWS = (
         "Exit status that means skipped, e.g. 125.",
         COUNTS,
         "N",
+        otherwise="none",
+        commands=_TARGETED,
+        targets=Targets.COMMANDS,
+    ),
+    Setting(
+        "results",
+        values.TEXT,
+        "JUnit XML that each test writes, as a glob: the tests in it count by themselves.",
+        COUNTS,
+        "GLOB",
         otherwise="none",
         commands=_TARGETED,
         targets=Targets.COMMANDS,

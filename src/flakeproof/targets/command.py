@@ -35,6 +35,7 @@ def resolve_command(
     skip_code: int | None = None,
     failure: str | None = None,
     ignore: str | None = None,
+    results: str | None = None,
 ) -> CommandTarget:
     """The target that runs `line` in `folder`.
 
@@ -42,7 +43,7 @@ def resolve_command(
     """
     if not folder.is_dir():
         raise UsageError(f"--cwd {folder}: {'not a folder' if folder.exists() else 'no such folder'}")
-    for text in (*line.words, *line.environment, *line.environment.values()):
+    for text in (*line.words, results or "", *line.environment, *line.environment.values()):
         check_text(text)
     together = " ".join(line.words)
     argv = [_SHELL, "-c", together] if line.shell else list(line.words)
@@ -56,6 +57,7 @@ def resolve_command(
         skip_code=skip_code,
         failure=failure,
         ignore=ignore,
+        results=results,
         python=sys.executable,
         folder=str(folder),
         descriptors_per_trial=0,

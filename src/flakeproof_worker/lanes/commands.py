@@ -10,6 +10,7 @@ from time import perf_counter_ns
 
 from flakeproof_worker.environment import RUN, SEED, TRIAL
 from flakeproof_worker.lanes.children import Child, Children
+from flakeproof_worker.lanes.results import WrittenFiles, filled
 from flakeproof_worker.lanes.spawn import few_descriptors, spawn, spawn_prepared
 from flakeproof_worker.perturb.applied import clock_for, variables_for
 from flakeproof_worker.perturb.confinement import have_private_network
@@ -43,12 +44,16 @@ class _Commands(Children):
         self._program: str = target["program"]
         self._argv: list[str] = target["argv"]
         self._environment = {**os.environ, **target["environment"]}
+        self._given = list(target["environment"])
         self._perturbed = variables_for(duty.perturbations, target)
         self._clock = clock_for(duty.perturbations, self._environment)
         self._prepared = self._preparations()
         self._skip_code: int | None = target["skip_code"]
         self._failure = _pattern(target["failure"])
         self._ignore = _pattern(target["ignore"])
+        self._results: WrittenFiles | None = None
+        if target["results"] is not None:
+            self._results = WrittenFiles(target["results"])
         # Processes that a trial detaches become children of this process, so that they are found when the trial ends.
         self._adopts = process_tree.adopt_orphans(True)
         # A flakeproof inside a trial numbers its own trials; their environment names another run.
@@ -58,10 +63,15 @@ class _Commands(Children):
 
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
         shown = {"{trial}": str(trial), "{seed}": str(seed)}
-        argv = [re.sub(r"\{trial\}|\{seed\}", lambda name: shown[name[0]], part) for part in self._argv]
+        given = self._environment
+        if self._results is not None:
+            shown["{folder}"] = folder
+            self._results.expect(trial, filled(self._results.pattern, shown))
+            given = {**given, **{name: filled(given[name], shown) for name in self._given}}
+        argv = [filled(part, shown) for part in self._argv]
         own = {TRIAL: str(trial), SEED: str(seed), folders.VARIABLE: folder}
         own |= slots.variables(lane, self.duty.slots)
-        environment = {_HASH_SEED: str(seed), **self._environment, **self._perturbed(seed), **own}
+        environment = {_HASH_SEED: str(seed), **given, **self._perturbed(seed), **own}
         if self._clock is not None:
             environment |= self._clock.variables(lane, seed)
         prepared = self._prepared
@@ -88,12 +98,16 @@ class _Commands(Children):
     def clear_up(self, child: Child) -> None:
         if self._adopts:
             self._end_what_was_cut_loose(child)
+        if self._results is not None:  # before the folder of the trial goes
+            child.running = {**child.running, "reports": self._results.read(child.trial)}
 
     def report(self, lane: int, child: Child, status: int, elapsed: int) -> None:
         reporter, output = self.duty.reporter, Output(self.outputs[lane])
         code = os.waitstatus_to_exitcode(status)
         if code == 0 and not self._has_race(self.outputs[lane]):
-            if elapsed <= self.duty.limit_ns:
+            if self._results is not None and elapsed <= self.duty.limit_ns:
+                reporter.ended(child.trial, elapsed, outcome="passed", **self.written(lane), **child.running)
+            elif elapsed <= self.duty.limit_ns:
                 reporter.passed.append(elapsed)
                 reporter.numbers.append(child.trial)
                 output.discard()
@@ -113,6 +127,7 @@ class _Commands(Children):
                 exit_code=code if code >= 0 else None,
                 signal=-code if code < 0 else None,
                 **self.written(lane),
+                **child.running,
             )
 
     def written(self, lane: int) -> dict[str, str]:

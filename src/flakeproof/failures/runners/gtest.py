@@ -17,6 +17,8 @@ from flakeproof.failures.runners.report import (
 _RUN = re.compile(r"\[ RUN      \] (\S+)$")
 _ENDED = re.compile(r"\[(  FAILED  |       OK |  SKIPPED )\] ([^\s,]+)(?:, where .*)? \(\d+ ms\)$")
 _FAILURE = re.compile(r"(?:(\S+?:\d+)|unknown file|(\S+?\(\d+\))): (?:Failure|error: .*)$")
+GTEST_PLACE = re.compile(r"(?:(\S+:\d+)|unknown file)$")
+"""The first line of a message in GoogleTest's XML."""
 _TEST = re.compile(r"\s*\d+/\d+ Test +#\d+: ")
 _ASIDE = re.compile(r"\s+Start +\d+: |\d+% tests passed, ")
 

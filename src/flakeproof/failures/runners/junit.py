@@ -39,6 +39,12 @@ def java_place(lines: Sequence[str]) -> str:
     return (own or places or [("", "")])[0][1]
 
 
+def java_message(lines: Sequence[str]) -> str:
+    """The first line of a stack; what Surefire has put below the type, because it has several lines, behind that."""
+    told = [line.strip() for line in lines[:2]]
+    return " ".join(told[: 2 if told and told[0].endswith(":") else 1])
+
+
 def _surefire(lines: Sequence[str]) -> Iterator[FailedTest]:
     """What is told of each test where it failed, and what only the summary has."""
     seen: set[str] = set()
@@ -50,7 +56,7 @@ def _surefire(lines: Sequence[str]) -> Iterator[FailedTest]:
             block = until(lines, index + 1, lambda line: not line or line.startswith("["))
             name = _surefire_name(match[1], holder, block)
             seen.add(_PARAMETERS.sub("", name))
-            yield failed_test(name, block[0] if block else "", java_place(block), [line, *block])
+            yield failed_test(name, java_message(block), java_place(block), [line, *block])
     for index, match in matches(_SUMMARY, lines):
         if not any(f".{name}".endswith(f".{match[1]}") for name in seen):
             place = f"line {match[2]}" if match[2] else ""

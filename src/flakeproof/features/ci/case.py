@@ -67,7 +67,7 @@ class Case(Record, frozen=True, kw_only=True):
 
     schema_version: int = SCHEMA_VERSION
     runner: str
-    """`pytest`, `go`, or "" for another one whose report was read."""
+    """`pytest`, `go`, `cargo`, `nextest`, `jest`, `vitest`, `maven` …, or "" for one that is not known."""
     source: str
     """`file:line` where it begins."""
     colour: Colour
@@ -101,7 +101,7 @@ class Case(Record, frozen=True, kw_only=True):
 FACTS = (
     *("provider", "command", "commit", "started", "duration", "machine", "cores", "python", "pytest", "plugins"),
     *("folder", "workers", "distribution", "randomly seed", "random-order bucket", "random-order seed"),
-    *("hash seed", "time zone"),
+    *("shuffle", "hash seed", "time zone"),
 )
 """Names of facts, in the order in which they are shown."""
 ASKED = ("commit", "started", "cores", "python", "hash seed", "time zone")

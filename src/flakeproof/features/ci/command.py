@@ -1,16 +1,21 @@
 """`flakeproof ci` in front of the user."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.ci import report
 from flakeproof.features.ci.artifacts import artifacts
 from flakeproof.features.ci.case import Case, CaseFailure, Colour, dotted
+from flakeproof.features.ci.command_driver import reproduce_command
 from flakeproof.features.ci.driver import CiRequest, reproduce
+from flakeproof.features.ci.github_run import fetch, run_at
 from flakeproof.features.ci.place import clean_environment
 from flakeproof.features.ci.reading import cases
 from flakeproof.features.ci.records import CiReproduction, CiVerdict
+from flakeproof.features.ci.runner_commands import COMMANDS, can_run
 from flakeproof.reports.files import report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
@@ -36,20 +41,27 @@ def from_ci(given: Mapping[str, Any]) -> int:
     if not files:
         raise UsageError(
             "there is no file to read",
-            "name the log of a job, a JUnit file, a folder or a zip of artifacts: flakeproof ci job.log",
+            "name the log of a job, a JUnit file, a folder or a zip of artifacts, or the address of a run: "
+            "flakeproof ci job.log",
         )
     seconds = budget(given["budget"], "ci", least=_LEAST_SECONDS)
-    found = cases([one for name in files for one in artifacts(name)])
+    with temporary_root() as temporary:
+        of_github = [(name, run_at(name)) for name in files]
+        here = [name if run is None else str(fetch(run, Path(temporary))) for name, run in of_github]
+        found = cases([one for name in here for one in artifacts(name)])
     case = _chosen(found, given["session"])
     presentation = Presentation(report_files(config, only_asked=True, names=("json",)))
     if given["show"] or case.colour is not Colour.RED:
         return _show(presentation, case, found, given)
     failure = _failure(case, given["test"])
-    if case.runner != "pytest":
+    if case.runner != "pytest" and not can_run(case, failure):
         _show_block(presentation, case, given)
+        runs = ", ".join(["pytest", *COMMANDS])
         raise UsageError(
-            f"{case.source} is no session of pytest, and only those can be run again",
-            "flakeproof run -- COMMAND counts the failures of any other runner; --show tells what is known",
+            f"{case.source} is no session that can be run again ({runs})"
+            if case.runner not in COMMANDS
+            else f"{failure.test} is nothing that {case.runner} could be asked to run",
+            "flakeproof run -- COMMAND counts the failures of any runner; --show tells what is known",
         )
     clean_environment()
     request = CiRequest(
@@ -70,7 +82,7 @@ def from_ci(given: Mapping[str, Any]) -> int:
             f"{plural(len(others), 'other test')} failed as well; --test ID takes another one: {others[0]}"
         )
     with presentation.running():
-        came = reproduce(request, presentation.note)
+        came = (reproduce if case.runner == "pytest" else reproduce_command)(request, presentation.note)
     style = Style.WARNING if came.verdict in (CiVerdict.NOT_REPRODUCED, CiVerdict.INTERRUPTED) else Style.BAD
     presentation.block(report.results(came), report.closing(came), style)
     return presentation.finish(came.exit_code, _documents(came))

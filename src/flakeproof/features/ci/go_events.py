@@ -4,15 +4,26 @@ import re
 
 import msgspec
 
+from flakeproof.failures.runners import go
+from flakeproof.failures.runners.report import ProgramOutput
 from flakeproof.features.ci.case import Fact, Symptom
 from flakeproof.features.ci.log_lines import LogLine
 from flakeproof.features.ci.symptoms import symptom
 
 _MOST_TESTS = 200_000
+_MOST_LINES, _LONGEST = 300, 1_000
+"""Of what one test has written."""
 _SHUFFLE = re.compile(r"-test\.shuffle (\d+)")
 _OWN = re.compile(r"\s*(?:=== |--- |FAIL$|FAIL\t|exit status |ok  \t|PASS$)")
 _PLACE = re.compile(r"\s*\S+\.go:\d+: (.*\S)")
 _PANIC = re.compile(r"panic: (.*\S)|WARNING: (DATA RACE)")
+
+
+def _message(said: str, test: str) -> str:
+    """As the reader of Go's plain output has it, "" where it has none: one failure is called alike in both."""
+    report = go.read(ProgramOutput(said))
+    found = [one.message for one in report.failed if one.name == test] if report is not None else []
+    return "" if not found or found[0] == "failed" else found[0]
 
 
 class _Event(msgspec.Struct):
@@ -31,6 +42,8 @@ class GoReader:
         self._file = file
         self._decoder = msgspec.json.Decoder(_Event)
         self._told: dict[tuple[str, str], tuple[str, int]] = {}
+        self._said: dict[tuple[str, str], list[str]] = {}
+        """What each test that has not ended has written."""
         self.order: dict[str, list[tuple[str, int]]] = {}
         """For each package its tests as they started, with the numbers of their lines."""
         self.outcomes: dict[str, str] = {}
@@ -69,14 +82,18 @@ class GoReader:
                 told = _PANIC.match(event.Output)
                 place = _PLACE.match(event.Output)
                 text = next((part for part in told.groups() if part), "") if told else place[1] if place else ""
+                lines = self._said.setdefault(key, [])
+                if event.Test and len(lines) < _MOST_LINES:
+                    lines.append(event.Output[:_LONGEST])
                 if key not in self._told and text and not _OWN.match(event.Output):
                     self._told[key] = text[:500], number
             case "pass" | "fail" | "skip" if event.Test:
                 self.outcomes[name] = {"pass": "passed", "fail": "failed", "skip": "skipped"}[event.Action]
                 self.durations[name] = event.Elapsed
                 text, at = self._told.pop(key, ("", number))
+                said = "".join(self._said.pop(key, []))
                 if event.Action == "fail":
-                    self.failures[name] = symptom(text), f"{self._file}:{at}"
+                    self.failures[name] = symptom(_message(said, event.Test) or text), f"{self._file}:{at}"
             case "fail":
                 self.packages_failed[event.Package] = source
 

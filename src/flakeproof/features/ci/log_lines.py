@@ -74,7 +74,9 @@ def _line(number: int, raw: bytes) -> LogLine:
 
 
 _COMMAND = re.compile(
-    r"(?:##\[group\]Run |##\[command\]|\$ |\+ |> )?((?:\S+=\S* )*(?:\S*/)?(?:python[\d.]* -m )?(?:py\.?test)(?: .*)?)$"
+    r"(?:##\[group\]Run |##\[command\]|\$ |\+ |> )?((?:\S+=\S* )*(?:\S*/)?"
+    r"(?:(?:python[\d.]* -m )?py\.?test|go test|gotestsum|(?:npx (?:--\S+ )*)?(?:jest|vitest)|mvnw?|"
+    r"cargo (?:nextest|test))(?: .*)?)$"
 )
 _ENVIRONMENT = re.compile(
     r"(?<![\w$.{])(?P<name>PYTHONHASHSEED|TZ)(?::\s*|=)(?P<quote>['\"]?)(?P<value>[\w/+:-]+)(?P=quote)(?=[\s;]|$)"
@@ -102,7 +104,8 @@ _NAMES = {"PYTHONHASHSEED": "hash seed", "TZ": "time zone", "cores": "cores", "s
 
 _TELLING = re.compile(
     r"##\[|gitlab|Getting source|Current runner|Pipeline\]|Started by|Building |Finished: |~~~ |BUILDKITE|Running |"
-    r"flakeproof-ci|PYTHONHASHSEED|TZ|py\.?test|HEAD is|Checking out|[Cc]ommit|SHA|COMMIT|checkout|'?[0-9a-f]{40}"
+    r"flakeproof-ci|PYTHONHASHSEED|TZ|py\.?test|go test|gotestsum|jest|vitest|mvn|"
+    r"cargo |HEAD is|Checking out|[Cc]ommit|SHA|COMMIT|checkout|'?[0-9a-f]{40}"
 )
 """Lines without any of these tell nothing; most of a log is such."""
 
@@ -121,7 +124,7 @@ def facts_in(text: str) -> Iterator[tuple[str, str]]:
     if "PYTHONHASHSEED" in text or "TZ" in text:
         for found in _ENVIRONMENT.finditer(text):
             yield _NAMES[found["name"]], found["value"]
-    if "test" in text and (found := _COMMAND.match(text)) is not None:
+    if ("test" in text or "mvn" in text) and (found := _COMMAND.match(text)) is not None:
         yield "command", found[1]
     for pattern in _COMMITS:
         if (found := pattern.match(text)) is not None:

@@ -1,16 +1,21 @@
 """From artifacts to cases: which reader each file is for, and what belongs together."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
+import msgspec
+
 from flakeproof.errors import UsageError
-from flakeproof.features.ci import junit_files, log_lines
+from flakeproof.failures import junit_reports
+from flakeproof.failures.junit_reports import JunitReport, ReportedTest
+from flakeproof.features.ci import log_lines
 from flakeproof.features.ci.artifacts import Artifact
 from flakeproof.features.ci.case import ASKED, Case, CaseFailure, Colour, Fact, Symptom, WorkerHistory, dotted
 from flakeproof.features.ci.go_events import GoReader
-from flakeproof.features.ci.junit_files import JunitReport
+from flakeproof.features.ci.names import same
 from flakeproof.features.ci.pytest_log import MAIN, PytestReader, Session
+from flakeproof.features.ci.runner_log import RunnerLog, seed_in
 from flakeproof.features.ci.symptoms import alike, symptom
 from flakeproof.text import plural
 
@@ -18,7 +23,8 @@ _START = 2_000
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _MOST_HASH_SEED = 2**32 - 1
 _FIRST_WINS = frozenset(("commit", "provider", "started"))
-_KINDS = (("passed", "passed"), ("failed", "failed"), ("skipped", "skipped"))
+_OF_A_CLASS = "TEST-"
+"""How Surefire and Gradle begin the names of their files."""
 
 
 def cases(found: Sequence[Artifact]) -> list[Case]:
@@ -26,6 +32,8 @@ def cases(found: Sequence[Artifact]) -> list[Case]:
     made: list[Case] = []
     reports: list[JunitReport] = []
     problems: list[str] = []
+    around: dict[str, Fact] = {}
+    """What logs without a session say of the job."""
     for artifact in found:
         try:
             chunks = artifact.open()
@@ -36,21 +44,24 @@ def cases(found: Sequence[Artifact]) -> list[Case]:
                     break
             everything = chain([start], chunks)
             if _is_xml(start):
-                report = junit_files.read(everything, artifact.name)
+                report = junit_reports.read(everything, artifact.name)
                 if report is not None:
                     reports.append(report)
             elif b"\0" not in start:
-                made += _log(everything, artifact.name)
+                told, job = _log(everything, artifact.name)
+                made += told
+                if not told:
+                    around.update(job)
         except OSError as error:
             problems.append(f"{artifact.name} cannot be read: {error.strerror or error}")
     made = _once(made)
-    for report in reports:
-        _add(made, report)
+    for report in _together(reports):
+        _add(made, report, around)
     if not made:
         what = "; ".join(problems[:3]) or f"{plural(len(found), 'file')} read, and no session of a test runner is in it"
         raise UsageError(
             what,
-            "there has to be the output of pytest or of `go test -json`, or a JUnit XML file; "
+            "there has to be the output of a test runner with a test that failed, or a JUnit XML file; "
             "flakeproof ci --capture prints what to configure",
         )
     for case in made:
@@ -64,8 +75,9 @@ def _is_xml(start: bytes) -> bool:
     return text.startswith((b"<?xml", b"<testsuite"))
 
 
-def _log(chunks: Iterator[bytes], file: str) -> list[Case]:
-    reader, go = PytestReader(file), GoReader(file)
+def _log(chunks: Iterator[bytes], file: str) -> tuple[list[Case], dict[str, Fact]]:
+    """The sessions in a log, and what stands around them."""
+    reader, go, other = PytestReader(file), GoReader(file), RunnerLog(file)
     job: dict[str, Fact] = {}
     of_session: list[dict[str, Fact]] = []
     for line in log_lines.read(chunks):
@@ -76,6 +88,9 @@ def _log(chunks: Iterator[bytes], file: str) -> list[Case]:
             job.pop("command", None)
         if reader.is_inside or (line.text.startswith("{") and go.take(line)):
             continue
+        other.take(line)
+        if (seed := seed_in(line.text)) is not None:
+            _learn(job, "shuffle", seed, f"{file}:{line.number}")
         for name, value in log_lines.facts_in(line.text):
             _learn(job, name, value, f"{file}:{line.number}")
     cut_off = reader.is_inside
@@ -84,7 +99,11 @@ def _log(chunks: Iterator[bytes], file: str) -> list[Case]:
         _of_session(session, {**job, **before}, cut_off=cut_off and session is reader.sessions[-1])
         for session, before in zip(reader.sessions, of_session, strict=True)
     ]
-    return [*made, _of_go(go, job)] if go.first else made
+    if go.first:
+        made.append(_of_go(go, job))
+    elif not made and (told := other.case(job)) is not None:
+        made.append(told)
+    return made, job
 
 
 def _learn(job: dict[str, Fact], name: str, value: str, source: str) -> None:
@@ -173,20 +192,38 @@ def _of_go(go: GoReader, job: dict[str, Fact]) -> Case:
     )
 
 
+def _together(reports: Iterable[JunitReport]) -> list[JunitReport]:
+    """Those of one run as one: Surefire and others write a file for each class into one folder."""
+    made: list[JunitReport] = []
+    of_folder: dict[tuple[str, str], JunitReport] = {}
+    for report in reports:
+        folder, _, name = report.source.rpartition(":")[0].rpartition("/")
+        key = report.dialect.runner, folder
+        if name.startswith(_OF_A_CLASS) and key in of_folder:
+            of_folder[key].take_in(report)
+            continue
+        of_folder[key] = report
+        made.append(report)
+    return made
+
+
 def _of_report(report: JunitReport) -> Case:
+    runner = report.dialect.runner
     failures = [
-        CaseFailure(
-            test=one.test, symptom=one.symptom or _no_message(), source=one.source, passed_later=one.passed_later
-        )
-        for one in report.tests
-        if one.outcome == "failed" or one.passed_later
+        CaseFailure(test=one.test, symptom=_symptom_of(one), source=one.source, passed_later=one.passed_later)
+        for one in report.failures()
     ]
-    notes = [] if report.is_complete else ["the JUnit file is cut off: tests behind its end are not known"]
     red = any(not one.passed_later for one in failures)
+    is_known = report.is_complete and not report.tries_look_alike
+    facts = {}
+    if report.started is not None:
+        facts["started"] = Fact(value=report.started[0], source=report.started[1])
+    if runner == "rspec" and (seed := report.properties.get("seed", "")).isdigit():
+        facts["seed"] = Fact(value=seed, source=report.source)
     return Case(
-        runner="pytest" if report.is_pytest else "",
+        runner=runner,
         source=report.source,
-        colour=Colour.RED if red else Colour.GREEN if report.is_complete else Colour.UNKNOWN,
+        colour=Colour.RED if red else Colour.GREEN if is_known else Colour.UNKNOWN,
         failures=failures,
         counts=_counted(one.outcome for one in report.tests),
         histories=[
@@ -199,18 +236,43 @@ def _of_report(report: JunitReport) -> Case:
         ]
         if report.tests
         else [],
-        is_ordered=report.is_pytest,
-        facts=dict(report.facts),
-        notes=notes,
+        is_ordered=report.dialect.is_ordered,
+        facts=facts,
+        notes=list(_notes(report)),
         durations={one.test: one.seconds for one in report.tests},
     )
 
 
-def _add(made: list[Case], report: JunitReport) -> None:
+def _notes(report: JunitReport) -> Iterator[str]:
+    if not report.is_complete:
+        yield "the JUnit file is cut off: tests behind its end are not known"
+    elif report.promised not in (None, len(report.tests)) and not report.tries_look_alike:
+        yield f"the JUnit file says that it has {plural(report.promised or 0, 'test')}, and has {len(report.tests)}"
+    if report.tries_look_alike:
+        yield (
+            "a test stands in the JUnit file several times, failed and passed: its runner tried it again, or was asked "
+            "to run it several times"
+        )
+
+
+def _symptom_of(test: ReportedTest) -> Symptom:
+    if test.said is None:
+        return _no_message()
+    return symptom(test.said.message, test.said.phase)
+
+
+def _add(made: list[Case], report: JunitReport, around: Mapping[str, Fact]) -> None:
     """Let a report tell the case that it is of what that does not know, or be a case of its own."""
     own = _of_report(report)
     failed = {dotted(one.test) for one in own.failures}
     for place, case in enumerate(made):
+        if case.runner != "pytest" and _is_of_one_run(case, own):
+            # The file has all tests and whole messages, the log what stands around them.
+            facts = {**own.facts, **case.facts}
+            made[place] = msgspec.structs.replace(own, facts=facts, notes=[*case.notes, *own.notes])
+            if case.is_ordered:
+                made[place] = msgspec.structs.replace(made[place], histories=case.histories, is_ordered=True)
+            return
         if case.runner != own.runner or case.colour is not own.colour:
             continue
         if {dotted(one.test) for one in case.failures} ^ failed and own.colour is Colour.RED:
@@ -235,7 +297,14 @@ def _add(made: list[Case], report: JunitReport) -> None:
             durations=own.durations,
         )
         return
-    made.append(own)
+    made.append(msgspec.structs.replace(own, facts={**around, **own.facts}))
+
+
+def _is_of_one_run(case: Case, own: Case) -> bool:
+    """Whether a log and a file of another runner than pytest tell of the same failures."""
+    if case.runner != own.runner or case.colour is not own.colour:
+        return False
+    return any(same(own.runner, one.test, other.test) for one in case.failures for other in own.failures)
 
 
 def _fuller(one: CaseFailure, more: CaseFailure) -> CaseFailure:

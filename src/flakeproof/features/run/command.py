@@ -1,6 +1,7 @@
 """Run a target as `run` and `gate` do, go on with a run, and write the reports of an earlier one."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,46 @@ from flakeproof.features.run.earlier import ask_for_trust, rest_of, spec_of, sum
 from flakeproof.features.run.session import RunSession
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Detail
+from flakeproof.revisions.changed_tests import changed_tests
 from flakeproof.settings.build_spec import build, names_of
 from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
 from flakeproof.store.folder import store_of
 from flakeproof.store.spec_file import with_values
+from flakeproof.targets.tests import PytestLine
 
 
 def run_target(given: Mapping[str, Any], *, is_gate: bool = False) -> int:
     """Run it with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
     detail = Detail.of(quiet=given["quiet"], verbose=given["verbose"])
     wanted = wanted_by(given, given["context"].obj)
+    if given.get("changed") is not None:
+        chosen = _changed(given, wanted)
+        if chosen is None:
+            return ExitCode.GOOD
+        wanted = chosen
     config = settings(options_in(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), is_gate=is_gate)
     session = RunSession(spec, config, report_files(config), detail=detail)
     summary = session.run()
     session.print_results(summary)
     return session.finish(summary)
+
+
+def _changed(given: Mapping[str, Any], wanted: object) -> PytestLine | None:
+    """The tests that differ from the commit of --changed; None where there is none. Raises UsageError."""
+    if not isinstance(wanted, PytestLine) or wanted.arguments:
+        raise UsageError(
+            "--changed chooses tests of pytest by what has changed, and a target was named as well",
+            "leave one of the two out",
+        )
+    found = changed_tests(Path.cwd(), given["changed"])
+    for name in found.fixtures:
+        print(f"{name} has changed: which tests that touches is not known, and they are not run", file=sys.stderr)
+    if not found.tests:
+        print(f"No test was added or touched since {found.base[:12]}: nothing to gate", file=sys.stderr)
+        return None
+    print(f"Added or touched since {found.base[:12]}: {', '.join(found.tests)}", file=sys.stderr)
+    return PytestLine(found.tests, wanted.options, wanted.imports_folder)
 
 
 _TAKEN = {"context", "resume_run", "env", "trust", "store", "json", "junit_xml", "markdown"}

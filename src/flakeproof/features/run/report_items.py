@@ -18,6 +18,8 @@ def collected(items: Sequence[str]) -> str:
     """`Collected 11 tests in 2 files`, or the one that there is."""
     if len(items) == 1:
         return f"Collected {shortened(items[0], _ID_LENGTH)}"
+    if not all("::" in item and "." in item.partition("::")[0] for item in items):  # no file stands before it
+        return f"{number(len(items))} tests in what the command has written; each pass runs all of them"
     files = list(dict.fromkeys(item.partition("::")[0] for item in items))
     where = files[0] if len(files) == 1 else f"{number(len(files))} files"
     return f"Collected {number(len(items))} tests in {where}; each pass runs all of them"

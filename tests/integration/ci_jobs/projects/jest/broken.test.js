@@ -1,0 +1,2 @@
+require('./nothing-there');
+test('x', () => {});

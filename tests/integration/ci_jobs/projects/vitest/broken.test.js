@@ -1,0 +1,3 @@
+import './nothing-there.js';
+import { test } from 'vitest';
+test('x', () => {});
