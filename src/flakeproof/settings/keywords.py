@@ -65,4 +65,5 @@ class RunKeywords(TypedDict, total=False):
     json: str | os.PathLike[str] | None
     markdown: str | os.PathLike[str] | None
     store: str | os.PathLike[str] | None
+    history: bool | str | os.PathLike[str] | None
     color_output: bool | None

@@ -12,6 +12,7 @@ from flakeproof.features.ci.symptoms import symptom
 
 _MOST_TESTS = 200_000
 _MOST_TEXT = 20_000
+_MOST_PROPERTIES = 1_000
 _FAILED = {"failure": "call", "error": "setup"}
 _RETRIED = frozenset({"rerunFailure", "rerunError"})
 """Surefire: it failed again each time."""
@@ -44,6 +45,10 @@ class JunitReport:
     tests: list[ReportedTest] = field(default_factory=list)
     """In the order of the file, which for pytest is that in which they ended."""
     facts: dict[str, Fact] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
+    """Of the suites, the first value of each name."""
+    machine: str = ""
+    """Its name in the network, as the file has it."""
     is_complete: bool = False
     """Whether the file has an end."""
     promised: int | None = None
@@ -102,6 +107,8 @@ class _Reader:
             if name == "testsuite":
                 self._suite(element)
             return True
+        if name == "property":
+            self._property(element)
         if name == "testcase":
             self._case(element)
             element.clear()
@@ -118,9 +125,16 @@ class _Reader:
             report.is_pytest = True
         if stamp := element.get("timestamp"):
             report.facts.setdefault("started", Fact(value=stamp[:40], source=line))
+        if machine := element.get("hostname"):
+            report.machine = report.machine or machine[:200]
         promised = element.get("tests") or ""
         if promised.isdigit() and _name(element.getparent()) in ("", "testsuites"):
             report.promised = (report.promised or 0) + int(promised[:9])
+
+    def _property(self, element: etree._Element) -> None:
+        around, known = element.getparent(), self._report.properties
+        if _name(around.getparent() if around is not None else None) != "testcase" and len(known) < _MOST_PROPERTIES:
+            known.setdefault((element.get("name") or "")[:200], (element.get("value") or "")[:1000])
 
     def _case(self, element: etree._Element) -> None:
         report = self._report
