@@ -2,8 +2,10 @@
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+from scipy.stats import kendalltau  # type: ignore[import-untyped]
 
 from flakeproof.features.history.job_facts import JobFacts
 from flakeproof.features.history.job_results import FailedInJob, JobResults
@@ -95,6 +97,17 @@ class CiYear:
         """How often what makes a cluster fail is there."""
         return 0.01 + 0.02 * cluster / self.world.clusters
 
+    def _charge(self, red: Mapping[str, float], seconds: float) -> None:
+        """Add the expected share of a job: those that make it red share it, a Poisson number of others beside one."""
+        whole = sum(red.values())
+        for name, probability in red.items():
+            one, others = self.truth[name], max(1e-9, whole - probability)
+            if one.cluster is not None:  # and then most of the others of its cluster, too
+                share = 1 / (1 + 0.9 * (self.world.members - 1) + others)
+            else:
+                share = -math.expm1(-others) / others
+            one.cost += probability * seconds * share
+
     def jobs(self) -> Iterator[JobResults]:
         """All of them, in the order of time; the expected costs are known behind the last."""
         world, draws = self.world, self._draws
@@ -108,6 +121,8 @@ class CiYear:
             causes = {place for place in range(world.clusters) if draws.random() < self._cause(place)}
             retried = number % _RETRY == 0
             failed: dict[str, bool] = {}
+            red: dict[str, float] = {}
+            """How likely each makes the job red."""
             for name, one in known:
                 rate = one.rate
                 if one.broken is not None and one.broken[0] <= commit <= one.broken[1]:
@@ -117,12 +132,10 @@ class CiYear:
                     rate = 0.9 if one.cluster in causes else 0.0
                 if one.change is not None and commit < one.change:
                     rate = 0.0
-                if one.cluster is not None:  # which fail together share what the job costs, and no retry helps
-                    one.cost += one.rate * seconds / (1 + 0.9 * (world.members - 1))
-                else:
-                    one.cost += rate * seconds * (rate if retried else 1.0)
+                red[name] = rate * (rate if retried else 1.0) if one.cluster is None else one.rate
                 if rate and draws.random() < rate:
                     failed[name] = retried and one.cluster is None and draws.random() >= rate
+            self._charge(red, seconds)
             if any(machine == one and start <= day < start + 7 for one, start in self._bad):
                 for name in self.names:
                     if name not in failed and draws.random() < world.bad_rate:
@@ -169,15 +182,8 @@ class YearScores:
     exact_clusters: int
     clusters: int
     tau: float
-    """Kendall's, between the order by cost and that of the true costs."""
+    """Kendall's tau-b, between the order by cost and that of the true costs."""
     bad_days: int
-
-
-def kendall(first: list[float], second: list[float]) -> float:
-    """Kendall's tau of two lists without ties."""
-    pairs = [(one, other) for one in range(len(first)) for other in range(one)]
-    signs = sum(1 if (first[one] - first[other]) * (second[one] - second[other]) > 0 else -1 for one, other in pairs)
-    return signs / len(pairs)
 
 
 def scores(year: CiYear, report: HistoryReport) -> YearScores:
@@ -206,6 +212,6 @@ def scores(year: CiYear, report: HistoryReport) -> YearScores:
         changes=changes,
         exact_clusters=len(wanted & {frozenset(one.tests) for one in report.clusters}),
         clusters=max(len(wanted), len(report.clusters)),
-        tau=kendall([called[name].cost for name in both], [truth[name].cost for name in both]),
+        tau=float(kendalltau([called[name].cost for name in both], [truth[name].cost for name in both]).statistic),
         bad_days=len(report.bad_days),
     )

@@ -13,6 +13,7 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.model import Record
+from flakeproof.reports.pages.page import check_html
 from flakeproof.reports.writer import silence
 from flakeproof.settings.load import Config
 from flakeproof.store.file import as_document
@@ -154,7 +155,7 @@ def append_summary(markdown: bytes, environment: Mapping[str, str]) -> str | Non
     return None
 
 
-_TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown"}
+_TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown", "html": "HTML"}
 NAMES = tuple(_TITLES)
 """The settings that name the file of a report."""
 Renderers = Mapping[str, Callable[[], bytes]]
@@ -217,6 +218,8 @@ def report_files(config: Config, *, only_asked: bool = False, names: Sequence[st
                 "give each report a place of its own",
             )
         taken[place] = name
+        if name == "html":
+            check_html(config.source(name))
         wanted[name] = Document(config.source(name), target)
     return ReportFiles(wanted)
 

@@ -737,6 +737,17 @@ _ROWS = (
         of_run=True,
     ),
     Setting(
+        "html",
+        values.PATH,
+        "Write a page for a browser, with pictures; - is stdout.",
+        REPORTS,
+        "FILE",
+        otherwise="not written",
+        commands=_RUNS | _commands("replay", "report", "merge"),
+        is_path=True,
+        of_run=True,
+    ),
+    Setting(
         "store",
         values.PATH,
         "Where runs are recorded. [.flakeproof]",

@@ -28,7 +28,7 @@ def run_target(given: Mapping[str, Any], recorder_of: KeeperOf, *, is_gate: bool
     return session.finish(summary)
 
 
-_TAKEN = {"context", "resume_run", "env", "trust", "store", "json", "junit_xml", "markdown", "history"}
+_TAKEN = {"context", "resume_run", "env", "trust", "store", "json", "junit_xml", "markdown", "html", "history"}
 
 
 def report_run(run: str, given: Mapping[str, Any]) -> int:
