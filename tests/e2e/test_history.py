@@ -58,6 +58,7 @@ def test_import_and_rank(flakeproof: Flakeproof, reports: Path) -> None:
     assert (int(span["first"], 16), int(span["last"], 16), span["runs"], span["is_over"]) == (12, 15, 8, True)
 
 
+@pytest.mark.long
 def test_one_test_in_full(flakeproof: Flakeproof, reports: Path) -> None:
     """By a part of its name; also one that is not flaky; one that never failed is no error of ours."""
     flakeproof("history", "import", "reports")
@@ -69,6 +70,7 @@ def test_one_test_in_full(flakeproof: Flakeproof, reports: Path) -> None:
     assert "no test that has failed is called test_e" in none.stderr
 
 
+@pytest.mark.long
 def test_runs_of_our_own(flakeproof: Flakeproof, project: Path) -> None:
     """The records of a folder count by their trials; once, however often they are imported."""
     flakeproof("run", "-c", "60", "--seed", "4", "targets:flaky")
@@ -128,6 +130,7 @@ def test_a_plain_run_imports_no_database(project: Path) -> None:
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
+@pytest.mark.long
 def test_without_sqlalchemy_it_says_what_to_install(flakeproof: Flakeproof, project: Path) -> None:
     """As where flakeproof is installed without the extra."""
     (project / "sqlalchemy.py").write_text("raise ImportError('no module named sqlalchemy')\n")
@@ -136,6 +139,7 @@ def test_without_sqlalchemy_it_says_what_to_install(flakeproof: Flakeproof, proj
     assert "pip install 'flakeproof[history]'" in done.stderr
 
 
+@pytest.mark.long
 def test_each_run_is_added_where_configured(flakeproof: Flakeproof, project: Path) -> None:
     """With the commit that is checked out, unless there are changes; once, also if imported later."""
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
@@ -167,6 +171,7 @@ def test_a_history_that_cannot_be_opened_is_told_before_the_run(flakeproof: Flak
     assert not list((project / ".flakeproof" / "runs").glob("*"))
 
 
+@pytest.mark.long
 def test_a_run_that_goes_on_counts_once(flakeproof: Flakeproof, project: Path) -> None:
     """With all of its tests."""
     flakeproof("run", "-c", "20", "targets:interrupts", "--history", "h.db")

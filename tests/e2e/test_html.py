@@ -66,6 +66,7 @@ def test_a_page_of_a_run(flakeproof: Flakeproof, project: Path) -> None:
     assert f"Failed: {answer.split('detected ')[1].split()[0]} (" in text_of(page)
 
 
+@pytest.mark.long
 def test_hostile_names_are_text(flakeproof: Flakeproof, project: Path) -> None:
     """Markup, templates, control characters, what turns the direction of writing, and very long ones."""
     (project / "test_hostile.py").write_text(_HOSTILE)
@@ -81,6 +82,7 @@ def test_hostile_names_are_text(flakeproof: Flakeproof, project: Path) -> None:
     assert path.stat().st_size < 300_000
 
 
+@pytest.mark.long
 def test_nothing_failed(flakeproof: Flakeproof, project: Path) -> None:
     """No picture of failures, and the threshold that was asked about."""
     done = flakeproof("gate", "--max-rate", "5%", "-c", "200", "targets:passes", "--html", "-")
@@ -94,6 +96,7 @@ def test_nothing_failed(flakeproof: Flakeproof, project: Path) -> None:
     assert (project / "again.html").read_bytes() == (project / "gate.html").read_bytes()
 
 
+@pytest.mark.long
 def test_commands_without_output_and_runs_without_trials(flakeproof: Flakeproof, project: Path) -> None:
     """Every kind of target has a page."""
     assert flakeproof("run", "-c", "4", "--html", "a.html", "--", "sh", "-c", "exit 3").returncode == 1

@@ -1,5 +1,6 @@
 """What the ranking makes of a simulated CI; benchmarks/history.py has the large one."""
 
+import pytest
 from tests.quality.ci_year import CiWorld, CiYear, kept, scores
 
 from flakeproof.features.history.ranking import Ranking
@@ -9,6 +10,7 @@ _SMALL = CiWorld(
 )
 
 
+@pytest.mark.long
 def test_a_small_year() -> None:
     """Flaky tests are found, nothing else is called flaky, clusters are exact, changes near."""
     year = CiYear(_SMALL)

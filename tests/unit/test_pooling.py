@@ -36,10 +36,10 @@ def test_the_fit_is_the_likeliest_one() -> None:
 
 
 def test_intervals_cover() -> None:
-    """Nine in ten of a hundred tests with rates drawn from a prior, in the mean of several such suites."""
+    """Nine in ten of a hundred tests with rates drawn from a prior, in the mean of some such suites."""
     draws = random.Random(3)
     covered = tests = 0
-    for _ in range(8):
+    for _ in range(4):
         rates = [draws.betavariate(0.3, 15) for _ in range(100)]
         runs = [draws.choice((20, 60, 200)) for _ in rates]
         counts = [

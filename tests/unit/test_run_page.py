@@ -35,6 +35,7 @@ def failed(trial: int) -> TrialFailed:
     return TrialFailed(number=trial, failure=failure)
 
 
+@pytest.mark.long
 def test_ten_million_tests_with_a_million_failures_are_a_small_page(tmp_path: Path) -> None:
     """Less than two megabytes, as the log of such a run is."""
     events = [RunStarted(run_id="r", at="2026-01-01T00:00:00+00:00", version="1", spec=_SPEC)]

@@ -251,6 +251,7 @@ def test_what_is_no_database(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt"]
 
 
+@pytest.mark.long
 def test_databases_of_a_server_are_apart(server: str, tmp_path: Path) -> None:
     """What the tests themselves rest on."""
     one, two = new_database(server), new_database(server)

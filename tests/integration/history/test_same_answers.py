@@ -2,6 +2,7 @@
 
 import tempfile
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.history.conftest import new_database
@@ -57,6 +58,7 @@ def _told(place: str, jobs: list[JobResults], branch: str) -> HistoryReport:
     return Ranking(kept_in(place, Wanted(branch=branch)), "flakeproof", "").report({})
 
 
+@pytest.mark.long
 @given(st.data())
 @settings(max_examples=12, phases=[Phase.explicit, Phase.generate])
 def test_the_same_answers(server: str, data: st.DataObject) -> None:
