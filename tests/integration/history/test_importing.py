@@ -16,8 +16,8 @@ from tests.integration.history.reports import NOW, contents, import_into, jobs_i
 from flakeproof.errors import UsageError
 from flakeproof.features.history.database import HistoryDatabase
 from flakeproof.features.history.importing import Importer
-from flakeproof.features.history.job_facts import moment
-from flakeproof.features.history.job_results import JobResults
+from flakeproof.features.history.job_facts import JobFacts, moment
+from flakeproof.features.history.job_results import FailedInJob, JobResults
 
 _COMMIT = "c" * 40
 
@@ -210,6 +210,22 @@ def test_two_importers_at_once_lose_nothing(place: str, tmp_path: Path) -> None:
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 0, output
     assert contents(place) == contents(whole)
+
+
+def test_a_run_that_has_gone_on_replaces_what_was_known_of_it(place: str) -> None:
+    """Whole, and once; what is shorter than what is known is that run before it went on."""
+    database = HistoryDatabase(place)
+    for trials, failures, is_new in ((20, 2, True), (50, 3, True), (20, 2, False), (50, 3, False)):
+        importer = Importer(database)
+        run = JobResults("run", "runs/r", JobFacts(started=1.0), ["run:r"], {"m:f"}, trials=trials)
+        run.failed["m:f"] = FailedInJob(failures, trials, signature="boom")
+        importer.add(run)
+        importer.finish()
+        assert importer.added.jobs == is_new
+    database.close()
+    (job,) = jobs_in(place)
+    assert job["trials"] == 50
+    assert contents(place)["failures"] == [("run:r", "m:f", 3, False)]
 
 
 def test_a_newer_history_is_refused(place: str) -> None:
