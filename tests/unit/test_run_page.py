@@ -8,7 +8,7 @@ import pytest
 from flakeproof.errors import UsageError
 from flakeproof.events import RunEnded, RunStarted, Settled, TrialFailed, TrialsCounted, TrialsPassed
 from flakeproof.features.run.earlier import summary_of
-from flakeproof.features.run.html_page import render
+from flakeproof.features.run.html_page import _looks, render
 from flakeproof.features.run.run_trace import RunTrace
 from flakeproof.model import CallableTarget, Failure, Outcome, RunSpec
 from flakeproof.reports.pages import page
@@ -65,6 +65,21 @@ def test_a_trace_does_not_grow() -> None:
     assert len(trace.points) <= 2_000
     assert (trace.points[0], trace.points[-1]) == ((1, 0), (20_000, 0))
     assert trace.points == sorted(trace.points)
+
+
+@pytest.mark.parametrize(
+    ("points", "moments"),
+    [
+        ([(1, 0)], [(1, 0)]),
+        ([(4, 0)], [(1, 0), (2, 0), (3, 0), (4, 0)]),  # one batch of passes
+        ([(2, 0), (3, 1), (4, 1)], [(1, 0), (2, 0), (3, 1), (4, 1)]),
+        ([(100, 50)], [(100, 50)]),  # only their numbers are known
+    ],
+)
+def test_moments_along_a_run(points: list[tuple[int, int]], moments: list[tuple[int, int]]) -> None:
+    """Every one that is known, however the log has put passes together."""
+    found = [(look["trials"], round(look["rate"] * look["trials"])) for look in _looks(RunTrace(points=points))]
+    assert found == moments
 
 
 def test_what_is_missing_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:

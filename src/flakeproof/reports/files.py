@@ -13,7 +13,6 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.model import Record
-from flakeproof.reports.pages.page import check_html
 from flakeproof.reports.writer import silence
 from flakeproof.settings.load import Config
 from flakeproof.store.file import as_document
@@ -219,6 +218,8 @@ def report_files(config: Config, *, only_asked: bool = False, names: Sequence[st
             )
         taken[place] = name
         if name == "html":
+            from flakeproof.reports.pages.page import check_html
+
             check_html(config.source(name))
         wanted[name] = Document(config.source(name), target)
     return ReportFiles(wanted)

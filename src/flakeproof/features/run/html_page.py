@@ -134,14 +134,21 @@ def _looks(trace: RunTrace) -> list[dict[str, float]]:
     if not trace.points:
         return []
     last = trace.points[-1][0]
-    found: list[dict[str, float]] = []
-    step = max(1.0, last / _LOOKS)
-    due = 1.0
+    step = max(1, last // _LOOKS)
+    moments: list[tuple[int, int]] = []
+    before, due = (0, 0), 1
     for trials, failures in trace.points:
+        if failures == before[1]:  # a batch of passes, one after the other: every moment in it is known
+            moments += [(at, failures) for at in range(max(due, before[0] + 1), trials, step)]
+            due = moments[-1][0] + step if moments else due
         if trials >= due or trials == last:
-            interval = robbins(failures, trials)
-            found.append({"trials": trials, "rate": failures / trials, "low": interval.low, "high": interval.high})
+            moments.append((trials, failures))
             due = trials + step
+        before = (trials, failures)
+    found: list[dict[str, float]] = []
+    for trials, failures in moments:
+        interval = robbins(failures, trials)
+        found.append({"trials": trials, "rate": failures / trials, "low": interval.low, "high": interval.high})
     return found
 
 
