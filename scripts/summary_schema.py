@@ -8,6 +8,7 @@ from flakeproof.features.ci import records as reproduction
 from flakeproof.features.compare import summary as comparison
 from flakeproof.features.diagnose import records as diagnosing
 from flakeproof.features.fdtrace import findings
+from flakeproof.features.history import records as over_weeks
 from flakeproof.features.isolate import records as isolation
 from flakeproof.features.onset import records as bisection
 from flakeproof.reports.files import schema_of
@@ -32,3 +33,6 @@ if __name__ == "__main__":
     (_DOCS / "ci-job.schema.json").write_bytes(schema_of(job.Case, "CI job", job.SCHEMA_VERSION))
     written = schema_of(reproduction.CiReproduction, "reproduction of a CI job", reproduction.SCHEMA_VERSION)
     (_DOCS / "ci.schema.json").write_bytes(written)
+    (_DOCS / "history.schema.json").write_bytes(
+        schema_of(over_weeks.HistoryReport, "history", over_weeks.SCHEMA_VERSION)
+    )

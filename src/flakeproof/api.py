@@ -45,7 +45,8 @@ def run(
     are seconds or a text like "90s", rates a number between 0 and 1 or a text like "2%", and "none" as `timeout` is
     no limit. FLAKEPROOF_* and [tool.flakeproof] apply where nothing is given. `settings` are a scenario's, e.g.
     `{"server": "leaky"}`. `on_event` hears every event of the run. `junit_xml`, `json` and `markdown`
-    are files for reports ("-" is stdout); one that can no longer be written at the end is a RuntimeWarning.
+    are files for reports ("-" is stdout); one that can no longer be written at the end is a RuntimeWarning, and so is a
+    `history` that does not take the run.
 
     Failures of the target are no exception here: look at the summary (`ok`, `failed`, `verdict`). Raises UsageError
     for bad values and CannotRunError if the target cannot be run (both FlakeproofError); KeyboardInterrupt and
@@ -58,6 +59,11 @@ def run(
     spec = build(wanted, config, settings or {}, folder)
     files = report_files(config)
     sinks = [on_event] if on_event is not None else []
+    recorder = None
+    if config.get("history") not in (None, False):
+        from flakeproof.features.history.after_run import HistoryRecorder
+
+        recorder = HistoryRecorder(config)
     files.prepare()
     try:
         summary = conduct(
@@ -66,7 +72,10 @@ def run(
     except BaseException:
         files.withdraw()
         raise
-    for problem in files.write(renderers(summary)):
+    missing = files.write(renderers(summary))
+    if recorder is not None and (problem := recorder.record(Path(summary.folder))) is not None:
+        missing.append(problem)
+    for problem in missing:
         warnings.warn(problem, RuntimeWarning, stacklevel=2)
     if summary.stopped == Stop.INTERRUPTED:
         raise KeyboardInterrupt(signal.SIGINT)

@@ -13,6 +13,7 @@ from flakeproof import signals
 from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate, wire
 from flakeproof.cli.compare_commands import compare, verify
 from flakeproof.cli.help import Command, CommandGroup
+from flakeproof.cli.history_commands import history, quarantine
 from flakeproof.cli.onset_command import bisect
 from flakeproof.cli.record_commands import clean, config, merge, report, runs
 from flakeproof.cli.run_commands import ci, gate, plan, replay, run, show, stress
@@ -43,6 +44,10 @@ _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
     "Whether it is fixed": (
         (verify, "Tell whether a change in git mends a flaky test."),
         (compare, "Tell whether one of two targets fails less often; any two, or two settings of one."),
+    ),
+    "Over the weeks": (
+        (history, "Rank the tests of many CI jobs: which are flaky, since when, at what cost."),
+        (quarantine, "Check the list of tests that may fail for a while."),
     ),
     "Settings and records": (
         (runs, "List the runs that there are, newest first."),

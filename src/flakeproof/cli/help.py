@@ -105,6 +105,16 @@ EXAMPLES = {
         ("flakeproof replay 20261122-17 3", "of a run by the beginning of its id"),
         ("flakeproof replay latest 17 --json -", "for programs"),
     ),
+    "history": (
+        ("flakeproof history import reports.zip --branch main", "JUnit files of any runner"),
+        ("flakeproof history", "which tests are flaky or broken, since when, at what cost"),
+        ("flakeproof history test_stock --since 30d", "all that is known of some tests"),
+    ),
+    "quarantine": (
+        ("flakeproof quarantine check", "in CI: fails when an entry is over, or its test is stable again"),
+        ("flakeproof quarantine check --file tests/quarantine.toml", "another file"),
+        ("flakeproof quarantine check --history postgresql://ci@db/flaky", "by the history of a team"),
+    ),
     "config": (
         ("flakeproof config", "all settings"),
         ("flakeproof config tests/test_stock.py", "as they are for these tests"),

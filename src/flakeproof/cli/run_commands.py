@@ -1,12 +1,25 @@
 """The commands that run a target, plan a run or look at a test: `run gate stress plan show replay`, and `ci`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from flakeproof.cli.signature import CONTEXT, RUN, TARGET, argument, recorded_runs, takes
 from flakeproof.settings.table import HOW_MUCH, WHAT, Setting
 from flakeproof.settings.values import FLAG, TEXT
+
+if TYPE_CHECKING:
+    from flakeproof.features.run.session import RunKeeper
+    from flakeproof.settings.load import Config
+
+
+def _recorder_of(config: "Config") -> "RunKeeper | None":
+    """Who adds the runs of a command to the history, where that is configured."""
+    if config.get("history") in (None, False):
+        return None
+    from flakeproof.features.history.after_run import HistoryRecorder
+
+    return HistoryRecorder(config)
 
 
 @takes("run", arguments=(CONTEXT, TARGET))
@@ -19,10 +32,10 @@ def run(**given: Any) -> None:
     if given["resume_run"] is not None:
         from flakeproof.features.run.command import resume_run
 
-        raise typer.Exit(resume_run(given["resume_run"], given))
+        raise typer.Exit(resume_run(given["resume_run"], given, _recorder_of))
     from flakeproof.features.run.command import run_target
 
-    raise typer.Exit(run_target(given))
+    raise typer.Exit(run_target(given, _recorder_of))
 
 
 _CHANGED = Setting(
@@ -39,7 +52,7 @@ def gate(**given: Any) -> None:
     """
     from flakeproof.features.run.command import run_target
 
-    raise typer.Exit(run_target(given, is_gate=True))
+    raise typer.Exit(run_target(given, _recorder_of, is_gate=True))
 
 
 _MODE = argument(
@@ -60,7 +73,7 @@ def stress(mode: str, **given: Any) -> None:
     """
     from flakeproof.features.run.stress import stress_mode
 
-    raise typer.Exit(stress_mode(mode, given))
+    raise typer.Exit(stress_mode(mode, given, _recorder_of))
 
 
 _OWN = (

@@ -50,6 +50,9 @@ class JunitReport:
     started: tuple[str, str] | None = None
     """What the file says of when the tests began, and where it does."""
     properties: dict[str, str] = field(default_factory=dict)
+    """Of the suites, the first value of each name."""
+    machine: str = ""
+    """Its name in the network, as the file has it."""
     is_complete: bool = False
     """Whether the file has an end."""
     promised: int | None = None
@@ -167,14 +170,15 @@ class _Reader:
             self._heading.suite = _attributes(element)
         if (stamp := element.get("timestamp")) and report.started is None:
             report.started = stamp[:40], f"{self._file}:{_line(element)}"
+        report.machine = report.machine or (element.get("hostname") or "")[:200]
         promised = element.get("tests") or ""
         if promised.isdigit() and _name(element.getparent()) in ("", "testsuites"):
             report.promised = (report.promised or 0) + int(promised[:9])
 
     def _property(self, element: etree._Element) -> None:
-        if _name(element.getparent()) == "properties" and _name(_above(element, 2)) == "testsuite":
+        if _name(element.getparent()) == "properties" and _name(_above(element, 2)) in ("testsuite", "testsuites"):
             name, value = element.get("name") or "", element.get("value") or ""
-            self._report.properties.setdefault(name[:200], value[:200])
+            self._report.properties.setdefault(name[:200], value[:1000])
 
     def _case(self, element: etree._Element) -> None:
         report = self._report

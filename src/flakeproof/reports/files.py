@@ -154,7 +154,7 @@ def append_summary(markdown: bytes, environment: Mapping[str, str]) -> str | Non
     return None
 
 
-_TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown"}
+_TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown", "html": "HTML"}
 NAMES = tuple(_TITLES)
 """The settings that name the file of a report."""
 Renderers = Mapping[str, Callable[[], bytes]]
@@ -217,6 +217,10 @@ def report_files(config: Config, *, only_asked: bool = False, names: Sequence[st
                 "give each report a place of its own",
             )
         taken[place] = name
+        if name == "html":
+            from flakeproof.reports.pages.page import check_html
+
+            check_html(config.source(name))
         wanted[name] = Document(config.source(name), target)
     return ReportFiles(wanted)
 

@@ -66,5 +66,7 @@ class RunKeywords(TypedDict, total=False):
     junit_xml: str | os.PathLike[str] | None
     json: str | os.PathLike[str] | None
     markdown: str | os.PathLike[str] | None
+    html: str | os.PathLike[str] | None
     store: str | os.PathLike[str] | None
+    history: bool | str | os.PathLike[str] | None
     color_output: bool | None

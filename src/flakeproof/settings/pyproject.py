@@ -15,6 +15,7 @@ from typing import Any
 from flakeproof.errors import UsageError
 from flakeproof.settings import table as rows
 from flakeproof.settings.presets import PRESETS
+from flakeproof.settings.values import HISTORY, is_url
 
 TABLE = "tool.flakeproof"
 
@@ -114,9 +115,18 @@ def _settings(table: Mapping[str, Any], root: Path) -> dict[str, Any]:
         row = rows.TABLE.get(name)
         if row is None or not row.is_path:
             continue
-        if isinstance(value, str) and value not in ("", "-") and (name != "python" or os.sep in value):
+        if isinstance(value, str) and _is_relative(name, value):
             found[name] = str(root / value)
     return found
+
+
+def _is_relative(name: str, value: str) -> bool:
+    """Whether what stands there for a setting that may be a path is one."""
+    if value in ("", "-") or is_url(value):
+        return False
+    if name == "history":
+        return isinstance(HISTORY.parse(value), str)
+    return name != "python" or os.sep in value
 
 
 def _check_preset(name: str, settings: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from flakeproof.text import (
     shown_path,
 )
 
+_URL = re.compile(r"[a-z][a-z0-9+]*://")
+_PASSWORD = re.compile(r"(://[^/@:]*):[^/]*@")
+_PASSWORD_IN_QUERY = re.compile(r"([?&]password=)[^&]*")
 _LONGEST = 366 * 86400.0
 _SHORTEST_TIMEOUT = 0.05
 """Seconds between two looks at what runs (`engine.dispatcher`): a shorter limit could not be kept."""
@@ -181,6 +185,34 @@ def _listed(value: Any) -> list[str]:
     return found
 
 
+def is_url(text: str) -> bool:
+    """Whether it is the URL of a database, and no path."""
+    return _URL.match(text) is not None
+
+
+def without_password(text: str) -> str:
+    """A URL as it may be shown."""
+    return _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+
+
+def _history(value: Any) -> bool | str:
+    """Yes or no; the file of an SQLite database; the URL of a PostgreSQL one."""
+    if isinstance(value, bool):
+        return value
+    text = _text(value)
+    with suppress(ValueError):
+        return parse_flag(text)
+    if is_url(text) and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+        raise ValueError(
+            f"{without_password(text)!r} is no URL of PostgreSQL; write it like postgresql://user@host/name"
+        )
+    return text
+
+
+def _show_history(value: Any) -> str:
+    return without_password(value) if isinstance(value, str) and is_url(value) else _shown(value)
+
+
 def _shard(value: Any) -> Any:
     from flakeproof.settings.shards import parse_shard
 
@@ -211,6 +243,7 @@ SHARE = ValueKind(parse_share, "float | str")
 EXPRESSION = ValueKind(_regular_expression, "str")
 SANITIZERS = ValueKind(_sanitizers, "str | Sequence[str]")
 PATTERNS = ValueKind(_patterns, "str | Sequence[str]")
+HISTORY = ValueKind(_history, "bool | str | os.PathLike[str]", _show_history)
 ISOLATION = one_of(_isolations)
 PRESET = one_of(_presets)
 SEED = replace(whole(0, 2**63 - 1), show=str)

@@ -5,6 +5,10 @@
 ``threshold``    whether a rate is below or above a threshold, anytime-valid;
 ``comparison``   whether a fix fails less often: anytime-valid from pairs, or from fixed numbers of trials;
 ``dispersion``   whether failures cluster in groups of trials, and what dependent trials are worth;
+``pooling``      the rates of many tests, each estimated with the help of all;
+``brokenness``   whether a test fails by chance, or always from one commit to another;
+``rate_change``  at which commits a rate changed;
+``together``     which tests fail in the same jobs, and which jobs fail too much;
 ``order``        whether failures come at random in the order of the trials;
 ``factorial``    which of many factors matter, from batches in which each was on or off at random;
 ``racing``       which of a few settings fails most per second, and which to run next;

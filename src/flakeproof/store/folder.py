@@ -16,6 +16,7 @@ from flakeproof.store.spec_file import BISECT_NAME, MARK_NAME, PAIRS_NAME, SPEC_
 
 NAME = ".flakeproof"
 OUTPUT_NAME = "output.log"
+HISTORY_NAME = "history.db"
 _RUNNING = "running"
 """A file locked by the process that writes the run; the lock ends with the process, however that ends."""
 _IGNORE = "# Made by flakeproof, which may remove this folder.\n*\n"
@@ -63,6 +64,8 @@ class Store:
         self._schedules = root / "ci"
         self._latest = root / "latest"
         self._ignore = root / ".gitignore"
+        self.histories = [root / f"{HISTORY_NAME}{end}" for end in ("", "-wal", "-shm")]
+        """The database over many runs, and what SQLite has beside it; runs may go, it stays."""
         self._made: list[Path] = []
         """The root and folders above it that this object has made, innermost first."""
         self._previous: str | None = None
@@ -74,7 +77,7 @@ class Store:
         """
         folder: RunFolder | None = None
         try:
-            self._make_root()
+            self.make()
             with self._alone():
                 folder = self._make_run()
                 (folder.path / ".room").write_bytes(bytes(_ROOM))
@@ -95,7 +98,7 @@ class Store:
 
     def new_schedule(self) -> Path:
         """The path of a new folder for the files of a command that `flakeproof ci` prints; it is pruned like runs."""
-        self._make_root()
+        self.make()
         return self._schedules / new_run_id()
 
     def reopen(self, path: Path) -> RunFolder:
@@ -198,10 +201,11 @@ class Store:
         """Files in flakeproof's folders that are not flakeproof's, if flakeproof has made the folders."""
         if not self._is_made_by_us():
             return []
-        known = {self.runs, self._schedules, self._latest, self._ignore, *self.all_runs()}
+        known = {self.runs, self._schedules, self._latest, self._ignore, *self.all_runs(), *self.histories}
         return sorted(path for place in (self.root, self.runs) for path in _entries(place) if path not in known)
 
-    def _make_root(self) -> None:
+    def make(self) -> None:
+        """Make the folder, with the mark that it is ours, if it is not there. Raises OSError."""
         missing = [path for path in (self.root, *self.root.parents) if not path.exists()]
         self.root.mkdir(parents=True, exist_ok=True)
         self._made += missing

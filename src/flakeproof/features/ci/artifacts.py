@@ -27,19 +27,19 @@ class Artifact:
     """Its content, in chunks; raises OSError."""
 
 
-def artifacts(name: str) -> list[Artifact]:
-    """The files in what the user has named. Raises UsageError where there is nothing to read."""
+def artifacts(name: str, most: int = _MOST_FILES) -> list[Artifact]:
+    """The files in what the user has named, at `most` so many. Raises UsageError where there is nothing to read."""
     path = Path(name)
     try:
         if not path.exists():
             remedy = "name a log, a JUnit file, a folder or a zip of artifacts; of GitHub: gh run view --log > job.log"
             raise UsageError(f"{shortened(name, 200)}: there is no such file or folder", remedy)
         if path.is_dir():
-            return _folder(path)
+            return _folder(path, most)
         if not path.is_file():
             raise UsageError(f"{name} is no file", "copy what it says into one")
         if zipfile.is_zipfile(path):
-            return _zip(path)
+            return _zip(path, most)
         return [Artifact(path.name, lambda: _chunks(path))]
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror or error}") from None
@@ -47,7 +47,7 @@ def artifacts(name: str) -> list[Artifact]:
         raise UsageError(f"{shortened(name)!r} is no name of a file: {error}") from None
 
 
-def _folder(folder: Path) -> list[Artifact]:
+def _folder(folder: Path, most: int) -> list[Artifact]:
     found: list[Artifact] = []
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
@@ -55,10 +55,10 @@ def _folder(folder: Path) -> list[Artifact]:
             continue
         if path.suffix == ".zip" and zipfile.is_zipfile(path):
             with suppress(UsageError):
-                found += _zip(path, f"{inside}/")
+                found += _zip(path, most, f"{inside}/")
         elif path.suffix not in _BINARY:
             found.append(Artifact(str(inside), lambda path=path: _chunks(path)))  # type: ignore[misc]
-        _check(len(found), str(folder))
+        _check(len(found), most, str(folder))
     if not found:
         raise UsageError(
             f"{folder}: there are no files in it", "name the folder into which the artifacts were unpacked"
@@ -66,7 +66,7 @@ def _folder(folder: Path) -> list[Artifact]:
     return found
 
 
-def _zip(path: Path, before: str = "") -> list[Artifact]:
+def _zip(path: Path, most: int, before: str = "") -> list[Artifact]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [
@@ -74,15 +74,15 @@ def _zip(path: Path, before: str = "") -> list[Artifact]:
             ]
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise UsageError(f"{path} is a broken zip: {error}", "download it again") from None
-    _check(len(members), str(path))
+    _check(len(members), most, str(path))
     if not members:
         raise UsageError(f"{path}: there are no files in it", "name the zip of the logs, or of the artifacts, of a run")
     return [Artifact(before + one.filename, lambda one=one: _member(path, one)) for one in members]  # type: ignore[misc]
 
 
-def _check(count: int, name: str) -> None:
-    if count > _MOST_FILES:
-        raise UsageError(f"{name}: more than {number(_MOST_FILES)} files", "name the one with the log, or the reports")
+def _check(count: int, most: int, name: str) -> None:
+    if count > most:
+        raise UsageError(f"{name}: more than {number(most)} files", "name the one with the log, or the reports")
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -113,7 +113,7 @@ def given_places(given: Sequence[Path], temporary: Path) -> list[Given]:
             )
         if place.is_file():
             here = temporary / str(index)
-            _unpack(place, here)
+            unpack(place, here)
         found.append(Given(here, place))
     return found
 
@@ -125,7 +125,7 @@ def find_parts(places: Sequence[Given]) -> list[Part]:
     """
     found: list[Part] = []
     for place in places:
-        logs = sorted(_files(place.folder, LOG_NAME))
+        logs = sorted(files_below(place.folder, LOG_NAME))
         if not logs:
             raise UsageError(
                 f"{place.given} holds no record of a run ({LOG_NAME})",
@@ -143,7 +143,7 @@ def find_comparisons(places: Sequence[Given]) -> list[ComparisonPart]:
 
     Raises UsageError for a place that has none where another one has, and for parts that are not of one comparison.
     """
-    records = [(place, sorted(_files(place.folder, PAIRS_NAME))) for place in places]
+    records = [(place, sorted(files_below(place.folder, PAIRS_NAME))) for place in places]
     if not any(files for _, files in records):
         return []
     found: list[ComparisonPart] = []
@@ -181,14 +181,15 @@ def _comparison(folder: Path, place: Given) -> ComparisonPart:
     return ComparisonPart(folder, shown, started, (base, fix))
 
 
-def _files(folder: Path, name: str) -> Iterator[Path]:
+def files_below(folder: Path, name: str) -> Iterator[Path]:
     """Files called `name` below `folder`; `latest` is a link to a run that is found anyway."""
     for path in folder.rglob(name):
         if path.is_file() and not any(above.is_symlink() for above in path.parents if above.is_relative_to(folder)):
             yield path
 
 
-def _unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip or tar archive into `folder`. Raises UsageError where that cannot be."""
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.run.earlier import ask_for_trust, rest_of, spec_of, summary_of
-from flakeproof.features.run.session import RunSession
+from flakeproof.features.run.session import KeeperOf, RunSession
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Detail
 from flakeproof.revisions.changed_tests import changed_tests
@@ -19,7 +19,7 @@ from flakeproof.store.spec_file import with_values
 from flakeproof.targets.tests import PytestLine
 
 
-def run_target(given: Mapping[str, Any], *, is_gate: bool = False) -> int:
+def run_target(given: Mapping[str, Any], recorder_of: KeeperOf, *, is_gate: bool = False) -> int:
     """Run it with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
     detail = Detail.of(quiet=given["quiet"], verbose=given["verbose"])
     wanted = wanted_by(given, given["context"].obj)
@@ -30,7 +30,7 @@ def run_target(given: Mapping[str, Any], *, is_gate: bool = False) -> int:
         wanted = chosen
     config = settings(options_in(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), is_gate=is_gate)
-    session = RunSession(spec, config, report_files(config), detail=detail)
+    session = RunSession(spec, config, report_files(config), detail=detail, recorder=recorder_of(config))
     summary = session.run()
     session.print_results(summary)
     return session.finish(summary)
@@ -53,7 +53,7 @@ def _changed(given: Mapping[str, Any], wanted: object) -> PytestLine | None:
     return PytestLine(found.tests, wanted.options, wanted.imports_folder)
 
 
-_TAKEN = {"context", "resume_run", "env", "trust", "store", "json", "junit_xml", "markdown"}
+_TAKEN = {"context", "resume_run", "env", "trust", "store", "json", "junit_xml", "markdown", "html", "history"}
 
 
 def report_run(run: str, given: Mapping[str, Any]) -> int:
@@ -69,7 +69,7 @@ def report_run(run: str, given: Mapping[str, Any]) -> int:
     return session.finish(summary)
 
 
-def resume_run(run: str, given: Mapping[str, Any]) -> int:
+def resume_run(run: str, given: Mapping[str, Any], recorder_of: KeeperOf) -> int:
     """Run what is missing of the run `run`, as part of it; `given` are all options. Return the exit code."""
     asked = {**given, "command": given["context"].obj}
     for name, value in asked.items():
@@ -86,7 +86,7 @@ def resume_run(run: str, given: Mapping[str, Any]) -> int:
     rest = rest_of(folder)
     if not Path(spec.target.folder).is_dir():
         raise UsageError(f"the folder of that run is gone: {spec.target.folder}", "start it anew")
-    session = RunSession(spec, config, report_files(config))
+    session = RunSession(spec, config, report_files(config), recorder=recorder_of(config))
     for name in differing:
         session.warn(f"{name} has another value than in the run that goes on")
     summary = session.run(

@@ -88,4 +88,9 @@ def renderers(summary: Summary) -> Renderers:
 
         return render(summary)
 
-    return {"junit-xml": junit, "json": lambda: to_json(summary), "markdown": markdown}
+    def html() -> bytes:
+        from flakeproof.features.run.html_page import render
+
+        return render(summary)
+
+    return {"junit-xml": junit, "json": lambda: to_json(summary), "markdown": markdown, "html": html}

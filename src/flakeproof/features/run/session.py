@@ -1,8 +1,9 @@
 """What `run`, `stress` and `replay` have in common: settings in, a run on the console, its exit code out."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flakeproof.errors import ExitCode
 from flakeproof.features.run import github_annotations, report
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from flakeproof.features.run.live_console import LiveConsole
 
 
+class RunKeeper(Protocol):
+    """What is to know of a run that has ended."""
+
+    def record(self, folder: Path) -> str | None:
+        """Take in the run whose record is in `folder`; why not, where that is not possible."""
+
+
+KeeperOf = Callable[[Config], RunKeeper | None]
+"""The recorder that settings ask for; raises UsageError for one that could not record."""
+
+
 class RunSession:
     """One run in front of the user."""
 
@@ -36,8 +48,11 @@ class RunSession:
         detail: Detail = Detail.USUAL,
         shown: Shown = Shown.FIRST,
         copies: bool = True,
+        recorder: RunKeeper | None = None,
     ) -> None:
         """`files` are the reports to leave, `shown` is which failures are told when they happen.
+
+        The `recorder` is told of the run when it has ended.
 
         Without `copies` there is no run to keep what is printed in.
         """
@@ -45,6 +60,7 @@ class RunSession:
         self._shown = Shown.ALL if detail is Detail.VERBOSE else shown
         self._spec = spec
         self._config = config
+        self._recorder = recorder
         self._presentation = Presentation(
             files, quiet=detail is Detail.QUIET, keeps_colours=bool(config.get("color-output")), copies=copies
         )
@@ -97,7 +113,11 @@ class RunSession:
     def finish(self, summary: Summary) -> int:
         """Write the reports and return the exit code."""
         annotations = github_annotations.annotations(summary, os.environ)
-        return self._presentation.finish(summary.exit_code, renderers(summary), annotations)
+        code = summary.exit_code
+        if self._recorder is not None and (problem := self._recorder.record(Path(summary.folder))) is not None:
+            self.warn(problem)
+            code = code or ExitCode.BROKEN  # what was asked for is not there
+        return self._presentation.finish(code, renderers(summary), annotations)
 
     def warn(self, text: str) -> None:
         """A remark that the user had better read."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.run.plain_console import Shown
-from flakeproof.features.run.session import RunSession
+from flakeproof.features.run.session import KeeperOf, RunSession
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import NAMES, ReportFiles, report_files
 from flakeproof.reports.writer import Detail
@@ -40,7 +40,7 @@ _WORST_FIRST = (
 )
 
 
-def stress_mode(mode: str, given: Mapping[str, Any]) -> int:
+def stress_mode(mode: str, given: Mapping[str, Any], recorder_of: KeeperOf) -> int:
     """Run `mode` and return its exit code, for `all` the worst one. Raises UsageError."""
     targets = _targets(mode)
     own = options_in(given)
@@ -54,10 +54,11 @@ def stress_mode(mode: str, given: Mapping[str, Any]) -> int:
             _refuse_reports(config, mode, len(targets))
         spec = build(target, config, pairs("--set", given["set_"]), Path.cwd())
         runs.append((preset, spec, config, report_files(config)))
+    recorders = [recorder_of(config) for _, _, config, _ in runs]
     ended: list[tuple[str, int]] = []
-    for preset, spec, config, files in runs:
+    for (preset, spec, config, files), recorder in zip(runs, recorders, strict=True):
         title = f"--- {preset}: {PRESETS[preset].title} ---\n" if preset and len(runs) > 1 else ""
-        session = RunSession(spec, config, files, detail=detail, shown=Shown.SEVERAL)
+        session = RunSession(spec, config, files, detail=detail, shown=Shown.SEVERAL, recorder=recorder)
         summary = session.run(heading=title + server_in_place(spec))
         session.print_results(summary)
         ended.append((preset or spec.target.name, session.finish(summary)))

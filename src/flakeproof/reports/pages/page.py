@@ -1,0 +1,77 @@
+"""A page: a template, a style of its own, and a policy that forbids everything else.
+
+Everything that others have written is escaped by Jinja2 (autoescape) after it was made fit to be shown. The policy
+(Content-Security-Policy, level 3) permits the one style by its hash; no script, no request, no form, no frame.
+"""
+
+import base64
+import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from flakeproof.errors import UsageError
+from flakeproof.reports.foreign import cut, fit
+from flakeproof.text import one_line
+from flakeproof.version import __version__
+
+_FOLDER = Path(__file__).parent
+_NEEDED = {"jinja2": "jinja2", "vl_convert": "vl-convert-python"}
+_NAME = 200
+
+
+def check_html(option: str) -> None:
+    """Raise UsageError where pages cannot be made; `option` is how one was asked for."""
+    missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
+    if missing:
+        raise UsageError(
+            f"{option} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed",
+            "install it: pip install 'flakeproof[html]'",
+        )
+
+
+def name_shown(text: str, limit: int = _NAME) -> str:
+    """A name that others have given, as one line."""
+    return fit(one_line(text, limit))
+
+
+def text_shown(text: str, limit: int) -> str:
+    """Lines that others have written, the middle left out where there are too many."""
+    return fit(cut(text, limit))
+
+
+@cache
+def _environment() -> Any:
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters["name"] = name_shown
+    return made
+
+
+def render_page(template: str, **what: Any) -> bytes:
+    """The page that `template`, a file beside this one, makes of `what`."""
+    from markupsafe import Markup
+
+    style = (_FOLDER / "style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup(style),
+            policy=policy,
+            version=__version__,
+            **what,
+        )
+    )
+    return str(text).encode("utf-8", "replace")
