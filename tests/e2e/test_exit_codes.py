@@ -177,6 +177,27 @@ def test_no_markup_is_lost_in_help(flakeproof: Flakeproof) -> None:
     assert "[drawn and printed]" in flakeproof("run", "--help").stdout
 
 
+def test_a_run_imports_what_it_needs(project: Path, environment: dict[str, str]) -> None:
+    """A run that passes: nothing of features that it does not use, and nothing for sockets."""
+    code = (
+        "import sys, os\n"
+        "from flakeproof.cli.app import main\n"
+        "def leave(code):\n"
+        "    heavy = {'rich', 'psutil', 'asyncio', 'ssl', 'lxml', 'sqlalchemy', 'flakeproof.net'} & set(sys.modules)\n"
+        "    features = {name.split('.')[2] for name in sys.modules if name.startswith('flakeproof.features.')}\n"
+        "    print(f'imported: {heavy | (features - {\"run\"})}', file=sys.stderr)\n"
+        "    sys.stderr.flush()\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "os._exit = leave\n"
+        "sys.argv = ['flakeproof', 'run', '-c', '2', 'targets:passes']\n"
+        "main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.stderr.endswith("imported: set()\n"), ended.stderr
+
+
 def test_start_imports_nothing_heavy(project: Path, environment: dict[str, str]) -> None:
     """What only a run needs is not imported to print help: that is what makes it quick."""
     code = (

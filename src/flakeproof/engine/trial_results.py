@@ -1,6 +1,8 @@
 """Count how trials end, pass the events on, and decide whether they end the run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failure_records
@@ -12,12 +14,14 @@ from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.reported_tests import ReportedTests
 from flakeproof.engine.run_end import Ending, Settlement, Surplus
 from flakeproof.engine.usual_duration import TimeLimit, UsualDuration
-from flakeproof.engine.wire_evidence import WireEvidence
 from flakeproof.errors import Stop
 from flakeproof.events import Answered, AnyEvent, ItemsCollected, Noted, TrialFailed, TrialLost, TrialsPassed
 from flakeproof.model import CommandTarget, Failure, ItemOutcome, Outcome, RunSpec
 from flakeproof_worker.shared.durations import sketch
 from flakeproof_worker.shared.seeds import trial_seed
+
+if TYPE_CHECKING:
+    from flakeproof.engine.wire_evidence import WireEvidence
 
 
 class TrialResults:
@@ -44,7 +48,6 @@ class TrialResults:
         self._usual = usual
         self._limit = limit
         self._surplus = Surplus()
-        self._wire = WireEvidence()
         self._collection = Collected()
         target = spec.target
         self._reported = ReportedTests((target.results or "") if isinstance(target, CommandTarget) else "")
@@ -54,6 +57,12 @@ class TrialResults:
         """How many of these failed."""
         self.last_end_ns = 0
         """When the last one ended (monotonic nanoseconds); 0 if none has."""
+
+    @cached_property
+    def _wire(self) -> "WireEvidence":
+        from flakeproof.engine.wire_evidence import WireEvidence  # here: it imports sockets, TLS and asyncio
+
+        return WireEvidence()
 
     @property
     def has_items(self) -> bool:

@@ -11,7 +11,6 @@ from flakeproof.features.run.earlier import ask_for_trust, rest_of, spec_of, sum
 from flakeproof.features.run.session import KeeperOf, RunSession
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Detail
-from flakeproof.revisions.changed_tests import changed_tests
 from flakeproof.settings.build_spec import build, names_of
 from flakeproof.settings.from_options import options_in, pairs, settings, wanted_by
 from flakeproof.store.folder import store_of
@@ -43,6 +42,8 @@ def _changed(given: Mapping[str, Any], wanted: object) -> PytestLine | None:
             "--changed chooses tests of pytest by what has changed, and a target was named as well",
             "leave one of the two out",
         )
+    from flakeproof.revisions.changed_tests import changed_tests
+
     found = changed_tests(Path.cwd(), given["changed"])
     for name in found.fixtures:
         print(f"{name} has changed: which tests that touches is not known, and they are not run", file=sys.stderr)
