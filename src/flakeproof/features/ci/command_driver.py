@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.errors import CannotRunError, ExitCode, exit_code_of_signal
+from flakeproof.errors import CannotRunError
 from flakeproof.features.ci.attempts import SearchStoppedError
 from flakeproof.features.ci.case import Case
 from flakeproof.features.ci.command_attempts import CommandAttempts, CommandPlan, brought, typed
@@ -16,7 +16,7 @@ from flakeproof.features.ci.command_ladder import CommandLadder
 from flakeproof.features.ci.driver import CiRequest
 from flakeproof.features.ci.ladder import RungTally
 from flakeproof.features.ci.place import CiPlace, place_of
-from flakeproof.features.ci.records import CiReproduction, CiVerdict, Rung
+from flakeproof.features.ci.records import CiReproduction, CiVerdict, Rung, exit_code
 from flakeproof.features.ci.runner_commands import COMMANDS, PROCESS_OF_ITS_OWN
 from flakeproof.settings.from_options import command_name
 from flakeproof.text import plural
@@ -199,14 +199,8 @@ class _Reproduction:
             attempts=self._attempts.made,
             seconds=self._attempts.elapsed,
             first_failure=work.first_failure,
-            exit_code=int(self._exit_code()),
+            exit_code=int(exit_code(work.verdict, work.stopped)),
         )
-
-    def _exit_code(self) -> ExitCode:
-        if (code := exit_code_of_signal(self._work.stopped)) is not None:
-            return code
-        good = self._work.verdict in (CiVerdict.REPRODUCED, CiVerdict.BROKEN)
-        return ExitCode.FAILURES if good else ExitCode.INCONCLUSIVE
 
 
 def _differences(case: Case, notes: list[str]) -> list[str]:

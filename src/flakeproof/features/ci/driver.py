@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from flakeproof.engine.temporary_folders import temporary_root
-from flakeproof.errors import ExitCode, FlakeproofError, UsageError, exit_code_of_signal
+from flakeproof.errors import FlakeproofError, UsageError
 from flakeproof.features.ci.attempts import Attempts, PytestPlan, SearchStoppedError
 from flakeproof.features.ci.by_itself import amplified, at_its_time
 from flakeproof.features.ci.case import Case, CaseFailure
@@ -17,7 +17,7 @@ from flakeproof.features.ci.known import Known, differences, fitted
 from flakeproof.features.ci.ladder import Ladder, RungTally
 from flakeproof.features.ci.place import CiPlace, place_of
 from flakeproof.features.ci.pytest_log import MAIN
-from flakeproof.features.ci.records import CiReproduction, CiVerdict, Rung
+from flakeproof.features.ci.records import CiReproduction, CiVerdict, Rung, exit_code
 from flakeproof.features.ci.typed import Typed, options_words
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.records import Isolation, IsolationRequest, Kind
@@ -301,14 +301,8 @@ class _Reproducing:
             attempts=self._attempts.made,
             seconds=self._attempts.elapsed,
             first_failure=work.first_failure,
-            exit_code=int(self._exit_code()),
+            exit_code=int(exit_code(work.verdict, work.stopped)),
         )
-
-    def _exit_code(self) -> ExitCode:
-        if (code := exit_code_of_signal(self._work.stopped)) is not None:
-            return code
-        good = self._work.verdict in (CiVerdict.REPRODUCED, CiVerdict.BROKEN)
-        return ExitCode.FAILURES if good else ExitCode.INCONCLUSIVE
 
 
 def _is_sure(rate: RungTally) -> bool:

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from flakeproof.errors import ExitCode, exit_code_of_signal
 from flakeproof.features.ci.case import Case, CaseFailure
 from flakeproof.model import Record
 from flakeproof.results.summary import RateInterval
@@ -19,6 +20,13 @@ class CiVerdict(StrEnum):
     """It fails always at that commit, also by itself: it is not flaky."""
     NOT_REPRODUCED = "not reproduced"
     INTERRUPTED = "interrupted"
+
+
+def exit_code(verdict: CiVerdict, stopped: str | None) -> ExitCode:
+    """1 for a failure that is reproduced, or that is always there; 4 for none; that of the signal that `stopped` it."""
+    if (code := exit_code_of_signal(stopped)) is not None:
+        return code
+    return ExitCode.FAILURES if verdict in (CiVerdict.REPRODUCED, CiVerdict.BROKEN) else ExitCode.INCONCLUSIVE
 
 
 class Rung(Record, frozen=True, kw_only=True):
