@@ -90,7 +90,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "speed", f"{speed(summary.trials_per_second)} {many} a second"
     if summary.durations is not None:
         low, high = short_duration(summary.durations.median), short_duration(summary.durations.p95)
-        yield "a pass takes", f"{low} in the middle, {high} at most in 95% of all"
+        yield "duration", f"median {low}, 95% of the {many} within {high}"
     if summary.stopped is not None:
         yield "ended", name_shown(summary.stopped)
 
