@@ -164,8 +164,8 @@ def test_arms_that_all_pass_or_all_fail() -> None:
 @pytest.mark.parametrize(
     ("seen", "message"),
     [
-        ((0, 0, 1, 5), "a difference takes trials of both arms"),
-        ((1, 5, 0, 0), "a difference takes trials of both arms"),
+        ((0, 0, 1, 5), "a difference needs trials of both arms"),
+        ((1, 5, 0, 0), "a difference needs trials of both arms"),
         ((6, 5, 1, 5), "failures must be between 0 and the 5 trials, got 6"),
         ((1, 5, -1, 5), "failures must be between 0 and the 5 trials, got -1"),
     ],

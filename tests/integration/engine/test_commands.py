@@ -256,7 +256,7 @@ def wait_until(condition: Callable[[], object]) -> None:
         ("echo", "./plain", "it is not executable"),
         ("folder", "./folder", "it is a folder"),
         ("no shebang", "./text", "neither a program nor a script"),
-        ("#!/no/such/interpreter\n", "./script", "asks for '/no/such/interpreter', which is not there"),
+        ("#!/no/such/interpreter\n", "./script", "its first line names '/no/such/interpreter', which does not exist"),
     ],
 )
 def test_what_cannot_be_started_fails_once(make: str | None, name: str, message: str, tmp_path: Path) -> None:
