@@ -101,6 +101,36 @@ def test_many_processes_of_which_every_second_cannot_load(flakeproof: Flakeproof
     assert document["exit_code"] == 1
 
 
+FIRST_ONLY = """
+import os, time
+
+def failed():
+    return [name for name in os.listdir(os.environ["FLAG"]) if name.startswith("failed")]
+
+try:
+    os.close(os.open(os.path.join(os.environ["FLAG"], "first"), os.O_CREAT | os.O_EXCL))
+except FileExistsError:
+    if len(failed()) < 4:
+        open(os.path.join(os.environ["FLAG"], f"failed-{os.getpid()}"), "w").close()
+        raise RuntimeError("not yet")
+
+def waits_for_them():
+    until = time.monotonic() + 60
+    while len(failed()) < 4 and time.monotonic() < until:
+        time.sleep(0.01)
+"""
+
+
+def test_many_that_cannot_load_while_the_first_test_runs(flakeproof: Flakeproof, half: Path, tmp_path: Path) -> None:
+    """They end no run: the process that could load has a test in flight, and goes on."""
+    (half / "first_only.py").write_text(FIRST_ONLY)
+    (tmp_path / "flags").mkdir()
+    options = ["-c", "10", "-w", "5", "--processes", "5", "--json", "-"]
+    ended = flakeproof("run", "first_only:waits_for_them", *options, env={"FLAG": str(tmp_path / "flags")})
+    document = json.loads(ended.stdout)
+    assert (document["outcomes"], document["loads"]["failed"], document["stopped"]) == ({"passed": 10}, 4, None)
+
+
 def test_it_can_be_tolerated(flakeproof: Flakeproof, half: Path) -> None:
     """Then it is still told, and counts for nothing."""
     options = ["-c", "20", "-w", "2", "--processes", "2", "--tolerate-load-failures", "--junit-xml", "run.xml"]

@@ -145,7 +145,11 @@ def _import_all() -> None:
     modules: list[Any] = list(pkgutil.walk_packages(flakeproof.__path__, "flakeproof."))
     for module in modules:
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as error:
+                if str(error.name).startswith("flakeproof"):  # others are of an extra that is not installed
+                    raise
     runpy.run_path(_MAIN)
 
 

@@ -89,6 +89,11 @@ class Replacement:
                 f"a worker process ended ({status_text(status)}) before it ran anything", details=output.strip()
             )
         if self._fruitless >= _FRUITLESS_STARTS:
+            if any(other.ready for other in self._processes.values()):
+                # They run the remaining trials, however long the one in flight takes; a process that loads the target
+                # later starts another one here.
+                self._loading.vacant.append((process.place, process.lanes))
+                return
             said = process.unloadable
             self.give_up(said.message if said is not None else f"a worker process ended ({status_text(status)})")
             return

@@ -332,8 +332,8 @@ def test_the_junit_file_of_node(tmp_path: Path) -> None:
 
     assert case.colour is Colour.RED
     names = {one.test.rpartition("::")[2]: one.symptom.message for one in case.failures}
-    assert names.keys() == {"breaks", "inner"}
-    assert "inner is wrong" in names["inner"]
+    assert names.keys() == {"breaks", "group > inner"}
+    assert "inner is wrong" in names["group > inner"]
     assert case.runner == ""
 
 
