@@ -334,7 +334,7 @@ def test_the_junit_file_of_node(tmp_path: Path) -> None:
     names = {one.test.rpartition("::")[2]: one.symptom.message for one in case.failures}
     assert names.keys() == {"breaks", "group > inner"}
     assert "inner is wrong" in names["group > inner"]
-    assert case.runner == ""
+    assert case.runner == "node"
 
 
 @pytest.mark.parametrize("kind", ["flakyFailure", "flakyError"])
