@@ -255,13 +255,13 @@ def test_entities_are_not_resolved(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_a_large_log_streams(job: Callable[..., Job]) -> None:
-    """40 MB of output within a session, and a line without an end of 20 MB, take a few MB of memory."""
+    """20 MB of output within a session, and a line without an end of 20 MB, take a few MB of memory."""
     head, middle, tail = job("-v").log.partition("collected")
     noise = b"2026-11-30 10:00:00 DEBUG something::happened in a place with a name\n" * 1000
 
     def chunks() -> Iterator[bytes]:
         yield head.encode()
-        for _ in range(600):
+        for _ in range(300):
             yield noise
         for _ in range(200):
             yield b"x" * 100_000
