@@ -78,18 +78,19 @@ class Replacement:
 
         `any_started` is whether any process has loaded the target. Raises CannotRunError if none is expected to.
         """
+        others_run = any(other.ready for other in self._processes.values())
         if not process.ready and not isinstance(self._target, CommandTarget):
             if not any_started and self._processes:
                 self._loading.vacant.append((process.place, process.lanes))
                 return  # first see whether the other processes can load it
-            if self._loading.is_given_up(process.place) and any(other.ready for other in self._processes.values()):
+            if self._loading.is_given_up(process.place) and others_run:
                 return  # the other processes run the remaining trials
         elif not any_started and (status >= 0 or self._fruitless >= _FRUITLESS_STARTS):
             raise CannotRunError(
                 f"a worker process ended ({status_text(status)}) before it ran anything", details=output.strip()
             )
         if self._fruitless >= _FRUITLESS_STARTS:
-            if any(other.ready for other in self._processes.values()):
+            if others_run:
                 # They run the remaining trials, however long the one in flight takes; a process that loads the target
                 # later starts another one here.
                 self._loading.vacant.append((process.place, process.lanes))

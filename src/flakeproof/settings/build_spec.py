@@ -10,7 +10,6 @@ import msgspec
 
 from flakeproof.errors import UsageError
 from flakeproof.model import (
-    PROCESSES_PER_SHARD,
     CallableTarget,
     CommandTarget,
     Isolation,
@@ -140,23 +139,16 @@ def _part_of(spec: RunSpec, shard: "Shard", config: Config) -> RunSpec:
     """The part of `spec` that the shard has: numbers of trials and processes that no other part has."""
     from flakeproof.settings import shards
 
-    if spec.count is None:
-        first, count = 1 + (shard.number - 1) * shards.TRIALS_EACH, None
-    else:
-        first, count = shards.part_of(spec.count, shard)
-        if not count:
+    numbers = shards.numbers_of(shard)
+    if spec.count is not None:
+        numbers["first"], numbers["count"] = shards.part_of(spec.count, shard)
+        if not numbers["count"]:
             part = f"{config.source('shard')} {shard.number}/{shard.total}"
             raise UsageError(
                 f"{part}: a run of {spec.count} tests has nothing for it",
                 "ask for more tests (--count), or for fewer parts",
             )
-    return msgspec.structs.replace(
-        spec,
-        count=count,
-        first=first,
-        first_process=(shard.number - 1) * PROCESSES_PER_SHARD,
-        shard=(shard.number, shard.total),
-    )
+    return msgspec.structs.replace(spec, **numbers)
 
 
 def seed_of(config: Config) -> int:

@@ -8,9 +8,10 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flakeproof.errors import UsageError
+from flakeproof.model import PROCESSES_PER_SHARD
 
 MOST_SHARDS = 1000
 TRIALS_EACH = 10**9
@@ -98,6 +99,16 @@ def seed_of_job(environment: Mapping[str, str] = os.environ) -> int | None:
         if found := [environment[name] for name in names if environment.get(name)]:
             return int.from_bytes(hashlib.sha256("\0".join(found).encode()).digest()[:4])
     return None
+
+
+def numbers_of(shard: Shard) -> dict[str, Any]:
+    """Fields of a RunSpec for a part that only a time ends: numbers of trials and processes that no other part has."""
+    before = shard.number - 1
+    return {
+        "first": 1 + before * TRIALS_EACH,
+        "first_process": before * PROCESSES_PER_SHARD,
+        "shard": tuple(shard),
+    }
 
 
 def part_of(count: int, shard: Shard) -> tuple[int, int]:

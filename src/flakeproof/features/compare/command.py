@@ -13,13 +13,13 @@ from flakeproof.features.compare.history import ComparisonHistory
 from flakeproof.features.compare.recorded_comparison import read_pairs
 from flakeproof.features.compare.records import AnyComparisonEvent, ComparisonArm, ComparisonSpec
 from flakeproof.features.compare.session import ComparisonSession
-from flakeproof.model import PROCESSES_PER_SHARD, RunSpec
+from flakeproof.model import RunSpec
 from flakeproof.reports.files import report_files
 from flakeproof.settings import table
 from flakeproof.settings.build_spec import build, names_of, seed_of, shard_of
 from flakeproof.settings.from_options import options_in, pairs, settings, share_in, wanted_by
 from flakeproof.settings.load import Config
-from flakeproof.settings.shards import TRIALS_EACH, Shard, part_of
+from flakeproof.settings.shards import Shard, numbers_of, part_of
 from flakeproof.settings.table import Setting
 from flakeproof.store.folder import store_of
 from flakeproof.targets.command import CommandLine
@@ -171,17 +171,10 @@ def _part_of(spec: ComparisonSpec, shard: Shard, whole: Config) -> ComparisonSpe
             "parts",
             "ask for more tests (--count), or for fewer parts",
         )
-    first = 1 + (shard.number - 1) * TRIALS_EACH
-
-    def part(arm: ComparisonArm) -> ComparisonArm:
-        own = msgspec.structs.replace(
-            arm.spec, first=first, first_process=(shard.number - 1) * PROCESSES_PER_SHARD, shard=tuple(shard)
-        )
-        return msgspec.structs.replace(arm, spec=own)
-
-    base, fix = spec.arms
+    own = numbers_of(shard)
+    base, fix = (msgspec.structs.replace(arm, spec=msgspec.structs.replace(arm.spec, **own)) for arm in spec.arms)
     return msgspec.structs.replace(
-        spec, arms=(part(base), part(fix)), most_trials=most, first_pair=first, shard=tuple(shard)
+        spec, arms=(base, fix), most_trials=most, first_pair=own["first"], shard=own["shard"]
     )
 
 
