@@ -72,8 +72,8 @@ def after_next_start(project: Path, environment: Mapping[str, str]) -> list[str]
     return wrong
 
 
-def records(store: Path, trials: Mapping[str, set[int]], planned: int | None) -> list[str]:
-    """What is wrong with the records of runs, as they lie there."""
+def records(store: Path, trials: Mapping[str, set[int]], planned: int | None, interrupted: int) -> list[str]:
+    """What is wrong with the records of runs, as they lie there; see `_sums` for `interrupted`."""
     wrong: list[str] = []
     for folder in sorted((store / "runs").glob("*")) if (store / "runs").is_dir() else ():
         try:
@@ -86,21 +86,24 @@ def records(store: Path, trials: Mapping[str, set[int]], planned: int | None) ->
                 if (folder / SPEC_NAME).exists():
                     read_spec(folder)
                 if planned is not None:
-                    wrong += _sums(Counter(history.outcomes), trials, planned)
+                    wrong += _sums(Counter(history.outcomes), trials, planned, interrupted)
         except (OSError, FlakeproofError, msgspec.DecodeError, ValueError) as error:
             wrong.append(f"record not readable: {folder.name}: {type(error).__name__}: {error}")
     return wrong
 
 
-def _sums(outcomes: Counter[str], trials: Mapping[str, set[int]], planned: int) -> list[str]:
-    """Counts of a record that what the trials say themselves contradicts."""
+def _sums(outcomes: Counter[str], trials: Mapping[str, set[int]], planned: int, interrupted: int) -> list[str]:
+    """Counts of a record that what the trials say themselves contradicts.
+
+    As many trials as `interrupted` may have failed without a word of their own: SIGINT raises KeyboardInterrupt in them.
+    """
     told = {name: sum(count for outcome, count in outcomes.items() if str(outcome) == name) for name in _OUTCOMES}
     wrong = []
     if sum(told.values()) > planned:
         wrong.append(f"counted too many: {sum(told.values())} of {planned}")
     if told["passed"] > len(trials["passed"]):
         wrong.append(f"counted as passed {told['passed']}, have passed {len(trials['passed'])}")
-    if told["failed"] > len(trials["failed"]):
+    if told["failed"] > len(trials["failed"]) + interrupted:
         wrong.append(f"counted as failed {told['failed']}, have failed {len(trials['failed'])}")
     return wrong
 
@@ -108,8 +111,8 @@ def _sums(outcomes: Counter[str], trials: Mapping[str, set[int]], planned: int) 
 _OUTCOMES = ("passed", "failed", "timed out", "crashed", "skipped", "lost", "leaked")
 
 
-def report(place: Path, status: int, trials: Mapping[str, set[int]], planned: int) -> list[str]:
-    """What is wrong with the JSON report of a run that ended with `status` (negative: a signal)."""
+def report(place: Path, status: int, trials: Mapping[str, set[int]], planned: int, interrupted: int) -> list[str]:
+    """What is wrong with the JSON report of a run that ended with `status` (negative: a signal); see `_sums`."""
     if status not in _REPORTED:
         return []
     try:
@@ -119,7 +122,7 @@ def report(place: Path, status: int, trials: Mapping[str, set[int]], planned: in
     except ValueError as error:
         return [f"report not readable: {error}"]
     outcomes = Counter(document["outcomes"])
-    wrong = _sums(outcomes, trials, planned)
+    wrong = _sums(outcomes, trials, planned, interrupted)
     if sum(outcomes.values()) != document["total"]:
         wrong.append(f"report does not add up: {outcomes} and {document['total']}")
     if document["stopped"] is None and document["total"] != planned:

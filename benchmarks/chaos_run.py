@@ -238,10 +238,11 @@ def _check(project: Path, environment: dict[str, str], marker: str, result: Resu
     trials = checks.counted(project / "count")
     result.trials = len(trials["begun"])
     plain = {name: value for name, value in environment.items() if name not in ("LD_PRELOAD", "CHAOS_RUN")}
+    interrupted = sum(hit.number is signal.SIGINT and hit.whom != "coordinator" for hit in result.hits)
     result.wrong += left
-    result.wrong += checks.records(project / ".flakeproof", trials, result.planned)
+    result.wrong += checks.records(project / ".flakeproof", trials, result.planned, interrupted)
     if result.status is not None and result.planned is not None:
-        result.wrong += checks.report(project / "r.json", result.status, trials, result.planned)
+        result.wrong += checks.report(project / "r.json", result.status, trials, result.planned, interrupted)
     elif result.status is not None and result.status in (0, 1, 4, 130, 143) and not (project / "r.json").exists():
         result.wrong.append(f"no report: exit {result.status}")
     result.wrong += checks.after_next_start(project, plain)
