@@ -21,10 +21,10 @@ def test_each_plant_has_a_module() -> None:
 @pytest.mark.long
 def test_the_rate_in_new_processes_is_among_those_that_a_run_leaves_possible() -> None:
     """In default settings, for a run of few tests, in which few processes have a say."""
-    claims = {plant.name: claim(plant, 1, 40) for plant in POSSIBLE if plant.fixed is not Fixed.NOTHING}
+    claims = {plant.name: claim(plant, 1, 24) for plant in POSSIBLE if plant.fixed is not Fixed.NOTHING}
     missed = {name: found for name, found in claims.items() if not found.holds(import_plant(name).rate)}
     assert len(missed) <= MISSES, missed
-    never = claim(import_plant("named_seed"), 1, 40)
+    never = claim(import_plant("named_seed"), 1, 24)
     assert (never.failed, never.low) == (0, 0.0)
 
 

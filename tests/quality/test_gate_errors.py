@@ -7,10 +7,10 @@ import pytest
 import flakeproof
 from flakeproof.model import Answer
 
-RUNS = 60
+RUNS = 30
 ERROR = 0.05
-TOLERATED = 12
-"""More wrong answers of 60, each with a probability of at most 5 %, come with a probability below 2e-5."""
+TOLERATED = 8
+"""More wrong answers of 30, each with a probability of at most 5 %, come with a probability below 2e-5."""
 
 
 @pytest.mark.long

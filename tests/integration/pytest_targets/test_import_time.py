@@ -57,7 +57,7 @@ def test_processes_give_way_to_new_ones(suite: Suite, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Renewal, "started", lambda *_: None)  # as if a new process cost nothing: each serves once,
     monkeypatch.setattr(Renewal, "ended", lambda *_: None)  # however fast or slow the machine is
     suite.write(test_it="def test_it(): pass")
-    seen = suite.run("test_it.py", count=100, workers=2, processes=2)
+    seen = suite.run("test_it.py", count=24, workers=2, processes=2)
     trials: Counter[int] = Counter()
     for event in seen.events:
         if isinstance(event, TrialsPassed):
