@@ -172,6 +172,7 @@ def _experiments(experiments: Sequence[Experiment]) -> list[Part]:
             number(one.other),
         )
         for one in experiments
+        if one.trials or one.other
     ]
     heads = ("setting", "failed", "of", "rate, 95%", "otherwise")
     return [PageTable("All experiments", heads, rows, (1, 2, 3, 4))] if rows else []

@@ -46,7 +46,7 @@ def render(found: Bisection) -> bytes:
 
 def _facts(found: Bisection) -> Iterator[tuple[str, str]]:
     if len(found.culprits) == 1:
-        yield "commit", f"{found.culprits[0].commit[:_SHORT]} {found.culprits[0].title}"
+        yield "commit", found.culprits[0].commit[:_SHORT]
         yield "by", found.culprits[0].author
     if found.probability:
         yield "probability", share(found.probability)

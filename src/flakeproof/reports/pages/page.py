@@ -15,7 +15,7 @@ from typing import Any
 from flakeproof.errors import UsageError
 from flakeproof.reports.foreign import cut, fit
 from flakeproof.reports.pages.parts import PageSection, PageText
-from flakeproof.text import one_line
+from flakeproof.text import one_line, shortened
 from flakeproof.version import __version__
 
 _FOLDER = Path(__file__).parent
@@ -23,6 +23,7 @@ _NEEDED = {"jinja2": "jinja2", "vl_convert": "vl-convert-python"}
 _NAME = 200
 _CLOSING = 2_000
 _WORDS = 60_000
+_LINE = 600
 
 
 def check_html(option: str) -> None:
@@ -79,7 +80,8 @@ def findings_page(
     `tone` is good, bad or warn; `said` is the command and when it ran; a section without parts is left out.
     """
     kept = [section for section in sections if section.parts]
-    in_words = PageSection("In words", [PageText("In words", text_shown(words, _WORDS))])
+    lines = "\n".join(shortened(line, _LINE) for line in words.splitlines())
+    in_words = PageSection("In words", [PageText("In words", text_shown(lines, _WORDS))])
     return render_page(
         "page.html",
         verdict=verdict,
