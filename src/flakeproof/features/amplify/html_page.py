@@ -132,8 +132,8 @@ def _effects(found: Amplification, known: AmplifyFindings) -> list[Part]:
     ]
     caption = (
         "The odds of failing with each setting, as a multiple of those without it, with 95% intervals on a "
-        "logarithmic scale; the broken line is no effect. A bar that runs to the edge has no end there, where nothing "
-        "failed without the setting. Probabilities are corrected for all settings tried (Holm)."
+        "logarithmic scale; the broken line is no effect. A bar that runs to the edge ends farther away, or nowhere: "
+        "the numbers tell. Probabilities are corrected for all settings tried (Holm)."
     )
     heads = ("setting", "what it does", "odds ratio (95%)", "by chance", "failed with it", "without")
     return [

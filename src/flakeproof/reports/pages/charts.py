@@ -19,6 +19,7 @@ _WIDTHS = {"wide": 760, "narrow": 320}
 """Pixels, by the class that the style shows at such a width."""
 _TICKS = {"wide": 6, "narrow": 3}
 _GAP = 0.4
+_FARTHEST_LOW, _FARTHEST_HIGH = 1e-3, 1e3
 _LETTERS = 95
 """Pixels for text, for each tick of the axis below it."""
 _FONT = "system-ui, sans-serif"
@@ -148,8 +149,8 @@ def intervals(rows: Sequence[Row], *, what: str, ratio: bool = False) -> Markup:
             "bar": place + 0.72,
             "name": row["name"],
             "value": None if row["value"] is None else min(max(row["value"], ends[0]), ends[1]),
-            "low": max(row["low"], ends[0]),
-            "high": ends[1] if row["high"] is None else min(row["high"], ends[1]),
+            "low": min(max(row["low"], ends[0]), ends[1]),
+            "high": ends[1] if row["high"] is None else min(max(row["high"], ends[0]), ends[1]),
             "tone": f"var(--{row['tone']})",
         }
         for place, row in zip(places, rows, strict=True)
@@ -305,9 +306,17 @@ def _rule(channel: str, at: float, axis: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ratio_ends(rows: Sequence[Row]) -> tuple[float, float]:
-    """The ends of an axis of ratios: what is beyond a thousand, or a thousandth, is not told apart."""
-    values = [1.0, *(row[name] for row in rows for name in ("low", "value", "high") if row[name])]
-    return max(1e-3, min(values) / 1.5), min(1e3, max(values) * 1.5)
+    """The ends of an axis of ratios.
+
+    Ends of intervals beyond a thousand, or a thousandth, are not told apart; values are, and so are lower ends.
+    """
+    kept = [[row[name] for row in rows if row[name] and row[name] < math.inf] for name in ("low", "value", "high")]
+    lows, values, highs = kept
+    lowest, highest = min(1.0, *values, *lows, *highs), max(1.0, *values, *lows, *highs)
+    return (
+        max(lowest / 1.5, min(_FARTHEST_LOW, *(value / 3 for value in (1.0, *values)))),
+        min(highest * 1.5, max(_FARTHEST_HIGH, *(3 * value for value in (1.0, *values, *lows)))),
+    )
 
 
 def _powers(low: float, high: float, most: int) -> list[float]:
