@@ -95,7 +95,7 @@ def records(store: Path, trials: Mapping[str, set[int]], planned: int | None, in
 def _sums(outcomes: Counter[str], trials: Mapping[str, set[int]], planned: int, interrupted: int) -> list[str]:
     """Counts of a record that what the trials say themselves contradicts.
 
-    As many trials as `interrupted` may have failed without a word of their own: SIGINT raises KeyboardInterrupt in them.
+    As many trials as `interrupted` may have failed without a word of their own: SIGINT raises KeyboardInterrupt there.
     """
     told = {name: sum(count for outcome, count in outcomes.items() if str(outcome) == name) for name in _OUTCOMES}
     wrong = []
