@@ -157,6 +157,8 @@ def append_summary(markdown: bytes, environment: Mapping[str, str]) -> str | Non
 _TITLES = {"junit-xml": "JUnit", "json": "JSON", "markdown": "Markdown", "html": "HTML"}
 NAMES = tuple(_TITLES)
 """The settings that name the file of a report."""
+FINDINGS = ("json", "markdown", "html")
+"""Those of a command that has found something out, other than which tests failed."""
 Renderers = Mapping[str, Callable[[], bytes]]
 """Functions that make the documents, by the name of the setting."""
 

@@ -777,7 +777,7 @@ _ROWS = (
         REPORTS,
         "FILE",
         otherwise="not written",
-        commands=_RUNS | _commands("replay", "report", "merge"),
+        commands=_FOUND - _commands("fdtrace"),
         is_path=True,
         of_run=True,
     ),

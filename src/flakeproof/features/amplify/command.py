@@ -13,7 +13,7 @@ from flakeproof.features.amplify.levels import FactorLevel, values_of, words_of
 from flakeproof.features.amplify.records import Amplification, Tried, exit_code
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import CallableTarget, RunSpec
-from flakeproof.reports.files import Renderers, report_files, to_json
+from flakeproof.reports.files import FINDINGS, Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.scenarios.catalogue import SCENARIOS
@@ -38,7 +38,6 @@ from flakeproof.text import whole_duration
 _LEAST_SECONDS = 5.0
 _DEFAULT_ERROR = 0.05
 _NOT_SETTINGS = ("budget", "only", "try_", "signature", "claim_error", "save_preset")
-_REPORTS = ("json", "markdown")
 _MISS = 1e-3
 """Probability with which the command that is given in the end may show no failure."""
 _LEAST_COUNT = 20
@@ -71,7 +70,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
     )
     if given["save_preset"] is not None:
         pyproject.check(config.folder, given["save_preset"])
-    presentation = Presentation(report_files(config, names=_REPORTS))
+    presentation = Presentation(report_files(config, names=FINDINGS))
     presentation.note(
         f"{plain.target.name}: up to about {whole_duration(seconds)}, seed {plain.seed}{interpreter_of(plain.target)}"
     )
@@ -120,7 +119,7 @@ def _result(
     )
 
 
-_NOT_AGAIN = ("context", "target", "env", "shell", "keyword", "marker", "json", "markdown", "store", "seed")
+_NOT_AGAIN = ("context", "target", "env", "shell", "keyword", "marker", *FINDINGS, "store", "seed")
 
 
 def _faces(spec: RunSpec) -> Sequence[str]:
@@ -146,4 +145,9 @@ def _levels(text: str) -> Sequence[FactorLevel]:
 
 
 def _renderers(found: Amplification) -> Renderers:
-    return {"json": lambda: to_json(found), "markdown": lambda: report.as_markdown(found)}
+    def html() -> bytes:
+        from flakeproof.features.amplify.html_page import render
+
+        return render(found)
+
+    return {"json": lambda: to_json(found), "markdown": lambda: report.as_markdown(found), "html": html}

@@ -32,7 +32,7 @@ def results(found: Amplification) -> Iterator[str]:
     if found.found is not None:
         yield from _rates(found, found.found)
         yield from _effects(found, found.found)
-        yield from _rest(found, found.found)
+        yield from rest(found, found.found)
     for text in found.left_out:
         yield f"Not tried: {text}"
     trials = found.found.trials if found.found is not None else sum(batch.trials for batch in found.batches)
@@ -61,7 +61,7 @@ def _meaning(found: Amplification, known: AmplifyFindings) -> str:
     if known.best is not None:
         much = f"{share(known.best.rate.failures / known.best.rate.trials)} of tests"
         unsure = "" if known.source is not Source.PERTURBED else "; it was never seen to fail without"
-        return f"{_typed(found.options)} makes it fail in {much}{_times(known)}{unsure}{_where(found)}"
+        return f"{typed(found.options)} makes it fail in {much}{_times(known)}{unsure}{_where(found)}"
     if known.stop is SearchEnd.FAILS_PLAIN:
         return "It fails without perturbations: there is nothing to amplify"
     if known.stop is SearchEnd.BROKEN:
@@ -86,7 +86,7 @@ def _rates(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
     yield f"Unperturbed: {_rate(known.plain)}, {_per_second(known.plain)}"
     if known.best is not None:
         best = known.best
-        yield f"With {_typed(found.options)}: {_rate(best.rate)}, {_per_second(best.rate)}"
+        yield f"With {typed(found.options)}: {_rate(best.rate)}, {_per_second(best.rate)}"
         yield f"  measured on new tests alternating with unperturbed ones; by chance: {probability(best.chance)}"
     if known.signatures:
         told = {
@@ -106,15 +106,24 @@ def _effects(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
         yield ""
         yield f"{'what matters':32} {'odds ratio (95%)':26} {'by chance':>10}"
         for effect in matter:
-            words = _typed(_options(found, effect.factor, effect.level))
-            yield f"{words:32} {_ratio(effect):26} {probability(effect.chance):>10}  {_DOES[effect.kind]}"
+            words = typed(options_of(found, effect.factor, effect.level))
+            yield f"{words:32} {ratio_in_words(effect):26} {probability(effect.chance):>10}  {_DOES[effect.kind]}"
     for pair in known.pairs:
-        yield f"together: {_pair(found, pair)}"
+        yield f"together: {pair_in_words(found, pair)}"
     nothing = _without_effect(found, known, matter)
     for how, names in nothing.items():
         yield f"{how}: {', '.join(names)}"
     if matter or nothing:
         yield ""
+
+
+def does(known: AmplifyFindings, effect: Effect) -> str:
+    """What a level does, as far as it may be claimed."""
+    if effect.kind in _DOES:
+        return _DOES[effect.kind]
+    if any(setting.has(effect.factor, effect.level) for setting in known.raced):
+        return "not decided by itself"
+    return NO_EFFECT if effect.with_it.trials >= FEW else HARDLY_TRIED
 
 
 def _without_effect(found: Amplification, known: AmplifyFindings, matter: Sequence[Effect]) -> dict[str, list[str]]:
@@ -126,11 +135,12 @@ def _without_effect(found: Amplification, known: AmplifyFindings, matter: Sequen
     for one in found.levels:
         if (level := (one.factor, one.level)) not in known_of:
             tests = sum(batch.trials for batch in found.batches if batch.setting.has(*level))
-            kinds[NO_EFFECT if tests >= FEW else HARDLY_TRIED if tests else UNTRIED].append(_typed(one.options))
+            kinds[NO_EFFECT if tests >= FEW else HARDLY_TRIED if tests else UNTRIED].append(typed(one.options))
     return {how: names for how, names in kinds.items() if names}
 
 
-def _rest(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
+def rest(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
+    """Settings that were given up, and failures that do not count."""
     for retired in known.retired:
         yield f"Given up: {_setting(found, retired.setting)}: {retired.why}"
     for other in known.others:
@@ -138,8 +148,9 @@ def _rest(found: Amplification, known: AmplifyFindings) -> Iterator[str]:
         yield f"Another failure, {number(other.failures)} times ({most}): {one_line(other.signature, _OTHER)}"
 
 
-def _pair(found: Amplification, pair: Pair) -> str:
-    first, second = (_typed(_options(found, *one)) for one in (pair.first, pair.second))
+def pair_in_words(found: Amplification, pair: Pair) -> str:
+    """Two levels that act together, with their counts."""
+    first, second = (typed(options_of(found, *one)) for one in (pair.first, pair.second))
     counts = (pair.both, pair.only_first, pair.only_second, pair.neither)
     both, only_first, only_second, neither = (f"{one.failures} of {one.trials}" for one in counts)
     return (
@@ -148,7 +159,8 @@ def _pair(found: Amplification, pair: Pair) -> str:
     )
 
 
-def _ratio(effect: Effect) -> str:
+def ratio_in_words(effect: Effect) -> str:
+    """The odds ratio with its interval."""
     high = "…" if effect.high is None else f"{effect.high:.3g}"
     return f"{effect.odds_ratio:.3g} ({effect.low:.3g} to {high})"
 
@@ -175,14 +187,16 @@ def _per_second(rate: AmplifyRate) -> str:
 
 
 def _setting(found: Amplification, setting: AmplifySetting) -> str:
-    return _typed([word for one in setting.levels for word in _options(found, *one)]) or "nothing"
+    return typed([word for one in setting.levels for word in options_of(found, *one)]) or "nothing"
 
 
-def _options(found: Amplification, factor: str, level: str) -> list[str]:
+def options_of(found: Amplification, factor: str, level: str) -> list[str]:
+    """The options that switch a level on."""
     return next((one.options for one in found.levels if (one.factor, one.level) == (factor, level)), [factor, level])
 
 
-def _typed(words: list[str]) -> str:
+def typed(words: list[str]) -> str:
+    """Options as one would type them."""
     return shlex.join(words)
 
 

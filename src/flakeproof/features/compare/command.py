@@ -14,7 +14,7 @@ from flakeproof.features.compare.recorded_comparison import read_pairs
 from flakeproof.features.compare.records import AnyComparisonEvent, ComparisonArm, ComparisonSpec
 from flakeproof.features.compare.session import ComparisonSession
 from flakeproof.model import RunSpec
-from flakeproof.reports.files import report_files
+from flakeproof.reports.files import FINDINGS, report_files
 from flakeproof.settings import table
 from flakeproof.settings.build_spec import build, names_of, seed_of, shard_of
 from flakeproof.settings.from_options import options_in, pairs, settings, share_in, wanted_by
@@ -32,7 +32,6 @@ _DEFAULT_SECONDS = 600.0
 _NUMBERS_LEFT_OUT = 1000
 _PROVOKING = ("workers", "processes", "isolation", "shuffle", "settle", "set_")
 """Options that provoke failures. An arm's own options belong to the arm, so they are kept."""
-_REPORTS = ("json", "markdown")
 Parse = Callable[[str], tuple[str, dict[str, Any], list[str] | None]]
 """Parses the text of an arm into its name, its arguments of `run`, and its command."""
 
@@ -159,7 +158,7 @@ def run_comparison(
         spec = _part_of(spec, shard, whole)
     if given["resume"] is not None:
         spec, carried = _resumed(given["resume"], spec, whole)
-    return ComparisonSession(spec, whole, report_files(whole, names=_REPORTS), carried, remarks, plain).run()
+    return ComparisonSession(spec, whole, report_files(whole, names=FINDINGS), carried, remarks, plain).run()
 
 
 def _part_of(spec: ComparisonSpec, shard: Shard, whole: Config) -> ComparisonSpec:

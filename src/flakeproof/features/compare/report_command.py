@@ -13,7 +13,7 @@ from flakeproof.features.compare.session import print_results, renderers
 from flakeproof.features.compare.summary import ComparisonSummary, summarize_comparison
 from flakeproof.features.run.command import report_run
 from flakeproof.features.run.earlier import history_of
-from flakeproof.reports.files import ReportFiles, report_files
+from flakeproof.reports.files import FINDINGS, ReportFiles, report_files
 from flakeproof.reports.presentation import Presentation
 from flakeproof.results.history import History
 from flakeproof.settings.from_options import options_in, settings
@@ -43,9 +43,9 @@ def comparison_files(config: Config) -> ReportFiles:
     if config.get("junit-xml") is not None:
         raise UsageError(
             "this is a comparison, and JUnit XML has no place for its verdict",
-            "write --json or --markdown, or --junit-xml of an arm: flakeproof runs lists them",
+            "write --json, --markdown or --html, or --junit-xml of an arm: flakeproof runs lists them",
         )
-    return report_files(config, names=("json", "markdown"))
+    return report_files(config, names=FINDINGS)
 
 
 def recorded_comparison(folder: Path) -> ComparisonSummary:

@@ -176,4 +176,10 @@ def _described(arm: ComparisonArm) -> str:
 
 def renderers(summary: ComparisonSummary) -> Renderers:
     """The renderers of a comparison's reports."""
-    return {"json": lambda: to_json(summary), "markdown": lambda: report.as_markdown(summary)}
+
+    def html() -> bytes:
+        from flakeproof.features.compare.html_page import render
+
+        return render(summary)
+
+    return {"json": lambda: to_json(summary), "markdown": lambda: report.as_markdown(summary), "html": html}

@@ -19,7 +19,7 @@ from flakeproof.features.diagnose.study import Study
 from flakeproof.features.run.recorded_run import conduct
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import CommandTarget, Isolation, PytestTarget, RunSpec
-from flakeproof.reports.files import Renderers, report_files, to_json
+from flakeproof.reports.files import FINDINGS, Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.settings.build_spec import build, names_of
@@ -30,7 +30,6 @@ from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
 
 _LEAST_SECONDS = 1.0
-_REPORTS = ("json", "markdown")
 _STYLES = {ExitCode.GOOD: Style.GOOD, ExitCode.FAILURES: Style.BAD}
 
 
@@ -45,7 +44,7 @@ def diagnose_target(given: Mapping[str, Any]) -> int:
     for path in given["within"] or ():
         if not Path(path.partition("::")[0]).exists():
             raise UsageError(f"--in {path}: there is no such file or folder")
-    presentation = Presentation(report_files(config, names=_REPORTS))
+    presentation = Presentation(report_files(config, names=FINDINGS))
     presentation.note(
         f"{spec.target.name}: at most {whole_duration(seconds)}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
@@ -101,6 +100,14 @@ def _following(study: Study, spec: RunSpec, given: Mapping[str, Any], wanted: st
 
 
 def _renderers(found: Diagnosis) -> Renderers:
-    from flakeproof.features.diagnose import markdown
+    def markdown() -> bytes:
+        from flakeproof.features.diagnose.markdown import render
 
-    return {"json": lambda: to_json(found), "markdown": lambda: markdown.render(found)}
+        return render(found)
+
+    def html() -> bytes:
+        from flakeproof.features.diagnose.html_page import render
+
+        return render(found)
+
+    return {"json": lambda: to_json(found), "markdown": markdown, "html": html}

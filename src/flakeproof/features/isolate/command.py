@@ -16,7 +16,7 @@ from flakeproof.features.run.earlier import ask_for_trust
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import Isolation as Mode
 from flakeproof.model import RunSpec
-from flakeproof.reports.files import Renderers, report_files, to_json
+from flakeproof.reports.files import FINDINGS, Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import ProgressLine
 from flakeproof.settings.build_spec import build
@@ -26,9 +26,8 @@ from flakeproof.store.folder import store_of
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import whole_duration
 
-_REPORTS = ("json", "markdown")
 _EXPRESSIONS = (("-k", "keyword"), ("-m", "marker"))
-_OF_THE_SEARCH = ("duration", "error", "json", "markdown", "store")
+_OF_THE_SEARCH = ("duration", "error", *FINDINGS, "store")
 """Settings that say nothing of how tests are run."""
 
 
@@ -41,7 +40,7 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
     if order is not None and recorded is not None:
         raise UsageError("--order and --from both say where to start", "give one of the two")
     whole = settings(options_in(given))
-    presentation = Presentation(report_files(whole, only_asked=True, names=_REPORTS))
+    presentation = Presentation(report_files(whole, only_asked=True, names=FINDINGS))
     spec, trial, items = None, None, _read(order) if order is not None else []
     if recorded is not None:
         folder = store_of(whole).find(recorded[0])
@@ -79,7 +78,12 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
 
 
 def _renderers(found: Isolation) -> Renderers:
-    return {"json": lambda: to_json(found), "markdown": lambda: report.markdown(found)}
+    def html() -> bytes:
+        from flakeproof.features.isolate.html_page import render
+
+        return render(found)
+
+    return {"json": lambda: to_json(found), "markdown": lambda: report.markdown(found), "html": html}
 
 
 def _spec(arguments: Sequence[str], expressions: Sequence[str], given: Mapping[str, Any]) -> RunSpec:

@@ -25,7 +25,7 @@ from flakeproof.features.onset.records import (
     Visited,
 )
 from flakeproof.features.onset.search import LIKELIER, BisectSearch, Compare, End, Visit
-from flakeproof.reports.files import Renderers, report_files, to_json
+from flakeproof.reports.files import FINDINGS, Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.revisions.commits import Range, commits_between
@@ -41,10 +41,9 @@ from flakeproof.targets.resolve import scenario_of
 from flakeproof.targets.tests import PytestLine
 from flakeproof.text import parse_duration, plural, rate, shown_path, whole_duration
 
-_REPORTS = ("json", "markdown")
 _DEFAULT_RATE = 0.01
 _DEFAULT_LIMIT = 900.0
-_NOT_OF_THE_TARGET = ("duration", "error", "json", "markdown", "store", "keep-runs", "seed")
+_NOT_OF_THE_TARGET = ("duration", "error", *FINDINGS, "store", "keep-runs", "seed")
 
 
 def bisect_target(given: Mapping[str, Any]) -> int:
@@ -70,7 +69,7 @@ def bisect_target(given: Mapping[str, Any]) -> int:
     search = BisectSearch(spec, between)
     for event in carried:
         search.hear(event)
-    presentation = Presentation(report_files(config, names=_REPORTS))
+    presentation = Presentation(report_files(config, names=FINDINGS))
     seconds = float(config.value("duration", "bisect"))
     with presentation.running():
         claimed = store.new_run() if folder is None else store.reopen(folder)
@@ -140,7 +139,7 @@ def _replayed(given: Mapping[str, Any], config: Config) -> int:
     spec, events = record_file.read(folder, f"--replay {name}")
     between = commits_between(find(Path.cwd()), spec.good, spec.bad)
     search = BisectSearch(spec, between)
-    presentation = Presentation(report_files(config, only_asked=True, names=_REPORTS))
+    presentation = Presentation(report_files(config, only_asked=True, names=FINDINGS))
     listener = _Listener(search, presentation, logs=True)
     with presentation.running():
         for event in events:
@@ -296,4 +295,9 @@ def _announcement(search: BisectSearch, repository: Repository, seconds: float) 
 
 
 def _renderers(found: Bisection) -> Renderers:
-    return {"json": lambda: to_json(found), "markdown": lambda: report.markdown(found)}
+    def html() -> bytes:
+        from flakeproof.features.onset.html_page import render
+
+        return render(found)
+
+    return {"json": lambda: to_json(found), "markdown": lambda: report.markdown(found), "html": html}

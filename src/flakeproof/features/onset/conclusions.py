@@ -12,6 +12,7 @@ from flakeproof.features.onset.records import (
     Bisection,
     CommitFound,
     CommitSkipped,
+    CommitTried,
     Compared,
     Counted,
 )
@@ -65,6 +66,15 @@ def conclude(search: BisectSearch, end: End, stopped: str | None, run_id: str, f
         message=search.message,
         others=search.others,
         posterior=_parts(weights),
+        tried=[
+            CommitTried(
+                commit=spec.good if number == GOOD else between.commits[number],
+                number=number + 1,
+                failed=count.failed,
+                passed=count.trials - count.failed,
+            )
+            for number, count in sorted(onset.counts.items())
+        ],
         skipped=[CommitSkipped(commit=commit, reason=reason) for commit, reason in search.skipped.items()],
         commits=len(between.commits),
         visits=len(search.visits),

@@ -129,6 +129,17 @@ class CommitFound(Record, frozen=True, kw_only=True):
     probability: float
 
 
+class CommitTried(Record, frozen=True, kw_only=True):
+    """A commit that was tried, and how often it failed there."""
+
+    commit: str
+    number: int
+    """Its place among the commits that may be the culprit, oldest first, from 1; 0 for the good end."""
+    failed: int
+    """Trials that failed in a way that counts."""
+    passed: int
+
+
 class CommitSkipped(Record, frozen=True, kw_only=True):
     """A commit that could not be tried."""
 
@@ -167,6 +178,8 @@ class Bisection(Record, frozen=True, kw_only=True):
     """Trials that failed otherwise."""
     posterior: list[float]
     """The probability of the culprit over the history, in equal parts, oldest first."""
+    tried: list[CommitTried]
+    """Oldest first, with the trials of the comparison."""
     skipped: list[CommitSkipped]
     commits: int
     visits: int

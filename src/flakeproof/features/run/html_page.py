@@ -1,9 +1,7 @@
 """A run as a page for a browser: the answer first, then the pictures, the tests and the kinds of failure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -11,9 +9,19 @@ from flakeproof.features.run import report
 from flakeproof.features.run.run_trace import RunTrace, trace_of
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.pages import charts
-from flakeproof.reports.pages.page import name_shown, render_page, text_shown
+from flakeproof.reports.pages.page import findings_page, name_shown, text_shown
+from flakeproof.reports.pages.parts import (
+    PageChart,
+    PageCommand,
+    PageFold,
+    PageSection,
+    PageTable,
+    PageText,
+    PageWords,
+    Part,
+)
 from flakeproof.reports.rates import bounds, confidence, rate_with_interval
-from flakeproof.results.summary import ItemSummary, Summary
+from flakeproof.results.summary import Summary
 from flakeproof.results.verdict import Verdict
 from flakeproof.stats.intervals import robbins
 from flakeproof.text import duration, lower, number, plural, share, short_duration, speed, upper
@@ -26,21 +34,9 @@ _ITEMS = 300
 _COLOURS = 6
 """Kinds of failure that have a colour of their own in a picture."""
 _TEXT = 6_000
-_WORDS = 60_000
 _NAMED = 5
 _BINS = 40
 _MOST_PLACES = 1_500
-
-
-@dataclass(frozen=True)
-class PageChart:
-    """A picture with what it shows in words, and in numbers."""
-
-    title: str
-    svg: Any
-    caption: str
-    heads: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = ()
 
 
 def render(summary: Summary) -> bytes:
@@ -49,28 +45,17 @@ def render(summary: Summary) -> bytes:
         trace = trace_of(Path(summary.folder))
     except msgspec.DecodeError as error:
         raise OSError(f"the record cannot be read: {error}") from None
-    intervals = [item.interval for item in summary.items if item.interval is not None]
-    shown = sorted(summary.items, key=lambda item: (-item.failed, item.passed > 0))[:_ITEMS]
-    several = len(summary.items) > 1
-    words = "\n".join([*report.results(summary, verbose=False), "", report.closing(summary)])
-    return render_page(
-        "run.html",
+    command = "run" if trace.spec is None or trace.spec.question is None else "gate"
+    return findings_page(
         verdict=str(summary.verdict),
         tone=_TONES.get(summary.verdict, "warn"),
-        closing=text_shown(report.closing(summary), 2_000),
+        closing=report.closing(summary),
         target=summary.target,
-        command="run" if trace.spec is None or trace.spec.question is None else "gate",
-        started=f"{trace.at[:10]} {trace.at[11:16]} UTC",
-        facts=list(_facts(summary)),
-        charts=list(_charts(summary, trace)),
-        items=[_item(item) for item in shown] if several else [],
-        more_items=_more(len(summary.items) - len(shown), "more test"),
-        confidence=confidence(intervals[0]) if intervals else "95% interval",
-        kinds=list(_kinds(summary)),
-        more_kinds=_more(len(summary.signatures) - _KINDS, "more kind", "more kinds"),
-        words=text_shown(words, _WORDS),
-        run_id=summary.run_id,
-        seed=summary.seed,
+        said=f"{command}, {trace.at[:10]} {trace.at[11:16]} UTC",
+        facts=_facts(summary),
+        sections=[*_charts(summary, trace), PageSection("Tests", _tests(summary)), _kinds(summary)],
+        words="\n".join([*report.results(summary, verbose=False), "", report.closing(summary)]),
+        foot=f"Run {summary.run_id}, seed {summary.seed}",
     )
 
 
@@ -95,38 +80,53 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "ended", name_shown(summary.stopped)
 
 
-def _item(item: ItemSummary) -> dict[str, str]:
-    return {
-        "name": item.item,
-        "verdict": str(item.verdict),
-        "tone": f"is-{_TONES.get(item.verdict, 'warn')}",
-        "failed": f"{number(item.failed)} of {number(item.failed + item.passed)}",
-        "rate": bounds(item.rate or 0.0, item.interval),
-    }
+def _tests(summary: Summary) -> list[PageTable]:
+    """Those that failed first; nothing for a single one."""
+    if len(summary.items) < 2:
+        return []
+    intervals = [item.interval for item in summary.items if item.interval is not None]
+    shown = sorted(summary.items, key=lambda item: (-item.failed, item.passed > 0))[:_ITEMS]
+    sure = confidence(intervals[0]) if intervals else "95% interval"
+    rows = [
+        (
+            item.item,
+            (str(item.verdict), _TONES.get(item.verdict, "warn")),
+            f"{number(item.failed)} of {number(item.failed + item.passed)}",
+            bounds(item.rate or 0.0, item.interval),
+        )
+        for item in shown
+    ]
+    heads = ("test", "verdict", "failed", f"rate, {sure}")
+    return [PageTable("Tests", heads, rows, (2, 3), _more(len(summary.items) - len(shown), "more test"))]
 
 
-def _kinds(summary: Summary) -> Iterator[dict[str, str]]:
+def _kinds(summary: Summary) -> PageSection:
+    parts: list[Part] = []
     for place, kind in enumerate(summary.signatures[:_KINDS], 1):
         names = [name_shown(name) for name in list(kind.items)[:_NAMED]]
         rest = len(kind.items) - len(names)
-        yield {
-            "label": f"Kind {place}",
-            "count": f"{number(kind.count)} ×",
-            "message": kind.example.message,
-            "tests": f"{', '.join(names)}{f' and {number(rest)} more' if rest > 0 else ''}",
-            "text": text_shown("\n".join(failure_details(kind.example)), _TEXT),
-            "replay": f"flakeproof replay {report.run_name(summary)} {kind.example.trial}",
-        }
+        tests = f"{', '.join(names)}{f' and {number(rest)} more' if rest > 0 else ''}"
+        text = text_shown("\n".join(failure_details(kind.example)), _TEXT)
+        again = f"flakeproof replay {report.run_name(summary)} {kind.example.trial}"
+        inner: list[Part] = [PageWords([tests], is_quiet=True)] if tests else []
+        inner += [PageText(f"Kind {place}", text)] if text else []
+        inner.append(PageCommand("Again:", again))
+        parts.append(
+            PageFold(f"Kind {place}", f"{number(kind.count)} × {kind.example.message}", inner, is_open=place == 1)
+        )
+    if more := _more(len(summary.signatures) - _KINDS, "more kind", "more kinds"):
+        parts.append(PageWords([more], is_quiet=True))
+    return PageSection("Kinds of failure", parts)
 
 
-def _charts(summary: Summary, trace: RunTrace) -> Iterator[PageChart]:
+def _charts(summary: Summary, trace: RunTrace) -> Iterator[PageSection]:
     looks = _looks(trace)
     if len(looks) > 1:
-        yield _rate_chart(summary, trace, looks)
+        yield PageSection("Failure rate, as it became known", [_rate_chart(summary, trace, looks)])
     if trace.places:
-        yield _places_chart(summary, trace)
+        yield PageSection("Where it failed", [_places_chart(summary, trace)])
     if trace.passed or trace.failed:
-        yield _durations_chart(trace)
+        yield PageSection("How long they took", [_durations_chart(trace)])
 
 
 def _looks(trace: RunTrace) -> list[dict[str, float]]:
@@ -159,7 +159,6 @@ def _rate_chart(summary: Summary, trace: RunTrace, looks: Sequence[dict[str, flo
     asked = f" The broken line is the rate asked about, {share(threshold)}." if threshold is not None else ""
     every = looks[:: max(1, len(looks) // 12)]
     return PageChart(
-        "Failure rate, as it became known",
         charts.rate_over_trials(looks, threshold=threshold, what=report.units(summary)),
         f"The rate after so many {report.units(summary)}, and the 95% interval that holds at every moment, wider than "
         f"one for the end alone; at the end {_shown(end['rate'])}, from {lower(end['low'])} to "
@@ -189,7 +188,6 @@ def _places_chart(summary: Summary, trace: RunTrace) -> PageChart:
     partly = f" Of {number(left)} more failures the record has only the number." if left > 0 else ""
     worst = sorted(by_process.items(), key=lambda one: (-one[1], one[0]))[:20]
     return PageChart(
-        "Where it failed",
         charts.failures_by_place(rows, trials=max(trace.highest, summary.total), what=report.unit(summary)),
         f"Each circle is a failure, a larger one several that are near each other: in the order of the "
         f"{report.units(summary)}, by the process in which they ran. "
@@ -218,7 +216,6 @@ def _durations_chart(trace: RunTrace) -> PageChart:
             table.append((name, f"{short_duration(low)} to {short_duration(high)}", number(count)))
     both = "Passes and failures" if trace.passed and trace.failed else "Passes" if trace.passed else "Failures"
     return PageChart(
-        "How long they took",
         charts.durations(rows, unit),
         f"{both} by their duration, on a logarithmic scale; each outcome adds up to 100%.",
         ("outcome", "duration", "times"),

@@ -6,6 +6,7 @@ Everything that others have written is escaped by Jinja2 (autoescape) after it w
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +14,16 @@ from typing import Any
 
 from flakeproof.errors import UsageError
 from flakeproof.reports.foreign import cut, fit
-from flakeproof.text import one_line
+from flakeproof.reports.pages.parts import PageSection, PageText
+from flakeproof.text import one_line, shortened
 from flakeproof.version import __version__
 
 _FOLDER = Path(__file__).parent
 _NEEDED = {"jinja2": "jinja2", "vl_convert": "vl-convert-python"}
 _NAME = 200
+_CLOSING = 2_000
+_WORDS = 60_000
+_LINE = 600
 
 
 def check_html(option: str) -> None:
@@ -54,7 +59,40 @@ def _environment() -> Any:
         keep_trailing_newline=True,
     )
     made.filters["name"] = name_shown
+    made.filters["text"] = text_shown
     return made
+
+
+def findings_page(
+    *,
+    verdict: str,
+    tone: str,
+    closing: str,
+    target: str,
+    said: str,
+    facts: Iterable[tuple[str, str]],
+    sections: Iterable[PageSection],
+    words: str,
+    foot: str,
+) -> bytes:
+    """The page of a command that has found something: the answer, facts, sections, and what a terminal shows.
+
+    `tone` is good, bad or warn; `said` is the command and when it ran; a section without parts is left out.
+    """
+    kept = [section for section in sections if section.parts]
+    lines = "\n".join(shortened(line, _LINE) for line in words.splitlines())
+    in_words = PageSection("In words", [PageText("In words", text_shown(lines, _WORDS))])
+    return render_page(
+        "page.html",
+        verdict=verdict,
+        tone=tone,
+        closing=text_shown(closing, _CLOSING),
+        target=target,
+        said=said,
+        facts=list(facts),
+        sections=[*kept, in_words],
+        foot=foot,
+    )
 
 
 def render_page(template: str, **what: Any) -> bytes:
