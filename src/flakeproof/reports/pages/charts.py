@@ -62,7 +62,7 @@ def rate_over_trials(rows: Sequence[Row], *, threshold: float | None = None, wha
                 "encoding": {"y": {"field": "limit", **y}},
             }
         )
-    return _drawn({"height": 220, "data": {"values": list(rows)}, "layer": layers})
+    return drawn({"height": 220, "data": {"values": list(rows)}, "layer": layers})
 
 
 def failures_by_place(rows: Sequence[Row], *, trials: int, what: str = "test") -> Markup:
@@ -89,7 +89,7 @@ def failures_by_place(rows: Sequence[Row], *, trials: int, what: str = "test") -
     }
     height = min(420, max(60, 22 * processes))
     mark = {"type": "circle", "opacity": 0.75}
-    return _drawn({"height": height, "data": {"values": list(rows)}, "mark": mark, "encoding": encoding})
+    return drawn({"height": height, "data": {"values": list(rows)}, "mark": mark, "encoding": encoding})
 
 
 def durations(rows: Iterable[Row], unit: str) -> Markup:
@@ -116,7 +116,7 @@ def durations(rows: Iterable[Row], unit: str) -> Markup:
         },
     }
     mark = {"type": "rect", "opacity": 0.55}
-    return _drawn({"height": 180, "data": {"values": list(rows)}, "mark": mark, "encoding": encoding})
+    return drawn({"height": 180, "data": {"values": list(rows)}, "mark": mark, "encoding": encoding})
 
 
 def _percent_format(top: float) -> str:
@@ -124,7 +124,7 @@ def _percent_format(top: float) -> str:
     return f".{max(0, math.ceil(-math.log10(top * 100 / 4)))}%" if top > 0 else "%"
 
 
-def _drawn(chart: dict[str, Any]) -> Markup:
+def drawn(chart: dict[str, Any]) -> Markup:
     """The SVG of a chart. What is in it is numbers and names of ours; should more get in, it is refused."""
     whole = {"width": _WIDTH, "background": None, "config": _CONFIG, **chart}
     found = str(vl_convert.vegalite_to_svg(whole, vl_version=_VERSION, allowed_base_urls=[]))
