@@ -110,7 +110,7 @@ class RecordedRuns:
         self.trouble = ""
         self._growing: dict[str, _Growing] = {}
         self._ended: dict[str, RunNow] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a page is made of a summary, which is kept likewise
         self._summaries: OrderedDict[tuple[str, int], Summary] = OrderedDict()
         self._pages: OrderedDict[tuple[str, int], bytes] = OrderedDict()
 
