@@ -20,7 +20,7 @@ def answer(
     hosts: tuple[str, ...] = ("localhost:8420",),
     token: str | None = None,
     method: str = "GET",
-    **headers: str,
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[int, Mapping[str, str]]:
     """Status and headers of what a guard with that `token` answers."""
     guard = Guard(PlainTextResponse("in"), ("localhost", "ci.example"), token, 8420, _POLICY)
@@ -32,7 +32,7 @@ def answer(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    told = [("host", host) for host in hosts] + list(headers.items())
+    told = [("host", host) for host in hosts] + list((headers or {}).items())
     scope: Any = {
         "type": "http",
         "method": method,
@@ -97,18 +97,18 @@ def test_nothing_can_be_changed(method: str) -> None:
 )
 def test_without_the_token(headers: dict[str, str]) -> None:
     """Whatever comes in its place."""
-    assert answer(token=_TOKEN, **headers)[0] == 401
-    assert answer(query="token=", token=_TOKEN, **headers)[0] == 401
+    assert answer(token=_TOKEN, headers=headers)[0] == 401
+    assert answer(query="token=", token=_TOKEN, headers=headers)[0] == 401
 
 
 def test_with_the_token() -> None:
     """In the header, or in the cookie that the first visit sets."""
-    assert answer(token=_TOKEN, authorization=f"bearer {_TOKEN}")[0] == 200
+    assert answer(token=_TOKEN, headers={"authorization": f"bearer {_TOKEN}"})[0] == 200
     status, headers = answer("/test/1", f"q=a+b&token={_TOKEN}&page=2", token=_TOKEN)
     assert (status, headers["location"]) == (303, "/test/1?q=a+b&page=2")
     cookie, *rest = headers["set-cookie"].split("; ")
     assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(rest)
-    assert answer(token=_TOKEN, cookie=f"other=1; {cookie}")[0] == 200
+    assert answer(token=_TOKEN, headers={"cookie": f"other=1; {cookie}"})[0] == 200
 
 
 @pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example", "/\r\nSet-Cookie: a=b", "///evil.example"])
