@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -53,6 +54,8 @@ class Dashboard:
         self._style = _style()
         self._policy = _POLICY.format(style=source_of(self._style))
         self._templates = templates(_FOLDER)
+        for name in _FOLDER.glob("*.html"):
+            self._templates.get_template(name.name)  # compiled now, and not when the first one asks
         self._script = (_FOLDER / "live.js").read_bytes()
         self._streams = 0
 
@@ -101,6 +104,7 @@ class Dashboard:
 
     def _of_history(self, template: str, section: str, of: _Of) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
+            self._keeper.asked = time.monotonic()
             history = self._keeper.history
             if history is None:
                 return self._page("empty.html", section, 200 if request.url.path == "/" else 404)

@@ -17,7 +17,8 @@ from flakeproof.features.history.loading import Wanted, state_of
 _SECONDS = 0.5
 _HISTORY_SECONDS = 3.0
 _BETWEEN_SECONDS = 0.05
-"""Between two charts that nobody has asked for yet: who draws one keeps all others from running."""
+_QUIET_SECONDS = 1.0
+"""Charts that nobody has asked for yet are drawn when nobody asks: who draws one keeps all others from running."""
 
 
 class DashboardKeeper:
@@ -30,6 +31,8 @@ class DashboardKeeper:
         self.runs = runs
         self.history: HistorySnapshot | None = None
         """None where there is no history, or nothing in it."""
+        self.asked = 0.0
+        """When a page was asked for last, by the clock of `time.monotonic`."""
         self.trouble = ""
         """Why there is none, or why it is not the newest."""
         self._state: tuple[object, ...] | None = None
@@ -60,6 +63,9 @@ class DashboardKeeper:
             if time.monotonic() >= due:
                 self.look_at_history()
                 due = time.monotonic() + _HISTORY_SECONDS
+            if time.monotonic() - self.asked < _QUIET_SECONDS:
+                wait = _SECONDS
+                continue
             make = next(self._likely, None)
             if make is not None:
                 make()
