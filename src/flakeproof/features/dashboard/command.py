@@ -52,6 +52,7 @@ def dashboard(given: Mapping[str, Any]) -> int:
     writer = standard()
     try:
         keeper.start()
+        app = Dashboard(keeper, ending).application(names_of(host), token, made.getsockname()[1])
         address = address_of(made, host)
         writer.result(f"Dashboard: {address}{f'?token={token}' if token else ''}", Style.TITLE)
         if keeper.trouble:
@@ -59,7 +60,6 @@ def dashboard(given: Mapping[str, Any]) -> int:
         if token:
             writer.note("Whoever has this address can read it; what is sent is not encrypted")
         writer.note("Ctrl-C ends it")
-        app = Dashboard(keeper, ending).application(names_of(host), token, made.getsockname()[1])
         return serve(app, made, ending)
     finally:
         made.close()
