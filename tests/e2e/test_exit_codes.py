@@ -184,6 +184,7 @@ def test_a_run_imports_what_it_needs(project: Path, environment: dict[str, str])
         "from flakeproof.cli.app import main\n"
         "def leave(code):\n"
         "    heavy = {'rich', 'psutil', 'asyncio', 'ssl', 'lxml', 'sqlalchemy', 'flakeproof.net'} & set(sys.modules)\n"
+        "    heavy |= {'starlette', 'uvicorn', 'jinja2', 'vl_convert'} & set(sys.modules)\n"
         "    features = {name.split('.')[2] for name in sys.modules if name.startswith('flakeproof.features.')}\n"
         "    print(f'imported: {heavy | (features - {\"run\"})}', file=sys.stderr)\n"
         "    sys.stderr.flush()\n"

@@ -13,7 +13,7 @@ from flakeproof import signals
 from flakeproof.cli.cause_commands import amplify, diagnose, fdtrace, isolate, wire
 from flakeproof.cli.compare_commands import compare, verify
 from flakeproof.cli.help import Command, CommandGroup
-from flakeproof.cli.history_commands import history, quarantine
+from flakeproof.cli.history_commands import dashboard, history, quarantine
 from flakeproof.cli.onset_command import bisect
 from flakeproof.cli.record_commands import clean, config, merge, report, runs
 from flakeproof.cli.run_commands import ci, gate, plan, replay, run, show, stress
@@ -47,6 +47,7 @@ _COMMANDS: Mapping[str, tuple[tuple[Callable[..., None], str], ...]] = {
     ),
     "Over the weeks": (
         (history, "Rank the tests of many CI jobs: which are flaky, since when, at what cost."),
+        (dashboard, "Show the history and the runs of this folder in a browser."),
         (quarantine, "Check the list of tests that may fail for a while."),
     ),
     "Settings and records": (

@@ -110,6 +110,11 @@ EXAMPLES = {
         ("flakeproof history", "which tests are flaky or broken, since when, at what cost"),
         ("flakeproof history test_stock --since 30d", "all that is known of some tests"),
     ),
+    "dashboard": (
+        ("flakeproof dashboard", "the history and the runs of this folder, at http://127.0.0.1:8420/"),
+        ("flakeproof dashboard --host 0.0.0.0 --port 0", "for others, too: prints an address with a token"),
+        ("flakeproof dashboard --history postgresql://ci@db/flaky --since 90d", "the history of a team"),
+    ),
     "quarantine": (
         ("flakeproof quarantine check", "in CI: fails when an entry is over, or its test is stable again"),
         ("flakeproof quarantine check --file tests/quarantine.toml", "another file"),

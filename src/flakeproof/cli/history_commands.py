@@ -1,12 +1,12 @@
-"""`flakeproof history` and `flakeproof quarantine`: what the results of many jobs tell of each test."""
+"""`flakeproof history`, `dashboard` and `quarantine`: what the results of many jobs tell of each test."""
 
 from typing import Any
 
 import typer
 
 from flakeproof.cli.signature import argument, takes
-from flakeproof.settings.table import HOW_MUCH, WHAT, Setting
-from flakeproof.settings.values import TEXT
+from flakeproof.settings.table import HOW, HOW_MUCH, WHAT, Setting
+from flakeproof.settings.values import FLAG, TEXT
 
 _WORDS = argument(
     "words",
@@ -40,6 +40,29 @@ def history(words: list[str] | None, **given: Any) -> None:
     from flakeproof.features.history.command import history as told
 
     raise typer.Exit(told(words or [], given))
+
+
+_OF_DASHBOARD = (
+    Setting("host", TEXT, "Address to serve at; any but this machine's own needs a token. [127.0.0.1]", HOW, "ADDRESS"),
+    Setting("port", TEXT, "Port to serve at; 0 is any free one. [8420]", HOW, "N"),
+    Setting("token", FLAG, "Want a token also where only this machine can come.", HOW),
+    Setting("branch", TEXT, "Only jobs of this branch.", WHAT, "NAME"),
+    Setting("job", TEXT, "Only jobs of this name.", WHAT, "NAME"),
+    Setting("since", TEXT, "Only jobs that were started since then: 2026-03-01, 30d.", WHAT, "TIME"),
+)
+
+
+@takes("dashboard", *_OF_DASHBOARD)
+def dashboard(**given: Any) -> None:
+    """Show the history, and the runs of this folder as they go on, in a browser.
+
+    Only this machine can come, unless --host says otherwise; nothing can be changed. Ctrl-C ends it.
+
+    Exit status: 130 ended by Ctrl-C, 143 by SIGTERM, 2 usage.
+    """
+    from flakeproof.features.dashboard.command import dashboard as served
+
+    raise typer.Exit(served(given))
 
 
 _CHECK = argument("words", list[str], help="check", metavar="check", show_default=False)

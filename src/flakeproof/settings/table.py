@@ -788,7 +788,7 @@ _ROWS = (
         REPORTS,
         "DIR",
         otherwise=".flakeproof beside pyproject.toml",
-        commands=(_FOUND | _commands("config", "clean", "show", "runs", "history", "quarantine"))
+        commands=(_FOUND | _commands("config", "clean", "show", "runs", "history", "quarantine", "dashboard"))
         - _commands("fdtrace"),
         of_project=True,
         is_path=True,
@@ -800,9 +800,10 @@ _ROWS = (
         REPORTS,
         "WHERE",
         otherwise="no",
-        commands=_RUNS | _commands("history", "quarantine"),
+        commands=_RUNS | _commands("history", "quarantine", "dashboard"),
         uses=dict.fromkeys(
-            ("history", "quarantine"), Use("Where the history is: a file, or postgresql://… [.flakeproof/history.db]")
+            ("history", "quarantine", "dashboard"),
+            Use("Where the history is: a file, or postgresql://… [.flakeproof/history.db]"),
         ),
         of_project=True,
         is_path=True,

@@ -88,7 +88,7 @@ def _rank(words: Sequence[str], given: Mapping[str, Any]) -> int:
     except ValueError as error:
         raise UsageError(f"--top: {error}") from None
     config = settings(options_in(given))
-    since = _since(given["since"])
+    since = since_of(given["since"])
     presentation = Presentation(report_files(config, only_asked=True, names=("json", "markdown")))
     found = ranked(place_of(config), branch=given["branch"] or "", job=given["job"] or "", since=since)
     if words:
@@ -124,7 +124,8 @@ def ranked(place: str, *, branch: str = "", job: str = "", since: float = 0.0) -
     return Ranking(kept, command_name(), database.place).report({key: text for key, text in filters.items() if text})
 
 
-def _since(text: str | None) -> float:
+def since_of(text: str | None) -> float:
+    """The moment that `--since` means, seconds since 1970; 0 for none. Raises UsageError."""
     if text is None:
         return 0.0
     if (at := moment(text)) is not None:

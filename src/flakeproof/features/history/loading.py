@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from flakeproof.features.history.database import HistoryDatabase
 from flakeproof.features.history.tables import FAILURE, JOB, ROSTER, SIGNATURE, TEST, digest_of, unpacked
@@ -35,6 +35,9 @@ class KeptJob:
     roster: int
     trials: int
     is_provoked: bool
+    branch: str = ""
+    digest: str = ""
+    """What tells it from all others, also in another database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def load(database: HistoryDatabase, wanted: Wanted) -> KeptResults:
         columns = (
             *(JOB.c.id, JOB.c.source, JOB.c.path, JOB.c.name, JOB.c.machine, JOB.c.commit, JOB.c.started),
             *(JOB.c.seconds, JOB.c.roster_id, JOB.c.trials, JOB.c.provoked),
+            *(JOB.c.branch, JOB.c.digest),
         )
         places: dict[int, int] = {}
         asked = _wanted(select(*columns), wanted).order_by(JOB.c.started, JOB.c.digest)
@@ -97,6 +101,21 @@ def load(database: HistoryDatabase, wanted: Wanted) -> KeptResults:
     for test in sorted(failed, key=lambda number: found.names[number]):
         found.failures[test] = sorted(failed[test], key=lambda one: one.job)
     return found
+
+
+def names_of_tests(database: HistoryDatabase) -> dict[int, str]:
+    """The names of all tests, also of those that have never failed. Raises CannotRunError."""
+    with database.reading() as connection:
+        return {row.id: row.name for row in connection.execute(select(TEST.c.id, TEST.c.name))}
+
+
+def state_of(database: HistoryDatabase) -> tuple[object, ...]:
+    """What is another one when results were added, replaced or removed. Raises CannotRunError."""
+    told = select(
+        *(func.count(), func.max(JOB.c.id), func.max(JOB.c.started), func.sum(JOB.c.trials), func.sum(JOB.c.seconds))
+    )
+    with database.reading() as connection:
+        return tuple(connection.execute(told).one())
 
 
 def _wanted(query: "Select[Any]", wanted: Wanted) -> "Select[Any]":

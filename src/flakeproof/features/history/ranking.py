@@ -60,7 +60,11 @@ class Ranking:
         jobs = CommitAxis(kept, JOBS)
         self._bad = bad_days(jobs, kept)
         left_out = frozenset(place for day in self._bad for place in day.places)
-        self._axes = {JOBS: CommitAxis(kept, JOBS, left_out) if left_out else jobs, RUNS: CommitAxis(kept, RUNS)}
+        self.axes: Mapping[str, CommitAxis] = {
+            JOBS: CommitAxis(kept, JOBS, left_out) if left_out else jobs,
+            RUNS: CommitAxis(kept, RUNS),
+        }
+        """By source; that of jobs without bad days."""
         self._red = self._red_tests()
 
     def report(self, filters: Mapping[str, str]) -> HistoryReport:
@@ -101,7 +105,7 @@ class Ranking:
     def _judge(self, test: int) -> _Judged | None:
         """What its runs tell; None for one that has failed only under perturbations or on bad days."""
         for source in (JOBS, RUNS):
-            axis = self._axes[source]
+            axis = self.axes[source]
             cells = axis.cells(test)
             if any(cell.failures for cell in cells.values()):
                 return self._judged(test, axis, cells)
@@ -127,8 +131,8 @@ class Ranking:
     def _counts(self, judged: Sequence[_Judged]) -> list[tuple[int, int]]:
         """Failures and runs of all tests, also of those that have never failed."""
         known = {one.test: one for one in judged}
-        source = JOBS if self._axes[JOBS].commit_of else RUNS
-        axis, runs = self._axes[source], Counter[int]()
+        source = JOBS if self.axes[JOBS].commit_of else RUNS
+        axis, runs = self.axes[source], Counter[int]()
         per_roster: Counter[int] = Counter()
         for place in axis.commit_of:
             per_roster[self._kept.jobs[place].roster] += self._kept.jobs[place].trials
@@ -142,13 +146,13 @@ class Ranking:
         return [*found, *((one.failures, max(one.failures, one.runs)) for one in judged if one.source == source)]
 
     def _row(self, one: _Judged, prior: RatePrior) -> RankedTest:
-        kept, axis = self._kept, self._axes[one.source]
+        kept, axis = self._kept, self.axes[one.source]
         name = kept.names[one.test]
         failures = [failure for failure in kept.failures[one.test] if failure.failures]
         mine = [failure for failure in failures if failure.job in axis.commit_of]
         runs = max(one.runs, one.failures)
         interval = prior.interval(one.failures, runs, _CONFIDENCE)
-        own = self._axes[RUNS]
+        own = self.axes[RUNS]
         if one.flaky >= _CERTAIN:
             verdict, error = HistoryVerdict.FLAKY, 1 - one.flaky
         elif one.is_broken:
@@ -197,7 +201,7 @@ class Ranking:
         """Seconds of the jobs that were red because of it, shared with the others, and of attempts that failed."""
         total = 0.0
         for failure in self._kept.failures[test]:
-            if failure.job not in self._axes[JOBS].commit_of:
+            if failure.job not in self.axes[JOBS].commit_of:
                 continue
             if failure.passed_later:
                 total += failure.seconds
@@ -215,7 +219,7 @@ class Ranking:
         )
 
     def _moves(self, one: _Judged) -> list[RateMove]:
-        axis = self._axes[one.source]
+        axis = self.axes[one.source]
         runs = list(axis.baseline(one.test)[0])
         broken = {commit for first, last in one.spans for commit in range(first, last + 1)}
         cells, commits = [], []
@@ -246,7 +250,7 @@ class Ranking:
         )
 
     def _span(self, one: _Judged, first: int, last: int) -> BrokenSpan:
-        axis = self._axes[one.source]
+        axis = self.axes[one.source]
         inside = [cell for commit, cell in one.cells.items() if first <= commit <= last]
         _, after = axis.neighbours(one.test, last)
         return BrokenSpan(
@@ -260,7 +264,7 @@ class Ranking:
         )
 
     def _clusters(self, judged: Sequence[_Judged]) -> list[ClusterOfTests]:
-        axis, kept = self._axes[JOBS], self._kept
+        axis, kept = self.axes[JOBS], self._kept
         failed_in: dict[str, set[int]] = {}
         for one in judged:
             broken = {commit for first, last in one.spans for commit in range(first, last + 1)}

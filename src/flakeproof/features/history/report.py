@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from flakeproof.features.history.records import (
     BadDay,
+    BrokenSpan,
     CommitRange,
     HistoryReport,
     HistoryVerdict,
@@ -75,14 +76,12 @@ def _row(row: RankedTest, *, verbose: bool) -> Iterator[str]:
         what = row.verdict if row.verdict is not HistoryVerdict.WAS_BROKEN else "otherwise"
         yield f"  {what}: {seen}, {_rate(row)} ({confidence})"
     for span in row.broken if row.verdict is not HistoryVerdict.FLAKY or verbose else row.broken[-1:]:
-        state = "" if span.is_over else ", still is"
-        told = f"{span.failures} of {plural(span.runs, 'run')}, {_commits(span.first, span.last)}"
-        yield f"  {'was broken' if span.is_over else 'broken'}: {told}, since {span.since[:10]}{state}"
+        yield f"  {span_in_words(span)}"
     if row.same_commit or row.passed_on_retry:
         retried = f", passed on retry {plural(row.passed_on_retry, 'time')}" if row.passed_on_retry else ""
         yield f"  failed and passed at {plural(row.same_commit, 'same commit', 'same commits')}{retried}"
     for move in row.moves[-1:] if not verbose else row.moves:
-        yield f"  {_move(move)}"
+        yield f"  {move_in_words(move)}"
     if row.cost >= 1:
         yield f"  cost {whole_duration(row.cost)} of red jobs; failed last on {row.last_failure[:10]}"
     else:
@@ -100,7 +99,15 @@ def _rate(row: RankedTest) -> str:
     return bounds(row.rate, row.interval)
 
 
-def _move(move: RateMove) -> str:
+def span_in_words(span: BrokenSpan) -> str:
+    """When a test was broken."""
+    state = "" if span.is_over else ", still is"
+    told = f"{span.failures} of {plural(span.runs, 'run')}, {_commits(span.first, span.last)}"
+    return f"{'was broken' if span.is_over else 'broken'}: {told}, since {span.since[:10]}{state}"
+
+
+def move_in_words(move: RateMove) -> str:
+    """How a rate changed, and with which commit."""
     before = percent(move.failures_before, move.runs_before)
     after = percent(move.failures_after, move.runs_after)
     word = "rose" if move.failures_after * move.runs_before > move.failures_before * move.runs_after else "fell"

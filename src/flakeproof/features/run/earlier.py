@@ -33,6 +33,14 @@ def spec_of(folder: Path, what: str) -> RunSpec:
     return read_spec(folder)
 
 
+def searched_in(folder: Path) -> str | None:
+    """What is compared or bisected, if the record is that of such a search; None for a run."""
+    if (bisected := bisected_in(folder)) is not None:
+        return f"bisection of {bisected}"
+    arms = arms_of(folder)
+    return None if arms is None else "comparison of " + " and ".join(f"{arm.name} {arm.target}" for arm in arms)
+
+
 def history_of(folder: Path) -> History:
     """What has happened in the run. Raises UsageError for a record that is none."""
     history = History()

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from flakeproof.errors import CannotRunError, ExitCode, FlakeproofError, UsageError
-from flakeproof.features.run.earlier import summary_of
+from flakeproof.features.run.earlier import searched_in, summary_of
 from flakeproof.settings.from_options import options_in, settings
 from flakeproof.store.folder import is_being_written, size_of, store_of
-from flakeproof.store.spec_file import arms_of, bisected_in
 from flakeproof.text import one_line, parse_whole, plural, shown_path
 
 _TARGET = 60
@@ -41,7 +40,7 @@ def list_runs(most: str | None, given: Mapping[str, Any]) -> int:
 def _row(folder: Path) -> Iterator[str]:
     yield folder.name
     yield _when(folder.name)
-    if (arms := _arms(folder)) is not None:
+    if (arms := searched_in(folder)) is not None:
         yield from ("running" if is_being_written(folder) else "ended", "-", "-", "-", one_line(arms, _TARGET))
         return
     try:
@@ -61,14 +60,6 @@ def _state(stopped: str | None) -> str:
 def _when(name: str) -> str:
     at = datetime.strptime(name[:15], "%Y%m%d-%H%M%S")
     return f"{at:%Y-%m-%d %H:%M:%S}Z"
-
-
-def _arms(folder: Path) -> str | None:
-    """What is compared or bisected, if the record is that of such a search."""
-    if (bisected := bisected_in(folder)) is not None:
-        return f"bisection of {bisected}"
-    arms = arms_of(folder)
-    return None if arms is None else "comparison of " + " and ".join(f"{arm.name} {arm.target}" for arm in arms)
 
 
 def clean_store(keep: str, *, dry_run: bool, given: Mapping[str, Any]) -> int:

@@ -75,7 +75,7 @@ def rate_over_trials(rows: Sequence[Row], *, threshold: float | None = None, wha
             layers.append(_rule("y", threshold, y))
         return {"height": 220, "data": {"values": list(rows)}, "layer": layers}
 
-    return _drawn(drawn)
+    return draw(drawn)
 
 
 def failures_by_place(rows: Sequence[Row], *, trials: int, what: str = "test") -> Markup:
@@ -100,7 +100,7 @@ def failures_by_place(rows: Sequence[Row], *, trials: int, what: str = "test") -
         mark = {"type": "circle", "opacity": 0.75}
         return {"height": height, "data": {"values": list(rows)}, "mark": mark, "encoding": encoding}
 
-    return _drawn(drawn)
+    return draw(drawn)
 
 
 def durations(rows: Iterable[Row], unit: str) -> Markup:
@@ -131,7 +131,7 @@ def durations(rows: Iterable[Row], unit: str) -> Markup:
         mark = {"type": "rect", "opacity": 0.55}
         return {"height": 180, "data": {"values": kept}, "mark": mark, "encoding": encoding}
 
-    return _drawn(drawn)
+    return draw(drawn)
 
 
 def intervals(rows: Sequence[Row], *, what: str, ratio: bool = False) -> Markup:
@@ -193,7 +193,7 @@ def intervals(rows: Sequence[Row], *, what: str, ratio: bool = False) -> Markup:
             layers.append(_rule("x", 1.0, x))
         return {"height": round(46 * (places[-1] + 1)), "data": {"values": kept}, "layer": layers}
 
-    return _drawn(drawn)
+    return draw(drawn)
 
 
 def evidence(rows: Sequence[Row], *, wanted: float, colours: Mapping[str, str], what: str) -> Markup:
@@ -233,7 +233,7 @@ def evidence(rows: Sequence[Row], *, wanted: float, colours: Mapping[str, str], 
             "layer": [{"mark": mark, "encoding": encoding}, _rule("y", wanted, y)],
         }
 
-    return _drawn(drawn)
+    return draw(drawn)
 
 
 def posterior(rows: Sequence[Row], *, commits: int) -> Markup:
@@ -256,7 +256,7 @@ def posterior(rows: Sequence[Row], *, commits: int) -> Markup:
         mark = {"type": "rect", "color": "var(--link)"}
         return {"height": 160, "data": {"values": kept}, "mark": mark, "encoding": encoding}
 
-    return _drawn(drawn)
+    return draw(drawn)
 
 
 def rates_by_commit(rows: Sequence[Row], *, commits: int) -> Markup:
@@ -284,7 +284,7 @@ def rates_by_commit(rows: Sequence[Row], *, commits: int) -> Markup:
         ]
         return {"height": 220, "data": {"values": kept}, "layer": layers}
 
-    return _drawn(drawn)
+    return draw(drawn)
 
 
 def _place(
@@ -331,7 +331,7 @@ def _percent_format(top: float) -> str:
     return f".{max(0, math.ceil(-math.log10(top * 100 / 4)))}%" if top > 0 else "%"
 
 
-def _drawn(chart: Callable[[int], dict[str, Any]]) -> Markup:
+def draw(chart: Callable[[int], dict[str, Any]]) -> Markup:
     """The SVGs of a chart, which is made for a number of ticks; the style of the page shows the one that fits."""
     found = []
     for name, width in _WIDTHS.items():

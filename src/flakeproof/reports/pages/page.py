@@ -47,11 +47,12 @@ def text_shown(text: str, limit: int) -> str:
 
 
 @cache
-def _environment() -> Any:
+def templates(*folders: Path) -> Any:
+    """The environment of Jinja2 in which every page is made: templates in `folders`, then those beside this module."""
     import jinja2
 
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
+        loader=jinja2.FileSystemLoader([*folders, _FOLDER]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -60,6 +61,7 @@ def _environment() -> Any:
     )
     made.filters["name"] = name_shown
     made.filters["text"] = text_shown
+    made.filters["command"] = lambda text: fit(text).replace("\n", " ")
     return made
 
 
@@ -95,15 +97,26 @@ def findings_page(
     )
 
 
+@cache
+def shared_style() -> str:
+    """The style that all pages have."""
+    return (_FOLDER / "style.css").read_text(encoding="utf-8")
+
+
+def source_of(style: str) -> str:
+    """How a policy names a `style` that stands in the page itself."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
 def render_page(template: str, **what: Any) -> bytes:
     """The page that `template`, a file beside this one, makes of `what`."""
     from markupsafe import Markup
 
-    style = (_FOLDER / "style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    style = shared_style()
+    policy = f"default-src 'none'; style-src {source_of(style)}; base-uri 'none'; form-action 'none'"
     text = (
-        _environment()
+        templates()
         .get_template(template)
         .render(
             style=Markup(style),

@@ -1,0 +1,1 @@
+"""The history and the runs of this folder as pages that a browser asks for: `flakeproof dashboard`."""
