@@ -449,6 +449,22 @@ class RunSpec(Record, frozen=True, kw_only=True):
         return self.count is not None and not open_end
 
 
+class Carrier(Record, frozen=True, kw_only=True):
+    """Something that was not as it had been, just before the test."""
+
+    kind: str
+    """global, library, environment, folder, umask, locale, signal, logging, module, import, warnings, descriptor …"""
+    name: str
+    before: str
+    after: str
+    place: str = ""
+    """`file:line` where it is defined, if that is known."""
+    changed_at: str = ""
+    """`file:line (function)` of the line that changed it, if that was seen."""
+    decides: bool | None = None
+    """Whether putting it back undoes the effect on the test; None if that was not tried or not possible."""
+
+
 class Failure(Record, frozen=True, kw_only=True):
     """A trial that ended badly, with all that is known about it."""
 

@@ -21,7 +21,7 @@ from flakeproof.engine.renewal import Renewal
 from flakeproof.engine.run_end import Inquiry
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import Stop
-from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunResumed, RunStarted
+from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunEnded, RunResumed, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.perturbations.resources import hindered
 from flakeproof.version import __version__
@@ -39,12 +39,16 @@ def execute(
     *,
     watches_copies: bool = False,
     another_inquiry: Callable[[], Inquiry] | None = None,
+    afterwards: Callable[[RunEnded], tuple[Sequence[AnyEvent], Stop | None]] | None = None,
 ) -> None:
     """Run `spec`; every event goes to every sink; nameless files are made in `folder`.
 
     `inquiry` decides whether the run's question is answered. `resumed` has the trials that an earlier part of the run
     has left, and what it has done. With `watches_copies`, tests that run at once are kept from colliding if possible,
     and failures that may be collisions are checked; `another_inquiry` makes an inquiry for trials alone.
+
+    `afterwards` is told how the run ended, unless that was from outside, and has events to add before its end; and
+    why it was itself ended from outside, if it was.
 
     Raises UsageError or CannotRunError if nothing could be run.
     """
@@ -109,6 +113,12 @@ def execute(
         emit(CopiesChecked(found=found))
         if check.stopped is not None:
             ended = msgspec.structs.replace(ended, stopped=check.stopped.value)
+    if afterwards is not None and not company.was_ended_from_outside(ended.stopped):
+        more, stopped = afterwards(ended)
+        for event in more:
+            emit(event)
+        if stopped is not None:
+            ended = msgspec.structs.replace(ended, stopped=stopped.value)
     emit(ended)
 
 
