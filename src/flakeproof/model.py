@@ -217,7 +217,9 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """What the time of day is: `boundaries`, a shift in seconds with its sign, the instant at which trials begin, or
     `x` and how many times as fast as the true one it goes."""
     gc: int | None = None
-    """Allocations after which garbage is collected, on average."""
+    """Allocations after which garbage is collected, on average; 0 for never."""
+    directory_order: str | None = None
+    """In which order folders are listed: `sorted` by name, or `shuffled`."""
     max_fds: int | None = None
     """Descriptors for which there is room in each trial, beyond those that are open when it begins."""
     ports: int | None = None
