@@ -219,7 +219,7 @@ class Perturbations(Record, frozen=True, kw_only=True):
     gc: int | None = None
     """Allocations after which garbage is collected, on average; 0 for never."""
     directory_order: str | None = None
-    """In which order folders are listed: `sorted` by name, or `shuffled`."""
+    """In which order folders are listed: `sorted` by name, the `oldest` first, or `shuffled`."""
     max_fds: int | None = None
     """Descriptors for which there is room in each trial, beyond those that are open when it begins."""
     ports: int | None = None
@@ -242,6 +242,8 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """Seconds that pass in a true one on the clocks by which the project's own code measures time."""
     patience: float | None = None
     """How many times as long the time limits are that the project's own code waits with."""
+    awaits: list[str] = []
+    """Lines, as `FILE:LINE`, at which what they start has ended before the next one runs."""
     records_places: bool = False
     """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
 

@@ -12,7 +12,7 @@ from flakeproof.perturbations.perturbation import PerturbationKind, flag_words, 
 from flakeproof.perturbations.regions import LOCALES, TIMEZONE
 from flakeproof.perturbations.resources import MAX_FDS, NETWORK, PORTS, TEMP_SPACE
 from flakeproof.text import parse_flag, parse_whole, shortened
-from flakeproof_worker.perturb.listings import SHUFFLED, SORTED
+from flakeproof_worker.perturb.listings import ORDERS
 from flakeproof_worker.shared.seeds import LIMIT
 from flakeproof_worker.shared.variables import DRAWN, HASH_SEED
 
@@ -47,8 +47,8 @@ GC = PerturbationKind("gc", "gc", _parse, _gc_words, only_python=True)
 
 def _parse_order(given: Any) -> str:
     text = str(given).strip()
-    if text not in (SHUFFLED, SORTED):
-        raise ValueError(f"{shortened(text)!r} is no order of folders; write {SHUFFLED} or {SORTED}")
+    if text not in ORDERS:
+        raise ValueError(f"{shortened(text)!r} is no order of folders; write {', '.join(ORDERS[:-1])} or {ORDERS[-1]}")
     return text
 
 

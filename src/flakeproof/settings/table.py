@@ -486,7 +486,7 @@ _ROWS = (
             ("gc", "int | str", "N|off", "as Python does", "Collect garbage every N allocations, about, or never."),
             (
                 *("directory-order", "str", "ORDER", "that of the file system"),
-                "The order in which folders are listed: `shuffled` for each test, or `sorted` by name.",
+                "The order in which folders are listed: `shuffled` for each test, `sorted` by name, or `oldest` first.",
             ),
             (
                 *("max-fds", "int", "N", "as many as the system allows"),

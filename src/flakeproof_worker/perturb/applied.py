@@ -102,6 +102,10 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
         from flakeproof_worker.perturb.patience import Patience
 
         found.append(Patience(asked["patience"]))
+    if asked.get("awaits"):
+        from flakeproof_worker.perturb.awaiting import Awaiting
+
+        found.append(Awaiting(asked["awaits"]))
     if asked.get("gc") is not None:
         from flakeproof_worker.perturb.process_state import Garbage
 

@@ -1,4 +1,4 @@
-"""Folders are listed in another order within a trial: sorted by name, or shuffled by the trial's seed.
+"""Folders are listed in another order within a trial: by name, by age, or shuffled by the trial's seed.
 
 What lists folders without asking `os`, such as the import system and C code, gets the order of the file system.
 """
@@ -13,14 +13,14 @@ from flakeproof_worker.perturb.watching import PerTrial
 from flakeproof_worker.shared import draws
 
 _listdir, _scandir = os.listdir, os.scandir
-SORTED, SHUFFLED = "sorted", "shuffled"
+SORTED, OLDEST, SHUFFLED = ORDERS = "sorted", "oldest", "shuffled"
 
 
 class Listings:
     """The order of the folders that trials list."""
 
     def __init__(self, order: str) -> None:
-        """`order` is `SORTED` or `SHUFFLED`."""
+        """`order` is one of `ORDERS`."""
         self._order = order
         self._seeds: PerTrial[int] = PerTrial(lambda trial, seed: seed)
 
@@ -45,13 +45,13 @@ class Listings:
             if seed is None:
                 return found
             if isinstance(found, list):
-                return self._ordered(found, name, seed)
+                return self._ordered(found, name, seed, path)
             with found:
-                return _Entries(self._ordered(list(found), name, seed))
+                return _Entries(self._ordered(list(found), name, seed, path))
 
         return listing
 
-    def _ordered(self, found: list[Any], name: Callable[[Any], Any], seed: int) -> list[Any]:
+    def _ordered(self, found: list[Any], name: Callable[[Any], Any], seed: int, path: Any) -> list[Any]:
         """By name first, so that the same seed shuffles alike whatever the file system says.
 
         A folder that is listed twice comes in the same order again, as it does from a file system.
@@ -59,7 +59,21 @@ class Listings:
         ordered = sorted(found, key=lambda one: name(one))
         if self._order == SHUFFLED:
             draws.generator(seed, "listing", len(ordered)).shuffle(ordered)
+        elif self._order == OLDEST:
+            ordered.sort(key=lambda one: _age(path, name(one)))
         return ordered
+
+
+def _age(path: Any, name: Any) -> tuple[int, int]:
+    """What is older comes first: by when it was written last, and within a tick of the kernel by its inode's number."""
+    try:
+        if isinstance(path, int):
+            status = os.stat(name, dir_fd=path, follow_symlinks=False)
+        else:
+            status = os.lstat(os.path.join(os.fspath(path), name) if path is not None else name)  # noqa: PTH118
+    except OSError:
+        return 0, 0  # it is gone
+    return status.st_mtime_ns, status.st_ino
 
 
 class _Entries:

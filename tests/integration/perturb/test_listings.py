@@ -12,8 +12,9 @@ NAMES = [f"{number:02}" for number in range(12)]
 
 def listed():
     with tempfile.TemporaryDirectory() as folder:
-        for name in NAMES:
+        for age, name in enumerate(reversed(NAMES)):
             pathlib.Path(folder, name).touch()
+            os.utime(os.path.join(folder, name), ns=(age, age))
         with os.scandir(folder) as entries:
             scanned = [entry.name for entry in entries]
         found = [
@@ -38,6 +39,9 @@ def is_sorted():
     except FileNotFoundError as error:
         assert error.filename == "/not/there"
 
+def is_by_age():
+    assert listed() == NAMES[::-1]
+
 def tells():
     raise AssertionError(" ".join(listed()))
 """
@@ -46,6 +50,11 @@ def tells():
 def test_sorted(run: Runner) -> None:
     """Whoever lists, and however."""
     assert run(LISTS, "is_sorted", count=3, directory_order="sorted").passed == 3
+
+
+def test_the_oldest_first(run: Runner) -> None:
+    """By when they were written."""
+    assert run(LISTS, "is_by_age", count=3, directory_order="oldest").passed == 3
 
 
 def test_shuffled_by_the_seed_of_the_trial(messages: Callable[..., dict[int, str]]) -> None:
@@ -61,4 +70,6 @@ def test_what_is_no_order(run: Runner) -> None:
 
     with pytest.raises(UsageError) as raised:
         run(LISTS, "tells", directory_order="random")
-    assert "'random' is no order of folders; write shuffled or sorted" in f"{raised.value} {raised.value.remedy}"
+    assert (
+        "'random' is no order of folders; write sorted, oldest or shuffled" in f"{raised.value} {raised.value.remedy}"
+    )
