@@ -10,7 +10,7 @@ from types import FrameType
 import msgspec
 
 from flakeproof import signals
-from flakeproof.clock import now
+from flakeproof.clock import monotonic_ns, now
 from flakeproof.engine import company, limits, scout
 from flakeproof.engine.crowd import Crowd
 from flakeproof.engine.dispatcher import Before, Dispatcher
@@ -53,6 +53,7 @@ def execute(
     Raises UsageError or CannotRunError if nothing could be run.
     """
     limits.check(spec)
+    began = monotonic_ns()
 
     def emit(event: AnyEvent) -> None:
         seen.add(event)
@@ -107,7 +108,8 @@ def execute(
         used = first.used if first is not None else None
         if first is not None and first.private_network:
             spec = msgspec.structs.replace(spec, private_network=True)
-        check = company.Check(spec, seen, run_id, folder, used, another_inquiry, ended.elapsed)
+        left = None if spec.duration is None else spec.duration - (monotonic_ns() - began) / 1e9
+        check = company.Check(spec, seen, run_id, folder, used, another_inquiry, ended.elapsed, left)
         with signals_stop(check.stop):
             found = check.run(lambda text: emit(Noted(message=text)))
         emit(CopiesChecked(found=found))

@@ -26,7 +26,6 @@ def what_stays(spec: RunSpec, item: str, seconds: float | None) -> tuple[StateLo
         workers=len(os.sched_getaffinity(0)),
         processes=1,
         duration=limit,
-        patience=0.0,
         chosen=[],
     )
     try:
