@@ -99,8 +99,8 @@ class Witness:
         self._collecting = phase == "start"
 
     def _called(self, frame: FrameType, function: Any) -> None:
-        kind = _kind_of(function)
-        if kind and (found := _their_frame(frame)) is not None:
+        found = _their_frame(frame)  # asked first: pytest makes a hundred thousand calls to show a failure
+        if found is not None and (kind := _kind_of(function)):
             self._note(kind, found, getattr(function, "__qualname__", "?"))
 
     def _entered(self, frame: FrameType) -> None:
@@ -192,10 +192,17 @@ class Witness:
             }
 
 
+_THEIRS: dict[str, bool] = {}
+"""Whether the code of a file is the user's."""
+
+
 def _is_theirs(frame: FrameType) -> bool:
     """Whether `frame` runs code of the user."""
     file = frame.f_code.co_filename
-    return not file.startswith("<") and not is_library(file)
+    found = _THEIRS.get(file)
+    if found is None:
+        found = _THEIRS[file] = not file.startswith("<") and not is_library(file)
+    return found
 
 
 def _is_ordered_by_hash(value: Any) -> bool:
