@@ -3,7 +3,7 @@
 import msgspec
 
 from flakeproof.copies import Copies
-from flakeproof.model import Failure, Finding, ItemOutcome, Outcome, RunSpec, SeenBySanitizer
+from flakeproof.model import Carrier, Failure, Finding, ItemOutcome, Outcome, RunSpec, SeenBySanitizer
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -173,6 +173,16 @@ class CopiesChecked(Event, frozen=True, kw_only=True, tag="copies-checked"):
     found: Copies
 
 
+class StateLookedFor(Event, frozen=True, kw_only=True, tag="state-looked-for"):
+    """A test that fails in later passes of a process has been run behind itself, to see what stays of it."""
+
+    item: str
+    state: list[Carrier]
+    """What it leaves behind, the likeliest first."""
+    unknown: str
+    """Why `state` is empty; "" if it is not."""
+
+
 class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
     """The run is over."""
 
@@ -201,6 +211,7 @@ AnyEvent = (
     | Noted
     | Answered
     | CopiesChecked
+    | StateLookedFor
     | RunEnded
 )
 

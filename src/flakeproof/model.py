@@ -217,7 +217,9 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """What the time of day is: `boundaries`, a shift in seconds with its sign, the instant at which trials begin, or
     `x` and how many times as fast as the true one it goes."""
     gc: int | None = None
-    """Allocations after which garbage is collected, on average."""
+    """Allocations after which garbage is collected, on average; 0 for never."""
+    directory_order: str | None = None
+    """In which order folders are listed: `sorted` by name, the `oldest` first, or `shuffled`."""
     max_fds: int | None = None
     """Descriptors for which there is room in each trial, beyond those that are open when it begins."""
     ports: int | None = None
@@ -240,6 +242,8 @@ class Perturbations(Record, frozen=True, kw_only=True):
     """Seconds that pass in a true one on the clocks by which the project's own code measures time."""
     patience: float | None = None
     """How many times as long the time limits are that the project's own code waits with."""
+    awaits: list[str] = []
+    """Lines, as `FILE:LINE`, at which what they start has ended before the next one runs."""
     records_places: bool = False
     """Whether it is written down which lines each trial executes (`flakeproof_worker.perturb.places`)."""
 
@@ -447,6 +451,22 @@ class RunSpec(Record, frozen=True, kw_only=True):
         """Whether the number of trials is fixed beforehand and does not depend on what is seen."""
         open_end = self.duration is not None or self.max_failures is not None or self.question is not None
         return self.count is not None and not open_end
+
+
+class Carrier(Record, frozen=True, kw_only=True):
+    """Something that was not as it had been, just before the test."""
+
+    kind: str
+    """global, library, environment, folder, umask, locale, signal, logging, module, import, warnings, descriptor …"""
+    name: str
+    before: str
+    after: str
+    place: str = ""
+    """`file:line` where it is defined, if that is known."""
+    changed_at: str = ""
+    """`file:line (function)` of the line that changed it, if that was seen."""
+    decides: bool | None = None
+    """Whether putting it back undoes the effect on the test; None if that was not tried or not possible."""
 
 
 class Failure(Record, frozen=True, kw_only=True):

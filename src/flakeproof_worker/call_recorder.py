@@ -3,8 +3,10 @@
 It runs in the one or two trials whose failure is being diagnosed; these take several times as long.
 """
 
+import gc
 import sys
 import threading
+import weakref
 from types import FrameType
 from typing import Any
 
@@ -47,6 +49,7 @@ _LIMITED = {
     "asyncio.timeouts": "delay",
 }
 """Modules of functions that wait, and the name of the argument that limits how long."""
+_WEAK_MODULES = frozenset({"weakref", "_weakrefset"})
 _RANDOM_MODULES = {"random": "random", "uuid": "entropy", "secrets": "entropy"}
 
 
@@ -60,10 +63,12 @@ class Witness:
         self._looks: dict[Any, int] = {}
         self._order = 0
         self._on = False
+        self._collecting = False
         self._threads: dict[int, int] = {}
 
     def __enter__(self) -> None:
         self._on = True
+        gc.callbacks.append(self._collected)
         sys.addaudithook(self._heard)  # cannot be removed, but this process runs one trial only
         threading.setprofile(self._profile)
         sys.setprofile(self._profile)
@@ -72,6 +77,7 @@ class Witness:
         sys.setprofile(None)
         threading.setprofile(None)
         self._on = False
+        gc.callbacks.remove(self._collected)
         text = json.dumps(list(self._seen.values()), ensure_ascii=True)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -89,17 +95,25 @@ class Witness:
         elif event == "return" and _is_theirs(frame):
             self._look(frame, argument)
 
+    def _collected(self, phase: str, facts: dict[str, int]) -> None:
+        self._collecting = phase == "start"
+
     def _called(self, frame: FrameType, function: Any) -> None:
-        kind = _kind_of(function)
-        if kind and (found := _their_frame(frame)) is not None:
+        found = _their_frame(frame)  # asked first: pytest makes a hundred thousand calls to show a failure
+        if found is not None and (kind := _kind_of(function)):
             self._note(kind, found, getattr(function, "__qualname__", "?"))
 
     def _entered(self, frame: FrameType) -> None:
         code = frame.f_code
         if _is_theirs(frame):
+            if self._collecting or code.co_name == "__del__":
+                self._note("finalised", frame, code.co_qualname, line=code.co_firstlineno)
             self._note("ran", frame, "coroutine" if code.co_flags & _COROUTINE else "", line=code.co_firstlineno)
             return
         module = frame.f_globals.get("__name__")
+        if module in _WEAK_MODULES and frame.f_back is not None and _is_theirs(frame.f_back):
+            self._note("finalised", frame.f_back, f"{code.co_qualname}")
+            return
         limit = frame.f_locals.get(_LIMITED[module]) if module in _LIMITED else None
         if isinstance(limit, int | float) and limit > 0 and frame.f_back is not None and _is_theirs(frame.f_back):
             self._note("limit", frame.f_back, f"{code.co_qualname} {limit:g} s")
@@ -136,6 +150,8 @@ class Witness:
         if _is_ordered_by_hash(result):
             self._note("gives", frame, frame.f_code.co_name, line=frame.f_code.co_firstlineno)
         for name, value in frame.f_locals.items():
+            if type(value) is weakref.ref:
+                self._note("finalised", frame, name, line=frame.f_code.co_firstlineno)
             if _is_ordered_by_hash(value):
                 self._note("set", frame, name, line=frame.f_code.co_firstlineno)
 
@@ -176,10 +192,17 @@ class Witness:
             }
 
 
+_THEIRS: dict[str, bool] = {}
+"""Whether the code of a file is the user's."""
+
+
 def _is_theirs(frame: FrameType) -> bool:
     """Whether `frame` runs code of the user."""
     file = frame.f_code.co_filename
-    return not file.startswith("<") and not is_library(file)
+    found = _THEIRS.get(file)
+    if found is None:
+        found = _THEIRS[file] = not file.startswith("<") and not is_library(file)
+    return found
 
 
 def _is_ordered_by_hash(value: Any) -> bool:

@@ -5,7 +5,8 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -19,11 +20,21 @@ def when_imported(name: str, found: Found) -> None:
     if module is not None:
         found(module)
         return
+    _notice().wanted.setdefault(name, []).append(found)
+
+
+def around_import(name: str, before: Callable[[], None], after: Callable[[], None]) -> None:
+    """Call `before` and `after` around the first import of the module `name`, unless it is imported already."""
+    if name not in sys.modules:
+        _notice().around.setdefault(name, []).append((before, after))
+
+
+def _notice() -> "_Notice":
     notice = next((finder for finder in sys.meta_path if isinstance(finder, _Notice)), None)
     if notice is None:
         notice = _Notice()
         sys.meta_path.insert(0, notice)
-    notice.wanted.setdefault(name, []).append(found)
+    return notice
 
 
 class _Notice:
@@ -34,11 +45,12 @@ class _Notice:
 
     def __init__(self) -> None:
         self.wanted: dict[str, list[Found]] = {}
+        self.around: dict[str, list[tuple[Callable[[], None], Callable[[], None]]]] = {}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if name not in self.wanted:
+        if name not in self.wanted and name not in self.around:
             return None
         for finder in list(sys.meta_path):
             if finder is self or not hasattr(finder, "find_spec"):
@@ -47,7 +59,9 @@ class _Notice:
             if spec is not None:
                 if spec.loader is not None:
                     # The module stays wanted until it is imported: the first attempt may fail.
-                    loader = _NoticingLoader(spec.loader, lambda module: self._imported(name, module))
+                    loader = _NoticingLoader(
+                        spec.loader, lambda module: self._imported(name, module), self.around.get(name, ())
+                    )
                     spec.loader = loader  # type: ignore[assignment]  # duck-typed, as above
                 return spec
         return None
@@ -55,22 +69,39 @@ class _Notice:
     def _imported(self, name: str, module: ModuleType) -> None:
         for found in self.wanted.pop(name, []):
             found(module)
-        if not self.wanted and self in sys.meta_path:
+        self.around.pop(name, None)
+        if not self.wanted and not self.around and self in sys.meta_path:
             sys.meta_path.remove(self)
 
 
 class _NoticingLoader:
-    def __init__(self, real: Any, imported: Found) -> None:
+    def __init__(
+        self, real: Any, imported: Found, around: Sequence[tuple[Callable[[], None], Callable[[], None]]]
+    ) -> None:
         self._real = real
         self._imported = imported
+        self._around = around
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        created: ModuleType | None = self._real.create_module(spec)
+        created: ModuleType | None
+        with self._surrounded():  # what is written in C may begin here
+            created = self._real.create_module(spec)
         return created
 
     def exec_module(self, module: ModuleType) -> None:
-        self._real.exec_module(module)
+        with self._surrounded():
+            self._real.exec_module(module)
         self._imported(module)
+
+    @contextmanager
+    def _surrounded(self) -> Iterator[None]:
+        for before, _ in self._around:
+            before()
+        try:
+            yield
+        finally:
+            for _, after in self._around:
+                after()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)  # inspect.getsource and friends ask the real loader

@@ -61,3 +61,26 @@ def test_with_a_process_for_each_test(flakeproof: Flakeproof, shop: Path) -> Non
     assert document["interval"]["method"] == "clopper-pearson"
     assert document["anytime"]["method"] == "robbins"
     assert "effective sample" not in ended.stdout
+
+
+@pytest.mark.long
+def test_what_stays_of_a_test_that_cannot_run_twice(flakeproof: Flakeproof, project: Path) -> None:
+    """It is named, with the line that changes it, and the record keeps it."""
+    (project / "test_twice.py").write_text(
+        "class Register:\n    count = 0\n\n\n"
+        "def test_twice():\n    Register.count += 1\n    assert Register.count == 1\n"
+    )
+    words = ("run", "test_twice.py", "--isolation", "shared", "-w", "1", "-c", "20")
+    named = flakeproof(*words, "--json", "run.json")
+    (found,) = json.loads((project / "run.json").read_bytes())["repetition"]
+    (state,) = found["state"]
+    assert (state["name"], state["before"], state["after"], state["decides"]) == (
+        *("test_twice.Register.count", "0", "1", True),
+    )
+    assert state["changed_at"] == "test_twice.py:6 (test_twice)"
+    row = (
+        "What stays in the process: global test_twice.Register.count: 0 became 1, "
+        "changed at test_twice.py:6 (test_twice); with that put back it passes again"
+    )
+    assert row in named.stdout.splitlines()
+    assert row in flakeproof("show").stdout.splitlines()

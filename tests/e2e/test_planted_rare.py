@@ -100,6 +100,10 @@ HANDS: dict[str, Hand] = {
     "vanished_subscriber": _after(
         "import gc, queue; get = queue.Queue.get; queue.Queue.get = lambda self: (gc.collect(), get(self))[1]"
     ),
+    "parts_as_listed": _after(
+        "import os; listed = os.listdir; "
+        "os.listdir = lambda path=None: sorted(listed(path), key=lambda name: name[::-1], reverse=True)"
+    ),
     "nights_by_the_clock": _in_zone("Europe/Berlin"),
     "impatient_throttle": _after("import time; now = time.time; time.time = lambda: 4 * now()"),
     "no_cpu_left": _under("taskset", "-c", str(min(os.sched_getaffinity(0)))),

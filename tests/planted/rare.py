@@ -54,6 +54,15 @@ RARE = (
         ("gc",),
         ("--gc", "20"),
         held=("--isolation", "shared"),
+        cause=CauseId.GARBAGE,
+    ),
+    Rare(
+        "parts_as_listed",
+        "parts of a text are put together in the order in which their folder is listed",
+        "test_uploads.py",
+        ("directory-order",),
+        ("--directory-order", "shuffled"),
+        cause=CauseId.DIRECTORY_ORDER,
     ),
     Rare(
         "nights_by_the_clock",

@@ -2,8 +2,9 @@
 
 import msgspec
 
-from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.features.isolate.records import CulpritSet, Isolation, Kind, Member, Rate
 from flakeproof.features.isolate.report import conclusion, results
+from flakeproof.model import Carrier
 from flakeproof.results.summary import anytime_interval
 
 

@@ -1,22 +1,46 @@
 """Tests that cannot run twice in one process."""
 
 import random
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from flakeproof.events import AnyRecord, ItemsCollected, RunEnded, RunStarted, TrialFailed, TrialSkipped, TrialsPassed
-from flakeproof.features.run import report
-from flakeproof.model import Failure, Isolation, ItemOutcome, Outcome, PytestTarget, RunSpec
+from flakeproof.errors import Stop
+from flakeproof.events import (
+    AnyRecord,
+    ItemsCollected,
+    RunEnded,
+    RunStarted,
+    StateLookedFor,
+    TrialFailed,
+    TrialSkipped,
+    TrialsPassed,
+)
+from flakeproof.features.run import recorded_run, report
+from flakeproof.model import Carrier, Failure, Isolation, ItemOutcome, Outcome, PytestTarget, RunSpec
 from flakeproof.results.dependence import repetition_in
 from flakeproof.results.history import History
 from flakeproof.results.summary import summarize
+from flakeproof.store.folder import Store
 
 
 def history_of(*outcomes: tuple[int, str], items: tuple[str, ...] = ("t.py::a",), fork: bool = False) -> History:
     """A run in which trials ended so, each with its process and `passed` or the item that failed."""
+    history = History()
+    for event in _events_of(_spec(len(outcomes), fork=fork), *outcomes, items=items):
+        history.add(event)
+    return history
+
+
+def _spec(count: int, *, fork: bool = False) -> RunSpec:
     target = PytestTarget(name="t.py", python="p", folder="f", arguments=[])
     isolation = Isolation.FORK if fork else Isolation.SHARED
-    spec = RunSpec(target=target, count=len(outcomes), workers=1, processes=1, seed=1, isolation=isolation)
+    return RunSpec(target=target, count=count, workers=1, processes=1, seed=1, isolation=isolation)
+
+
+def _events_of(spec: RunSpec, *outcomes: tuple[int, str], items: tuple[str, ...] = ("t.py::a",)) -> list[AnyRecord]:
     events: list[AnyRecord] = [RunStarted(run_id="r", at="", version="", spec=spec), ItemsCollected(items=list(items))]
     for trial, (process, outcome) in enumerate(outcomes, 1):
         if outcome == "passed":
@@ -33,10 +57,7 @@ def history_of(*outcomes: tuple[int, str], items: tuple[str, ...] = ("t.py::a",)
             process=process,
         )
         events.append(TrialFailed(number=trial, failure=failure, items={outcome: ItemOutcome.FAILED}))
-    history = History()
-    for event in (*events, RunEnded(elapsed=1.0, stopped=None)):
-        history.add(event)
-    return history
+    return [*events, RunEnded(elapsed=1.0, stopped=None)]
 
 
 ONCE = [(0, "passed"), (1, "passed"), *[(place, "t.py::a") for place in (0, 1) for _ in range(9)]]
@@ -51,6 +72,54 @@ def test_what_fails_ever_after_is_told_with_its_counts() -> None:
         "t.py::a passed the first time in each of 2 processes, and failed in 18 of 18 later ones (p = 0.0053): "
         "it cannot run twice in one process"
     ) in list(report.results(summarize(history_of(*ONCE), "f")))
+
+
+def test_what_stays_is_told_as_it_was_found() -> None:
+    """What was proven alone, else what was seen; or why nothing is known."""
+
+    def rows(*state: Carrier, unknown: str = "") -> list[str]:
+        history = history_of(*ONCE)
+        if state or unknown:
+            history.add(StateLookedFor(item="t.py::a", state=list(state), unknown=unknown))
+        told = [row for row in report.results(summarize(history, "f")) if row.startswith("What stays")]
+        return [row.removeprefix("What stays in the process: ") for row in told]
+
+    seen = Carrier(kind="global", name="m.seen", before="[]", after="[1]", place="m.py:3")
+    cached = Carrier(kind="library", name="x.cache", before="0", after="1", changed_at="m.py:9 (put)", decides=True)
+    assert rows() == ["it was not looked for"]
+    assert rows(unknown="it was not found within 3s") == ["it was not found within 3s"]
+    assert rows(seen) == ["global m.seen: [] became [1], defined at m.py:3; that it decides was not shown"]
+    assert rows(seen, cached) == [
+        "library x.cache: 0 became 1, changed at m.py:9 (put); with that put back it passes again"
+    ]
+
+
+def test_it_is_looked_for_within_the_duration_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the clock: with what is left, without a duration as long as it takes, and not at all when it is over."""
+    asked: list[float | None] = []
+    now = [0.0]
+
+    def look(spec: RunSpec, item: str, seconds: float | None) -> tuple[StateLookedFor, Stop | None]:
+        asked.append(seconds)
+        return StateLookedFor(item=item, state=[], unknown="it was tried"), None
+
+    def execute(spec: RunSpec, run_id: str, folder: Path, sinks: list[Any], *rest: Any, **more: Any) -> None:
+        for event in _events_of(spec, *ONCE):
+            if isinstance(event, RunEnded):
+                now[0] += 8
+                for found in more["afterwards"](event)[0]:
+                    sinks[0](found)
+            sinks[0](event)
+
+    monkeypatch.setattr(recorded_run, "execute", execute)
+    monkeypatch.setattr(recorded_run, "monotonic_ns", lambda: int(now[0] * 1e9))
+    unknown = []
+    for duration in (None, 20.0, 8.5):
+        spec = msgspec.structs.replace(_spec(len(ONCE)), duration=duration)
+        summary = recorded_run.conduct(spec, Store(tmp_path), lambda _: [], print, 10, look=look)
+        unknown += [one.state_unknown for one in summary.repetition]
+    assert asked == [None, pytest.approx(12.0)]
+    assert unknown == ["it was tried"] * 2 + ["it was not looked for, because the time of the run was over"]
 
 
 def test_several_that_fail_in_every_later_pass_are_a_hint() -> None:

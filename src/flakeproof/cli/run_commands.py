@@ -9,7 +9,10 @@ from flakeproof.settings.table import HOW_MUCH, WHAT, Setting
 from flakeproof.settings.values import FLAG, TEXT
 
 if TYPE_CHECKING:
+    from flakeproof.errors import Stop
+    from flakeproof.events import StateLookedFor
     from flakeproof.features.run.session import RunKeeper
+    from flakeproof.model import RunSpec
     from flakeproof.settings.load import Config
 
 
@@ -20,6 +23,13 @@ def _recorder_of(config: "Config") -> "RunKeeper | None":
     from flakeproof.features.history.after_run import HistoryRecorder
 
     return HistoryRecorder(config)
+
+
+def _what_stays(spec: "RunSpec", item: str, seconds: float | None) -> "tuple[StateLookedFor, Stop | None]":
+    """What stays of a test that cannot run twice in one process."""
+    from flakeproof.features.isolate.staying_state import what_stays
+
+    return what_stays(spec, item, seconds)
 
 
 @takes("run", arguments=(CONTEXT, TARGET))
@@ -35,7 +45,7 @@ def run(**given: Any) -> None:
         raise typer.Exit(resume_run(given["resume_run"], given, _recorder_of))
     from flakeproof.features.run.command import run_target
 
-    raise typer.Exit(run_target(given, _recorder_of))
+    raise typer.Exit(run_target(given, _recorder_of, _what_stays))
 
 
 _CHANGED = Setting(
@@ -52,7 +62,7 @@ def gate(**given: Any) -> None:
     """
     from flakeproof.features.run.command import run_target
 
-    raise typer.Exit(run_target(given, _recorder_of, is_gate=True))
+    raise typer.Exit(run_target(given, _recorder_of, _what_stays, is_gate=True))
 
 
 _MODE = argument(

@@ -126,8 +126,11 @@ class Check:
         used: Used | None,
         inquiry: Callable[[], Inquiry] | None,
         elapsed: float,
+        left: float | None = None,
     ) -> None:
         """`seen` are the results of the run of `spec`, which took `elapsed` seconds.
+
+        The check may take no longer than the seconds that are `left` of the run's duration, if it has one.
 
         `used` is what its first test used; `inquiry` makes a new inquiry into the run's question.
         """
@@ -147,7 +150,7 @@ class Check:
         self._busy = at_once(spec) - 1 if seen.unnamed else 0
         self._each = elapsed * at_once(spec) / max(1, seen.total)
         """Seconds that a trial takes in its worker, with all overhead."""
-        self._deadline = monotonic_ns() + int(self._budget(elapsed) * 1e9)
+        self._deadline = monotonic_ns() + int(self._budget(elapsed, left) * 1e9)
         self._reason = ""
         self._is_over = False
         """Whether the current turn was stopped because the time is used up."""
@@ -197,11 +200,11 @@ class Check:
     def _undecided(self) -> list[str]:
         return [item for item, found in self._conclusions.items() if found is Conclusion.UNKNOWN]
 
-    def _budget(self, elapsed: float) -> float:
-        """Seconds that the check may take after a run of `elapsed` seconds."""
+    def _budget(self, elapsed: float, left: float | None) -> float:
+        """Seconds that the check may take after a run of `elapsed` seconds, of those that are `left`."""
         named = _TRIALS_NAMED * self._each if self._seen.things else 0.0
         most = min(_MOST_SECONDS, max(_LEAST_SECONDS, elapsed, named))
-        return most if self._spec.duration is None else max(0.0, min(self._spec.duration - elapsed, most))
+        return most if left is None else max(0.0, min(left, most))
 
     def _affordable(self, look: int) -> int | None:
         """Number of trials alone for the next pair of turns; None, with the reason set, if there is no time for them.
@@ -269,6 +272,8 @@ class Check:
         answering the question of a run that has no duration.
         """
         ends = inquiry is None or self._spec.duration is not None
+        if ends and monotonic_ns() > self._deadline:
+            return  # to start it is what there is no time for
         bare: dict[str, Any] = {
             "question": None,
             "max_failures": None,
@@ -291,6 +296,7 @@ class Check:
             if is_over and not self._is_over and self._dispatcher is not None:
                 self._is_over = True
                 self._dispatcher.stop(Stop.SPENT)
+                self._dispatcher.stop(Stop.SPENT)  # what is in flight is not waited for
 
         self._is_over = False
         with temporary_root(lambda text: None) as temporary:

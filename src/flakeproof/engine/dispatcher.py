@@ -20,7 +20,7 @@ from flakeproof.engine.plausible import is_possible
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.renewal import Renewal
 from flakeproof.engine.replacement import Replacement
-from flakeproof.engine.run_end import Ending, Inquiry, Settlement
+from flakeproof.engine.run_end import Ending, Inquiry, Settlement, is_over_with_patience
 from flakeproof.engine.scout import Scout
 from flakeproof.engine.suspects import Suspects, Suspicions
 from flakeproof.engine.time_limits import ProcessWatch
@@ -106,6 +106,7 @@ class Dispatcher:
         self._watches: dict[int, ProcessWatch] = {}
         self._next_number = max(spec.first_process, before.next_process)
         self._elapsed_before = before.elapsed
+        self._begun_ns = monotonic_ns()
         self._started_ns: int | None = None
         self._next_look_ns = 0
         self._next_reap_ns = 0
@@ -444,6 +445,9 @@ class Dispatcher:
         may_end = self._results.ended or self._spec.patience is not None
         if duration is not None and self._elapsed(now) >= duration and may_end:
             self._ending.request(Stop.DURATION)
+        if is_over_with_patience(self._spec, (now - self._begun_ns) / 1e9):
+            self.stop(Stop.DURATION)
+            self._ending.is_urgent = True
         if self._ending.reason is not None:
             self._wind_down(now)
 

@@ -10,7 +10,7 @@ from types import FrameType
 import msgspec
 
 from flakeproof import signals
-from flakeproof.clock import now
+from flakeproof.clock import monotonic_ns, now
 from flakeproof.engine import company, limits, scout
 from flakeproof.engine.crowd import Crowd
 from flakeproof.engine.dispatcher import Before, Dispatcher
@@ -21,7 +21,7 @@ from flakeproof.engine.renewal import Renewal
 from flakeproof.engine.run_end import Inquiry
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import Stop
-from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunResumed, RunStarted
+from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunEnded, RunResumed, RunStarted
 from flakeproof.model import PytestTarget, RunSpec
 from flakeproof.perturbations.resources import hindered
 from flakeproof.version import __version__
@@ -39,6 +39,7 @@ def execute(
     *,
     watches_copies: bool = False,
     another_inquiry: Callable[[], Inquiry] | None = None,
+    afterwards: Callable[[RunEnded], tuple[Sequence[AnyEvent], Stop | None]] | None = None,
 ) -> None:
     """Run `spec`; every event goes to every sink; nameless files are made in `folder`.
 
@@ -46,9 +47,13 @@ def execute(
     has left, and what it has done. With `watches_copies`, tests that run at once are kept from colliding if possible,
     and failures that may be collisions are checked; `another_inquiry` makes an inquiry for trials alone.
 
+    `afterwards` is told how the run ended, unless that was from outside, and has events to add before its end; and
+    why it was itself ended from outside, if it was.
+
     Raises UsageError or CannotRunError if nothing could be run.
     """
     limits.check(spec)
+    began = monotonic_ns()
 
     def emit(event: AnyEvent) -> None:
         seen.add(event)
@@ -103,12 +108,19 @@ def execute(
         used = first.used if first is not None else None
         if first is not None and first.private_network:
             spec = msgspec.structs.replace(spec, private_network=True)
-        check = company.Check(spec, seen, run_id, folder, used, another_inquiry, ended.elapsed)
+        left = None if spec.duration is None else spec.duration - (monotonic_ns() - began) / 1e9
+        check = company.Check(spec, seen, run_id, folder, used, another_inquiry, ended.elapsed, left)
         with signals_stop(check.stop):
             found = check.run(lambda text: emit(Noted(message=text)))
         emit(CopiesChecked(found=found))
         if check.stopped is not None:
             ended = msgspec.structs.replace(ended, stopped=check.stopped.value)
+    if afterwards is not None and not company.was_ended_from_outside(ended.stopped):
+        more, stopped = afterwards(ended)
+        for event in more:
+            emit(event)
+        if stopped is not None:
+            ended = msgspec.structs.replace(ended, stopped=stopped.value)
     emit(ended)
 
 

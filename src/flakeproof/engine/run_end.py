@@ -5,7 +5,7 @@ from typing import Protocol
 
 from flakeproof.errors import Stop
 from flakeproof.events import AnyEvent
-from flakeproof.model import Finding
+from flakeproof.model import Finding, RunSpec
 
 
 class Ending:
@@ -24,6 +24,15 @@ class Ending:
         """End the run for `reason`, unless it is ending already."""
         if self.reason is None:
             self.reason = reason
+
+
+def is_over_with_patience(spec: RunSpec, seconds: float) -> bool:
+    """Whether a run with `patience` has had all of its time, so many `seconds` after its beginning.
+
+    That is its duration and the patience with trials in flight. A duration begins with the first process that is ready:
+    on a slow machine that comes late, and a search that has a budget cannot give more for it.
+    """
+    return spec.duration is not None and spec.patience is not None and seconds >= spec.duration + spec.patience
 
 
 class Inquiry(Protocol):

@@ -147,6 +147,7 @@ class Probes:
             first=self._next,
             perturbations=perturbations,
             duration=max(_LEAST_SECONDS, self.seconds_left),
+            patience=0.0,  # start included: what is in flight when the budget is used up counts for nothing
             timeout=hang_limit(self._trial + paused, asked, _TIMES) if self._trial else asked,
             adapts_timeout=False,
         )

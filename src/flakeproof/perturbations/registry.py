@@ -11,7 +11,8 @@ from flakeproof.perturbations.pauses import DELAY, FREEZE
 from flakeproof.perturbations.perturbation import PerturbationKind, flag_words, refuse_variables, value_words
 from flakeproof.perturbations.regions import LOCALES, TIMEZONE
 from flakeproof.perturbations.resources import MAX_FDS, NETWORK, PORTS, TEMP_SPACE
-from flakeproof.text import parse_flag, parse_whole
+from flakeproof.text import parse_flag, parse_whole, shortened
+from flakeproof_worker.perturb.listings import ORDERS
 from flakeproof_worker.shared.seeds import LIMIT
 from flakeproof_worker.shared.variables import DRAWN, HASH_SEED
 
@@ -24,11 +25,36 @@ REVERSE = PerturbationKind("reverse", "reverse", parse_flag, flag_words("reverse
 _MOST = 1_000_000
 
 
+_OFF = "off"
+
+
 def _parse(given: Any) -> int:
-    return parse_whole(str(given), 1, _MOST)
+    text = str(given).strip()
+    if text == _OFF:
+        return 0
+    try:
+        return parse_whole(text, 1, _MOST)
+    except ValueError as error:
+        raise ValueError(f"{error}; or write {_OFF}") from None
 
 
-GC = PerturbationKind("gc", "gc", _parse, value_words("gc"), only_python=True)
+def _gc_words(value: int) -> list[str]:
+    return ["--gc", str(value or _OFF)]
+
+
+GC = PerturbationKind("gc", "gc", _parse, _gc_words, only_python=True)
+
+
+def _parse_order(given: Any) -> str:
+    text = str(given).strip()
+    if text not in ORDERS:
+        raise ValueError(f"{shortened(text)!r} is no order of folders; write {', '.join(ORDERS[:-1])} or {ORDERS[-1]}")
+    return text
+
+
+DIRECTORY_ORDER = PerturbationKind(
+    "directory-order", "directory_order", _parse_order, value_words("directory-order"), only_python=True
+)
 
 
 _EACH = "each"
@@ -88,6 +114,7 @@ KINDS: Mapping[str, PerturbationKind] = {
         FREEZE,
         CLOCK,
         GC,
+        DIRECTORY_ORDER,
         MAX_FDS,
         PORTS,
         TEMP_SPACE,

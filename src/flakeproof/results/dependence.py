@@ -14,7 +14,7 @@ has grown too large for each failure: there is no answer then, rather than a wro
 from collections.abc import Iterator
 from enum import StrEnum
 
-from flakeproof.model import PROCESSES_PER_SHARD, Isolation, PytestTarget, Record, RunSpec
+from flakeproof.model import PROCESSES_PER_SHARD, Carrier, Isolation, PytestTarget, Record, RunSpec
 from flakeproof.results.history import History
 from flakeproof.stats import dispersion, order
 from flakeproof.stats.tables import fisher_greater, holm
@@ -319,6 +319,7 @@ def _effects_in_time(places: list[int], reach: int) -> Iterator[float]:
     yield (1 + correlation) / (1 - correlation) if correlation < 1 else float(reach)
 
 
+_NOT_LOOKED_FOR = "it was not looked for"
 REPETITION_LEVEL = 0.05
 """Of all tests together: so often something is said where the first trial of a process is like any other, at most."""
 
@@ -340,6 +341,10 @@ class Repetition(Record, frozen=True, kw_only=True):
 
     Above `REPETITION_LEVEL` for a test that failed in every later trial, and is too rare among so many: a hint then.
     """
+    state: list[Carrier] = []  # noqa: RUF012 - a record copies it
+    """What stays of it in the process, the likeliest first."""
+    state_unknown: str = ""
+    """Why `state` is empty, in words; "" if it is not."""
 
 
 def repetition_in(history: History) -> list[Repetition]:
@@ -368,6 +373,8 @@ def repetition_in(history: History) -> list[Repetition]:
             later_failed=item.failed,
             alone=len(history.items) == 1,
             p=p,
+            state=looked.state if (looked := history.state.get(name)) is not None else [],
+            state_unknown=looked.unknown if looked is not None else _NOT_LOOKED_FOR,
         )
         for (name, item), p, own in zip(failed.items(), corrected, p_values, strict=True)
         if not item.first_failed

@@ -19,6 +19,7 @@ from flakeproof.events import (
     RunStarted,
     Settled,
     Sighted,
+    StateLookedFor,
     TrialFailed,
     TrialLeaked,
     TrialLost,
@@ -109,6 +110,8 @@ class History:
     """… and those that could not, by the kind of their failure."""
     copies: Copies | None = None
     """What was found out about failures with several tests at once."""
+    state: dict[str, StateLookedFor] = field(default_factory=dict)
+    """What stays in a process of tests that cannot run twice in it, by the test."""
     finding: Finding | None = None
     """The answer to the run's question, once there is one."""
     done: Ranges = field(default_factory=Ranges)
@@ -202,6 +205,8 @@ class History:
                 self.finding = event.finding
             case CopiesChecked():
                 self.copies = event.found
+            case StateLookedFor():
+                self.state[event.item] = event
             case RunEnded():
                 self.elapsed, self.stopped, self.ended = event.elapsed, event.stopped, True
                 self.dropped = event.dropped

@@ -39,7 +39,8 @@ class RunKeywords(TypedDict, total=False):
     nice: int | None
     freeze: str | None
     clock: str | None
-    gc: int | None
+    gc: int | str | None
+    directory_order: str | None
     max_fds: int | None
     ports: int | None
     temp_space: int | str | None

@@ -483,7 +483,11 @@ _ROWS = (
                 "Another time of day: `boundaries` (before midnight, a year's end, …), +3d, 2024-02-29T23:59:59.9; "
                 "or a fast or slow one: x4, x0.25.",
             ),
-            ("gc", "int", "N", "as Python does", "Collect garbage every N allocations, about."),
+            ("gc", "int | str", "N|off", "as Python does", "Collect garbage every N allocations, about, or never."),
+            (
+                *("directory-order", "str", "ORDER", "that of the file system"),
+                "The order in which folders are listed: `shuffled` for each test, `sorted` by name, or `oldest` first.",
+            ),
             (
                 *("max-fds", "int", "N", "as many as the system allows"),
                 "Room for N more descriptors in each test.",

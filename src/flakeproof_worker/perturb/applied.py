@@ -102,10 +102,18 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
         from flakeproof_worker.perturb.patience import Patience
 
         found.append(Patience(asked["patience"]))
-    if asked.get("gc"):
+    if asked.get("awaits"):
+        from flakeproof_worker.perturb.awaiting import Awaiting
+
+        found.append(Awaiting(asked["awaits"]))
+    if asked.get("gc") is not None:
         from flakeproof_worker.perturb.process_state import Garbage
 
         found.append(Garbage(asked["gc"]))
+    if asked.get("directory_order"):
+        from flakeproof_worker.perturb.listings import Listings
+
+        found.append(Listings(asked["directory_order"]))
     if wanted := asked.get("random_seed"):
         from flakeproof_worker.generators import start_of
         from flakeproof_worker.perturb.entropy import Entropy

@@ -1,22 +1,29 @@
 """Give each trial another time of day: `time` and `datetime` show it and advance from there at the requested speed.
 
 Monotonic clocks do not change, nor do the clocks of other programs and of file systems. Modules that copied names from
-`time` or `datetime` before the trial's code was imported, mostly those of the standard library, keep the true time, as
-does C code that asks the operating system itself.
+`time` before the trial's code was imported, mostly those of the standard library, keep the true time, as does C code
+that asks the operating system itself.
 """
 
-import copyreg
 import datetime as datetime_module
+import gc
+import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+from flakeproof_worker.perturb.travellers import step_aside
 from flakeproof_worker.perturb.watching import PerTrial
 from flakeproof_worker.shared.instants import shift, speed
 
-_time, _time_ns = time.time, time.time_ns
-_localtime, _gmtime, _ctime, _strftime = time.localtime, time.gmtime, time.ctime, time.strftime
 _Datetime, _Date, _UTC = datetime_module.datetime, datetime_module.date, datetime_module.UTC
+_time, _time_ns, _localtime, _strftime = time.time, time.time_ns, time.localtime, time.strftime
+_TRUE = {name: getattr(time, name) for name in ("time", "time_ns", "localtime", "gmtime", "ctime", "strftime")}
+_DEPRECATED = (
+    "datetime.datetime.utcnow() is deprecated and scheduled for removal in a future version. Use timezone-aware "
+    "objects to represent datetimes in UTC: datetime.datetime.now(datetime.UTC)."
+)
 
 
 class Clock:
@@ -27,21 +34,32 @@ class Clock:
         self._clock = clock
         self._faster = speed(clock) - 1.0
         self._trials: PerTrial[tuple[float, float]] = PerTrial(self._started)
+        now = self._now
+        self._ours: dict[str, Callable[..., Any]] = {
+            "time": now,
+            "time_ns": lambda: _time_ns() + int(self._ahead() * 1e9),
+            "strftime": _strftime_at(now),
+        }
+        for name in ("localtime", "gmtime", "ctime"):
+            self._ours[name] = _of_instant(name, _TRUE[name], now)
+        self._constructors = _Constructors(_Datetime, _of_datetime(now)), _Constructors(_Date, _of_date(now))
 
     def prepare(self) -> None:
         """Replace the clocks, before any code of the user is imported."""
-        now = self._now
-        time.time = now
-        time.time_ns = lambda: _time_ns() + int(self._ahead() * 1e9)
-        for name, original in (("localtime", _localtime), ("gmtime", _gmtime), ("ctime", _ctime)):
-            setattr(time, name, _of_instant(name, original, now))
-        time.strftime = _strftime_at(now)
-        shifted, dates = _shifted_datetime(now), _shifted_date(now)
-        datetime_module.datetime = shifted  # type: ignore[misc]
-        datetime_module.date = dates  # type: ignore[misc]
-        # A pickle names the class of its object, and unpickling must find that class under that name.
-        for original_class, replaced in ((_Datetime, shifted), (_Date, dates)):
-            copyreg.pickle(original_class, _reducing(replaced))
+        self._replace()
+        step_aside(self._put_back, self._replace)
+
+    def _replace(self) -> None:
+        for name, replaced in self._ours.items():
+            setattr(time, name, replaced)
+        for constructors in self._constructors:
+            constructors.replace()
+
+    def _put_back(self) -> None:
+        for name in self._ours:
+            setattr(time, name, _TRUE[name])
+        for constructors in self._constructors:
+            constructors.put_back()
 
     def begin(self, trial: int, seed: int) -> None:
         """A trial begins in this thread."""
@@ -85,65 +103,69 @@ def _strftime_at(now: Now) -> Callable[..., str]:
     return strftime
 
 
-class _Like(type):
-    """Metaclass of a class that stands in for another: instances of the original count as its instances."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, cls.__mro__[1]) if _stands_in(cls) else type.__instancecheck__(cls, instance)
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        return issubclass(subclass, cls.__mro__[1]) if _stands_in(cls) else type.__subclasscheck__(cls, subclass)
+Methods = dict[str, Callable[..., Any]]
 
 
-def _stands_in(cls: type) -> bool:
-    return "_flakeproof_stands_in" in cls.__dict__
+def _of_datetime(now_seconds: Now) -> Methods:
+    def now(cls: Any, tz: Any = None) -> Any:
+        return cls.fromtimestamp(now_seconds(), tz)
+
+    def utcnow(cls: Any) -> Any:
+        if sys.version_info >= (3, 12):
+            warnings.warn(_DEPRECATED, DeprecationWarning, stacklevel=2)  # as the true one does
+        utc = _Datetime.fromtimestamp(now_seconds(), _UTC).replace(tzinfo=None)
+        return cls.combine(utc.date(), utc.time())
+
+    return {"now": now, "utcnow": utcnow}
 
 
-def _shifted_datetime(now_seconds: Now) -> Any:
-    class datetime(datetime_module.datetime, metaclass=_Like):  # noqa: N801 - the name of the original
-        _flakeproof_stands_in = True
+def _of_date(now_seconds: Now) -> Methods:
+    def today(cls: Any) -> Any:
+        return cls.fromtimestamp(now_seconds())
 
-        def __new__(cls, *arguments: Any, **named: Any) -> Any:
-            return _Datetime.__new__(_Datetime if _stands_in(cls) else cls, *arguments, **named)
-
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return cls.fromtimestamp(now_seconds(), tz)
-
-        @classmethod
-        def utcnow(cls) -> Any:
-            utc = _Datetime.fromtimestamp(now_seconds(), _UTC).replace(tzinfo=None)
-            return cls.combine(utc.date(), utc.time())
-
-        @classmethod
-        def today(cls) -> Any:
-            return cls.fromtimestamp(now_seconds())
-
-    return _named(datetime, _Datetime)
+    return {"today": today}  # `datetime` inherits it
 
 
-def _shifted_date(now_seconds: Now) -> Any:
-    class date(datetime_module.date, metaclass=_Like):  # noqa: N801 - the name of the original
-        _flakeproof_stands_in = True
+class _Constructors:
+    """Class methods of a class that may be written in C.
 
-        def __new__(cls, *arguments: Any, **named: Any) -> Any:
-            return _Date.__new__(_Date if _stands_in(cls) else cls, *arguments, **named)
+    They are replaced in the class itself, so that it stays what it is: for `isinstance`, for metaclasses of classes
+    that derive from it, for pickle, and for those who imported it before.
+    """
 
-        @classmethod
-        def today(cls) -> Any:
-            return cls.fromtimestamp(now_seconds())
+    def __init__(self, cls: type, methods: Methods) -> None:
+        self._cls = cls
+        self._true = {name: vars(cls)[name] for name in methods}
+        self._ours: dict[str, Any] = {}
+        for name, method in methods.items():
+            method.__qualname__ = f"{cls.__qualname__}.{name}"
+            method.__module__ = cls.__module__
+            self._ours[name] = classmethod(method)
 
-    return _named(date, _Date)
+    def replace(self) -> None:
+        """Have them be ours."""
+        _set_in(self._cls, self._ours)
+
+    def put_back(self) -> None:
+        """Have them be the true ones."""
+        _set_in(self._cls, self._true)
 
 
-def _named(cls: type, original: type) -> type:
-    cls.__module__, cls.__qualname__, cls.__doc__ = original.__module__, original.__qualname__, original.__doc__
-    return cls
+def _set_in(cls: type, members: dict[str, Any]) -> None:
+    try:
+        for name, member in members.items():
+            setattr(cls, name, member)
+    except TypeError:  # written in C: its members can be changed in its dictionary, of which `vars` shows but a view
+        (own,) = (one for one in gc.get_referents(vars(cls)) if isinstance(one, dict))
+        own.update(members)
+        _forget_lookups(cls)
 
 
-def _reducing(replaced: Any) -> Callable[[Any], Any]:
-    def reduce(instance: Any) -> Any:
-        _, *rest = instance.__reduce_ex__(4)
-        return (replaced, *rest)
-
-    return reduce
+def _forget_lookups(cls: type) -> None:
+    """Have the interpreter look up the members of `cls` again, as `PyType_Modified` of the C API tells it to."""
+    try:
+        import ctypes
+    except ImportError:  # built without libffi; what was not looked up before, as here, is not remembered either
+        sys._clear_type_cache()
+    else:
+        ctypes.pythonapi.PyType_Modified(ctypes.py_object(cls))

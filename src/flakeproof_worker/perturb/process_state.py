@@ -14,10 +14,10 @@ from flakeproof_worker.shared.variables import ZONE, zone_of
 
 
 class Garbage:
-    """Collects the youngest generation after a number of allocations that is drawn for each trial."""
+    """Collects the youngest generation after a number of allocations that is drawn for each trial, or never."""
 
     def __init__(self, allocations: int) -> None:
-        """`allocations` is the average."""
+        """`allocations` is the average; 0 for never, which a threshold of 0 means to the collector as well."""
         self._allocations = allocations
         self._lock = Lock()
         self._running = 0
@@ -28,7 +28,8 @@ class Garbage:
 
     def begin(self, trial: int, seed: int) -> None:
         """A trial begins in this thread."""
-        threshold = draws.generator(seed, "gc").randint(1, 2 * self._allocations - 1)
+        most = 2 * self._allocations - 1
+        threshold = draws.generator(seed, "gc").randint(1, most) if self._allocations else 0
         with self._lock:
             if not self._running:
                 self._before = gc.get_threshold()

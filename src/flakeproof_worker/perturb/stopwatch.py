@@ -6,9 +6,10 @@ would have them wait too long.
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from flakeproof_worker.perturb.travellers import step_aside
 from flakeproof_worker.perturb.watching import PerTrial
 from flakeproof_worker.shared.user_code import is_library
 
@@ -16,6 +17,11 @@ _CLOCKS: tuple[tuple[str, Callable[[], Any]], ...] = tuple(
     (name, getattr(time, name))
     for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
 )
+
+
+def _use(clocks: Iterable[tuple[str, Callable[[], Any]]]) -> None:
+    for name, clock in clocks:
+        setattr(time, name, clock)
 
 
 class Stopwatch:
@@ -31,8 +37,9 @@ class Stopwatch:
 
     def prepare(self) -> None:
         """Replace the clocks, before any code of the user is imported."""
-        for name, clock in _CLOCKS:
-            setattr(time, name, self._replaced(name, clock))
+        replaced = [(name, self._replaced(name, clock)) for name, clock in _CLOCKS]
+        _use(replaced)
+        step_aside(lambda: _use(_CLOCKS), lambda: _use(replaced))
 
     def begin(self, trial: int, seed: int) -> None:
         """A trial begins in this thread."""

@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from tests.integration.perturb.conftest import Runner
+from tests.tools import environment
 
+import flakeproof
 from flakeproof_worker.shared import instants
 
 BOTH = """
 import copy
+import dataclasses
 import datetime
 import email.utils
+import enum
 import pickle
 import time
+import typing
 from datetime import date, datetime as dt
 from multiprocessing.reduction import ForkingPickler as Sending
 
@@ -68,6 +74,31 @@ def behaves():
         case dt(year=year):
             assert year == now.year
 
+class Meta(type):
+    pass
+
+class Limited(date, metaclass=Meta):  # as libraries that check what they are given have them
+    pass
+
+class Stamp(dt, metaclass=Meta):
+    pass
+
+class Holiday(date, enum.Enum):
+    NEW_YEAR = 2024, 1, 1
+
+@dataclasses.dataclass
+class Entry:
+    day: date
+    at: dt = dataclasses.field(default_factory=dt.now)
+
+def is_derived_from():
+    assert type(Limited.today()) is Limited and type(Stamp.now()) is Stamp and type(Stamp.today()) is Stamp
+    assert Limited.today() == date.today() or dt.now().hour == 0
+    assert pickle.loads(pickle.dumps(Stamp(2024, 1, 1))) == Stamp(2024, 1, 1) and Holiday.NEW_YEAR < date(2024, 1, 2)
+    assert typing.get_type_hints(Entry) == {"day": date, "at": dt} and type(Entry(date.today()).at) is dt
+    assert type(dt.now()) is dt and type(date.today()) is date and type(dt.fromisoformat("2024-01-01")) is dt
+    assert type(email.utils.localtime()) is dt and dt is type(dt.min) and dt.today.__self__ is dt
+
 def crosses_the_second():
     second = int(time.time())
     time.sleep(0.002)
@@ -96,6 +127,59 @@ def test_classes_are_what_they_were(run: Runner, clock: str) -> None:
     summary = run(BOTH, "behaves", clock=clock)
 
     assert (summary.passed, summary.failed) == (20, 0), summary.signatures
+
+
+def test_classes_can_be_derived_from(run: Runner) -> None:
+    """With metaclasses of their own, in enumerations and data classes, also by who had imported them before."""
+    summary = run(BOTH, "is_derived_from", count=2, clock="-30d")
+
+    assert (summary.passed, summary.failed) == (2, 0), summary.signatures
+
+
+TRAVELS = """
+import time
+from datetime import date, datetime
+
+def test_models():
+    import pydantic
+
+    class Entry(pydantic.BaseModel):
+        day: date
+        at: datetime
+
+    entry = Entry(day="2024-01-02", at="2024-01-02T00:00:00")
+    assert type(entry.day) is date and type(entry.at) is datetime and pydantic.condate(ge=date(2020, 1, 1))
+
+def travel(elsewhere):
+    assert datetime.now().year == date.today().year == time.gmtime().tm_year == 2031
+    for _ in range(2):
+        with elsewhere:
+            assert datetime.now().year == date.today().year == time.gmtime().tm_year == 2012
+        assert datetime.now().year == date.today().year == time.gmtime().tm_year == 2031
+
+def test_frozen():
+    import freezegun
+    travel(freezegun.freeze_time("2012-01-14"))
+
+def test_travelling():
+    import time_machine
+    travel(time_machine.travel("2012-01-14", tick=False))
+"""
+
+
+@pytest.mark.long
+def test_others_that_change_clocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside pydantic 1, which derives from dates, freezegun and time-machine, which set clocks themselves."""
+    python = environment(
+        *(tmp_path / "with", "pydantic==1.10.27", "freezegun==1.5.5", "time-machine==3.6.0", "pytest==9.2.0")
+    )
+    (tmp_path / "test_travels.py").write_text(TRAVELS)
+    monkeypatch.chdir(tmp_path)
+    summary = flakeproof.run(
+        "test_travels.py", python=python, count=2, workers=1, clock="2031-05-05T12:00:00", store=tmp_path / "store"
+    )
+
+    assert (summary.passed, summary.failed) == (2, 0), summary.signatures
 
 
 def test_boundaries_are_crossed(run: Runner) -> None:

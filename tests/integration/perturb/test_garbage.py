@@ -43,3 +43,11 @@ def test_garbage_does_not_outlive_its_trial(run: Runner) -> None:
     """What a trial leaves is collected before the next one begins; otherwise it is there for longer."""
     assert run(CYCLE, "at_the_end", gc=100_000).failed == 0
     assert run(CYCLE, "at_the_end").failed > 0
+
+
+def test_off_means_never(run: Runner) -> None:
+    """Until the test has ended, however much it allocates."""
+    code = CYCLE.replace("range(400)", "range(20_000)")
+    assert run(code, "during", count=3).failed == 3
+    assert run(code, "during", count=3, gc="off").failed == 0
+    assert run(code, "at_the_end", count=3, gc="off").failed == 0

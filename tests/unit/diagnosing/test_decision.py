@@ -59,6 +59,12 @@ ARMS = (
     "measured time",
     "more measured time",
     "addresses",
+    "folders by name",
+    "folders by age",
+    "folders shuffled",
+    "no garbage collected",
+    "garbage collected",
+    "awaited",
 )
 KINDS = {
     "descriptors": ("descriptors", "closed twice"),
@@ -199,6 +205,9 @@ def evidence(example: str) -> Evidence:
             found = replace(found, witnessed=replace(seen, looked=True, timed=True))
         elif part == "entropy":
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.ENTROPY: LINE}))
+        elif part in ("lists a folder", "holds a weak reference"):
+            kind = observed_calls.LISTING if part == "lists a folder" else observed_calls.FINALISED
+            found = replace(found, witnessed=replace(seen, looked=True, places={**seen.places, kind: LINE}))
         elif part == "reads the clock":
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.CLOCK: LINE}))
         elif part.startswith("differs ") or part == "another came between":
@@ -281,6 +290,9 @@ def test_the_best_comes_first() -> None:
         ("alone 0/200, company 40/40", False),
         ("alone 0/200, company 40/40, polluter found", True),
         ("alone 0/200, parallel 60/200", False),
+        ("alone 60/200, folders by name 0/200, lists a folder", True),
+        ("alone 60/200, no garbage collected 0/200", True),
+        ("alone 60/200, awaited 0/200, seen children 20/20 20/20", True),
         ("alone 0/200, first 0/2 later 98/98, does itself harm", False),
         ("alone 0/200, company 0/40, first 0/2 later 98/98, does itself harm", True),
     ],

@@ -55,7 +55,7 @@ class Runner:
 
         Raises UsageError, CannotRunError or NothingToRunError where the target cannot be run.
         """
-        ended = self._run(self._plain, count=1, seconds=None)
+        ended = self._run(self._plain, count=1, seconds=self.left())
         if not self._keeps_timeout:
             self._longest = hang_limit(ended.elapsed, self._plain.timeout)
         return ended.items
@@ -72,10 +72,12 @@ class Runner:
         self.batches.append(batch)
         return batch
 
-    def _run(self, spec: RunSpec, *, count: int | None, seconds: float | None) -> TrialCounts:
+    def _run(self, spec: RunSpec, *, count: int | None, seconds: float) -> TrialCounts:
+        """Start included, it is given up when the budget is used up: what is in flight then counts for nothing."""
         spec = spec.bare(
             count=count,
             duration=seconds,
+            patience=max(0.0, self.left() - seconds),
             first=self._next,
             first_process=self._processes,
             timeout=spec.timeout if self._longest is None else self._longest,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flakeproof.clock import started_ns
+from flakeproof.engine.time_limits import Budget
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.amplify import report
 from flakeproof.features.amplify.driver import Amplified, Request, amplify
@@ -59,7 +61,7 @@ def amplify_target(given: Mapping[str, Any]) -> int:
     added = [level for text in given["try_"] or () for level in _levels(text)]
     request = Request(
         variant=lambda values: variant({"seed": str(plain.seed), **values}),
-        seconds=seconds,
+        seconds=Budget(seconds, since_ns=started_ns()).left,
         seed=plain.seed,
         error=_error(given["claim_error"]),
         signatures=given["signature"] or _faces(plain),

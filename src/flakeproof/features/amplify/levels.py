@@ -24,6 +24,7 @@ _TIMING: Mapping[str, Sequence[str]] = {
 """Factors that are about what comes first: where one of them matters, so may the place of a pause."""
 _OTHERS: Mapping[str, Sequence[str]] = {
     "gc": ("50",),
+    "directory-order": ("shuffled",),
     "clock": ("boundaries", "x4", "x0.25"),
     "timezone": ("random",),
     "locale": ("random",),

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from flakeproof.features.diagnose.evidence import COMPANY, MEASURED, MEASURED_MORE, PATIENT, Evidence
+from flakeproof.features.diagnose.evidence import (
+    AWAITED,
+    COMPANY,
+    MEASURED,
+    MEASURED_MORE,
+    PATIENT,
+    UNCOLLECTED,
+    Evidence,
+)
 from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Status
 from flakeproof.features.diagnose.rules import (
     amplified,
@@ -10,6 +18,7 @@ from flakeproof.features.diagnose.rules import (
     randomness,
     recorded,
     sanitizer_findings,
+    surroundings,
     test_order,
     timing,
 )
@@ -24,6 +33,8 @@ _RULES: Sequence[Callable[[Evidence, Next], Cause]] = (
     randomness.randomness,
     randomness.hash_order,
     randomness.addresses,
+    surroundings.directory_order,
+    surroundings.garbage,
     timing.thread_race,
     timing.async_race,
     sanitizer_findings.leaked_work,
@@ -50,6 +61,8 @@ _RANKS = (
     CauseId.RANDOMNESS,
     CauseId.HASH_ORDER,
     CauseId.ADDRESSES,
+    CauseId.DIRECTORY_ORDER,
+    CauseId.GARBAGE,
     CauseId.CLOCK,
     CauseId.CONTENTION,
     CauseId.THREAD_RACE,
@@ -92,6 +105,8 @@ def is_settled(causes: Sequence[Cause], evidence: Evidence) -> bool:
     if CauseId.SELF_POLLUTION in found and (COMPANY in evidence.arms or not evidence.has_company):
         return evidence.itself is not None and evidence.itself.confirmed
     if CauseId.ADDRESSES in found or any(evidence.is_undone(name) for name in (MEASURED, MEASURED_MORE)):
+        return True
+    if CauseId.DIRECTORY_ORDER in found or evidence.is_undone(UNCOLLECTED) or evidence.is_undone(AWAITED):
         return True
     if CauseId.LOAD in found and evidence.is_undone(PATIENT):
         return True

@@ -7,21 +7,25 @@ from dataclasses import dataclass, replace
 from flakeproof.engine.execute import signals_stop
 from flakeproof.engine.time_limits import Budget, hang_limit
 from flakeproof.errors import CannotRunError, Stop, StoppedError
-from flakeproof.features.diagnose.decision import decide, is_settled
+from flakeproof.features.diagnose.decision import is_settled
 from flakeproof.features.diagnose.differences.explain import Explanation
 from flakeproof.features.diagnose.evidence import (
     ALONE,
     CLOCK,
+    COLLECTED,
     COMPANY,
     FRESH,
     GIVEN,
+    LISTED_OLDEST,
+    LISTED_SHUFFLED,
+    LISTED_SORTED,
     MEASURED,
     MEASURED_MORE,
     PARALLEL,
-    SANITIZED,
     SHARED,
-    SHUFFLED,
+    UNCOLLECTED,
     Line,
+    awaitable,
 )
 from flakeproof.features.diagnose.experiment_runner import Arm, BudgetSpent, Conduct, Laboratory, changed
 from flakeproof.features.diagnose.experiments.again import run_again
@@ -43,25 +47,43 @@ from flakeproof.features.diagnose.experiments.settings import (
     run_standing_clock,
     search_line,
 )
-from flakeproof.features.diagnose.experiments.traced import can_be_traced, run_traced
+from flakeproof.features.diagnose.experiments.surroundings import run_awaited, run_collected, run_listed
+from flakeproof.features.diagnose.experiments.traced import run_traced
 from flakeproof.features.diagnose.experiments.watched import run_sanitized, watch
 from flakeproof.features.diagnose.observed_calls import (
     ADDRESS,
     ENTROPY,
     EXECUTOR,
+    FINALISED,
     HASH,
-    LIMIT,
-    OUTSIDE,
+    LISTING,
     RANDOM,
     SETS,
-    STOPWATCH,
     Witnessed,
     reads_at,
 )
 from flakeproof.features.diagnose.observed_calls import CLOCK as CLOCK_READ
 from flakeproof.features.diagnose.outcomes import Tally
-from flakeproof.features.diagnose.records import FOUND, Cause, CauseId, Place
-from flakeproof.features.diagnose.rules.common import Next
+from flakeproof.features.diagnose.promising import (
+    as_given_only,
+    can_trace,
+    causes,
+    decided_by_seed,
+    explaining,
+    finalises,
+    has_limits,
+    in_company,
+    lists,
+    may_leave_something,
+    measures_time,
+    of_addresses,
+    of_clock,
+    of_copies,
+    of_time,
+    of_timing,
+    waits_in_vain,
+)
+from flakeproof.features.diagnose.records import CauseId, Place
 from flakeproof.features.diagnose.study import Study
 from flakeproof.line_search.find_line import DelayFinding
 from flakeproof.model import CallableTarget, Isolation, PytestTarget, RunSpec
@@ -130,7 +152,7 @@ def _continue(study: Study) -> None:
     waiting = list(_STEPS)
     had_turns: set[str] = set()
     while waiting:
-        if is_settled(_causes(study), study.evidence):
+        if is_settled(causes(study), study.evidence):
             with suppress(BudgetSpent):
                 _watch(study)
             return
@@ -146,15 +168,6 @@ def _continue(study: Study) -> None:
             return
         except CannotRunError as error:
             laboratory.notes.append(f"{step.name} could not be made: {error.message}")
-
-
-def _causes(study: Study) -> list[Cause]:
-    return decide(study.evidence, Next(run=str, run_all=str, words=str, longer=""))
-
-
-def _explaining(study: Study) -> list[Cause]:
-    """Causes that say where it goes wrong, and not only what makes that more frequent."""
-    return [cause for cause in _causes(study) if cause.status in FOUND and cause.place is not None]
 
 
 def _seeds_if_drawn(study: Study) -> None:
@@ -186,7 +199,7 @@ def _has_seeds(laboratory: Laboratory, source: str) -> bool:
 
 def _drawn(study: Study) -> None:
     """Where it draws from a source that no seed reaches: all of it from the seed of the trial; those seeds again."""
-    if ENTROPY not in study.witnessed.places or study.laboratory.flake is None or _decided_by_seed(study):
+    if ENTROPY not in study.witnessed.places or study.laboratory.flake is None or decided_by_seed(study):
         return
     found = run_drawn(study.laboratory)
     if found is not None and found[0].p < _TELLING:
@@ -201,6 +214,38 @@ def _watch(study: Study) -> None:
 
 def _sanitized(study: Study) -> None:
     study.sightings = run_sanitized(study.laboratory)
+
+
+def _awaited(study: Study) -> None:
+    """Where every failure leaves behind what nobody waits for: whether it fails as well when that has ended."""
+    if study.laboratory.flake is not None:
+        run_awaited(study.laboratory, study.sightings)
+
+
+def _listed(study: Study) -> None:
+    """Where it lists a folder: whether it does so as well, or only, in another order."""
+    laboratory = study.laboratory
+    if LISTING not in study.witnessed.places or decided_by_seed(study):
+        return
+    if laboratory.failed(ALONE) and laboratory.flake is not None:
+        run_listed(laboratory, LISTED_SORTED)
+        if not any(study.evidence.is_significant(LISTED_SORTED, way) for way in ("falls", "rises")):
+            run_listed(laboratory, LISTED_OLDEST)  # names may be drawn
+    else:
+        run_listed(laboratory, LISTED_SHUFFLED)
+
+
+def _collected(study: Study) -> None:
+    """Where it has what goes when garbage is collected, or no cause is known: none, and some all the time."""
+    laboratory = study.laboratory
+    if decided_by_seed(study) or (FINALISED not in study.witnessed.places and explaining(study)):
+        return
+    if laboratory.failed(ALONE) and laboratory.flake is not None:
+        run_collected(laboratory, UNCOLLECTED)
+        if any(study.evidence.is_significant(UNCOLLECTED, way) for way in ("falls", "rises")):
+            return
+    if FINALISED in study.witnessed.places:
+        run_collected(laboratory, COLLECTED)
 
 
 def _again(study: Study) -> None:
@@ -227,7 +272,7 @@ def _shared(study: Study) -> None:
     laboratory = study.laboratory
     if SHARED not in laboratory.arms and (
         isinstance(laboratory.given.target, CallableTarget)
-        or (laboratory.given.isolation is Isolation.SHARED and _as_given_only(study))
+        or (laboratory.given.isolation is Isolation.SHARED and as_given_only(study))
     ):
         run_shared(laboratory)
 
@@ -239,7 +284,7 @@ def _fresh(study: Study) -> None:
 
 def _isolated(study: Study) -> None:
     """Only where company makes a difference."""
-    if _in_company(study):
+    if in_company(study):
         study.polluters = run_isolated(study.laboratory)
 
 
@@ -259,7 +304,7 @@ def _clock(study: Study) -> None:
 
 def _measured(study: Study) -> None:
     """Where it fails and measures time: whether it does so when less of it, or more, is measured."""
-    if _measures_time(study):
+    if measures_time(study):
         by_date = "date" in study.witnessed.uses.get(CLOCK_READ, "")
         run_measured(study.laboratory, MEASURED, by_date=by_date)
         if study.evidence.is_significant(MEASURED, "rises"):
@@ -268,23 +313,14 @@ def _measured(study: Study) -> None:
 
 def _patient(study: Study) -> None:
     """Where it fails and waits with a time limit: whether it does so as well when it may wait for longer."""
-    if _has_limits(study):
+    if has_limits(study):
         run_patient(study.laboratory)
-
-
-def _has_limits(study: Study) -> bool:
-    return study.laboratory.flake is not None and LIMIT in study.witnessed.places
-
-
-def _measures_time(study: Study) -> bool:
-    seen = study.witnessed
-    return study.laboratory.flake is not None and (STOPWATCH in seen.places or CLOCK_READ in seen.places)
 
 
 def _line(study: Study) -> None:
     """Where no cause is known, or a race without its line; not for what a pause anywhere makes fail: a time limit."""
     flake = study.laboratory.flake
-    others = {cause.cause for cause in _explaining(study)} - _RACING
+    others = {cause.cause for cause in explaining(study)} - _RACING
     too_late = flake is not None and flake.is_timeout and not study.evidence.outlasts_limits
     if flake is None or too_late or others or study.line is not None:
         return
@@ -324,7 +360,7 @@ def _provoked(study: Study) -> None:
     """Where no cause is known: what is not tried by itself before may matter, and what acts together."""
     if study.searched:
         return
-    if not _explaining(study):
+    if not explaining(study):
         study.searched = True
         study.provocation = run_provoked(study.laboratory)
 
@@ -346,28 +382,17 @@ def _addresses(study: Study) -> None:
     fails = 0 < study.laboratory.failed(ALONE) < study.laboratory.tally(ALONE).trials
     seen = study.witnessed.places
     asked = ADDRESS in seen or SETS in seen or HASH in seen
-    if fails and not _decided_by_seed(study) and (asked or study.evidence.arm(ALONE).correlation):
+    if fails and not decided_by_seed(study) and (asked or study.evidence.arm(ALONE).correlation):
         run_addresses(study.laboratory)
-
-
-def _of_addresses(study: Study) -> bool:
-    seen = study.witnessed.places
-    alike = bool(study.evidence.arm(ALONE).correlation)
-    return study.asked_seeds and (ADDRESS in seen or SETS in seen or alike)
 
 
 def _paused(study: Study) -> None:
     """Where recorded trials differ: whether a pause there brings the failure about."""
-    if study.differences and study.line is None and study.paused is None and not _decided_by_seed(study):
+    if study.differences and study.line is None and study.paused is None and not decided_by_seed(study):
         found = run_pauses(study.laboratory, study.differences, study.witnessed)
-        if found is not None and (study.may_race or CLOCK_READ in study.witnessed.places) and not _of_time(study):
+        if found is not None and (study.may_race or CLOCK_READ in study.witnessed.places) and not of_time(study):
             study.line = found
         study.paused = found
-
-
-def _decided_by_seed(study: Study) -> bool:
-    """Whether numbers that are drawn, or the order of sets, are known to decide: then no pause does."""
-    return any(cause.cause in _OF_SEEDS and cause.status in FOUND for cause in _causes(study))
 
 
 def _unseen(study: Study) -> None:
@@ -376,7 +401,6 @@ def _unseen(study: Study) -> None:
         _provoked(study)
 
 
-_OF_SEEDS = (CauseId.RANDOMNESS, CauseId.HASH_ORDER)
 _RACING = {CauseId.THREAD_RACE, CauseId.ASYNC_RACE, CauseId.FLOAT_ORDER, CauseId.CLOCK, CauseId.DIFFERENCE}
 
 
@@ -390,97 +414,30 @@ class _Step:
     """Whether what is known makes it the most promising one."""
 
 
-def _can_trace(study: Study) -> bool:
-    if _in_company(study) and SANITIZED not in study.laboratory.arms:
-        return False
-    return can_be_traced(study.laboratory) and study.asked_seeds
-
-
-def _as_given_only(study: Study) -> bool:
-    """Whether it fails as it was given, with copies beside it, and not, or far more rarely, alone."""
-    laboratory, evidence = study.laboratory, study.evidence
-    if study.had_company or study.itself is not None:
-        return False
-    return evidence.is_significant(GIVEN, "rises") or bool(laboratory.failed(GIVEN) and not laboratory.failed(ALONE))
-
-
-def _reads(study: Study, *kinds: str) -> bool:
-    """Whether nothing has failed so far, and a trial that passed does something of the kind."""
-    seen = study.witnessed
-    return study.laboratory.flake is None and any(kind in seen.places for kind in kinds)
-
-
-def _in_company(study: Study) -> bool:
-    """Whether it is other tests that make it fail, or keep it from failing: who they are is to be found first."""
-    evidence = study.evidence
-    rises = any(evidence.is_significant(name, "rises") for name in (COMPANY, SHUFFLED))
-    return rises or evidence.is_significant(COMPANY, "falls")
-
-
-def _may_leave_something(study: Study) -> bool:
-    """Whether what the sanitizers look for is likely: a descriptor in wrong hands, a wait, something left behind."""
-    flake = study.laboratory.flake
-    return _of_descriptors(study) or _in_company(study) or (flake is not None and flake.is_timeout)
-
-
-def _of_descriptors(study: Study) -> bool:
-    flake = study.laboratory.flake
-    return flake is not None and flake.is_of_descriptors
-
-
-def _of_copies(study: Study) -> bool:
-    """Also where it is slow and has not failed so far: most slow tests wait, and many of them do that at once."""
-    return _of_places(study) or (study.laboratory.flake is None and study.laboratory.is_slow)
-
-
-def _of_places(study: Study) -> bool:
-    flake = study.laboratory.flake
-    return _as_given_only(study) or (flake is not None and flake.is_of_places) or _reads(study, OUTSIDE)
-
-
-def _of_time(study: Study) -> bool:
-    flake = study.laboratory.flake
-    late = flake is not None and flake.is_timeout and not study.evidence.outlasts_limits
-    return late or _as_given_only(study) or _reads(study, STOPWATCH)
-
-
-def _of_clock(study: Study) -> bool:
-    """Whether it reads the time of day, and has nothing else that could come in another order."""
-    seen = study.witnessed
-    fails = study.laboratory.flake is not None and study.asked_seeds and CLOCK_READ in seen.places
-    return _reads(study, CLOCK_READ) or (fails and not study.may_race and not _of_time(study))
-
-
-def _of_timing(study: Study) -> bool:
-    """Whether it fails by itself, by no seed, and has what a pause can bring into another order."""
-    seen = study.witnessed
-    if study.laboratory.flake is None:
-        return seen.looked and study.may_race
-    if not study.asked_seeds or not seen.looked or _of_time(study) or _of_places(study):
-        return False
-    return seen.several_threads or bool(seen.coroutines) or CLOCK_READ in seen.places
-
-
 _STEPS = (
     _Step("a look at what it calls", _watch, lambda study: True),
-    _Step("the time that it measures", _measured, lambda study: _measures_time(study) and study.witnessed.of_failures),
+    _Step("the time that it measures", _measured, lambda study: measures_time(study) and study.witnessed.of_failures),
     _Step("seeds again", _seeds_if_drawn),
-    _Step("longer time limits", _patient, lambda study: _has_limits(study) and study.witnessed.of_failures),
+    _Step("longer time limits", _patient, lambda study: has_limits(study) and study.witnessed.of_failures),
     _Step("what is drawn, from a seed", _drawn, lambda study: study.asked_seeds and ENTROPY in study.witnessed.places),
-    _Step("the same addresses", _addresses, _of_addresses),
+    _Step("the same addresses", _addresses, of_addresses),
+    _Step("another order of folders", _listed, lists),
+    _Step("garbage collection", _collected, finalises),
+    _Step("pauses at lines", _line, waits_in_vain),
     _Step("the same process again", _again, lambda study: not study.laboratory.failed(ALONE)),
     _Step("company", _company),
-    _Step("the sanitizers", _sanitized, _may_leave_something),
-    _Step("isolation of other tests", _isolated, _in_company),
-    _Step("failing and passing tests side by side", _traced, _can_trace),
+    _Step("the sanitizers", _sanitized, may_leave_something),
+    _Step("what is left behind, waited for", _awaited, lambda study: bool(awaitable(study.sightings))),
+    _Step("isolation of other tests", _isolated, in_company),
+    _Step("failing and passing tests side by side", _traced, can_trace),
     _Step("a pause where they differ", _paused, lambda study: bool(study.differences)),
-    _Step("copies beside it", lambda study: run_parallel(study.laboratory), _of_copies),
-    _Step("one process for all", _shared, _as_given_only),
-    _Step("a busy machine", lambda study: run_busy(study.laboratory), _of_time),
-    _Step("other times of day", _clock, _of_clock),
-    _Step("pauses where threads and tasks meet", _met, _of_timing),
-    _Step("pauses at lines", _line, _of_timing),
-    _Step("races", _race, _of_timing),
+    _Step("copies beside it", lambda study: run_parallel(study.laboratory), of_copies),
+    _Step("one process for all", _shared, as_given_only),
+    _Step("a busy machine", lambda study: run_busy(study.laboratory), of_time),
+    _Step("other times of day", _clock, of_clock),
+    _Step("pauses where threads and tasks meet", _met, of_timing),
+    _Step("pauses at lines", _line, of_timing),
+    _Step("races", _race, of_timing),
     _Step("a search among all perturbations", _unseen),
     _Step("new interpreters", _fresh),
     _Step("a search among all perturbations", _provoked),

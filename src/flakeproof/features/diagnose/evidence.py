@@ -28,6 +28,10 @@ PATIENT = "longer limits"
 STANDING = "clock standing"
 MEASURED, MEASURED_MORE = "measured time", "more measured time"
 ADDRESSES = "addresses"
+LISTED_SORTED, LISTED_OLDEST = "folders by name", "folders by age"
+LISTED_SHUFFLED = "folders shuffled"
+UNCOLLECTED, COLLECTED = "no garbage collected", "garbage collected"
+AWAITED = "awaited"
 
 SIGNIFICANT = 0.01
 """A difference is told from chance below this, after the correction for all comparisons made."""
@@ -298,6 +302,27 @@ class Evidence:
 _ENOUGH = 8
 _NO_ACCIDENT = 3
 """Failures that so long a limit does not have by the machine alone."""
+
+
+def awaitable(sightings: Sequence[SightingSummary]) -> list[SightingSummary]:
+    """Children, or else threads, that were left behind in every failure: whether it matters that they still ran is
+    seen by waiting for them.
+    """
+    left = [one for one in sightings if one.sanitizer == "leaks"]
+    kinds = [[one for one in left if one.kind.startswith(word)] for word in ("child", "thread")]
+    for index, seen in enumerate(kinds):
+        places = {one.place for one in seen}  # of one line, some may still run, and others have ended
+        often = {at for at in places if at is not None and _in_all([one for one in seen if one.place == at])}
+        kinds[index] = [one for one in seen if one.place in often]
+    return kinds[0] or kinds[1]
+
+
+def _in_all(seen: Sequence[SightingSummary]) -> bool:
+    return sum(one.in_failures for one in seen) >= seen[0].failures >= _OFTEN
+
+
+_OFTEN = 5
+"""Failures from which on something that is in all of them is no accident."""
 
 
 def _fisher(one: Counts, other: Counts) -> float:

@@ -118,8 +118,11 @@ class Laboratory:
         return self.budget.left - self.start_up - _FOR_THE_ANSWER * self.budget.seconds
 
     def patience(self, seconds: float) -> float:
-        """Seconds that trials in flight may go on after so many: until the budget is used up."""
-        return max(_ENDING, self.room - seconds)
+        """Seconds that trials in flight, or a start that takes longer, may go on after so many.
+
+        That is until the budget is used up.
+        """
+        return max(_ENDING, self.budget.left - _FOR_THE_ANSWER * self.budget.seconds - seconds)
 
     def run(
         self, tally: Tally, spec: RunSpec, *, seconds: float, count: int = 0, chosen: Sequence[int] = ()

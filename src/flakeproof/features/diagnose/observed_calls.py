@@ -13,6 +13,7 @@ RANDOM, ENTROPY, CLOCK, STOPWATCH = "random", "entropy", "clock", "stopwatch"
 OUTSIDE, SETS, SUMS, EXECUTOR = "outside", "sets", "sums", "executor"
 HASH, ADDRESS = "hash", "address"
 LIMIT = "limit"
+LISTING, FINALISED = "listing", "finalised"
 _OWN = re.compile(r"/flakeproof-\w+/|^/dev/|^/proc/|__pycache__|/\.pytest_cache/|\.pyc$|/\.flakeproof/")
 """Files that no two trials share, or that tell nothing."""
 _PORT = re.compile(r"^\('[^']*', (\d+)")
@@ -24,6 +25,8 @@ _CALLED = {
     HASH: "hash",
     ADDRESS: "address",
     LIMIT: "limit",
+    LISTING: "listing",
+    FINALISED: "finalised",
 }
 
 WORLD = {
@@ -36,11 +39,12 @@ WORLD = {
     ADDRESS: "asks where an object lies in memory",
     "open": "writes a file",
     "bind": "takes a port",
-    "listing": "lists a folder",
+    LISTING: "lists a folder",
     "environment": "reads the environment",
     "process": "asks for a process id",
     "locale": "reads the locale",
     "garbage": "collects garbage",
+    FINALISED: "hangs on when an object goes",
 }
 """What a line may read of the world, or do to it, in words."""
 

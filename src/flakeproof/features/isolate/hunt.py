@@ -7,9 +7,10 @@ import msgspec
 
 from flakeproof.features.isolate.culprit_search import Culprits, Search
 from flakeproof.features.isolate.leftover_state import Carriers
-from flakeproof.features.isolate.records import Carrier, CulpritSet, Kind, Member, Rate
+from flakeproof.features.isolate.records import CulpritSet, Kind, Member, Rate
 from flakeproof.features.isolate.reproduction import Reproduction
 from flakeproof.features.isolate.victim_runs import Arrangement, Company, Tally
+from flakeproof.model import Carrier
 from flakeproof.results.summary import anytime_interval
 
 _CONFIDENCE = 0.95

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from flakeproof.features.isolate.culprit_search import minimise
-from flakeproof.features.isolate.records import Carrier
 from flakeproof.features.isolate.victim_runs import Arrangement, Company
+from flakeproof.model import Carrier
 from flakeproof.stats.culprits import repeats
 from flakeproof.text import shown_path
 

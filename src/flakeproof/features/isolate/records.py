@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from flakeproof.model import Record, RunSpec
+from flakeproof.model import Carrier, Record, RunSpec
 from flakeproof.results.summary import RateInterval
 
 SCHEMA_VERSION = 1
@@ -55,22 +55,6 @@ class Rate(Record, frozen=True, kw_only=True):
     failed: int
     runs: int
     interval: RateInterval
-
-
-class Carrier(Record, frozen=True, kw_only=True):
-    """Something that was not as it had been, just before the test."""
-
-    kind: str
-    """global, library, environment, folder, umask, locale, signal, logging, module, import, warnings, descriptor …"""
-    name: str
-    before: str
-    after: str
-    place: str = ""
-    """`file:line` where it is defined, if that is known."""
-    changed_at: str = ""
-    """`file:line (function)` of the line that changed it, if that was seen."""
-    decides: bool | None = None
-    """Whether putting it back undoes the effect on the test; None if that was not tried or not possible."""
 
 
 class Member(Record, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.features.isolate.records import CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.model import Carrier
 from flakeproof.reports.foreign import code, findings
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.text import duration, odds, plural, rate

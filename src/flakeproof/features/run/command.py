@@ -8,6 +8,7 @@ from typing import Any
 
 from flakeproof.errors import ExitCode, UsageError
 from flakeproof.features.run.earlier import ask_for_trust, rest_of, spec_of, summary_of
+from flakeproof.features.run.recorded_run import StateLook
 from flakeproof.features.run.session import KeeperOf, RunSession
 from flakeproof.reports.files import report_files
 from flakeproof.reports.writer import Detail
@@ -18,7 +19,7 @@ from flakeproof.store.spec_file import with_values
 from flakeproof.targets.tests import PytestLine
 
 
-def run_target(given: Mapping[str, Any], recorder_of: KeeperOf, *, is_gate: bool = False) -> int:
+def run_target(given: Mapping[str, Any], recorder_of: KeeperOf, look: StateLook, *, is_gate: bool = False) -> int:
     """Run it with the arguments `given` to the command; return the exit code. Raises FlakeproofError."""
     detail = Detail.of(quiet=given["quiet"], verbose=given["verbose"])
     wanted = wanted_by(given, given["context"].obj)
@@ -29,7 +30,8 @@ def run_target(given: Mapping[str, Any], recorder_of: KeeperOf, *, is_gate: bool
         wanted = chosen
     config = settings(options_in(given), names_of(wanted))
     spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), is_gate=is_gate)
-    session = RunSession(spec, config, report_files(config), detail=detail, recorder=recorder_of(config))
+    files = report_files(config)
+    session = RunSession(spec, config, files, detail=detail, recorder=recorder_of(config), look=look)
     summary = session.run()
     session.print_results(summary)
     return session.finish(summary)

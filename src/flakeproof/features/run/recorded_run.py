@@ -3,17 +3,27 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from flakeproof.clock import monotonic_ns
 from flakeproof.engine.dispatcher import Before
 from flakeproof.engine.execute import Sink, execute
 from flakeproof.engine.leases import Pool
+from flakeproof.errors import Stop
+from flakeproof.events import AnyEvent, RunEnded, StateLookedFor
 from flakeproof.features.run.earlier import Rest
 from flakeproof.model import RunSpec
 from flakeproof.reports.files import Renderers, to_json
+from flakeproof.results.dependence import repetition_in
 from flakeproof.results.history import History
 from flakeproof.results.question import Asking
 from flakeproof.results.summary import Summary, summarize
 from flakeproof.store.folder import Store
 from flakeproof.store.log import LogWriter
+
+StateLook = Callable[[RunSpec, str, float | None], tuple[StateLookedFor, Stop | None]]
+"""Finds what stays of a test: of how it was run, its name, the seconds that this may take (None: as needed); and tells
+why it was ended from outside, if it was."""
+_LEAST_SECONDS = 1.0
+"""Less is no time to look for anything."""
 
 
 def conduct(
@@ -27,9 +37,11 @@ def conduct(
     rest: Rest | None = None,
     of: Path | None = None,
     watches_copies: bool = False,
+    look: StateLook | None = None,
 ) -> Summary:
     """Run `spec`, record it, return what came out; `sinks` gets the folder of the run. `watches_copies` is for what a
-    user runs to know whether tests fail (`engine.execute`).
+    user runs to know whether tests fail (`engine.execute`). `look` finds what stays of a test that cannot run twice in
+    one process.
 
     With `rest` only what is missing of the run in the folder `of`, whose record goes on.
 
@@ -49,6 +61,19 @@ def conduct(
     inquiry = asking() if asking is not None else None
     if inquiry is not None and rest is not None:
         inquiry.resume(rest.history)
+    start = monotonic_ns()
+
+    def afterwards(ended: RunEnded) -> tuple[Sequence[AnyEvent], Stop | None]:
+        found = repetition_in(history)
+        if look is None or not found:
+            return [], None
+        left = None if spec.duration is None else spec.duration - (monotonic_ns() - start) / 1e9
+        if left is not None and left < _LEAST_SECONDS:
+            why = "it was not looked for, because the time of the run was over"
+            return [StateLookedFor(item=found[0].item, state=[], unknown=why)], None
+        seen, stopped = look(spec, found[0].item, left)
+        return [seen], stopped
+
     try:
         log = LogWriter(folder.path, warn)
         try:
@@ -61,6 +86,7 @@ def conduct(
                 resumed,
                 watches_copies=watches_copies,
                 another_inquiry=asking,
+                afterwards=afterwards,
             )
         finally:
             log.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from flakeproof.copies import Conclusion, Copies, CopyCounts
 from flakeproof.model import Answer, Isolation
 from flakeproof.reports.rates import bounds, rate_with_interval
-from flakeproof.results.dependence import REPETITION_LEVEL, Aspect, Dependence
+from flakeproof.results.dependence import REPETITION_LEVEL, Aspect, Dependence, Repetition
 from flakeproof.results.sanitizer_findings import SightingSummary
 from flakeproof.results.summary import Summary, UnseenSummary
 from flakeproof.text import FIXED, expected, number, percent, plural, probability, rate, share, shown_path
@@ -143,6 +143,7 @@ def _which(found: Copies, conclusion: Conclusion) -> str:
 
 _MORE_PROCESSES = 4
 _REPETITIONS = 5
+_STATES = 3
 
 
 def dependence(summary: Summary) -> Iterator[str]:
@@ -177,11 +178,25 @@ def repetition(summary: Summary) -> Iterator[str]:
     if (more := len(summary.repetition) - _REPETITIONS) > 0:
         yield f"So did {plural(more, 'more test')}"
     if summary.repetition:
-        first = shlex.quote(summary.repetition[0].item)
-        yield (
-            "With --isolation fork each pass has a process of its own; what stays of one in the next: "
-            f"flakeproof isolate {first}"
-        )
+        yield from staying(summary.repetition[0], of_several=len(summary.repetition) > 1)
+
+
+def staying(found: Repetition, *, of_several: bool = False) -> Iterator[str]:
+    """What stays of the test in its process, and the command that says more."""
+    of = f" of {found.item}" if of_several else ""
+    command = f"flakeproof isolate {shlex.quote(found.item)}"
+    if not found.state:
+        yield f"What stays{of} in the process: {found.state_unknown}"
+    else:
+        proven = [one for one in found.state if one.decides]
+        for one in (proven or found.state)[:_STATES]:
+            name = one.name if one.name.startswith(one.kind) else f"{one.kind} {one.name}"
+            at = (
+                f", changed at {one.changed_at}" if one.changed_at else f", defined at {one.place}" if one.place else ""
+            )
+            ends = "with that put back it passes again" if one.decides else "that it decides was not shown"
+            yield f"What stays{of} in the process: {name}: {one.before} became {one.after}{at}; {ends}"
+    yield f"With --isolation fork each pass has a process of its own; more about what stays: {command}"
 
 
 def fixed_once(summary: Summary) -> Iterator[str]:

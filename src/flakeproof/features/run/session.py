@@ -9,7 +9,7 @@ from flakeproof.errors import ExitCode
 from flakeproof.features.run import github_annotations, report
 from flakeproof.features.run.earlier import Rest
 from flakeproof.features.run.plain_console import PlainConsole, Shown
-from flakeproof.features.run.recorded_run import conduct, renderers
+from flakeproof.features.run.recorded_run import StateLook, conduct, renderers
 from flakeproof.model import PytestTarget, RunSpec, TargetSpec
 from flakeproof.reports.files import ReportFiles
 from flakeproof.reports.presentation import Presentation
@@ -49,10 +49,12 @@ class RunSession:
         shown: Shown = Shown.FIRST,
         copies: bool = True,
         recorder: RunKeeper | None = None,
+        look: StateLook | None = None,
     ) -> None:
         """`files` are the reports to leave, `shown` is which failures are told when they happen.
 
-        The `recorder` is told of the run when it has ended.
+        The `recorder` is told of the run when it has ended; `look` finds what stays of a test that cannot run twice in
+        one process.
 
         Without `copies` there is no run to keep what is printed in.
         """
@@ -61,6 +63,7 @@ class RunSession:
         self._spec = spec
         self._config = config
         self._recorder = recorder
+        self._look = look
         self._presentation = Presentation(
             files, quiet=detail is Detail.QUIET, keeps_colours=bool(config.get("color-output")), copies=copies
         )
@@ -90,6 +93,7 @@ class RunSession:
                     rest=rest,
                     of=folder,
                     watches_copies=True,
+                    look=self._look,
                 )
             finally:
                 if self._console is not None:

@@ -11,10 +11,10 @@ from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
 from flakeproof.features.diagnose.records import Place
 from flakeproof.features.isolate.driver import isolate
-from flakeproof.features.isolate.records import Carrier, CulpritSet, IsolationRequest, Kind, Rate
+from flakeproof.features.isolate.records import CulpritSet, IsolationRequest, Kind, Rate
 from flakeproof.features.isolate.records import Isolation as IsolationResult
+from flakeproof.model import Carrier, PytestTarget, RunSpec
 from flakeproof.model import Isolation as Mode
-from flakeproof.model import PytestTarget, RunSpec
 
 _SHARE = 0.4
 _LEAST_SECONDS = 1.0

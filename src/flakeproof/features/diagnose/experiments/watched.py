@@ -12,7 +12,7 @@ from flakeproof.features.diagnose.experiment_runner import Arm, Laboratory, chan
 from flakeproof.features.diagnose.experiments.alone import alone_spec
 from flakeproof.features.diagnose.observed_calls import Call, Witnessed, examine
 from flakeproof.features.diagnose.outcomes import Seen, Tally
-from flakeproof.model import CommandTarget, Sanitize
+from flakeproof.model import CommandTarget, RunSpec, Sanitize
 from flakeproof.results.sanitizer_findings import SightingSummary
 
 _CANDIDATES = (SHARED, GIVEN, SHUFFLED, COMPANY, ALONE, PARALLEL)
@@ -21,6 +21,7 @@ _SHARE = 0.1
 _COUNT = 300
 _TRIALS = 3
 _CALLS_SHARE = 0.05
+_SLOWER = 4.0
 
 
 def run_sanitized(laboratory: Laboratory) -> Sequence[SightingSummary]:
@@ -60,17 +61,23 @@ def watch(laboratory: Laboratory) -> Witnessed:
     calls: list[Call] = []
     with temporary_root() as folder:
         if flake is None:
-            spec = changed(alone_spec(laboratory.given), watched=folder)
+            spec = changed(_unhurried(laboratory.given), watched=folder)
             laboratory.run(Tally(), spec, seconds=laboratory.budget.share(_CALLS_SHARE), count=1)
         for hash_seed, trials in by_hash_seed.items():
             environment = {"PYTHONHASHSEED": hash_seed} if hash_seed else {}
-            spec = changed(alone_spec(laboratory.given), environment=environment, watched=folder)
+            spec = changed(_unhurried(laboratory.given), environment=environment, watched=folder)
             laboratory.run(
                 Tally(), spec, seconds=laboratory.budget.share(_CALLS_SHARE), chosen=list(dict.fromkeys(trials))
             )
         for path in sorted(Path(folder).glob("*.json")):
             calls += msgspec.json.decode(path.read_bytes(), type=list[Call])
     return examine(calls, flake, lambda file: "".join(linecache.getlines(file)))
+
+
+def _unhurried(given: RunSpec) -> RunSpec:
+    """Alone, with a time limit that fits: who is watched takes several times as long, above all to fail."""
+    limit = None if given.timeout is None else _SLOWER * given.timeout
+    return changed(alone_spec(given), timeout=limit)
 
 
 def _failures(laboratory: Laboratory) -> list[Seen]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from flakeproof.features.diagnose.evidence import COMPANY, GIVEN, SHARED, SHUFFLED, Evidence
+from flakeproof.features.diagnose.evidence import AWAITED, COMPANY, GIVEN, SHARED, SHUFFLED, Evidence, awaitable
 from flakeproof.features.diagnose.records import Cause, CauseId, Place, Status
 from flakeproof.features.diagnose.report_numbers import compared
 from flakeproof.features.diagnose.rules.common import Next, refuted, unknown
@@ -33,6 +33,8 @@ def descriptors(evidence: Evidence, following: Next) -> Cause:
 def leaked_work(evidence: Evidence, following: Next) -> Cause:
     """Threads and tasks that go on behind the back of the next test."""
     seen = [one for one in _leaks(evidence) if one.kind.startswith(_WORK)]
+    if (awaited := _awaited(evidence, CauseId.LEAKED_WORK, seen, following)) is not None:
+        return awaited
     fits = _leak_fits(evidence, seen)
     found = _standing(
         evidence, CauseId.LEAKED_WORK, seen, "work goes on after its test has ended", "leaks", following, fits=fits
@@ -47,9 +49,29 @@ def leaked_work(evidence: Evidence, following: Next) -> Cause:
 def leaked_resource(evidence: Evidence, following: Next) -> Cause:
     """Children, files and sockets that are left to the next test."""
     seen = [one for one in _leaks(evidence) if not one.kind.startswith(_WORK)]
+    if (awaited := _awaited(evidence, CauseId.LEAKED_RESOURCE, seen, following)) is not None:
+        return awaited
     fits = _leak_fits(evidence, seen)
     return _standing(
         evidence, CauseId.LEAKED_RESOURCE, seen, "something is left behind by a test", "leaks", following, fits=fits
+    )
+
+
+def _awaited(evidence: Evidence, cause: CauseId, seen: Sequence[SightingSummary], following: Next) -> Cause | None:
+    """Where it fails less often when what is left behind has ended before the line behind its start runs."""
+    waited = [one for one in awaitable(evidence.sightings) if one in seen]
+    if not waited or not evidence.is_undone(AWAITED):
+        return None
+    first = waited[0]
+    assert first.place is not None
+    what = "thread" if cause is CauseId.LEAKED_WORK else "child process"
+    return Cause(
+        cause=cause,
+        status=Status.PROVEN,
+        statement=f"A {what} that nobody waits for decides: it fails less often when that has ended first",
+        place=Place(file=first.place.file, line=first.place.line, function=first.place.function),
+        evidence=[compared(evidence, AWAITED, "falls"), *map(_told, waited[:_SHOWN])],
+        next=following.run_all("--sanitize leaks"),
     )
 
 
