@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from flakeproof.engine.messages import PacketsSeen
+from flakeproof.engine.messages import NetworkDid, PacketsSeen
+from flakeproof.engine.network_words import dose, fault_lines
 from flakeproof.model import Failure
 from flakeproof.net.packets import NotACaptureError, Tracker, pcap
 from flakeproof.net.packets.words import Story, stories
@@ -20,16 +21,24 @@ _CAPTURES = 100
 class WireEvidence:
     """Tells what the connections of failed trials did."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: str | None = None) -> None:
+        """`network` is what was asked of it."""
         self._kept = 0
+        self._network = network
 
-    def of(self, failure: Failure, seen: PacketsSeen) -> Failure:
-        """The failure with what was `seen` of its packets."""
-        capture = Path(seen.file) if seen.file else None
+    def of(self, failure: Failure, seen: PacketsSeen | None, did: NetworkDid | None = None) -> Failure:
+        """The failure with what was `seen` of its packets, and what a network with faults `did` to them."""
+        capture = Path(seen.file) if seen is not None and seen.file else None
+        lines: list[str] = []
+        began = None
         try:
-            lines = list(_lines(seen, capture))
+            if seen is not None:
+                told, began = _told(seen, capture, resets_of(did))
+                lines += [*told, *dose(self._network, seen)]
+            if did is not None:
+                lines += fault_lines(did, began)
         except (OSError, NotACaptureError) as error:
-            lines = [f"the packets cannot be told: {error}"]
+            lines += [f"the packets cannot be told: {error}"]
         wire: dict[str, object] = {"lines": lines}
         if capture is not None and self._kept < _CAPTURES:
             self._kept += 1
@@ -39,19 +48,24 @@ class WireEvidence:
         return msgspec.structs.replace(failure, details={**failure.details, "wire": wire})
 
 
-def _lines(seen: PacketsSeen, capture: Path | None) -> Iterator[str]:
+def resets_of(did: NetworkDid | None) -> list[tuple[str, str]]:
+    """The ends between which the network has sent RST in place of a packet."""
+    return [(fault.from_, fault.to) for fault in did.faults if fault.what == "reset"] if did is not None else []
+
+
+def _told(seen: PacketsSeen, capture: Path | None, resets: Sequence[tuple[str, str]]) -> tuple[list[str], int | None]:
+    """What the connections did, and when the first packet was sent."""
     if capture is None:
-        yield f"no packets: {seen.missing}"
-        return
+        return [f"no packets: {seen.missing}"], None
     tracker = Tracker()
-    tracker.feed_all(pcap.read(capture))
+    packets = list(pcap.read(capture))
+    tracker.feed_all(packets)
+    began = packets[0].time if packets else None
+    lines = []
     if seen.dropped:
-        yield f"{plural(seen.dropped, 'packet')} found no room and were not seen: what follows may lack things"
-    told = stories(tracker.connections, None if seen.dropped else seen.over_unread)
-    if not told:
-        yield "no TCP connection was made"
-        return
-    yield from connection_lines(told)
+        lines.append(f"{plural(seen.dropped, 'packet')} found no room and were not seen: what follows may lack things")
+    told = stories(tracker.connections, None if seen.dropped else seen.over_unread, resets)
+    return [*lines, *(connection_lines(told) if told else ["no TCP connection was made"])], began
 
 
 def connection_lines(told: Sequence[Story]) -> Iterator[str]:

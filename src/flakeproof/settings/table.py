@@ -504,7 +504,11 @@ _ROWS = (
             ),
             ("timezone", "str", "NAME|random", "the machine's", "Time zone, or `random` for nasty ones."),
             ("locale", "str", "NAME|random", "the environment's", "LC_ALL and LANG, or `random` for nasty ones."),
-            ("network", "str", "none", "unrestricted", "`none`: nothing but loopback can be reached."),
+            (
+                *("network", "str", "none|FAULTS", "unrestricted"),
+                "`none`: nothing but loopback can be reached; or faults of each test's loopback: "
+                "delay=20ms,jitter=10ms,loss=1%,reorder=5%,rst=0.1%,bandwidth=1mbit,dns=fail.",
+            ),
         )
     ),
     Setting(
