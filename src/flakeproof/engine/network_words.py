@@ -54,8 +54,11 @@ def dose(asked: str | None, seen: PacketsSeen) -> Iterator[str]:
     faults = read_faults(asked)
     if faults is None or not faults.delay or seen.one_way is None:
         return
+    asked_for = amount_of("delay", faults.delay)
+    if faults.jitter:
+        asked_for += f" ± {amount_of('jitter', faults.jitter)}"
     yield (
-        f"the network: {amount_of('delay', faults.delay)} of delay asked for; packets took {duration(seen.one_way)} "
+        f"the network: {asked_for} of delay asked for; packets took {duration(seen.one_way)} "
         f"(median of {number(seen.crossed)}, by the kernel's time stamps)"
     )
 
