@@ -85,6 +85,8 @@ class NetworkDid(msgspec.Struct):
     """What the network did to the packets of a trial."""
 
     trial: int = 0
+    began: int | None = None
+    """When its first packet was taken (nanoseconds since 1970); None without one."""
     counts: dict[str, int] = {}
     """`packets`, and those of them that were `lost`, `reset`, `reordered` or found `no room`."""
     faults: list[FaultOfPacket] = []

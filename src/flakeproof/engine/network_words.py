@@ -63,12 +63,17 @@ def dose(asked: str | None, seen: PacketsSeen) -> Iterator[str]:
     )
 
 
-def fault_lines(did: NetworkDid, began: int | None) -> Iterator[str]:
-    """What the network did to single packets; `began` is when the first packet was sent (nanoseconds since 1970)."""
+def resets_of(did: NetworkDid | None) -> list[tuple[str, str]]:
+    """The ends between which the network has sent RST in place of a packet."""
+    return [(fault.from_, fault.to) for fault in did.faults if fault.what == "reset"] if did is not None else []
+
+
+def fault_lines(did: NetworkDid) -> Iterator[str]:
+    """What the network did to single packets, and how long after the first one."""
     if did.missing:
         yield f"what the network did to its packets is not known: {did.missing}"
         return
-    first = began if began is not None else (did.faults[0].at if did.faults else 0)
+    first = did.began or 0
     told = [fault for fault in did.faults if fault.what != "reordered"] or did.faults
     for fault in told[:_TOLD]:
         yield f"the network: {_of_packet(fault)} {_DID[fault.what]} after {duration(max(0, fault.at - first))}"

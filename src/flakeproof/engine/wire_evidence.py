@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from flakeproof.engine.messages import NetworkDid, PacketsSeen
-from flakeproof.engine.network_words import dose, fault_lines
+from flakeproof.engine.network_words import dose, fault_lines, resets_of
 from flakeproof.model import Failure
 from flakeproof.net.packets import NotACaptureError, Tracker, pcap
 from flakeproof.net.packets.words import Story, stories
@@ -30,13 +30,11 @@ class WireEvidence:
         """The failure with what was `seen` of its packets, and what a network with faults `did` to them."""
         capture = Path(seen.file) if seen is not None and seen.file else None
         lines: list[str] = []
-        began = None
         try:
             if seen is not None:
-                told, began = _told(seen, capture, resets_of(did))
-                lines += [*told, *dose(self._network, seen)]
+                lines += [*_told(seen, capture, resets_of(did)), *dose(self._network, seen)]
             if did is not None:
-                lines += fault_lines(did, began)
+                lines += fault_lines(did)
         except (OSError, NotACaptureError) as error:
             lines += [f"the packets cannot be told: {error}"]
         wire: dict[str, object] = {"lines": lines}
@@ -48,24 +46,19 @@ class WireEvidence:
         return msgspec.structs.replace(failure, details={**failure.details, "wire": wire})
 
 
-def resets_of(did: NetworkDid | None) -> list[tuple[str, str]]:
-    """The ends between which the network has sent RST in place of a packet."""
-    return [(fault.from_, fault.to) for fault in did.faults if fault.what == "reset"] if did is not None else []
-
-
-def _told(seen: PacketsSeen, capture: Path | None, resets: Sequence[tuple[str, str]]) -> tuple[list[str], int | None]:
-    """What the connections did, and when the first packet was sent."""
+def _told(seen: PacketsSeen, capture: Path | None, resets: Sequence[tuple[str, str]]) -> Iterator[str]:
     if capture is None:
-        return [f"no packets: {seen.missing}"], None
+        yield f"no packets: {seen.missing}"
+        return
     tracker = Tracker()
-    packets = list(pcap.read(capture))
-    tracker.feed_all(packets)
-    began = packets[0].time if packets else None
-    lines = []
+    tracker.feed_all(pcap.read(capture))
     if seen.dropped:
-        lines.append(f"{plural(seen.dropped, 'packet')} found no room and were not seen: what follows may lack things")
+        yield f"{plural(seen.dropped, 'packet')} found no room and were not seen: what follows may lack things"
     told = stories(tracker.connections, None if seen.dropped else seen.over_unread, resets)
-    return [*lines, *(connection_lines(told) if told else ["no TCP connection was made"])], began
+    if not told:
+        yield "no TCP connection was made"
+        return
+    yield from connection_lines(told)
 
 
 def connection_lines(told: Sequence[Story]) -> Iterator[str]:

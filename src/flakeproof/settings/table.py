@@ -458,7 +458,7 @@ _ROWS = (
             PROVOKE,
             metavar,
             otherwise=otherwise,
-            commands=_TARGETED | _commands("isolate"),
+            commands=_TARGETED | _commands("isolate") | (_WIRE if name == "network" else frozenset()),
         )
         for name, python, metavar, otherwise, text in (
             (
@@ -758,8 +758,8 @@ _ROWS = (
         REPORTS,
         "FILE",
         otherwise="not written",
-        commands=_FOUND | _commands("ci", "history"),
-        uses={name: Use(_OUTPUT_FILE) for name in ("fdtrace", "ci", "history")},
+        commands=_FOUND | _commands("ci", "history") | _WIRE,
+        uses={name: Use(_OUTPUT_FILE) for name in ("fdtrace", "ci", "history", "wire")},
         is_path=True,
         of_run=True,
     ),

@@ -267,7 +267,7 @@ class Children(ABC):
         else:
             self.report(lane, child, status, elapsed)
         if self.taps is not None:
-            self.taps.end(lane)
+            self.taps.end(lane, {} if self.relays is None else self.relays.evidence(child.trial))
         board.clear(self.duty.words, lane)
 
 

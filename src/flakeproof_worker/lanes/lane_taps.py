@@ -83,10 +83,10 @@ class LaneTaps:
                 return {"packets": self._told(lane)}
         return {}
 
-    def end(self, lane: int) -> None:
-        """The trial in `lane` has been reported."""
+    def end(self, lane: int, more: dict[str, Any]) -> None:
+        """The trial in `lane` has been reported; `more` is told of it beside its packets."""
         if self._keeps_all and (trial := self._lanes[lane].trial):
-            told = self._told(self._lanes[lane])
+            told = self._told(self._lanes[lane]) | more
             os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103
             with open(f"{self._folder}/trial-{trial}.json", "w") as file:  # noqa: PTH123
                 file.write(json.dumps(told))

@@ -40,6 +40,8 @@ class _Trial:
     tunnel: int
     devices: int
     fates: PacketFates
+    began: int | None = None
+    """When its first packet was taken (nanoseconds since 1970)."""
     counts: dict[str, int] = field(default_factory=dict)
     faults: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[tuple[float, int, int, list[bytes]]] = field(default_factory=list)
@@ -54,6 +56,8 @@ class _Trial:
             if len(packet) < 20 or packet[0] >> 4 != 4:
                 continue
             now_ns = time.monotonic_ns()
+            if self.began is None:
+                self.began = time.time_ns()
             fate = self.fates.of(packet, now_ns / 1e9)
             self.counts["packets"] = self.counts.get("packets", 0) + 1
             if fate.what != "passed":
@@ -80,7 +84,8 @@ class _Trial:
     def told(self) -> dict[str, Any]:
         """What became of its packets."""
         by, unseen = tunnel.passed_by(self.devices)
-        return {"trial": self.number, "counts": self.counts, "faults": self.faults, "by": by, "unseen": unseen}
+        told = {"trial": self.number, "began": self.began, "counts": self.counts, "faults": self.faults}
+        return {**told, "by": by, "unseen": unseen}
 
     def close(self) -> None:
         """End the tunnel."""

@@ -115,7 +115,7 @@ def test_losses_are_those_of_the_seed(project: Path) -> None:
         assert summary.passed + summary.failed == 8
         (signature,) = summary.signatures
         assert "5 bytes from 127.0.0.1:" in lines_of(summary)[0]
-        assert "(UDP) was lost after 0 ms" in lines_of(summary)[0]
+        assert "(UDP) was lost after " in lines_of(summary)[0]
         found.append((summary.failed, signature.example.trial))
     assert found[0] == found[1]
 
