@@ -85,7 +85,7 @@ def fault_lines(did: NetworkDid) -> Iterator[str]:
 _DID = {
     "lost": "was lost",
     "no room": "found no room",
-    "reordered": "was not delayed",
+    "reordered": "was passed on at once",
     "reset": "was replaced by RST to both ends",
 }
 

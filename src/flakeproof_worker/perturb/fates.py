@@ -5,6 +5,7 @@ happens between other ends meanwhile; and what is lost at a small share is lost 
 """
 
 import struct
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -50,8 +51,8 @@ class PacketFates:
         self._flows: dict[bytes, Flow] = {}
         self._connections = 0
         self._chances: dict[Flow, Callable[[], float]] = {}
-        self._free = {False: 0.0, True: 0.0}
-        """When the line has sent all it was given, each way."""
+        self._line: dict[bool, deque[float]] = {False: deque(), True: deque()}
+        """When the line will have sent each packet that waits for it, each way."""
         self._last: dict[Flow, float] = {}
 
     def of(self, packet: bytes, now: float) -> Fate:
@@ -65,11 +66,13 @@ class PacketFates:
             return Fate("reset", now, resets)
         sent = now
         if faults.bandwidth:
-            busy = self._free[flow.backwards]
-            took = 8 * len(packet) / faults.bandwidth
-            if busy > now + _ROOM * 8 * len(packet) / faults.bandwidth:
+            line = self._line[flow.backwards]
+            while line and line[0] <= now:
+                line.popleft()
+            if len(line) >= _ROOM:
                 return Fate("no room")
-            sent = self._free[flow.backwards] = max(busy, now) + took
+            sent = (line[-1] if line else now) + 8 * len(packet) / faults.bandwidth
+            line.append(sent)
         if overtakes < faults.reorder:
             return Fate("reordered", sent, [packet])
         arrives = sent + faults.delay + faults.jitter * (2 * shift - 1)
