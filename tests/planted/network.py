@@ -1,6 +1,7 @@
 """The known flakes of `python_network` as data: under which faults each fails, and what the wire shows then.
 
-Each is a module with two functions, `flaky` and its twin `fixed`. In a network of its own, and without faults, neither fails.
+Each is a module with two functions, `flaky` and its twin `fixed`. In a network of its own, and without faults, neither
+fails.
 """
 
 from dataclasses import dataclass

@@ -17,7 +17,6 @@ from flakeproof.engine.leftovers import reap_orphans
 from flakeproof.engine.limits import lanes_per_process, order_for
 from flakeproof.engine.loading import Loading
 from flakeproof.engine.messages import Bye, Passed, Ready, TrialEnded, Unloadable
-from flakeproof.engine.network_words import relay_note
 from flakeproof.engine.plausible import is_possible
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.renewal import Renewal
@@ -150,7 +149,7 @@ class Dispatcher:
             self.start()
             while self.is_running:
                 self.step(_TICK)
-            for note in (self._results.surplus_note, relay_note(self._relayed, self._spec.perturbations.network)):
+            for note in (self._results.surplus_note, self._relay_note()):
                 if note:
                     self._emit(Noted(message=note))
         finally:
@@ -251,6 +250,13 @@ class Dispatcher:
     def _private_network(self) -> bool:
         faulty = has_packet_faults(self._spec.perturbations.network)
         return bool(self._spec.private_network or faulty or (self._scout is not None and self._scout.private_network))
+
+    def _relay_note(self) -> str:
+        if not self._relayed:
+            return ""
+        from flakeproof.engine.network_words import relay_note  # here: it imports sockets
+
+        return relay_note(self._relayed, self._spec.perturbations.network)
 
     def _remove(self, process: WorkerProcess) -> int:
         del self._processes[process.number]
