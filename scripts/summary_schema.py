@@ -11,6 +11,7 @@ from flakeproof.features.fdtrace import findings
 from flakeproof.features.history import records as over_weeks
 from flakeproof.features.isolate import records as isolation
 from flakeproof.features.onset import records as bisection
+from flakeproof.features.wire import records as wire
 from flakeproof.reports.files import schema_of
 from flakeproof.results.summary import SCHEMA_VERSION, Summary
 
@@ -26,6 +27,7 @@ if __name__ == "__main__":
     (_DOCS / "amplification.schema.json").write_bytes(written)
     written = schema_of(findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION)
     (_DOCS / "fdtrace.schema.json").write_bytes(written)
+    (_DOCS / "wire.schema.json").write_bytes(schema_of(wire.WireReport, "wire", wire.SCHEMA_VERSION))
     written = schema_of(bisection.Bisection, "bisection", bisection.SCHEMA_VERSION)
     (_DOCS / "bisection.schema.json").write_bytes(written)
     written = schema_of(isolation.Isolation, "isolation", isolation.SCHEMA_VERSION)

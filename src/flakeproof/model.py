@@ -237,7 +237,7 @@ class Perturbations(Record, frozen=True, kw_only=True):
     locales: list[str] = []
     """Names that LC_ALL and LANG are drawn from; of one, they are that."""
     network: str | None = None
-    """`none`: nothing but loopback can be reached."""
+    """`none`: nothing but loopback can be reached; else the faults of the network (`network_faults` of the worker)."""
     stopwatch: float | None = None
     """Seconds that pass in a true one on the clocks by which the project's own code measures time."""
     patience: float | None = None

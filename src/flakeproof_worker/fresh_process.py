@@ -37,18 +37,17 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
     output = Output(os.dup(1))
     once = Once(order["trial"], order["seed"], order["folder"], descriptor, output, target)
     if order["private_network"]:
-        watcher = None
-        if order["watcher"] is not None:
-            watcher = importlib.import_module("socket").socket(fileno=order["watcher"])
+        confinement = importlib.import_module("flakeproof_worker.perturb.confinement")
+        watcher, relay = (_socket(order[name]) for name in ("watcher", "relay"))
+        handing = confinement.Handing(once.trial, once.seed, watcher, relay)
         try:
-            importlib.import_module("flakeproof_worker.perturb.confinement").have_private_network(
-                order["perturbations"], target, watcher
-            )
+            confinement.have_private_network(order["perturbations"], target, handing)
         except OSError as error:
             once.lose(f"no private network: {error.strerror}")
             return
-        if watcher is not None:
-            watcher.close()
+        for one in (watcher, relay):
+            if one is not None:
+                one.close()
     watch = watch_for(order)
     if order["scout"]:
         once.footprint = importlib.import_module("flakeproof_worker.footprint").Footprint([order["folder"]])
@@ -77,3 +76,7 @@ def _run(order: dict[str, Any], descriptor: int, import_by_path: Callable[[str, 
         # The target could be loaded a moment ago: that it no longer can is what this trial has found.
         failure = {"type": error.kind, "message": error.message, "frames": []}
         once.write({"ns": 0, "outcome": "failed", "failure": failure, "cut_short": True, "details": error.details})
+
+
+def _socket(descriptor: int | None) -> Any:
+    return None if descriptor is None else importlib.import_module("socket").socket(fileno=descriptor)

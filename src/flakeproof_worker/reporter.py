@@ -89,7 +89,7 @@ class Reporter:
         self.numbers: list[int] = []
         """Their numbers, if the process has several trials in flight; otherwise their order implies the numbers."""
         self._items: dict[str, str] = {}
-        self.evidence: Callable[[int], dict[str, Any]] | None = None
+        self.evidence: list[Callable[[int], dict[str, Any]]] = []
         """More to be told of a trial that ended badly, by its number."""
 
     def due(self, now: int) -> bool:
@@ -145,8 +145,9 @@ class Reporter:
         """Report a trial that did not pass."""
         if self._watch is not None and "sights" not in details:
             details["sights"] = self._watch.sights_of(trial)
-        if self.evidence is not None and outcome in _FAILURES:
-            details |= self.evidence(trial)
+        if outcome in _FAILURES:
+            for evidence in self.evidence:
+                details |= evidence(trial)
         if (most := self._words[board.FAILURES]) and outcome in _FAILURES:
             self.flush()  # earlier passes must arrive before this failure, which may end the run
             self._failed += 1

@@ -17,6 +17,7 @@ from flakeproof.features.diagnose import records as diagnosing
 from flakeproof.features.fdtrace import findings
 from flakeproof.features.isolate import records as isolation
 from flakeproof.features.onset import records as bisection
+from flakeproof.features.wire import records as wire
 from flakeproof.model import Record
 from flakeproof.reports.files import schema_of
 from flakeproof.results.summary import SCHEMA_VERSION, Summary
@@ -41,6 +42,7 @@ _OF_ISOLATIONS = _DOCS / "isolation.schema.json"
         (_OF_DIAGNOSES, diagnosing.Diagnosis, "diagnosis", diagnosing.SCHEMA_VERSION),
         (_OF_AMPLIFICATIONS, records.Amplification, "amplification", records.SCHEMA_VERSION),
         (_OF_TRACES, findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION),
+        (_DOCS / "wire.schema.json", wire.WireReport, "wire", wire.SCHEMA_VERSION),
         (_OF_BISECTIONS, bisection.Bisection, "bisection", bisection.SCHEMA_VERSION),
         (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
         (_DOCS / "ci-job.schema.json", job.Case, "CI job", job.SCHEMA_VERSION),

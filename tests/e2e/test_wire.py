@@ -1,5 +1,6 @@
 """`flakeproof wire`: what the connections of a target did, in one run of it, or in a capture."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
 from tests.tools import missing, needed
 
@@ -17,6 +19,7 @@ from flakeproof_worker.system.namespace import possible
 Flakeproof = Callable[..., subprocess.CompletedProcess[str]]
 
 LONG = pytest.mark.long
+SCHEMA = Path(__file__).parent.parent.parent / "docs" / "wire.schema.json"
 _SERVER = """
     import socket, sys
 
@@ -73,7 +76,7 @@ def test_a_command_whose_server_resets(flakeproof: Flakeproof, server: Path) -> 
 
 
 def test_a_function_with_nothing_unusual_and_its_capture(flakeproof: Flakeproof, server: Path) -> None:
-    """What is kept is shown again by --read."""
+    """What is kept is shown again by --read, and told as data."""
     permitted()
     ended = flakeproof("wire", "server:check", "--pcap", "some.pcap")
 
@@ -82,6 +85,13 @@ def test_a_function_with_nothing_unusual_and_its_capture(flakeproof: Flakeproof,
     again = flakeproof("wire", "--read", "some.pcap")
     assert again.returncode == 0, again.stderr
     assert again.stdout == ended.stdout.replace("Test: passed\n", "")
+    told = flakeproof("wire", "--read", "some.pcap", "--json", "-")
+    data = json.loads(told.stdout)
+    jsonschema.validate(data, json.loads(SCHEMA.read_bytes()))
+    (connection,) = data["connections"]
+    assert (connection["client"]["bytes_sent"], connection["unusual"]) == (3, [])
+    assert connection["client"]["round_trip"] > 0
+    assert data["packets"] >= 6
 
 
 @pytest.mark.long
@@ -143,3 +153,37 @@ def test_a_permission_that_is_missing_is_named(
     assert ended.returncode == code, ended.stderr
     assert said in ended.stderr
     assert ("CAP_SYS_ADMIN" if lacking == "-all" else "CAP_NET_RAW") in ended.stderr
+
+
+@pytest.mark.long
+def test_what_a_network_with_faults_did_is_shown(flakeproof: Flakeproof, server: Path) -> None:
+    """The dose, by the packets themselves; a reset of its own is no end's."""
+    if (why := possible("faults")) is not None:
+        missing(why)
+    permitted()
+    slow = flakeproof("wire", "server:check", "--network", "delay=5ms")
+    assert slow.returncode == 0, slow.stderr
+    took = re.search(r"the network: 5ms of delay asked for; packets took ([\d.]+) ms", slow.stdout)
+    assert took is not None, slow.stdout
+    assert float(took[1]) >= 5
+    reset = flakeproof("wire", "server:check", "--network", "rst=100%")
+    assert reset.returncode == 1, reset.stderr
+    assert "unusual: the network itself reset it" in reset.stdout
+    assert "was replaced by RST to both ends" in reset.stdout
+
+
+@pytest.mark.long
+def test_what_faults_take_is_named(server: Path, environment: dict[str, str]) -> None:
+    """With exit status 2, before anything runs; left out if that is asked for."""
+    permitted()
+    unshare, setpriv = needed("unshare"), needed("setpriv")
+    shell = f'echo 0 > /proc/sys/user/max_user_namespaces && exec {setpriv} --bounding-set=-all "$@"'
+    for more, code in (([], 2), (["--best-effort"], 0)):
+        words = ["run", "server:check", "-c2", "--network", "loss=1%", *more]
+        own = [unshare, "-U", "--map-current-user", "sh", "-c", shell, "sh", sys.executable, "-m", "flakeproof", *words]
+        ended = subprocess.run(
+            own, cwd=server, env=environment, capture_output=True, text=True, timeout=100, check=False
+        )
+        assert ended.returncode == code, ended.stderr
+        assert "CAP_SYS_ADMIN" in ended.stderr
+        assert ("--device /dev/net/tun" in ended.stderr) == (code == 2)

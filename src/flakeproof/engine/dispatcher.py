@@ -2,6 +2,7 @@
 
 import selectors
 import signal
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ from flakeproof.events import (
     Sighted,
 )
 from flakeproof.model import Failure, Outcome, PytestTarget, RunSpec
+from flakeproof_worker.shared.network_faults import has_packet_faults
 from flakeproof_worker.shared.seeds import trial_seed
 
 _TICK = 0.05
@@ -112,6 +114,8 @@ class Dispatcher:
         self._next_reap_ns = 0
         self._has_lost = False
         self._has_noted_session = False
+        self._relayed: Counter[str] = Counter()
+        """Packets under the faults of a network, by what became of them."""
         self._usual = usual = UsualDuration()
         self._limit = TimeLimit(spec.timeout, usual, adapts=spec.adapts_timeout)
         self._overdue = Overdue(usual, self._limit)
@@ -146,8 +150,9 @@ class Dispatcher:
             self.start()
             while self.is_running:
                 self.step(_TICK)
-            if note := self._results.surplus_note:
-                self._emit(Noted(message=note))
+            for note in (self._results.surplus_note, self._relay_note()):
+                if note:
+                    self._emit(Noted(message=note))
         finally:
             self.close()
 
@@ -244,7 +249,15 @@ class Dispatcher:
 
     @property
     def _private_network(self) -> bool:
-        return bool(self._spec.private_network or (self._scout is not None and self._scout.private_network))
+        faulty = has_packet_faults(self._spec.perturbations.network)
+        return bool(self._spec.private_network or faulty or (self._scout is not None and self._scout.private_network))
+
+    def _relay_note(self) -> str:
+        if not self._relayed:
+            return ""
+        from flakeproof.engine.network_words import relay_note  # here: it imports sockets
+
+        return relay_note(self._relayed, self._spec.perturbations.network)
 
     def _remove(self, process: WorkerProcess) -> int:
         del self._processes[process.number]
@@ -314,6 +327,8 @@ class Dispatcher:
                 self._scouted(passed=not _is_bad(message.outcome))
             case messages.SightingsReported():
                 self._emit(Sighted(process=process.number, seen=message.seen))
+            case messages.Relayed():
+                self._relayed.update(message.counts)
             case messages.SessionFixtures() if not self._has_noted_session:
                 self._has_noted_session = True
                 if (note := session_note(message)) is not None:

@@ -57,8 +57,46 @@ class PacketsSeen(msgspec.Struct):
     dropped: int = 0
     over_unread: int | None = None
     """Connections that the kernel has reset because they were closed with unread data; None if that is not known."""
+    one_way: int | None = None
+    """Nanoseconds that a packet takes through a network with faults, in the median; None where there is no such one."""
+    crossed: int = 0
+    """Packets of which that is known."""
     missing: str = ""
     """Why there are none."""
+
+
+class FaultOfPacket(msgspec.Struct):
+    """What the network did to one packet."""
+
+    what: str
+    """`lost`, `no room`, `reordered` or `reset`."""
+    at: int
+    """Nanoseconds since 1970."""
+    protocol: str
+    from_: str = msgspec.field(name="from")
+    to: str = ""
+    bytes: int = 0
+    """Of data."""
+    flags: int = 0
+    """Of TCP."""
+
+
+class NetworkDid(msgspec.Struct):
+    """What the network did to the packets of a trial."""
+
+    trial: int = 0
+    began: int | None = None
+    """When its first packet was taken (nanoseconds since 1970); None without one."""
+    counts: dict[str, int] = {}
+    """`packets`, and those of them that were `lost`, `reset`, `reordered` or found `no room`."""
+    faults: list[FaultOfPacket] = []
+    """The first of them."""
+    by: int = 0
+    """Packets that took another way, over IPv6."""
+    unseen: int = 0
+    """Packets for which the queue of the relay had no room."""
+    missing: str = ""
+    """Why nothing is known."""
 
 
 class WrittenReport(msgspec.Struct):
@@ -97,6 +135,8 @@ class TrialEnded(msgspec.Struct, tag_field="type", tag="ended"):
     """What sanitizers have seen in the trial."""
     packets: "PacketsSeen | None" = None
     """Where they are watched."""
+    network: "NetworkDid | None" = None
+    """Where its packets had faults."""
     reports: list[WrittenReport] | None = None
     """Of a command: what it has written about its tests; None where that was not asked for."""
 
@@ -116,6 +156,12 @@ class SessionFixtures(msgspec.Struct, tag_field="type", tag="session"):
     """Nanoseconds of the whole pass."""
 
 
+class Relayed(msgspec.Struct, tag_field="type", tag="relayed"):
+    """What became of the packets of all trials of the process that have ended, under the faults of a network."""
+
+    counts: dict[str, int]
+
+
 class Used(msgspec.Struct, tag_field="type", tag="used"):
     """What a trial has used outside its process."""
 
@@ -132,7 +178,7 @@ class Bye(msgspec.Struct, tag_field="type", tag="bye"):
     """Every trial that the process took has been reported; it is about to exit."""
 
 
-WorkerMessage = Ready | Unloadable | Passed | TrialEnded | SightingsReported | SessionFixtures | Used | Bye
+WorkerMessage = Ready | Unloadable | Passed | TrialEnded | SightingsReported | Relayed | SessionFixtures | Used | Bye
 
 decode = msgspec.json.Decoder(WorkerMessage).decode
 """Decodes one line of bytes to a message. Raises msgspec.DecodeError."""

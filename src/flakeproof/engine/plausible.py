@@ -12,6 +12,7 @@ from flakeproof.engine.messages import (
     Bye,
     Passed,
     Ready,
+    Relayed,
     SessionFixtures,
     SightingsReported,
     TrialEnded,
@@ -52,7 +53,7 @@ def is_possible(message: WorkerMessage, process: "WorkerProcess") -> bool:
             return process.ready and _can_have_passed(message, process)
         case TrialEnded():
             return process.ready and _can_have_ended(message, process)
-        case SightingsReported() | SessionFixtures() | Used() | Bye():
+        case SightingsReported() | Relayed() | SessionFixtures() | Used() | Bye():
             return process.ready
 
 

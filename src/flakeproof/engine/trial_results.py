@@ -62,7 +62,7 @@ class TrialResults:
     def _wire(self) -> "WireEvidence":
         from flakeproof.engine.wire_evidence import WireEvidence  # here: it imports sockets, TLS and asyncio
 
-        return WireEvidence()
+        return WireEvidence(self._spec.perturbations.network)
 
     @property
     def has_items(self) -> bool:
@@ -117,7 +117,9 @@ class TrialResults:
             return
         if message.outcome.is_failure:
             trial = failure_records.from_report(message, seed, process.number, process.lane_kind, words)
-            first = trial.failure if message.packets is None else self._wire.of(trial.failure, message.packets)
+            first = trial.failure
+            if message.packets is not None or message.network is not None:
+                first = self._wire.of(first, message.packets, message.network)
             self.failure(process, first, trial.further, trial.items, cut_short=trial.cut_short)
             return
         if message.outcome is Outcome.LEAKED and not self._surplus.passed(process.number, 1):

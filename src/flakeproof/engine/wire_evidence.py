@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from flakeproof.engine.messages import PacketsSeen
+from flakeproof.engine.messages import NetworkDid, PacketsSeen
+from flakeproof.engine.network_words import dose, fault_lines, resets_of
 from flakeproof.model import Failure
 from flakeproof.net.packets import NotACaptureError, Tracker, pcap
 from flakeproof.net.packets.words import Story, stories
@@ -20,16 +21,22 @@ _CAPTURES = 100
 class WireEvidence:
     """Tells what the connections of failed trials did."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: str | None = None) -> None:
+        """`network` is what was asked of it."""
         self._kept = 0
+        self._network = network
 
-    def of(self, failure: Failure, seen: PacketsSeen) -> Failure:
-        """The failure with what was `seen` of its packets."""
-        capture = Path(seen.file) if seen.file else None
+    def of(self, failure: Failure, seen: PacketsSeen | None, did: NetworkDid | None = None) -> Failure:
+        """The failure with what was `seen` of its packets, and what a network with faults `did` to them."""
+        capture = Path(seen.file) if seen is not None and seen.file else None
+        lines: list[str] = []
         try:
-            lines = list(_lines(seen, capture))
+            if seen is not None:
+                lines += [*_told(seen, capture, resets_of(did)), *dose(self._network, seen)]
+            if did is not None:
+                lines += fault_lines(did)
         except (OSError, NotACaptureError) as error:
-            lines = [f"the packets cannot be told: {error}"]
+            lines += [f"the packets cannot be told: {error}"]
         wire: dict[str, object] = {"lines": lines}
         if capture is not None and self._kept < _CAPTURES:
             self._kept += 1
@@ -39,7 +46,7 @@ class WireEvidence:
         return msgspec.structs.replace(failure, details={**failure.details, "wire": wire})
 
 
-def _lines(seen: PacketsSeen, capture: Path | None) -> Iterator[str]:
+def _told(seen: PacketsSeen, capture: Path | None, resets: Sequence[tuple[str, str]]) -> Iterator[str]:
     if capture is None:
         yield f"no packets: {seen.missing}"
         return
@@ -47,7 +54,7 @@ def _lines(seen: PacketsSeen, capture: Path | None) -> Iterator[str]:
     tracker.feed_all(pcap.read(capture))
     if seen.dropped:
         yield f"{plural(seen.dropped, 'packet')} found no room and were not seen: what follows may lack things"
-    told = stories(tracker.connections, None if seen.dropped else seen.over_unread)
+    told = stories(tracker.connections, None if seen.dropped else seen.over_unread, resets)
     if not told:
         yield "no TCP connection was made"
         return

@@ -10,7 +10,7 @@ from typing import Any
 
 from flakeproof.errors import UsageError
 from flakeproof.model import CallableTarget, CommandTarget, Delay, Freeze, PytestTarget, Target
-from flakeproof.perturbations.perturbation import PerturbationKind
+from flakeproof.perturbations.perturbation import PerturbationKind, always
 from flakeproof.text import parse_duration, parse_rate, rate, short_duration, shortened, shown_path
 from flakeproof_worker.shared import user_code
 from flakeproof_worker.shared.user_code import OwnCode
@@ -221,4 +221,4 @@ def _words_freeze(freeze: Freeze) -> list[str]:
     return ["--freeze", _written(freeze)]
 
 
-FREEZE = PerturbationKind("freeze", "freeze", _parse, _words_freeze, read=_freeze_in, own_process=True)
+FREEZE = PerturbationKind("freeze", "freeze", _parse, _words_freeze, read=_freeze_in, own_process=always)

@@ -20,6 +20,15 @@ def _nothing_against(value: Any, source: str) -> None:
     return None
 
 
+def _never(value: Any) -> bool:
+    return False
+
+
+def always(value: Any) -> bool:
+    """For a perturbation that always does what is asked."""
+    return True
+
+
 def _possible(value: Any, target: Target) -> None:
     return None
 
@@ -50,8 +59,8 @@ class PerturbationKind:
     """Turns the value of the setting into the value of the field."""
     only_python: bool = False
     """Whether it acts on Python code in worker processes, so that it cannot apply to a command."""
-    own_process: bool = False
-    """Whether it acts on the process of a trial, so that each trial needs a process of its own."""
+    own_process: Callable[[Any], bool] = _never
+    """Whether a value of the field acts on the process of a trial, so that each trial needs a process of its own."""
     only_tests: bool = False
     """Whether it applies to pytest tests only."""
     excludes: str = ""

@@ -7,10 +7,11 @@ from flakeproof.errors import UsageError
 from flakeproof.model import CommandTarget, Target
 from flakeproof.perturbations.clock import CLOCK
 from flakeproof.perturbations.cpu import CPU_QUOTA, CPUS, NICE, NOISE
+from flakeproof.perturbations.network import NETWORK
 from flakeproof.perturbations.pauses import DELAY, FREEZE
 from flakeproof.perturbations.perturbation import PerturbationKind, flag_words, refuse_variables, value_words
 from flakeproof.perturbations.regions import LOCALES, TIMEZONE
-from flakeproof.perturbations.resources import MAX_FDS, NETWORK, PORTS, TEMP_SPACE
+from flakeproof.perturbations.resources import MAX_FDS, PORTS, TEMP_SPACE
 from flakeproof.text import parse_flag, parse_whole, shortened
 from flakeproof_worker.perturb.listings import ORDERS
 from flakeproof_worker.shared.seeds import LIMIT

@@ -79,7 +79,7 @@ def _possible(
         kind.check(value, source(name), around.target)
         if around.several:
             kind.check_shared(value, source(name))
-        hindrance = _of_isolation(kind, around.isolation) or kind.hindrance(value, around.target)
+        hindrance = _of_isolation(kind, value, around.isolation) or kind.hindrance(value, around.target)
         if hindrance is None:
             values[kind.field] = value
         elif best_effort:
@@ -90,8 +90,8 @@ def _possible(
     return Asked(Perturbations(**values), left_out)
 
 
-def _of_isolation(kind: PerturbationKind, isolation: Isolation) -> Hindrance | None:
-    if not kind.own_process or isolation is not Isolation.SHARED:
+def _of_isolation(kind: PerturbationKind, value: Any, isolation: Isolation) -> Hindrance | None:
+    if not kind.own_process(value) or isolation is not Isolation.SHARED:
         return None
     return Hindrance("it acts on the process of a test, and tests share a process here", "add --isolation fork")
 

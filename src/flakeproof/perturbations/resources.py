@@ -1,24 +1,29 @@
-"""`--max-fds`, `--ports`, `--temp-space` and `--network`: few descriptors, ports and disk space, and no network."""
+"""`--max-fds`, `--ports` and `--temp-space`: few descriptors, ports and little disk space."""
 
 import resource
 from functools import cache
 from typing import Any
 
 from flakeproof.errors import UsageError
-from flakeproof.model import CommandTarget, Target
+from flakeproof.model import Target
 from flakeproof.perturbations.perturbation import Hindrance, PerturbationKind, value_words
-from flakeproof.text import parse_size, parse_whole, shortened, size
+from flakeproof.text import parse_size, parse_whole, size
 from flakeproof_worker.system.namespace import possible
+
+_RIGHTS = {
+    "packets": "--cap-add SYS_ADMIN --cap-add NET_RAW",
+    "faults": "--cap-add SYS_ADMIN --cap-add NET_ADMIN --device /dev/net/tun",
+}
+"""What a container needs, where that is more than SYS_ADMIN."""
 
 
 @cache
 def hindered(what: str) -> Hindrance | None:
-    """Why a namespace for `what` (network, packets, mount) is impossible here, None if it is possible; tried once."""
+    """Why a namespace for `what` (see `possible`) is impossible here, None if it is possible; tried once."""
     why = possible(what)
     if why is None:
         return None
-    rights = "SYS_ADMIN and --cap-add NET_RAW" if what == "packets" else "SYS_ADMIN"
-    return Hindrance(why, f"permit it (in a container: --cap-add {rights}), or run as root")
+    return Hindrance(why, f"permit it (in a container: {_RIGHTS.get(what, '--cap-add SYS_ADMIN')}), or run as root")
 
 
 _MOST_MAX_FDS = 1_000_000
@@ -73,22 +78,3 @@ def _words(value: int) -> list[str]:
 
 
 TEMP_SPACE = PerturbationKind("temp-space", "temp_space", _parse_temp_space, _words, hindrance=_hindrance_temp_space)
-
-
-_NONE = "none"
-
-
-def _parse_network(given: Any) -> str:
-    text = str(given).strip()
-    if text != _NONE:
-        raise ValueError(f"{shortened(text)!r} is no network; write it like --network {_NONE}")
-    return text
-
-
-def _hindrance_network(network: str, target: Target) -> Hindrance | None:
-    if not isinstance(target, CommandTarget):
-        return None  # for Python code, functions are replaced, which needs no permission
-    return hindered("network")
-
-
-NETWORK = PerturbationKind("network", "network", _parse_network, value_words("network"), hindrance=_hindrance_network)

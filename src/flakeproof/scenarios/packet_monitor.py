@@ -43,8 +43,8 @@ class _Monitor:
         """What has been seen of a connection by now."""
         with self._lock:
             feed = self._tracker.feed
-            for seen in self.tap.read():
-                feed(*seen)
+            for at, data, length, _ in self.tap.read():
+                feed(at, data, length)
             dropped = self.tap.dropped
             if dropped != self._dropped:
                 self._dropped, self.dropped_until = dropped, time.time_ns()

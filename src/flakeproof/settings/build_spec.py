@@ -25,11 +25,12 @@ from flakeproof.perturbations.resources import hindered
 from flakeproof.scenarios.catalogue import Scenario
 from flakeproof.settings import presets, table
 from flakeproof.settings.load import Config
-from flakeproof.settings.table import Setting, Targets
+from flakeproof.settings.table import PACKETS, Setting, Targets
 from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof.targets.resolve import resolve, scenario_of
 from flakeproof.targets.tests import PytestLine, resolve_tests
+from flakeproof_worker.shared.network_faults import has_packet_faults
 
 if TYPE_CHECKING:
     from flakeproof.settings.shards import Shard
@@ -79,6 +80,8 @@ def build(
     asked = perturbations_of(config, RunConditions(target, isolation, several))
     target, private_network, not_monitored = _monitored(target, config)
     watch_packets, not_watched = _watched(config, isolation)
+    if has_packet_faults(asked.perturbations.network):
+        _check_faults(target, config)
     if isinstance(target, CommandTarget) and target.shares_results:
         workers, processes = _one_place(config, target), 1
     is_limited = "timeout" in config.values
@@ -269,6 +272,7 @@ def _isolation(target: Target, config: Config) -> Isolation:
             raise UsageError(f"{config.source('isolation')} {asked}: a command is always started anew", "leave it out")
         return Isolation.FRESH
     is_alone = isinstance(target, PytestTarget) or config.get("watch") is not None
+    is_alone = is_alone or has_packet_faults(config.get("network"))
     return Isolation(asked or (Isolation.FORK if is_alone else Isolation.SHARED))
 
 
@@ -295,6 +299,22 @@ def _monitored(target: Target, config: Config) -> tuple[Target, bool | None, lis
     arguments = {name: value for name, value in target.arguments.items() if name != "monitor"}
     note = f"packets are not monitored: {hindrance.why}; {hindrance.remedy}"
     return msgspec.structs.replace(target, arguments=arguments), private, [note]
+
+
+def _check_faults(target: Target, config: Config) -> None:
+    """Raise UsageError if something contradicts that packets have faults."""
+    source = config.source("network")
+    if config.get("private-network") is False:
+        raise UsageError(
+            f"{config.source('private-network')} leaves {source} nothing to act on: packets have faults in a network "
+            "of one's own",
+            "leave it out",
+        )
+    if isinstance(target, CallableTarget) and target.arguments.get("monitor") == PACKETS:
+        raise UsageError(
+            f"--monitor packets holds each packet against the kernel's time of it, and {source} delays it in between",
+            "give one of the two; --watch packets tells what packets did under faults",
+        )
 
 
 def _watched(config: Config, isolation: Isolation) -> tuple[bool, list[str]]:

@@ -458,7 +458,7 @@ _ROWS = (
             PROVOKE,
             metavar,
             otherwise=otherwise,
-            commands=_TARGETED | _commands("isolate"),
+            commands=_TARGETED | _commands("isolate") | (_WIRE if name == "network" else frozenset()),
         )
         for name, python, metavar, otherwise, text in (
             (
@@ -508,7 +508,11 @@ _ROWS = (
             ),
             ("timezone", "str", "NAME|random", "the machine's", "Time zone, or `random` for nasty ones."),
             ("locale", "str", "NAME|random", "the environment's", "LC_ALL and LANG, or `random` for nasty ones."),
-            ("network", "str", "none", "unrestricted", "`none`: nothing but loopback can be reached."),
+            (
+                *("network", "str", "none|FAULTS", "unrestricted"),
+                "`none`: nothing but loopback can be reached; or faults of each test's loopback: "
+                "delay=20ms,jitter=10ms,loss=1%,reorder=5%,rst=0.1%,bandwidth=1mbit,dns=fail.",
+            ),
         )
     ),
     Setting(
@@ -758,8 +762,8 @@ _ROWS = (
         REPORTS,
         "FILE",
         otherwise="not written",
-        commands=_FOUND | _commands("ci", "history"),
-        uses={name: Use(_OUTPUT_FILE) for name in ("fdtrace", "ci", "history")},
+        commands=_FOUND | _commands("ci", "history") | _WIRE,
+        uses={name: Use(_OUTPUT_FILE) for name in ("fdtrace", "ci", "history", "wire")},
         is_path=True,
         of_run=True,
     ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.shared import board
+from flakeproof_worker.shared.network_faults import has_packet_faults
 from flakeproof_worker.shared.output import Output, excerpt, nameless_file
 from flakeproof_worker.shared.private import time
 from flakeproof_worker.shared.process_exit import Step, following
@@ -17,6 +18,7 @@ from flakeproof_worker.system import folders
 from flakeproof_worker.trial_context import Duty
 
 if TYPE_CHECKING:
+    from flakeproof_worker.lanes.lane_relays import LaneRelays
     from flakeproof_worker.lanes.lane_taps import LaneTaps
     from flakeproof_worker.perturb.freeze import Freezer
 
@@ -70,6 +72,8 @@ class Children(ABC):
         """Sees the packets of each trial; None where nobody asks for that."""
         if self.taps is not None:
             self.longest_wait = _LOOK_SECONDS
+        self.relays = _relays(duty)
+        """Put the faults of a network on the packets of each trial; None where nobody asks for that."""
 
     @abstractmethod
     def start(self, lane: int, trial: int, seed: int, folder: str) -> int:
@@ -136,6 +140,8 @@ class Children(ABC):
                 break
             self._wait()
         duty.reporter.flush()
+        if self.relays is not None:
+            duty.channel.send({"type": "relayed", "counts": self.relays.totals()})
 
     def _fill(self) -> None:
         """Start a child in every free lane while trials remain."""
@@ -247,6 +253,8 @@ class Children(ABC):
         _, status = os.waitpid(child.pid, 0)
         elapsed = time.perf_counter_ns() - child.started
         self.clear_up(child)
+        if self.relays is not None:
+            self.relays.ask(lane, child.trial)
         if child.folder and folders.is_empty(child.folder):
             self._spare[lane] = child.folder  # as good as a new folder, and cheaper
         elif child.folder:
@@ -259,7 +267,7 @@ class Children(ABC):
         else:
             self.report(lane, child, status, elapsed)
         if self.taps is not None:
-            self.taps.end(lane)
+            self.taps.end(lane, {} if self.relays is None else self.relays.evidence(child.trial))
         board.clear(self.duty.words, lane)
 
 
@@ -268,9 +276,21 @@ def _taps(duty: Duty) -> "LaneTaps | None":
         return None
     from flakeproof_worker.lanes.lane_taps import LaneTaps
 
-    taps = LaneTaps(duty.lanes, f"{duty.scratch}/packets", keeps_all=duty.keeps_captures)
-    duty.reporter.evidence = taps.evidence
+    through_tunnel = has_packet_faults(duty.perturbations.get("network"))
+    folder = f"{duty.scratch}/packets"
+    taps = LaneTaps(duty.lanes, folder, keeps_all=duty.keeps_captures, through_tunnel=through_tunnel)
+    duty.reporter.evidence.append(taps.evidence)
     return taps
+
+
+def _relays(duty: Duty) -> "LaneRelays | None":
+    if not has_packet_faults(duty.perturbations.get("network")):
+        return None
+    from flakeproof_worker.lanes.lane_relays import LaneRelays
+
+    relays = LaneRelays(duty.lanes)
+    duty.reporter.evidence.append(relays.evidence)
+    return relays
 
 
 def _freezer(duty: Duty) -> "Freezer | None":

@@ -13,7 +13,7 @@ from flakeproof_worker.lanes.children import Child, Children
 from flakeproof_worker.lanes.results import WrittenFiles, filled
 from flakeproof_worker.lanes.spawn import few_descriptors, spawn, spawn_prepared
 from flakeproof_worker.perturb.applied import clock_for, variables_for
-from flakeproof_worker.perturb.confinement import have_private_network
+from flakeproof_worker.perturb.confinement import Handing, have_private_network
 from flakeproof_worker.shared import slots
 from flakeproof_worker.shared.output import Output
 from flakeproof_worker.system import folders, process_tree
@@ -75,9 +75,11 @@ class _Commands(Children):
         if self._clock is not None:
             environment |= self._clock.variables(lane, seed)
         prepared = self._prepared
-        if self.taps is not None:
-            watcher = self.taps.receiver(lane)
-            prepared = [lambda: have_private_network(self.duty.perturbations, watcher=watcher), *prepared]
+        if self.taps is not None or self.relays is not None:
+            watcher = self.taps.receiver(lane) if self.taps is not None else None
+            relay = self.relays.of(lane) if self.relays is not None else None
+            handing = Handing(trial, seed, watcher, relay)
+            prepared = [lambda: have_private_network(self.duty.perturbations, handing=handing), *prepared]
         if prepared:
             pid = spawn_prepared(prepared, self._program, argv, environment, self.outputs[lane])
         else:
@@ -89,7 +91,7 @@ class _Commands(Children):
         """The functions that the process of a trial calls before it executes the program."""
         asked = self.duty.perturbations
         steps: list[Callable[[], None]] = []
-        if self.duty.leases.private_network and self.taps is None:
+        if self.duty.leases.private_network and self.taps is None and self.relays is None:
             steps.append(lambda: have_private_network(asked))
         if (room := asked.get("max_fds")) is not None:
             steps.append(few_descriptors(room))

@@ -110,10 +110,13 @@ class _Forks(Judged):
             output = Output(self.outputs[lane])
             once = Once(trial, seed, folder, verdict, output, duty.target, order)
             watcher = self.taps.receiver(lane) if self.taps is not None else None
-            if duty.leases.private_network and not _has_private_network(duty, once, watcher):
+            relay = self.relays.of(lane) if self.relays is not None else None
+            if duty.leases.private_network and not _has_private_network(duty, once, watcher, relay):
                 os._exit(0)
             if self.taps is not None:
                 self.taps.disown()
+            if self.relays is not None:
+                self.relays.disown()
             if order is not None and order.get("private") and not _has_private_files(duty, once):
                 os._exit(0)
             if trial == duty.leases.scout:
@@ -139,12 +142,15 @@ class _Forks(Judged):
         return self.verdicts[lane]
 
 
-def _has_private_network(duty: Duty, once: Once, watcher: socket | None) -> bool:
-    """Give this process a network of its own, whose packets the `watcher` sees; if impossible, the trial is lost."""
-    from flakeproof_worker.perturb.confinement import have_private_network
+def _has_private_network(duty: Duty, once: Once, watcher: socket | None, relay: socket | None) -> bool:
+    """Give this process a network of its own; if that is impossible, the trial is lost.
+
+    The `watcher` sees its packets, which pass the `relay`.
+    """
+    from flakeproof_worker.perturb.confinement import Handing, have_private_network
 
     try:
-        have_private_network(duty.perturbations, duty.target, watcher)
+        have_private_network(duty.perturbations, duty.target, Handing(once.trial, once.seed, watcher, relay))
     except OSError as error:
         once.lose(f"no private network: {error.strerror}")
         return False

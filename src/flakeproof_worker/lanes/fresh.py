@@ -17,6 +17,8 @@ _VERDICT = 3
 """The child's descriptor of the file from which it reads its order and into which it writes its verdict."""
 _WATCHER = 4
 """The one over which it sends its tap, if packets are watched."""
+_RELAY = 5
+"""The one over which it sends its tunnel, if its packets are to have faults."""
 _WORKER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - no pathlib here
 
 
@@ -46,6 +48,7 @@ class _Fresh(Judged):
             "scout": trial == duty.leases.scout,
             "private_network": duty.leases.private_network,
             "watcher": None if self.taps is None else _WATCHER,
+            "relay": None if self.relays is None else _RELAY,
             "slot": lane,
             "slots": duty.slots,
             "sanitize": duty.sanitize,
@@ -61,6 +64,8 @@ class _Fresh(Judged):
         kept = {verdict: _VERDICT}
         if self.taps is not None:
             kept[self.taps.receiver(lane).fileno()] = _WATCHER
+        if self.relays is not None:
+            kept[self.relays.of(lane).fileno()] = _RELAY
         words = [sys.executable, "-u", _WORKER, str(_VERDICT)]
         pid = spawn(sys.executable, words, environment, self.outputs[lane], kept)
         self.settle(pid)

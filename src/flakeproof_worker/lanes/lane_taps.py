@@ -13,6 +13,7 @@ from typing import Any
 
 from flakeproof_worker.shared.private import json
 from flakeproof_worker.system.packet_tap import PacketTap, Seen, closed_over_unread_data
+from flakeproof_worker.system.vantage import ClientView
 
 _MOST = 200_000
 """Packets of a trial that are kept: 40 MB; later ones count as dropped."""
@@ -30,16 +31,19 @@ class _Lane:
     counters: int = -1
     packets: list[Seen] = field(default_factory=list)
     left_out: int = 0
+    view: ClientView | None = None
 
 
 class LaneTaps:
     """For each lane, the tap of the trial in it."""
 
-    def __init__(self, lanes: int, folder: str, *, keeps_all: bool) -> None:
+    def __init__(self, lanes: int, folder: str, *, keeps_all: bool, through_tunnel: bool) -> None:
         """Captures are written into `folder`, which is made when there is one.
 
-        With `keeps_all` there is one of each trial, with what is told of it beside it.
+        With `keeps_all` there is one of each trial, with what is told of it beside it. With `through_tunnel` packets
+        are seen twice, and one of these is kept.
         """
+        self._through_tunnel = through_tunnel
         self._folder = folder
         self._keeps_all = keeps_all
         self._lanes = []
@@ -53,6 +57,7 @@ class LaneTaps:
     def begin(self, lane: int, trial: int) -> None:
         """A trial begins in `lane`."""
         self._lanes[lane].trial = trial
+        self._lanes[lane].view = ClientView() if self._through_tunnel else None
 
     def receiver(self, lane: int) -> socket.socket:
         """Where the process of the trial in `lane` sends its tap."""
@@ -78,10 +83,10 @@ class LaneTaps:
                 return {"packets": self._told(lane)}
         return {}
 
-    def end(self, lane: int) -> None:
-        """The trial in `lane` has been reported."""
+    def end(self, lane: int, more: dict[str, Any]) -> None:
+        """The trial in `lane` has been reported; `more` is told of it beside its packets."""
         if self._keeps_all and (trial := self._lanes[lane].trial):
-            told = self._told(self._lanes[lane])
+            told = self._told(self._lanes[lane]) | more
             os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103
             with open(f"{self._folder}/trial-{trial}.json", "w") as file:  # noqa: PTH123
                 file.write(json.dumps(told))
@@ -96,12 +101,14 @@ class LaneTaps:
             "dropped": lane.tap.dropped + lane.left_out,
             "over_unread": closed_over_unread_data(lane.counters),
         }
+        if lane.view is not None:
+            told |= {"one_way": lane.view.one_way, "crossed": lane.view.crossed}
         path = f"{self._folder}/trial-{lane.trial}.pcap"
         try:
             os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103 - pathlib is not imported into a worker
             with open(path, "wb") as file:  # noqa: PTH123
                 file.write(_HEAD)
-                for time, data, length in lane.packets:
+                for time, data, length, _ in lane.packets:
                     seconds, rest = divmod(time, 1_000_000_000)
                     file.write(_RECORD(seconds, rest, len(data), length) + data)
         except OSError as error:
@@ -113,6 +120,8 @@ class LaneTaps:
             self._receive(lane)
         if lane.tap is not None:
             seen = lane.tap.read()
+            if lane.view is not None:
+                seen = lane.view.of(seen)
             room = max(0, _MOST - len(lane.packets))
             lane.packets += seen[:room]
             lane.left_out += len(seen) - len(seen[:room])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flakeproof_worker.current import current_trial
 from flakeproof_worker.loaded_target import Loaded
+from flakeproof_worker.shared.network_faults import NO_NETWORK, read_faults
 
 if TYPE_CHECKING:
     from flakeproof_worker.perturb.faketime import Faketime
@@ -123,10 +124,14 @@ def _made(asked: Mapping[str, Any], target: Mapping[str, Any], scratch: str, tog
         from flakeproof_worker.perturb.process_state import FewDescriptors
 
         found.append(FewDescriptors(asked["max_fds"] * together))
-    if asked.get("network"):
+    if asked.get("network") == NO_NETWORK:
         from flakeproof_worker.perturb.network import Offline
 
         found.append(Offline())
+    elif (faults := read_faults(asked.get("network"))) is not None and faults.dns:
+        from flakeproof_worker.perturb.network import FailingNames
+
+        found.append(FailingNames(faults.dns))
     return found
 
 

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flakeproof_worker.shared.network_faults import NO_NETWORK
 from flakeproof_worker.system import folders
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ def confine(order: Mapping[str, Any]) -> list[str]:
     """
     asked = order["perturbations"]
     ports, room = asked.get("ports"), asked.get("temp_space")
-    alone = asked.get("network") and order["target"]["kind"] == "command"  # for Python, `network` replaces functions
+    # For Python, functions are replaced; and where packets are to have faults, each trial has its own network.
+    alone = asked.get("network") == NO_NETWORK and order["target"]["kind"] == "command"
     alone = alone or (order.get("private_network") and order["isolation"] == "shared")
     if not ports and not room and not alone:
         return []
@@ -39,21 +42,37 @@ def confine(order: Mapping[str, Any]) -> list[str]:
     return rooms
 
 
+@dataclass(frozen=True)
+class Handing:
+    """To whom the process of a trial hands its packets over."""
+
+    trial: int
+    seed: int
+    watcher: "socket.socket | None" = None
+    """Who is at the other end gets a tap of them."""
+    relay: "socket.socket | None" = None
+    """Who is at the other end puts the faults of a network on them."""
+
+
 def have_private_network(
-    asked: Mapping[str, Any], target: Mapping[str, Any] | None = None, watcher: "socket.socket | None" = None
+    asked: Mapping[str, Any], target: Mapping[str, Any] | None = None, handing: Handing | None = None
 ) -> None:
     """Give this process, which runs one trial, and its children a network of their own, under perturbations `asked`.
 
-    Who is at the other end of `watcher` gets a tap of its packets; the `target` gets one, too, if it reads packets.
-    Only while this process has a single thread. Raises OSError, which says what is not permitted.
+    Its packets are handed over as `handing` says; the `target` gets a tap, too, if it reads packets. Only while this
+    process has a single thread. Raises OSError, which says what is not permitted.
     """
     from flakeproof_worker.system import namespace
 
     _have_own_network(asked.get("ports"))
-    if watcher is not None:
+    if handing is not None and handing.relay is not None:
+        from flakeproof_worker.perturb import relay
+
+        relay.hand_over(handing.relay, handing.trial, handing.seed, asked["network"])
+    if handing is not None and handing.watcher is not None:
         from flakeproof_worker.system.packet_tap import hand_over
 
-        hand_over(watcher)
+        hand_over(handing.watcher)
     if target is not None and reads_packets(target):
         _open_tap()
     namespace.give_up_privileges()

@@ -1,5 +1,7 @@
 """Cut this process's Python code off from every network but loopback: addresses are unreachable, names unknown.
 
+Or have only look-ups of names fail, now and then.
+
 The errors are those of a machine without network: ENETUNREACH for an address, EAI_AGAIN for a name that is not in
 /etc/hosts. What bypasses Python's `socket` (C code such as uvloop, other programs) is not cut off.
 """
@@ -10,7 +12,11 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from flakeproof_worker.perturb.watching import PerTrial
+from flakeproof_worker.shared import draws
+
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_RESOLVERS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")
 _HOSTS = "/etc/hosts"
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 """Prefix of an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2)."""
@@ -27,7 +33,7 @@ class Offline:
         """Replace the functions that connect, send and resolve, before any code of the user is imported."""
         for name in ("connect", "connect_ex", "sendto", "sendmsg"):
             setattr(_SOCKET, name, _REPLACEMENTS[name](getattr(_SOCKET, name)))
-        for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"):
+        for name in _RESOLVERS:
             setattr(socket, name, _resolving(name, getattr(socket, name)))
 
     def begin(self, trial: int, seed: int) -> None:
@@ -35,6 +41,40 @@ class Offline:
 
     def end(self, trial: int) -> None:
         """Nothing is to be undone."""
+
+
+class FailingNames:
+    """Fails to look up names that are not in /etc/hosts, each with a probability drawn from the seed of the trial."""
+
+    def __init__(self, share: float) -> None:
+        """`share` is the probability."""
+        self._share = share
+        self._trials: PerTrial[Callable[[], float]] = PerTrial(
+            lambda trial, seed: draws.generator(seed, "names").random
+        )
+
+    def prepare(self) -> None:
+        """Replace the functions that resolve, before any code of the user is imported."""
+        for name in _RESOLVERS:
+            setattr(socket, name, self._failing(name, getattr(socket, name)))
+
+    def begin(self, trial: int, seed: int) -> None:
+        """A trial begins in this thread."""
+        self._trials.begin(trial, seed)
+
+    def end(self, trial: int) -> None:
+        """The trial has ended."""
+        self._trials.end(trial)
+
+    def _failing(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def resolve(host: Any, *arguments: Any, **named: Any) -> Any:
+            drawn = self._trials.now()
+            if drawn is not None and drawn() < self._share:
+                _refuse_name(host)
+            return original(host, *arguments, **named)
+
+        resolve.__name__ = resolve.__qualname__ = name
+        return resolve
 
 
 def _connecting(original: Callable[..., Any]) -> Callable[..., Any]:

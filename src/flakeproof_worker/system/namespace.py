@@ -4,8 +4,8 @@ This needs the capability CAP_SYS_ADMIN, or a user namespace, which most systems
 that is made here keeps user and group, and its additional privileges are dropped before any code of the user runs: a
 file that may not be read outside may not be read inside either.
 
-Run as a program (`namespace.py network`, `packets` or `mount`) it tries whether that is permitted here, and says why
-not on stderr. Sources: unshare(2), user_namespaces(7), netdevice(7), capabilities(7).
+Run as a program (`namespace.py network`, `packets`, `faults` or `mount`) it tries whether that is permitted here, and
+says why not on stderr. Sources: unshare(2), user_namespaces(7), netdevice(7), capabilities(7).
 """
 
 import ctypes
@@ -74,7 +74,8 @@ def give_up_privileges() -> None:
 def possible(what: str = "network") -> str | None:
     """Why a namespace for `what` is not permitted here, None if it is; nothing of it stays.
 
-    `what` is network, packets (a network whose packets can be seen) or mount.
+    `what` is network, packets (a network whose packets can be seen), faults (one in which they can pass a relay) or
+    mount.
     """
     return why_not([sys.executable, "-I", "-S", __file__, what])
 
@@ -150,12 +151,21 @@ def _open_tap() -> None:
         raise OSError(error.errno, f"{missing}: {error.strerror}") from None
 
 
+def _open_tunnel() -> None:
+    sys.path.insert(0, os.path.abspath(f"{__file__}/../../.."))  # noqa: PTH100
+    from flakeproof_worker.system.tunnel import open_tunnel
+
+    os.close(open_tunnel())
+
+
 def _try(what: str) -> None:
-    if what in ("network", "packets"):
+    if what in ("network", "packets", "faults"):
         enter_network_namespace()
         bring_up_loopback()
         if what == "packets":
             _open_tap()
+        elif what == "faults":
+            _open_tunnel()
     else:
         enter_mount_namespace()
         mount_memory("/proc", 4096)  # any folder will do: no other process sees the mount

@@ -33,8 +33,13 @@ _TO_KERNEL = bytes(4)
 _LOOPBACK_INDEX: Final = 1
 """Each network of Linux has its loopback interface first."""
 
-Seen = tuple[int, bytes, int]
-"""A packet: nanoseconds since 1970, its first bytes from the header of IP on, and its length on the wire."""
+_WAY: Final = 42
+"""Where a frame has the direction of its packet: sll_pkttype, behind struct tpacket2_hdr."""
+_OUTGOING: Final = 4
+
+Seen = tuple[int, bytes, int, bool]
+"""A packet: nanoseconds since 1970, its first bytes from the header of IP on, its length on the wire, and whether it is
+just being sent: through a tunnel, it is seen once more when it arrives."""
 
 
 def _filter() -> bytes:
@@ -103,7 +108,8 @@ class PacketTap:
             if not status & 1:  # TP_STATUS_USER
                 break
             begin = place + start
-            found.append((seconds * 1_000_000_000 + rest, ring[begin : begin + held], length))
+            leaves = ring[place + _WAY] == _OUTGOING
+            found.append((seconds * 1_000_000_000 + rest, ring[begin : begin + held], length, leaves))
             ring[place : place + 4] = _TO_KERNEL
             place += _FRAME
             if place == _BLOCKS * _BLOCK:

@@ -108,7 +108,7 @@ def test_a_locale(messages: Messages) -> None:
         ({"random_seed": 3, "workers": 4, "processes": 2}, "share its generators"),
         ({"random_seed": "some"}, "or write each"),
         ({"hash_seed": 2**32}, "or write random"),
-        ({"network": "lan"}, "'lan' is no network"),
+        ({"network": "lan"}, "'lan' is no fault of a network"),
         ({"clock": "x0"}, "a clock can be"),
         ({"clock": "xfast"}, "'xfast' is no speed"),
     ],

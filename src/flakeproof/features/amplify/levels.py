@@ -8,6 +8,7 @@ from flakeproof.features.amplify.records import AmplifyFactor, AmplifySetting
 from flakeproof.model import CallableTarget, CommandTarget, Isolation, PytestTarget, RunSpec
 from flakeproof.perturbations.registry import KINDS
 from flakeproof.scenarios.catalogue import SCENARIOS
+from flakeproof_worker.shared.network_faults import NO_NETWORK
 
 YES = "yes"
 """Value of a setting that is on or off."""
@@ -28,12 +29,13 @@ _OTHERS: Mapping[str, Sequence[str]] = {
     "clock": ("boundaries", "x4", "x0.25"),
     "timezone": ("random",),
     "locale": ("random",),
-    "network": ("none",),
+    "network": ("none", "delay=20ms,jitter=10ms", "loss=10%"),
     "max-fds": ("64",),
     "ports": ("64",),
     "temp-space": ("64KB",),
 }
-"""Seeds are not among them: those of hashes differ between processes anyway, others between tests."""
+"""Seeds are not among them: those of hashes differ between processes anyway, others between tests. Of a network, what
+TCP makes up for; an RST breaks what is correct, too."""
 _DELAYS = {"few": "*.py:*:1ms..20ms@p=0.02", "many": "*.py:*:0ms..2ms@p=0.2"}
 """At any line of the project's own code: long pauses here and there, or short ones at every turn."""
 DELAY = "delay"
@@ -52,7 +54,9 @@ _COMMON = (
 )
 """What makes most flaky tests fail, the commonest first; of "" the highest level."""
 _NOT_SHARED = ("freeze", "workers")
-"""Not beside tests in shared processes: a pause takes a process of its own, and to start many takes all of the time."""
+"""Not beside tests in shared processes: a pause takes a process of its own, and to start many takes all of the time.
+
+A network with faults takes one as well."""
 
 
 @dataclass(frozen=True)
@@ -137,4 +141,6 @@ def values_of(setting: AmplifySetting, levels: Sequence[FactorLevel]) -> dict[st
     if found.get("isolation") == Isolation.SHARED:
         for name in _NOT_SHARED:
             found.pop(name, None)
+        if found.get("network") != NO_NETWORK:
+            found.pop("network", None)
     return found

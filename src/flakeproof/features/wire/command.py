@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from flakeproof.engine.execute import execute
+from flakeproof.engine.messages import NetworkDid, PacketsSeen
+from flakeproof.engine.network_words import dose, fault_lines, resets_of
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import CannotRunError, ExitCode, Stop, UsageError
 from flakeproof.events import AnyEvent, Noted, RunEnded, TrialFailed, TrialLost, TrialSkipped
 from flakeproof.features.wire import report
-from flakeproof.features.wire.report import Wire, wire_of
+from flakeproof.features.wire.records import report_of
+from flakeproof.features.wire.report import FaultsSeen, Wire, wire_of
 from flakeproof.model import RunSpec
 from flakeproof.net.packets import NotACaptureError, pcap
 from flakeproof.perturbations.resources import hindered
-from flakeproof.reports.files import Document, report_files
+from flakeproof.reports.files import Document, Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.settings.build_spec import build, names_of
@@ -24,6 +29,8 @@ from flakeproof.settings.table import PACKETS
 from flakeproof.store.folder import new_run_id
 from flakeproof.targets.command import CommandLine
 
+_REPORTS = ("json",)
+
 
 def show_wire(given: Mapping[str, Any]) -> int:
     """Show what the arguments `given` to the command ask for; return the exit code. Raises FlakeproofError."""
@@ -31,7 +38,8 @@ def show_wire(given: Mapping[str, Any]) -> int:
         if given["target"] or given["context"].obj is not None or given["pcap"] is not None:
             raise UsageError("--read shows a capture that there is, and runs nothing", "leave the rest out")
         wire, stopped = _of_capture(Path(given["read"])), None
-        presentation = Presentation(report_files(settings({}), only_asked=True, names=()))
+        asked = {name: given[name] for name in _REPORTS if given[name] is not None}
+        presentation = Presentation(report_files(settings(asked), only_asked=True, names=_REPORTS))
     else:
         wanted = wanted_by(given, given["context"].obj)
         own = {"watch": PACKETS} if isinstance(wanted, CommandLine) else {"watch": PACKETS, "isolation": "fork"}
@@ -39,13 +47,14 @@ def show_wire(given: Mapping[str, Any]) -> int:
         spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd())
         if (hindrance := hindered("packets")) is not None:
             raise CannotRunError(f"packets cannot be seen here: {hindrance.why}", hindrance.remedy)
-        presentation = Presentation(report_files(config, only_asked=True, names=()))
+        presentation = Presentation(report_files(config, only_asked=True, names=_REPORTS))
         with presentation.running():
             wire, stopped = _of_run(spec, presentation, _kept(given["pcap"]))
     _print(presentation, wire)
     if given["pcap"] is not None:
         presentation.note(f"The packets are in {given['pcap']}", Style.DIM)
-    return presentation.finish(exit_code(wire) if stopped is None else stopped, {})
+    renderers: Renderers = {"json": lambda: to_json(report_of(wire))}
+    return presentation.finish(exit_code(wire) if stopped is None else stopped, renderers)
 
 
 def _kept(name: str | None) -> Path | None:
@@ -128,8 +137,18 @@ def _of_run(spec: RunSpec, presentation: Presentation, keep: Path | None) -> tup
             outcome=ended.outcome,
             dropped=told["dropped"],
             over_unread=told["over_unread"],
+            faults=_faults(told, one.perturbations.network),
         )
     return wire, stopped
+
+
+def _faults(told: Mapping[str, Any], asked: str | None) -> FaultsSeen:
+    """What a network with faults has done to the packets of the test."""
+    if "network" not in told:
+        return FaultsSeen([], [])
+    did = msgspec.convert(told["network"], NetworkDid)
+    seen = PacketsSeen(one_way=told.get("one_way"), crossed=told.get("crossed", 0))
+    return FaultsSeen(resets_of(did), [*dose(asked, seen), *fault_lines(did)])
 
 
 def _print(presentation: Presentation, wire: Wire) -> None:

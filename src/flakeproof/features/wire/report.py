@@ -13,6 +13,19 @@ _IN_TABLE, _DRAWN = 50, 6
 
 
 @dataclass(frozen=True)
+class FaultsSeen:
+    """What a network with faults has done."""
+
+    resets: list[tuple[str, str]]
+    """The ends between which it has sent RST itself."""
+    lines: list[str]
+    """All of it, in words."""
+
+
+_NO_FAULTS = FaultsSeen([], [])
+
+
+@dataclass(frozen=True)
 class Wire:
     """What was on the wire."""
 
@@ -25,6 +38,8 @@ class Wire:
     """Packets that were lost before they were seen."""
     unreadable: int
     """Packets of which the capture holds too little to tell their connection."""
+    network: list[str]
+    """What a network with faults has done, in words."""
 
     @property
     def unusual(self) -> int:
@@ -32,12 +47,19 @@ class Wire:
         return sum(1 for story in self.told if story.unusual)
 
 
-def wire_of(packets: list[Packet], *, outcome: str = "", dropped: int = 0, over_unread: int | None = None) -> Wire:
+def wire_of(
+    packets: list[Packet],
+    *,
+    outcome: str = "",
+    dropped: int = 0,
+    over_unread: int | None = None,
+    faults: FaultsSeen = _NO_FAULTS,
+) -> Wire:
     """Follow the connections among `packets`. Raises ValueError for a link type that is not known."""
     tracker = Tracker()
     tracker.feed_all(packets)
-    told = stories(tracker.connections, None if dropped else over_unread)
-    return Wire(outcome, packets, tracker.connections, told, dropped, tracker.reader.cut_off)
+    told = stories(tracker.connections, None if dropped else over_unread, faults.resets)
+    return Wire(outcome, packets, tracker.connections, told, dropped, tracker.reader.cut_off, faults.lines)
 
 
 def results(wire: Wire) -> Iterator[str]:
@@ -50,6 +72,7 @@ def results(wire: Wire) -> Iterator[str]:
         yield f"Not seen: {plural(wire.dropped, 'packet')} found no room: what follows may lack things"
     if wire.unreadable:
         yield f"Not read: {plural(wire.unreadable, 'packet')} of which the capture holds too little"
+    yield from wire.network
     if not wire.connections:
         return
     began = wire.connections[0].began

@@ -21,17 +21,29 @@ class Story:
     """What does not."""
 
 
-def stories(connections: Sequence[Connection], over_unread: int | None) -> list[Story]:
+def stories(
+    connections: Sequence[Connection], over_unread: int | None, resets: Sequence[tuple[str, str]] = ()
+) -> list[Story]:
     """Each of the `connections` of one network in words.
 
     The kernel has reset `over_unread` connections there because they were closed with data that nobody had read; None
-    if that is not known. Only where that is true of all that it may be about, or of none, is it said of any.
+    if that is not known. Only where that is true of all that it may be about, or of none, is it said of any. Between
+    the ends in `resets` the network itself has sent RST: that is then said of neither end.
     """
     suspects = [one for one in connections if _may_be_over_unread(one)]
     known = (
         None if over_unread is None else True if over_unread >= len(suspects) else False if not over_unread else None
     )
-    return [_story(one, known) for one in connections]
+    by_network = {frozenset(ends) for ends in resets}
+    return [
+        _reset_by_network(one) if frozenset(map(str, one.ends)) in by_network else _story(one, known)
+        for one in connections
+    ]
+
+
+def _reset_by_network(connection: Connection) -> Story:
+    at = "" if connection.reset is None else f" {duration(connection.reset.at - connection.began)} after it was opened"
+    return Story(_head(connection), [], [f"the network itself reset it{at}: neither end had sent RST by then"])
 
 
 def _may_be_over_unread(connection: Connection) -> bool:
