@@ -41,6 +41,7 @@ class Stop(StrEnum):
     INTERFERED = "a test has interfered with flakeproof"
     """Then more was told than can be: as good as a lost trial."""
     GIVEN_UP = "no worker process could be started any more"
+    NO_NODES = "no node of the cluster is left"
 
 
 KILLED, RUNNING = "killed", "still running"

@@ -22,6 +22,28 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):
     """Its name in the network."""
 
 
+class NodeJoined(Event, frozen=True, kw_only=True, tag="node-joined"):
+    """A node of a cluster runs trials from now on."""
+
+    node: int
+    """Its number, from 0; the numbers of its processes follow from that (`flakeproof.model.PROCESSES_PER_SHARD`)."""
+    name: str
+    workers: int
+    """Trials that it runs at once."""
+
+
+class NodeLost(Event, frozen=True, kw_only=True, tag="node-lost"):
+    """A node of a cluster does not run trials any more. The trials that are lost with it have events of their own."""
+
+    node: int
+    name: str
+    reason: str
+    lost: int
+    """Trials that it was running when it was last heard of."""
+    returned: int
+    """Trials that it had and that run elsewhere."""
+
+
 class ItemsCollected(Event, frozen=True, kw_only=True, tag="items-collected"):
     """pytest has collected these items: every trial is a pass over them."""
 
@@ -153,6 +175,8 @@ class Progressed(Event, frozen=True, kw_only=True, tag="progressed"):
     elapsed: float
     """Seconds since the first process was ready."""
     planned_duration: float | None
+    nodes: int | None = None
+    """Nodes of a cluster that run trials; None where there is no cluster."""
 
 
 class Noted(Event, frozen=True, kw_only=True, tag="noted"):
@@ -197,6 +221,8 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
 AnyEvent = (
     RunStarted
     | RunResumed
+    | NodeJoined
+    | NodeLost
     | ItemsCollected
     | TrialsPassed
     | TrialPassed

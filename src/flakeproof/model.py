@@ -373,7 +373,7 @@ class SeenBySanitizer(Record, frozen=True, kw_only=True):
 
 
 PROCESSES_PER_SHARD = 1_000_000
-"""Numbers that the processes of one part of a run have for themselves: they decide about hash seeds."""
+"""Numbers that the processes of one part of a run, or of one node, have alone: they decide about hash seeds."""
 
 
 class RunSpec(Record, frozen=True, kw_only=True):
@@ -387,8 +387,11 @@ class RunSpec(Record, frozen=True, kw_only=True):
     """Number of the first trial."""
     shard: tuple[int, int] | None = None
     """Which part of a run this is, from 1, and of how many; None for a whole one."""
+    on: str | None = None
+    """Address of the Ray cluster whose nodes run the trials; None for this machine."""
     machines: list[str] = []
-    """Of a run that was merged: the name of the machine of each part, by its number; "" for a part that is missing."""
+    """Names by number: of the machine of each part of a run that was merged ("" for a part that is missing), or of each
+    node of a cluster. The numbers of processes tell which of them a process was on (`PROCESSES_PER_SHARD`)."""
     chosen: list[int] = []
     """Numbers of the trials to run, in this order, in place of `count` of them from the first on; none for those."""
     duration: float | None = None
@@ -443,6 +446,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
             "watch_packets": False,
             "question": None,
             "ci_rate": None,
+            "on": None,
         }
         return msgspec.structs.replace(self, **{**nothing, **changes})
 

@@ -137,7 +137,17 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
         *(
             (f"flakeproof/{folder}", ["features", "cli", "api"])
             for folder in (
-                *("engine", "failures", "line_search", "net", "perturbations", "reports", "results", "scenarios"),
+                *(
+                    "cluster",
+                    "engine",
+                    "failures",
+                    "line_search",
+                    "net",
+                    "perturbations",
+                    "reports",
+                    "results",
+                    "scenarios",
+                ),
                 *("settings", "stats", "store", "targets"),
             )
         ),
@@ -148,6 +158,8 @@ def test_standard_library_and_siblings_only(folder: str, own: str) -> None:
         ("flakeproof/features/isolate", [f"features.{name}" for name in _FEATURES - {"isolate"}]),
         ("flakeproof/settings", ["engine", "reports", "results", "store"]),
         ("flakeproof/engine", ["reports", "store", "results", "settings"]),
+        ("flakeproof/cluster", ["reports", "store", "results", "settings"]),
+        ("flakeproof/engine", ["cluster"]),
         ("flakeproof/store", ["reports", "engine"]),
         ("flakeproof/results", ["features", "cli", "engine", "reports", "store"]),
         ("flakeproof/results/verdict", ["results"]),

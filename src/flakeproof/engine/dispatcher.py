@@ -200,6 +200,24 @@ class Dispatcher:
             if process.ready and self._ending.reason is None:
                 self._leasing.top_up(process)
 
+    def wake_all(self) -> None:
+        """Lease newly available trials wherever there is room."""
+        self._leasing.top_up_all()
+
+    @property
+    def in_flight(self) -> list[int]:
+        """Trials that are running, or that come next in a process that is between two."""
+        found: list[int] = []
+        for process in self._processes.values():
+            running = list(process.in_flight())
+            found += running or ([] if process.account.next is None else [process.account.next])
+        return found
+
+    @property
+    def unreported(self) -> int:
+        """How many trials have ended whose outcome no event has told yet."""
+        return self._results.completed() - self._results.ended
+
     def renew(self, place: int) -> None:
         """Replace the idle process at `place` by a new one, unless it has not run any trial yet."""
         for process in self._at(place):

@@ -153,6 +153,11 @@ class Account:
         """Number of leases that are not used up, according to the process's reports."""
         return len(self._given)
 
+    @property
+    def next(self) -> int | None:
+        """The first leased trial whose outcome is not known; None if there is none."""
+        return self._open[0][0] if self._open else None
+
     def exhausted(self, leases: int) -> None:
         """Note that the oldest `leases` blocks are used up."""
         for _ in range(leases):

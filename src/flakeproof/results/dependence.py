@@ -82,6 +82,8 @@ class MachineCluster(Record, frozen=True, kw_only=True):
     parts: int
     correlation: float
     """Intraclass correlation."""
+    is_node: bool = False
+    """Whether it is a node of a cluster, and not the machine of a part of a merged run."""
 
 
 class Bursts(Record, frozen=True, kw_only=True):
@@ -123,7 +125,7 @@ class Dependence(Record, frozen=True, kw_only=True):
     bursts: Bursts | None
     change: RateChange | None
     machine: MachineCluster | None = None
-    """Of a merged run."""
+    """Of a merged run, and of one on a cluster."""
 
 
 def examine(history: History) -> Dependence | None:
@@ -269,6 +271,7 @@ def _machine(groups: _Groups, spec: RunSpec) -> MachineCluster:
         others_trials=sum(trials) - of,
         parts=len(groups),
         correlation=dispersion.design_effect(failures, trials).correlation,
+        is_node=spec.on is not None,
     )
 
 

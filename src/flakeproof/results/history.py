@@ -13,6 +13,7 @@ from flakeproof.events import (
     CopiesChecked,
     ItemsCollected,
     LoadFailed,
+    NodeJoined,
     ProcessLoaded,
     RunEnded,
     RunResumed,
@@ -136,6 +137,10 @@ class History:
         match event:
             case RunStarted():
                 self.run_id, self.spec = event.run_id, event.spec
+            case NodeJoined() if self.spec is not None:
+                machines = [*self.spec.machines, *[""] * (event.node + 1 - len(self.spec.machines))]
+                machines[event.node] = event.name
+                self.spec = msgspec.structs.replace(self.spec, machines=machines)
             case RunResumed():
                 self.ended, self.stopped = False, None
             case Settled():

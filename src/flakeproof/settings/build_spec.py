@@ -23,7 +23,7 @@ from flakeproof.perturbations.registry import KINDS
 from flakeproof.perturbations.resolve import RunConditions, perturbations_of, yields
 from flakeproof.perturbations.resources import hindered
 from flakeproof.scenarios.catalogue import Scenario
-from flakeproof.settings import presets, table
+from flakeproof.settings import presets, table, values
 from flakeproof.settings.load import Config
 from flakeproof.settings.table import PACKETS, Setting, Targets
 from flakeproof.stats.threshold import trials_without_failure
@@ -111,8 +111,27 @@ def build(
         question=question,
         perturbations=asked.perturbations,
         left_out=[*asked.left_out, *not_monitored, *not_watched],
+        on=_cluster(config),
     )
     return spec if shard is None else _part_of(spec, shard, config)
+
+
+_NOT_ON_A_CLUSTER = {
+    "shard": "both share a run out over machines: leave one of them out",
+    "drop-failed": "the nodes do not know of each other which tests have failed: leave one of them out",
+    "watch": "what is captured of packets stays on the nodes: leave one of them out",
+}
+
+
+def _cluster(config: Config) -> str | None:
+    """The address of the cluster that runs the trials; None for this machine. Raises UsageError."""
+    asked: str = config.value("on") if "on" in config.values else values.HERE
+    if asked == values.HERE:
+        return None
+    for name, remedy in _NOT_ON_A_CLUSTER.items():
+        if config.get(name):
+            raise UsageError(f"{config.source('on')} {asked} and {config.source(name)}", remedy)
+    return asked
 
 
 def shard_of(config: Config) -> "Shard | None":

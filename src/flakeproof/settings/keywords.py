@@ -24,6 +24,7 @@ class RunKeywords(TypedDict, total=False):
     grace: float | str | None
     seed: int | None
     shard: str | tuple[int, int] | None
+    on: str | None
     python: str | os.PathLike[str] | None
     loop: str | None
     sanitize: str | Sequence[str] | None

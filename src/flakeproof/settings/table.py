@@ -378,6 +378,17 @@ _ROWS = (
         of_run=True,
     ),
     Setting(
+        "on",
+        values.PLACE,
+        "Run on the nodes of a Ray cluster: its address, or `auto`. --workers is for each node.",
+        HOW,
+        "ADDRESS",
+        default=values.HERE,
+        commands=_RUN,
+        of_run=True,
+        completes=(values.HERE, "auto", "ray://"),
+    ),
+    Setting(
         "python",
         values.PATH,
         "Interpreter of the code under test.",

@@ -219,6 +219,18 @@ def _shard(value: Any) -> Any:
     return parse_shard(value)
 
 
+HERE = "local"
+"""The place that is this machine."""
+_ADDRESS = re.compile(r"(ray://)?(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}")
+
+
+def _place(value: Any) -> str:
+    text = _text(value)
+    if text not in (HERE, "auto") and not _ADDRESS.fullmatch(text):
+        raise ValueError(f"{shortened(text)!r} is no place to run; write {HERE}, auto, ray://HOST:10001 or HOST:6379")
+    return text
+
+
 def _isolations() -> list[str]:
     from flakeproof.model import Isolation
 
@@ -247,6 +259,7 @@ HISTORY = ValueKind(_history, "bool | str | os.PathLike[str]", _show_history)
 ISOLATION = one_of(_isolations)
 PRESET = one_of(_presets)
 SEED = replace(whole(0, 2**63 - 1), show=str)
+PLACE = ValueKind(_place, "str")
 SHARD = ValueKind(
     _shard, "str | tuple[int, int]", lambda value: value if isinstance(value, str) else f"{value[0]}/{value[1]}"
 )

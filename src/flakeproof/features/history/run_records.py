@@ -23,7 +23,7 @@ def of_run(folder: Path, facts: FactFinder) -> JobResults | str:
     history = history_of(folder)
     spec = history.spec
     assert spec is not None
-    if spec.machines:
+    if spec.machines and spec.on is None:
         return "it was merged of parts, which count by themselves"
     first = next(read_events(folder), None)
     assert isinstance(first, RunStarted)

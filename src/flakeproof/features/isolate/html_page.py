@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeproof.features.isolate import report
-from flakeproof.features.isolate.records import Carrier, CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.features.isolate.records import CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.model import Carrier
 from flakeproof.reports.pages import charts
 from flakeproof.reports.pages.page import findings_page
 from flakeproof.reports.pages.parts import (

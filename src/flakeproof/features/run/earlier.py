@@ -90,6 +90,11 @@ def rest_of(folder: Path) -> Rest:
             f"the run {folder.name} has left out tests that had failed (--drop-failed), and cannot go on from there",
             "start it anew",
         )
+    if spec.on is not None:
+        raise UsageError(
+            f"the run {folder.name} was on a cluster ({spec.on}), and such a run cannot go on",
+            f"start it anew with the same seed: --seed {spec.seed}",
+        )
     try:
         drop_uncertain(folder)
     except OSError as error:

@@ -12,7 +12,7 @@ from flakeproof.features.run.plain_console import FailureLines, Shown
 from flakeproof.reports.foreign import line_shown
 from flakeproof.reports.writer import Style, Writer
 from flakeproof.stats.intervals import robbins
-from flakeproof.text import duration, lower, number, one_line, share, speed, upper, whole_duration
+from flakeproof.text import duration, lower, number, one_line, plural, share, speed, upper, whole_duration
 
 _REFRESH_SECONDS = 0.1
 _BAR_WIDTH = 30
@@ -121,6 +121,8 @@ class LiveConsole:
         facts.append(f"{number(event.failed)} failed  ", style="red" if event.failed else "green")
         per_second = event.completed / event.elapsed if event.elapsed > 0 else 0.0
         facts.append(f"{number(per_second) if per_second >= 1000 else speed(per_second)} {self._units}/s  ")
+        if event.nodes is not None:
+            facts.append(f"{plural(event.nodes, 'node')}  ")
         left = report.remaining(event)
         facts.append(f"{duration(event.elapsed)}" + (f", ~{whole_duration(left)} left" if left is not None else ""))
         return facts

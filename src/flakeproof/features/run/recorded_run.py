@@ -76,18 +76,24 @@ def conduct(
 
     try:
         log = LogWriter(folder.path, warn)
+        all_sinks: list[Sink] = [history.add, log, *sinks(folder.path)]
         try:
-            execute(
-                spec,
-                folder.path.name,
-                folder.path,
-                [history.add, log, *sinks(folder.path)],
-                inquiry,
-                resumed,
-                watches_copies=watches_copies,
-                another_inquiry=asking,
-                afterwards=afterwards,
-            )
+            if spec.on is not None:
+                from flakeproof.cluster.execute import execute_on_cluster  # here: most runs do not need it
+
+                execute_on_cluster(spec, folder.path.name, all_sinks, inquiry, watches_copies=watches_copies)
+            else:
+                execute(
+                    spec,
+                    folder.path.name,
+                    folder.path,
+                    all_sinks,
+                    inquiry,
+                    resumed,
+                    watches_copies=watches_copies,
+                    another_inquiry=asking,
+                    afterwards=afterwards,
+                )
         finally:
             log.close()
     except BaseException:

@@ -54,6 +54,8 @@ def replay_trial(run: str, trial: str, given: Mapping[str, Any]) -> int:
         first_process=recorded.process if recorded is not None else spec.first_process,
         max_failures=None,
         ci_rate=None,
+        on=None,
+        machines=[],
     )
     session = RunSession(again, config, files)
     for name in differing:

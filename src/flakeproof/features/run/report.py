@@ -45,7 +45,8 @@ def progress(event: Progressed, *, several: bool = False) -> str:
     left = remaining(event)
     failures = f"{event.failed} failure" + ("" if event.failed == 1 else "s")
     eta = f", ~{whole_duration(left)} remaining" if left is not None else ""
-    return f"Progress: {done}, {failures}, {speed(per_second)} {'passes' if several else 'tests'}/sec{eta}"
+    nodes = f" on {plural(event.nodes, 'node')}" if event.nodes is not None else ""
+    return f"Progress: {done}, {failures}, {speed(per_second)} {'passes' if several else 'tests'}/sec{nodes}{eta}"
 
 
 def remaining(event: Progressed) -> float | None:
@@ -66,7 +67,13 @@ def failure(number: int, failure: Failure, *, several: bool = False) -> str:
     A trial of `several` tests is a pass, and the line says which of them failed.
     """
     item = f"{failure.item}: " if several and failure.item else ""
-    return f"FAILURE #{number} on {'pass' if several else 'test'} {failure.trial}: {item}{failure.message}"
+    where = f"{'pass' if several else 'test'} {failure.trial}{_on_node(failure)}"
+    return f"FAILURE #{number} on {where}: {item}{failure.message}"
+
+
+def _on_node(failure: Failure) -> str:
+    """` on node a`, where it was on a cluster."""
+    return f" on node {failure.details['node']}" if "node" in failure.details else ""
 
 
 def is_pass(summary: Summary) -> bool:
@@ -308,4 +315,4 @@ def _signature(found: SignatureSummary, unit: str, *, alone: bool, verbose: bool
     elif example.item and example.item not in example.message:
         yield f"      in {example.item}"
     yield from (f"      {row}" for row in (failure_details(example) if verbose else summary_lines(example)))
-    yield f"      first on {unit} {example.trial} (seed {example.seed})"
+    yield f"      first on {unit} {example.trial}{_on_node(example)} (seed {example.seed})"

@@ -230,9 +230,9 @@ def unseen(found: UnseenSummary) -> str:
 
 def _findings(found: Dependence) -> Iterator[tuple[str, str]]:
     if (machine := found.machine) is not None:
-        name = f" ({machine.machine})" if machine.machine else ""
+        where = f"the machine of part {machine.part}" + (f" ({machine.machine})" if machine.machine else "")
         yield (
-            f"Failures cluster on the machine of part {machine.part}{name}",
+            f"Failures cluster on {f'node {machine.machine}' if machine.is_node else where}",
             f"{number(machine.failed)} of its {number(machine.trials)} tests failed, {number(machine.others_failed)} "
             f"of the other {number(machine.others_trials)} ({_p(found, Aspect.MACHINE)})",
         )

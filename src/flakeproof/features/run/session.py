@@ -164,9 +164,12 @@ def announcement(spec: RunSpec) -> str:
         plan = f"at most {plan}, until it is known whether the failure rate is below {rate(spec.question.rate)}"
     if spec.shard is not None:
         plan = f"part {spec.shard[0]} of {spec.shard[1]}: {plan}"
+    where = f"{spec.workers} at once in {plural(spec.processes, 'process', 'processes')}"
+    if spec.on is not None:
+        where = "as many at once as there are processors" if spec.adapts_workers else where
+        where += f" on each node of the cluster at {spec.on}"
     return (
-        f"{described(spec.target)}: {plan}, {spec.workers} at once "
-        f"in {spec.processes} process{'es' if spec.processes != 1 else ''}, "
+        f"{described(spec.target)}: {plan}, {where}, "
         f"isolation {spec.isolation.value}, seed {spec.seed}{interpreter_of(spec.target)}"
     )
 

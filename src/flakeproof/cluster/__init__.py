@@ -1,0 +1,1 @@
+"""Share a run out over the nodes of a cluster: see README.md."""
