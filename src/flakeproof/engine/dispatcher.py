@@ -4,7 +4,6 @@ import selectors
 import signal
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flakeproof.clock import monotonic_ns
 from flakeproof.engine import failure_records, messages, suspects
@@ -21,7 +20,7 @@ from flakeproof.engine.plausible import is_possible
 from flakeproof.engine.process import WorkerProcess
 from flakeproof.engine.renewal import Renewal
 from flakeproof.engine.replacement import Replacement
-from flakeproof.engine.run_end import Ending, Inquiry, Settlement, is_over_with_patience
+from flakeproof.engine.run_end import Before, Ending, Inquiry, Settlement, is_over_with_patience
 from flakeproof.engine.scout import Scout
 from flakeproof.engine.suspects import Suspects, Suspicions
 from flakeproof.engine.time_limits import ProcessWatch
@@ -48,18 +47,6 @@ SPOILT = (
     "a test has written to flakeproof's own parts of its process (the socket, or the memory that shows what runs): "
     "it is not known which tests of that process passed"
 )
-
-
-@dataclass(frozen=True)
-class Before:
-    """What a resumed run had done before."""
-
-    trials: int = 0
-    failed: int = 0
-    elapsed: float = 0.0
-    """Seconds."""
-    next_process: int = 0
-    """Number of the next process."""
 
 
 _NOTHING_BEFORE = Before()

@@ -13,12 +13,12 @@ from flakeproof import signals
 from flakeproof.clock import monotonic_ns, now
 from flakeproof.engine import company, limits, scout
 from flakeproof.engine.crowd import Crowd
-from flakeproof.engine.dispatcher import Before, Dispatcher
+from flakeproof.engine.dispatcher import Dispatcher
 from flakeproof.engine.leases import Pool
 from flakeproof.engine.leftovers import difference, snapshot
 from flakeproof.engine.noise import surroundings, without_effect
 from flakeproof.engine.renewal import Renewal
-from flakeproof.engine.run_end import Inquiry
+from flakeproof.engine.run_end import Before, Inquiry
 from flakeproof.engine.temporary_folders import temporary_root
 from flakeproof.errors import Stop
 from flakeproof.events import AnyEvent, CopiesChecked, Noted, RunEnded, RunResumed, RunStarted

@@ -1,11 +1,24 @@
-"""What ends a run early: a request, the answer to its question, or its last allowed failure."""
+"""What ends a run early: a request, the answer to its question, or its last allowed failure; and what came before."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from flakeproof.errors import Stop
 from flakeproof.events import AnyEvent
 from flakeproof.model import Finding, RunSpec
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a resumed run had done before."""
+
+    trials: int = 0
+    failed: int = 0
+    elapsed: float = 0.0
+    """Seconds."""
+    next_process: int = 0
+    """Number of the next process."""
 
 
 class Ending:

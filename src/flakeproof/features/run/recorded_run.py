@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flakeproof.clock import monotonic_ns
-from flakeproof.engine.dispatcher import Before
 from flakeproof.engine.execute import Sink, execute
 from flakeproof.engine.leases import Pool
+from flakeproof.engine.run_end import Before
 from flakeproof.errors import Stop
 from flakeproof.events import AnyEvent, RunEnded, StateLookedFor
 from flakeproof.features.run.earlier import Rest
