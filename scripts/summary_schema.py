@@ -30,7 +30,7 @@ if __name__ == "__main__":
     (_DOCS / "wire.schema.json").write_bytes(schema_of(wire.WireReport, "wire", wire.SCHEMA_VERSION))
     written = schema_of(bisection.Bisection, "bisection", bisection.SCHEMA_VERSION)
     (_DOCS / "bisection.schema.json").write_bytes(written)
-    written = schema_of(isolation.Isolation, "isolation", isolation.SCHEMA_VERSION)
+    written = schema_of(isolation.IsolationReport, "isolation", isolation.SCHEMA_VERSION)
     (_DOCS / "isolation.schema.json").write_bytes(written)
     (_DOCS / "ci-job.schema.json").write_bytes(schema_of(job.Case, "CI job", job.SCHEMA_VERSION))
     written = schema_of(reproduction.CiReproduction, "reproduction of a CI job", reproduction.SCHEMA_VERSION)

@@ -44,7 +44,7 @@ _OF_ISOLATIONS = _DOCS / "isolation.schema.json"
         (_OF_TRACES, findings.DescriptorTrace, "descriptor trace", findings.SCHEMA_VERSION),
         (_DOCS / "wire.schema.json", wire.WireReport, "wire", wire.SCHEMA_VERSION),
         (_OF_BISECTIONS, bisection.Bisection, "bisection", bisection.SCHEMA_VERSION),
-        (_OF_ISOLATIONS, isolation.Isolation, "isolation", isolation.SCHEMA_VERSION),
+        (_OF_ISOLATIONS, isolation.IsolationReport, "isolation", isolation.SCHEMA_VERSION),
         (_DOCS / "ci-job.schema.json", job.Case, "CI job", job.SCHEMA_VERSION),
         (
             _DOCS / "ci.schema.json",

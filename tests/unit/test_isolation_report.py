@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flakeproof.features.isolate.records import CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.features.isolate.records import CulpritKind, CulpritSet, IsolationReport, Member, Rate
 from flakeproof.features.isolate.report import conclusion, results
 from flakeproof.model import Carrier
 from flakeproof.results.summary import anytime_interval
@@ -27,13 +27,13 @@ def polluter(name: str, carrier: str, *, confirmed: bool = True) -> CulpritSet:
     )
 
 
-def isolation(*culprits: CulpritSet) -> Isolation:
+def isolation(*culprits: CulpritSet) -> IsolationReport:
     """What was found."""
-    return Isolation(
+    return IsolationReport(
         version="0",
         victim="victim",
         place="",
-        kind=Kind.POLLUTED,
+        kind=CulpritKind.POLLUTED,
         message="AssertionError",
         culprits=list(culprits),
         is_complete=True,
@@ -99,7 +99,7 @@ def test_what_is_not_known_is_said() -> None:
 
 def test_a_search_that_ended_early_says_how_often_it_failed() -> None:
     """Not that nothing is known."""
-    found = msgspec.structs.replace(isolation(polluter("p0", "m.LIST")), culprits=[], kind=Kind.INTERRUPTED)
+    found = msgspec.structs.replace(isolation(polluter("p0", "m.LIST")), culprits=[], kind=CulpritKind.INTERRUPTED)
 
     assert conclusion(found) == "Ended before it was known: it failed in 0 of 10 alone and 10 of 10 in company"
 

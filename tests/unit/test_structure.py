@@ -247,10 +247,6 @@ def test_no_module_is_named_like_one_of_the_standard_library() -> None:
     assert {name: path for name, path in names.items() if name in STANDARD and not name.startswith("__")} == {}
 
 
-_TWICE = {"Difference", "Evidence", "Isolation", "Kind", "Line", "Seen", "Tally"}
-"""Public classes of `diagnose` and `isolate` that share a name until one of them is renamed; nothing is added here."""
-
-
 def test_the_name_of_a_class_means_one_thing() -> None:
     """Public classes: whoever reads the name in one module must not think of another one."""
     homes: dict[str, list[str]] = defaultdict(list)
@@ -258,8 +254,7 @@ def test_the_name_of_a_class_means_one_thing() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes[node.name].append(module_name(path))
-    twice = {name: modules for name, modules in homes.items() if len(modules) > 1}
-    assert not {name: modules for name, modules in twice.items() if name not in _TWICE}
+    assert not {name: modules for name, modules in homes.items() if len(modules) > 1}
 
 
 @pytest.mark.parametrize("module", ["calls", "frames", "record", "tables", "claims", "ownership"])

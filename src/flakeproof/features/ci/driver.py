@@ -20,7 +20,7 @@ from flakeproof.features.ci.pytest_log import MAIN
 from flakeproof.features.ci.records import CiReproduction, CiVerdict, Rung, exit_code
 from flakeproof.features.ci.typed import Typed, options_words
 from flakeproof.features.isolate.driver import isolate
-from flakeproof.features.isolate.records import Isolation, IsolationRequest, Kind
+from flakeproof.features.isolate.records import CulpritKind, IsolationReport, IsolationRequest
 from flakeproof.model import Isolation as Mode
 from flakeproof.settings.build_spec import build
 from flakeproof.settings.from_options import command_name, settings
@@ -57,7 +57,7 @@ class _Work:
     verdict: CiVerdict = CiVerdict.NOT_REPRODUCED
     command: str = ""
     rate: Rung | None = None
-    isolation: Isolation | None = None
+    isolation: IsolationReport | None = None
     conditions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     next_commands: list[str] = field(default_factory=list)
@@ -289,7 +289,7 @@ class _Reproducing:
             command=work.command,
             rate=work.rate,
             history=history,
-            history_helps=isolation is not None and isolation.kind is Kind.BRITTLE,
+            history_helps=isolation is not None and isolation.kind is CulpritKind.BRITTLE,
             history_command=command,
             history_note=note,
             conditions=work.conditions,

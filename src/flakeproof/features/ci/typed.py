@@ -9,7 +9,7 @@ from flakeproof.features.ci.attempts import Attempts, PytestPlan
 from flakeproof.features.ci.known import Known
 from flakeproof.features.ci.place import CiPlace
 from flakeproof.features.ci.pytest_log import MAIN
-from flakeproof.features.isolate.records import Isolation, Kind
+from flakeproof.features.isolate.records import CulpritKind, IsolationReport
 from flakeproof.settings.from_options import command_name
 from flakeproof.text import shown_path
 
@@ -68,7 +68,7 @@ class Typed:
             return f"{name}={shown_path(path)}"
         return shown_path(word) if word.startswith("/") else word
 
-    def next_ones(self, plan: PytestPlan, known: Known, isolation: Isolation | None, failing: str) -> list[str]:
+    def next_ones(self, plan: PytestPlan, known: Known, isolation: IsolationReport | None, failing: str) -> list[str]:
         """How to go on from what fails under `plan`, which is typed as `failing`."""
         name, test = command_name(), known.failure.test
         own = [("--timezone", "TZ"), ("--hash-seed", "PYTHONHASHSEED")]
@@ -76,7 +76,7 @@ class Typed:
         options += options_words(plan.settings)
         if isolation is not None and isolation.culprits:
             before = [member.test for member in isolation.culprits[0].members]
-            words = [*before, test] if isolation.kind is Kind.POLLUTED else [test]
+            words = [*before, test] if isolation.kind is CulpritKind.POLLUTED else [test]
             return [f"{name} verify {shlex.join([*options, *words])}   # once it is mended"]
         if plan.orders.get(MAIN) == [test]:
             typed = shlex.join([*options, test])

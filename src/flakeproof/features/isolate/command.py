@@ -11,7 +11,7 @@ from flakeproof.errors import UsageError
 from flakeproof.features.isolate import report
 from flakeproof.features.isolate.driver import isolate
 from flakeproof.features.isolate.named_tests import recorded_order
-from flakeproof.features.isolate.records import CulpritSet, Isolation, IsolationRequest, Kind
+from flakeproof.features.isolate.records import CulpritKind, CulpritSet, IsolationReport, IsolationRequest
 from flakeproof.features.run.earlier import ask_for_trust
 from flakeproof.features.run.session import interpreter_of
 from flakeproof.model import Isolation as Mode
@@ -67,7 +67,7 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
     progress = ProgressLine(presentation.writer, every=given["verbose"])
     with presentation.running(), closing(progress):
 
-        def tell(kind: Kind, first: CulpritSet) -> None:
+        def tell(kind: CulpritKind, first: CulpritSet) -> None:
             progress.close()
             for line in report.first_answer(kind, first):
                 presentation.note(line)
@@ -77,7 +77,7 @@ def isolate_victim(given: Mapping[str, Any]) -> int:
     return presentation.finish(found.exit_code, _renderers(found))
 
 
-def _renderers(found: Isolation) -> Renderers:
+def _renderers(found: IsolationReport) -> Renderers:
     def html() -> bytes:
         from flakeproof.features.isolate.html_page import render
 

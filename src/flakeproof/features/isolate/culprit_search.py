@@ -38,7 +38,7 @@ class Oracle(Protocol):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class PairedRuns:
     """Runs with the culprits in pairs with runs without them."""
 
     shown: int
@@ -60,7 +60,7 @@ class Culprits:
     """Candidates that have the effect together, and not without any one of them."""
 
     members: tuple[int, ...]
-    evidence: Evidence
+    evidence: PairedRuns
     rate: float
     """With which the effect shows, as the search took it."""
 
@@ -145,7 +145,7 @@ class Search:
         members: Sequence[int],
         rate: float,
         suspect: Callable[["Culprits"], None] = lambda culprits: None,
-    ) -> Evidence:
+    ) -> PairedRuns:
         """Run `members` in pairs with nobody until the effect is proven, or cannot be expected any more at `rate`.
 
         `suspect` is told of them if the first pairs all speak for it.
@@ -165,8 +165,8 @@ class Search:
                 without_only += without and not with_them
             log_evidence = log_evidence_of_effect(with_only, without_only)
             if pairs == with_only == _FIRST_PAIRS:
-                suspect(Culprits(tuple(members), Evidence(shown, shown_without, pairs, log_evidence, False), 1.0))
-        return Evidence(shown, shown_without, pairs, log_evidence, log_evidence >= wanted)
+                suspect(Culprits(tuple(members), PairedRuns(shown, shown_without, pairs, log_evidence, False), 1.0))
+        return PairedRuns(shown, shown_without, pairs, log_evidence, log_evidence >= wanted)
 
     def _several(self, universe: "_Universe", suspect: Callable[[Culprits], None]) -> Culprits | None:
         """Several that only work together."""

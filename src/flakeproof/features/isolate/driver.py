@@ -15,7 +15,7 @@ from flakeproof.features.isolate.leftover_state import Carriers
 from flakeproof.features.isolate.named_tests import named
 from flakeproof.features.isolate.probes import Probing, ProbingStoppedError, probing
 from flakeproof.features.isolate.provoked import ProvokedShell, run_twice
-from flakeproof.features.isolate.records import CulpritSet, Isolation, IsolationRequest, Kind, Member
+from flakeproof.features.isolate.records import CulpritKind, CulpritSet, IsolationReport, IsolationRequest, Member
 from flakeproof.features.isolate.reproducer import Shell
 from flakeproof.features.isolate.reproduction import Reproducing
 from flakeproof.features.isolate.victim_runs import Arrangement, Company
@@ -32,15 +32,15 @@ _COMMANDS_SHARE = 0.2
 """And for the commands of all but the first set."""
 
 
-def _nobody(kind: Kind, found: CulpritSet) -> None:
+def _nobody(kind: CulpritKind, found: CulpritSet) -> None:
     pass
 
 
 def isolate(
     request: IsolationRequest,
     on_progress: Callable[[str], None] = lambda line: None,
-    on_first: Callable[[Kind, CulpritSet], None] = _nobody,
-) -> Isolation:
+    on_first: Callable[[CulpritKind, CulpritSet], None] = _nobody,
+) -> IsolationReport:
     """Search; `on_progress` hears a line for each probe, `on_first` the first answer when its command has shown it.
 
     Blocks; SIGINT and SIGTERM end it with what is known so far. Raises UsageError for a victim that there is not, and
@@ -61,7 +61,7 @@ class _Investigation:
         request: IsolationRequest,
         target: PytestTarget,
         tell: Callable[[str], None],
-        on_first: Callable[[Kind, CulpritSet], None],
+        on_first: Callable[[CulpritKind, CulpritSet], None],
     ) -> None:
         self._request = request
         self._target = target
@@ -75,7 +75,7 @@ class _Investigation:
         self._hunt: Hunt | None = None
         self._sets: list[CulpritSet] = []
         """Those that no hunt has found."""
-        self._kind = Kind.INTERRUPTED
+        self._kind = CulpritKind.INTERRUPTED
         self._stopped: Stop | None = None
         self._alone_command: tuple[str, bool | None, str] = "", None, ""
         self._items: list[str] = []
@@ -114,20 +114,20 @@ class _Investigation:
         self._reproducing = reproducing
         reproducing.run()
         self._kind = reproducing.found.kind
-        if self._kind in (Kind.POLLUTED, Kind.BRITTLE):
+        if self._kind in (CulpritKind.POLLUTED, CulpritKind.BRITTLE):
             self._find(probes, reproducing, company)
-        elif self._kind is Kind.REPEATED:
+        elif self._kind is CulpritKind.REPEATED:
             self._look_at_repetition(company)
-        elif self._kind is Kind.FAILS_ALONE:
+        elif self._kind is CulpritKind.FAILS_ALONE:
             self._look_alone(probes, reproducing, company)
-        elif self._kind is Kind.NOT_REPRODUCED and not words_of(request.spec.perturbations):
+        elif self._kind is CulpritKind.NOT_REPRODUCED and not words_of(request.spec.perturbations):
             imports = Imports(self._plain_shell(probes, company), probes.items, victim)
             if imports.alone():
                 self._look_at_imports(imports, failing=False)
 
     def _find(self, probes: Probing, reproducing: Reproducing, company: Company) -> None:
         found, request = reproducing.found, self._request
-        shell, failing = self._shell(probes, company), found.kind is Kind.POLLUTED
+        shell, failing = self._shell(probes, company), found.kind is CulpritKind.POLLUTED
 
         def confirm(arrangement: Arrangement, rate: float) -> tuple[str, bool | None, str]:
             return shell.confirm(arrangement, max(2, repeats(min(rate, 0.9999), request.error)), failing=failing)
@@ -160,8 +160,8 @@ class _Investigation:
         if not hunt.sets:
             self._sets = []
             reproducing.compare()
-            decided = found.kind in (Kind.POLLUTED, Kind.BRITTLE)
-            self._kind = Kind.ORDER if decided else found.kind
+            decided = found.kind in (CulpritKind.POLLUTED, CulpritKind.BRITTLE)
+            self._kind = CulpritKind.ORDER if decided else found.kind
             return
         with probes.part(_COMMANDS_SHARE):
             hunt.confirm_rest()
@@ -189,7 +189,7 @@ class _Investigation:
             confirmation=said,
         )
         self._sets = [only]
-        self._on_first(Kind.REPEATED, only)
+        self._on_first(CulpritKind.REPEATED, only)
         with company.probing.part(_CARRIERS_SHARE):
             finder = Carriers(company, found.arrangement, Arrangement(), 1.0, request.error, failing=True)
             self._sets = [msgspec.structs.replace(only, carriers=finder.find(), looked_for_carriers=True)]
@@ -206,8 +206,8 @@ class _Investigation:
         found = imports.find(failing=failing)
         if found is None or not found.confirmed:
             return False
-        self._kind, self._sets, self._hunt = Kind.IMPORTS, [found], None
-        self._on_first(Kind.IMPORTS, found)
+        self._kind, self._sets, self._hunt = CulpritKind.IMPORTS, [found], None
+        self._on_first(CulpritKind.IMPORTS, found)
         return True
 
     def _plain_shell(self, probes: Probing, company: Company) -> Shell:
@@ -250,7 +250,7 @@ class _Investigation:
         victim = named(request.victim, items, self._target.folder)
         return order if victim in order else [*order, victim], "the order given"
 
-    def result(self, changed_files: str) -> Isolation:
+    def result(self, changed_files: str) -> IsolationReport:
         """What is known."""
         request, company = self._request, self._company
         found = self._reproducing.found if self._reproducing is not None else None
@@ -265,7 +265,7 @@ class _Investigation:
         else:
             command, confirmed, said = self._alone_command
             notes += [said] if said else []
-        return Isolation(
+        return IsolationReport(
             version=__version__,
             victim=victim,
             place=company.places.get(victim, "") if company is not None else "",
@@ -297,9 +297,9 @@ class _Investigation:
     def _exit_code(self, sets: Sequence[CulpritSet]) -> ExitCode:
         if (code := exit_code_of_signal(self._stopped)) is not None:
             return code
-        if sets or (self._kind is Kind.FAILS_ALONE and self._stopped is None):
+        if sets or (self._kind is CulpritKind.FAILS_ALONE and self._stopped is None):
             return ExitCode.FAILURES
-        if self._kind is Kind.NO_OUTCOME and self._company is not None and self._company.skip_reason:
+        if self._kind is CulpritKind.NO_OUTCOME and self._company is not None and self._company.skip_reason:
             return ExitCode.NOTHING
         return ExitCode.INCONCLUSIVE
 

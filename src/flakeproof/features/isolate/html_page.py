@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeproof.features.isolate import report
-from flakeproof.features.isolate.records import CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.features.isolate.records import CulpritKind, CulpritSet, IsolationReport, Member, Rate
 from flakeproof.model import Carrier
 from flakeproof.reports.pages import charts
 from flakeproof.reports.pages.page import findings_page
@@ -23,13 +23,13 @@ from flakeproof.reports.pages.parts import (
 from flakeproof.reports.rates import bounds, confidence
 from flakeproof.text import duration, number, rate
 
-_UNKNOWN = (Kind.NOT_REPRODUCED, Kind.NO_OUTCOME, Kind.INTERRUPTED)
+_UNKNOWN = (CulpritKind.NOT_REPRODUCED, CulpritKind.NO_OUTCOME, CulpritKind.INTERRUPTED)
 _SETS = 10
 _PLACE = re.compile(r"(.+?):(\d+)(?: \(.*\))?")
 _CHARTED = 12
 
 
-def render(found: Isolation) -> bytes:
+def render(found: IsolationReport) -> bytes:
     """The page."""
     answer: list[Part] = [PageWords([found.message])] if found.message else []
     if found.command:
@@ -55,7 +55,7 @@ def render(found: Isolation) -> bytes:
     )
 
 
-def _facts(found: Isolation) -> Iterator[tuple[str, str]]:
+def _facts(found: IsolationReport) -> Iterator[tuple[str, str]]:
     if found.place:
         yield "victim", found.place
     yield "sets of culprits", number(len(found.culprits))
@@ -74,17 +74,17 @@ def _confirmed(one: CulpritSet) -> str:
     return f"{said}: {one.confirmation}" if one.confirmation else said
 
 
-def _helps(found: Isolation, one: CulpritSet) -> bool:
+def _helps(found: IsolationReport, one: CulpritSet) -> bool:
     """Whether the victim passes in their company, and fails without it."""
-    return found.kind is Kind.BRITTLE or (found.kind is Kind.IMPORTS and not one.with_them.failed)
+    return found.kind is CulpritKind.BRITTLE or (found.kind is CulpritKind.IMPORTS and not one.with_them.failed)
 
 
-def _title(found: Isolation) -> str:
+def _title(found: IsolationReport) -> str:
     helps = bool(found.culprits) and _helps(found, found.culprits[0])
     return "The order that passes" if helps else "The order that fails"
 
 
-def _orders(found: Isolation, sets: list[CulpritSet]) -> list[Part]:
+def _orders(found: IsolationReport, sets: list[CulpritSet]) -> list[Part]:
     """The tests in the order that shows it; the first set in full, the others folded."""
     parts: list[Part] = []
     for place, one in enumerate(sets, 1):
@@ -100,7 +100,7 @@ def _orders(found: Isolation, sets: list[CulpritSet]) -> list[Part]:
     return parts
 
 
-def _order(found: Isolation, one: CulpritSet) -> list[str]:
+def _order(found: IsolationReport, one: CulpritSet) -> list[str]:
     before = [_member(member) for member in one.members if not member.comes_after]
     after = [_member(member) for member in one.members if member.comes_after]
     ends = "passes" if _helps(found, one) else f"fails: {found.message}" if found.message else "fails"
@@ -114,7 +114,7 @@ def _member(member: Member) -> str:
     return f"{member.test}{where}{imported}{f', which fails itself: {member.message}' if member.fails else ''}"
 
 
-def _rates(found: Isolation, sets: list[CulpritSet]) -> list[Part]:
+def _rates(found: IsolationReport, sets: list[CulpritSet]) -> list[Part]:
     named: list[tuple[str, Rate | None, str]] = []
     for one in sets:
         tones = ("good", "bad") if _helps(found, one) else ("bad", "good")
@@ -141,7 +141,7 @@ def _rates(found: Isolation, sets: list[CulpritSet]) -> list[Part]:
     return [PageChart(svg, caption, ("where", "failed", "of", "rate"), table)]
 
 
-def _left(found: Isolation, sets: list[CulpritSet]) -> list[Part]:
+def _left(found: IsolationReport, sets: list[CulpritSet]) -> list[Part]:
     """What was not as it had been, and the line that changed it."""
     seen: dict[tuple[str, ...], Carrier] = {}
     for one in sets:
@@ -182,7 +182,7 @@ def _decides(carrier: Carrier, helps: bool) -> str | tuple[str, str]:
     )
 
 
-def _rest(found: Isolation) -> list[Part]:
+def _rest(found: IsolationReport) -> list[Part]:
     lines = [
         *(f"Not proven: {test}: it had the same effect in the one run that there was" for test in found.unproven),
         *(f"Left out: {one.test}: {one.message}; what follows it has no outcome" for one in found.ended_the_process),

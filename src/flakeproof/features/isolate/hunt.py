@@ -7,9 +7,9 @@ import msgspec
 
 from flakeproof.features.isolate.culprit_search import Culprits, Search
 from flakeproof.features.isolate.leftover_state import Carriers
-from flakeproof.features.isolate.records import CulpritSet, Kind, Member, Rate
+from flakeproof.features.isolate.records import CulpritKind, CulpritSet, Member, Rate
 from flakeproof.features.isolate.reproduction import Reproduction
-from flakeproof.features.isolate.victim_runs import Arrangement, Company, Tally
+from flakeproof.features.isolate.victim_runs import Arrangement, ArrangementTally, Company
 from flakeproof.model import Carrier
 from flakeproof.results.summary import anytime_interval
 
@@ -57,7 +57,7 @@ class Hunt:
         self._confirm = confirm
         self._tell = tell
         self._doubt = doubt
-        self._failing = found.kind is Kind.POLLUTED
+        self._failing = found.kind is CulpritKind.POLLUTED
         self.sets: list[CulpritSet] = []
         self.companies: list[tuple[Arrangement, float]] = []
         """For each set, its tests and the rate with which the effect shows."""
@@ -270,12 +270,12 @@ class _Oracle:
 
 def rate_of(shown: int, runs: int, *, failing: bool) -> Rate:
     """How often the test failed, if the effect was `shown` so often: `failing`, or passing."""
-    found = rate_in(Tally(shown if failing else runs - shown, runs))
+    found = rate_in(ArrangementTally(shown if failing else runs - shown, runs))
     assert found is not None
     return found
 
 
-def rate_in(tally: Tally) -> Rate | None:
+def rate_in(tally: ArrangementTally) -> Rate | None:
     """As a record; None without runs."""
     if not tally.runs:
         return None

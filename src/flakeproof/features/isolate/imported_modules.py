@@ -10,7 +10,7 @@ from flakeproof.features.isolate.culprit_search import minimise
 from flakeproof.features.isolate.hunt import rate_in
 from flakeproof.features.isolate.records import CulpritSet, Member
 from flakeproof.features.isolate.reproducer import Shell
-from flakeproof.features.isolate.victim_runs import Tally
+from flakeproof.features.isolate.victim_runs import ArrangementTally
 from flakeproof.text import plural
 
 _AT_ONCE = 2
@@ -67,7 +67,7 @@ class Imports:
 
     def _proven(self, modules: list[str], *, failing: bool) -> CulpritSet | None:
         command, alone = self._shell.with_imports(modules), self._shell.with_imports([])
-        with_them, without = Tally(), Tally()
+        with_them, without = ArrangementTally(), ArrangementTally()
         for _ in range(_RUNS):
             for tally, failed in zip((with_them, without), self._shell.outcomes([command, alone]), strict=True):
                 if failed is not None:

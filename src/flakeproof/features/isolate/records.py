@@ -10,7 +10,7 @@ from flakeproof.results.summary import RateInterval
 SCHEMA_VERSION = 1
 
 
-class Kind(StrEnum):
+class CulpritKind(StrEnum):
     """What was found out about a test."""
 
     POLLUTED = "polluted"
@@ -95,14 +95,14 @@ class CulpritSet(Record, frozen=True, kw_only=True):
     """What was run, and how it came out."""
 
 
-class Isolation(Record, frozen=True, kw_only=True):
+class IsolationReport(Record, frozen=True, kw_only=True):
     """Everything that was found out."""
 
     schema_version: int = SCHEMA_VERSION
     version: str
     victim: str
     place: str
-    kind: Kind
+    kind: CulpritKind
     message: str
     """How the test failed, in one line; "" if it never did."""
     culprits: list[CulpritSet]

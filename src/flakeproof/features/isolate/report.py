@@ -3,22 +3,22 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from flakeproof.features.isolate.records import CulpritSet, Isolation, Kind, Member, Rate
+from flakeproof.features.isolate.records import CulpritKind, CulpritSet, IsolationReport, Member, Rate
 from flakeproof.model import Carrier
 from flakeproof.reports.foreign import code, findings
 from flakeproof.reports.rates import rate_with_interval
 from flakeproof.text import duration, odds, plural, rate
 
 _NEXT = {
-    Kind.ORDER: "no smaller set of them shows it by itself; give it more time: --duration 1h",
-    Kind.NOT_REPRODUCED: "start from an order in which it failed: --from RUN TEST, or --order FILE",
+    CulpritKind.ORDER: "no smaller set of them shows it by itself; give it more time: --duration 1h",
+    CulpritKind.NOT_REPRODUCED: "start from an order in which it failed: --from RUN TEST, or --order FILE",
 }
 
 _SHOWN = 10
 _CONFIRMED = {True: "confirmed", False: "NOT confirmed", None: "not run to an end"}
 
 
-def results(found: Isolation, *, verbose: bool = False) -> Iterator[str]:
+def results(found: IsolationReport, *, verbose: bool = False) -> Iterator[str]:
     """The results block without the conclusion; with `verbose` each set of culprits by itself, with its evidence."""
     yield "=== Isolation Results ==="
     yield f"Victim: {_named(found.victim, found.place)}"
@@ -35,37 +35,37 @@ def results(found: Isolation, *, verbose: bool = False) -> Iterator[str]:
     yield f"{plural(found.tests, 'test')}, {spent}, seed {found.seed}"
 
 
-def conclusion(found: Isolation) -> str:
+def conclusion(found: IsolationReport) -> str:
     """One sentence."""
     several = len(found.culprits) > 1
     names = [" with ".join(member.test for member in one.members) for one in found.culprits]
     match found.kind:
-        case Kind.POLLUTED if names:
+        case CulpritKind.POLLUTED if names:
             return f"{found.victim} fails because of {names[0]}{f' and {len(names) - 1} more' if several else ''}"
-        case Kind.BRITTLE if names:
+        case CulpritKind.BRITTLE if names:
             more = f", or one of {len(names) - 1} more," if several else ""
             return f"{found.victim} fails unless {names[0]}{more} runs with it"
-        case Kind.POLLUTED | Kind.BRITTLE:
+        case CulpritKind.POLLUTED | CulpritKind.BRITTLE:
             return f"{found.victim} depends on other tests (seen in {found.order}), but which ones is not known yet"
-        case Kind.IMPORTS if names:
+        case CulpritKind.IMPORTS if names:
             how = "fails when" if _fails_with(found.culprits[0]) else "fails unless"
             return f"{found.victim} {how} {names[0]} is imported, although nothing of it runs"
-        case Kind.REPEATED:
+        case CulpritKind.REPEATED:
             return f"{found.victim} cannot run twice in one process: it passes the first time only"
-        case Kind.FAILS_ALONE:
+        case CulpritKind.FAILS_ALONE:
             return "No polluter: it fails alone"
-        case Kind.ORDER:
-            return f"{found.victim} depends on other tests (seen in {found.order}), but {_NEXT[Kind.ORDER]}"
-        case Kind.NOT_REPRODUCED:
-            return f"Could not reproduce: it has passed alone and in company; {_NEXT[Kind.NOT_REPRODUCED]}"
-        case Kind.NO_OUTCOME:
+        case CulpritKind.ORDER:
+            return f"{found.victim} depends on other tests (seen in {found.order}), but {_NEXT[CulpritKind.ORDER]}"
+        case CulpritKind.NOT_REPRODUCED:
+            return f"Could not reproduce: it has passed alone and in company; {_NEXT[CulpritKind.NOT_REPRODUCED]}"
+        case CulpritKind.NO_OUTCOME:
             return "It has no outcome: nothing can be said of it"
     tallies = {"alone": found.alone, "in company": found.in_order}
     said = [f"{one.failed} of {one.runs} {where}" for where, one in tallies.items() if one is not None]
     return f"Ended before it was known: it failed in {' and '.join(said)}" if said else "Ended before it had run"
 
 
-def markdown(found: Isolation) -> bytes:
+def markdown(found: IsolationReport) -> bytes:
     """The document for an issue or a pull request."""
     return findings(
         f"what {code(found.victim)} depends on",
@@ -76,7 +76,7 @@ def markdown(found: Isolation) -> bytes:
     )
 
 
-def _body(found: Isolation, *, verbose: bool) -> Iterator[str]:
+def _body(found: IsolationReport, *, verbose: bool) -> Iterator[str]:
     for group in _groups(found.culprits, apart=verbose):
         yield from _group(group, found, verbose=verbose)
     if found.culprits:
@@ -94,13 +94,13 @@ def _body(found: Isolation, *, verbose: bool) -> Iterator[str]:
         yield f"  {'confirmed' if found.confirmed else 'NOT confirmed'}"
 
 
-def _tried(found: Isolation) -> Iterator[str]:
+def _tried(found: IsolationReport) -> Iterator[str]:
     """What was tried of all others, and no more than that."""
     for test in found.unproven[:_SHOWN]:
         yield f"Not proven: {test}: it had the same effect in the one run that there was"
     if len(found.unproven) > _SHOWN:
         yield f"  and {plural(len(found.unproven) - _SHOWN, 'more test')}"
-    if found.kind in (Kind.IMPORTS, Kind.REPEATED):
+    if found.kind in (CulpritKind.IMPORTS, CulpritKind.REPEATED):
         return
     claims = []
     if found.tried_alone:
@@ -119,11 +119,11 @@ def _tried(found: Isolation) -> Iterator[str]:
         yield f"The proof with an error of {rate(found.error)} was not completed"
 
 
-def first_answer(kind: Kind, found: CulpritSet) -> Iterator[str]:
+def first_answer(kind: CulpritKind, found: CulpritSet) -> Iterator[str]:
     """The first culprits, as soon as their command has shown the effect."""
     yield f"{_word(kind, found)}: {' with '.join(member.test for member in found.members)}: {found.confirmation}"
     yield f"  {found.command}"
-    if kind is not Kind.IMPORTS:
+    if kind is not CulpritKind.IMPORTS:
         yield "  now looking for others, and for what is left behind; Ctrl-C ends that and keeps this"
 
 
@@ -131,13 +131,13 @@ def _fails_with(found: CulpritSet) -> bool:
     return found.with_them.failed > 0
 
 
-def _word(kind: Kind, found: CulpritSet) -> str:
+def _word(kind: CulpritKind, found: CulpritSet) -> str:
     match kind:
-        case Kind.BRITTLE:
+        case CulpritKind.BRITTLE:
             return "Needs"
-        case Kind.REPEATED:
+        case CulpritKind.REPEATED:
             return "Fails when it has run before in the same process"
-        case Kind.IMPORTS:
+        case CulpritKind.IMPORTS:
             return "Fails when imported" if _fails_with(found) else "Needs the import of"
     return "Polluter"
 
@@ -152,10 +152,10 @@ def _groups(sets: Sequence[CulpritSet], *, apart: bool) -> list[list[CulpritSet]
     return list(groups.values())
 
 
-def _group(sets: Sequence[CulpritSet], found: Isolation, *, verbose: bool) -> Iterator[str]:
+def _group(sets: Sequence[CulpritSet], found: IsolationReport, *, verbose: bool) -> Iterator[str]:
     """Sets of culprits that leave the same behind; the first one stands for what all of them do."""
     one = sets[0]
-    helps = found.kind is Kind.BRITTLE or (found.kind is Kind.IMPORTS and not _fails_with(one))
+    helps = found.kind is CulpritKind.BRITTLE or (found.kind is CulpritKind.IMPORTS and not _fails_with(one))
     word = _word(found.kind, one)
     if len(sets) > 1:
         yield f"{'Needs one of' if helps else 'Polluters'}: {len(sets)}, which leave the same behind"
@@ -180,7 +180,7 @@ def _group(sets: Sequence[CulpritSet], found: Isolation, *, verbose: bool) -> It
         yield f"  with {with_them}: failed {failed} of {times}; alone: failed {failed_alone} of {times_alone}"
     for carrier in one.carriers:
         yield f"  Left behind: {_carrier(carrier, helps=helps)}"
-    if found.kind is not Kind.IMPORTS and not any(carrier.decides for carrier in one.carriers):
+    if found.kind is not CulpritKind.IMPORTS and not any(carrier.decides for carrier in one.carriers):
         yield f"  {_unknown_carrier(one)}"
     if one.command:
         yield f"{'Passes with' if helps else 'Reproduce'}: {one.command}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from flakeproof.features.isolate.probes import ProbingStoppedError
-from flakeproof.features.isolate.records import Kind
-from flakeproof.features.isolate.victim_runs import Arrangement, Company, Seen, Tally
+from flakeproof.features.isolate.records import CulpritKind
+from flakeproof.features.isolate.victim_runs import Arrangement, ArrangementOutcome, ArrangementTally, Company
 from flakeproof.stats.comparison import log_evidence_of_effect
 from flakeproof.stats.culprits import repeats
 
@@ -34,16 +34,16 @@ DEFAULT = "the order of collection"
 class Reproduction:
     """What was seen before anything was searched for."""
 
-    kind: Kind = Kind.INTERRUPTED
+    kind: CulpritKind = CulpritKind.INTERRUPTED
     arrangement: Arrangement = field(default_factory=Arrangement)
     """The company that makes the difference."""
     words: str = DEFAULT
-    alone: Tally = field(default_factory=Tally)
-    in_order: Tally = field(default_factory=Tally)
+    alone: ArrangementTally = field(default_factory=ArrangementTally)
+    in_order: ArrangementTally = field(default_factory=ArrangementTally)
     """In the order that was started from."""
-    elsewhere: Tally = field(default_factory=Tally)
+    elsewhere: ArrangementTally = field(default_factory=ArrangementTally)
     """In other orders."""
-    of_arrangement: Tally = field(default_factory=Tally)
+    of_arrangement: ArrangementTally = field(default_factory=ArrangementTally)
     of_parts: list[tuple[tuple[str, ...], bool]] = field(default_factory=list)
     """Runs of parts of `arrangement`: the other tests, and whether the test failed."""
     one_by_one: int = 0
@@ -52,7 +52,7 @@ class Reproduction:
     @property
     def seen(self) -> list[tuple[bool, bool]]:
         """The runs so far as the search wants them: whether in company, whether the effect showed."""
-        of_effect = self.kind is not Kind.BRITTLE
+        of_effect = self.kind is not CulpritKind.BRITTLE
         found: list[tuple[bool, bool]] = []
         for in_company, tally in ((True, self.of_arrangement), (False, self.alone)):
             found += [(in_company, of_effect)] * tally.failed + [(in_company, not of_effect)] * (
@@ -84,10 +84,10 @@ class Reproducing:
         if company.fails_itself and company.fails_around:
             # What fails at the teardown of its class or module, too, is another matter.
             company.counts_teardown = False
-            found.alone, found.in_order = Tally(), Tally()
+            found.alone, found.in_order = ArrangementTally(), ArrangementTally()
             alone = self._first_look()
         if all(one.failed is None for one in alone):
-            found.kind = Kind.NO_OUTCOME
+            found.kind = CulpritKind.NO_OUTCOME
             return
         if not found.alone.failed:
             self._search_for_failure()
@@ -96,7 +96,7 @@ class Reproducing:
         else:
             self.compare()
 
-    def _first_look(self) -> list[Seen]:
+    def _first_look(self) -> list[ArrangementOutcome]:
         """The whole company, the test alone, and parts of the company that tell more should the whole show it."""
         found = self.found
         whole = found.arrangement
@@ -136,14 +136,14 @@ class Reproducing:
                     more += company.failed is True and alone.failed is False
                     fewer += alone.failed is True and company.failed is False
                 if log_evidence_of_effect(more, fewer) >= wanted:
-                    found.kind = Kind.POLLUTED
+                    found.kind = CulpritKind.POLLUTED
                     return
                 if log_evidence_of_effect(fewer, more) >= wanted:
-                    found.kind = Kind.BRITTLE
+                    found.kind = CulpritKind.BRITTLE
                     return
         while found.alone.runs < _RUNS_FOR_A_RATE:
             self._try(Arrangement(), found.alone, at_once)
-        found.kind = Kind.FAILS_ALONE if found.alone.failed else Kind.NOT_REPRODUCED
+        found.kind = CulpritKind.FAILS_ALONE if found.alone.failed else CulpritKind.NOT_REPRODUCED
 
     def _start(self) -> Arrangement:
         order = self._given or self._items
@@ -151,12 +151,12 @@ class Reproducing:
 
     def _search_for_failure(self) -> None:
         found, company = self.found, self._company
-        found.kind = Kind.POLLUTED
+        found.kind = CulpritKind.POLLUTED
         if found.in_order.failed:
             return
         for part, failed in found.of_parts:
             if failed:
-                self._start_from("a part of it", Arrangement(part), Tally(1, 1))
+                self._start_from("a part of it", Arrangement(part), ArrangementTally(1, 1))
                 return
         found.of_parts = []
         others = self._other_orders()
@@ -164,7 +164,7 @@ class Reproducing:
             if other.others and self._tried(words, other, 1, failed=True):
                 return
         if self._fails_again():
-            found.kind = Kind.REPEATED
+            found.kind = CulpritKind.REPEATED
             return
         if self.one_by_one(failing=True):
             return
@@ -183,11 +183,11 @@ class Reproducing:
                     return
                 if tally.runs == before:
                     break  # it has no outcome any more
-        found.kind = Kind.NOT_REPRODUCED
+        found.kind = CulpritKind.NOT_REPRODUCED
 
     def _fails_again(self) -> bool:
         """Whether it fails when it has run before in the same process."""
-        tally, company = Tally(), Arrangement((self._company.test,))
+        tally, company = ArrangementTally(), Arrangement((self._company.test,))
         self._try(company, tally, _AGAIN)
         if not tally.runs or tally.failed < tally.runs:
             return False
@@ -208,7 +208,7 @@ class Reproducing:
                 for one, seen in zip(batch, company.run([Arrangement((other,)) for other in batch]), strict=True):
                     found.elsewhere.add(seen)
                     if seen.failed is failing:
-                        tally = Tally()
+                        tally = ArrangementTally()
                         tally.add(seen)
                         self._start_from("the order of both", Arrangement((one,)), tally)
                         return True
@@ -217,12 +217,12 @@ class Reproducing:
 
     def _search_for_company_that_helps(self) -> None:
         found, at_once = self.found, self._company.probing.at_once
-        found.kind = Kind.BRITTLE
+        found.kind = CulpritKind.BRITTLE
         if found.in_order.failed < found.in_order.runs:
             return
         for part, failed in found.of_parts:
             if not failed:
-                self._start_from("a part of it", Arrangement(part), Tally(0, 1))
+                self._start_from("a part of it", Arrangement(part), ArrangementTally(0, 1))
                 return
         found.of_parts = []
         others = self._other_orders()
@@ -243,11 +243,11 @@ class Reproducing:
         if found.alone.failed < found.alone.runs:
             self.compare()
         else:
-            found.kind = Kind.FAILS_ALONE
+            found.kind = CulpritKind.FAILS_ALONE
 
     def _tried(self, words: str, other: Arrangement, times: int, *, failed: bool) -> bool:
         """Try another order; if the test ends like this in it, that is the order from now on."""
-        tally = Tally()
+        tally = ArrangementTally()
         self._try(other, tally, times)
         self.found.elsewhere.failed += tally.failed
         self.found.elsewhere.runs += tally.runs
@@ -256,12 +256,12 @@ class Reproducing:
         self._start_from(words, other, tally)
         return True
 
-    def _start_from(self, words: str, arrangement: Arrangement, tally: Tally) -> None:
+    def _start_from(self, words: str, arrangement: Arrangement, tally: ArrangementTally) -> None:
         """That is the company that makes the difference."""
         self.found.arrangement, self.found.words, self.found.of_arrangement = arrangement, words, tally
         self.found.of_parts = []
 
-    def _try(self, arrangement: Arrangement, tally: Tally, times: int) -> list[Seen]:
+    def _try(self, arrangement: Arrangement, tally: ArrangementTally, times: int) -> list[ArrangementOutcome]:
         seen = self._company.run([arrangement] * times)
         for one in seen:
             tally.add(one)

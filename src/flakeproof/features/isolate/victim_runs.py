@@ -42,7 +42,7 @@ class Arrangement:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ArrangementOutcome:
     """How the test ended once."""
 
     failed: bool | None
@@ -57,13 +57,13 @@ class Seen:
 
 
 @dataclass
-class Tally:
+class ArrangementTally:
     """Outcomes of the test in one company."""
 
     failed: int = 0
     runs: int = 0
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: ArrangementOutcome) -> None:
         """Count one."""
         if seen.failed is not None:
             self.failed += seen.failed
@@ -100,10 +100,10 @@ class Company:
         """Whether what a run leaves in files reaches no other."""
         return not self.probing.shares_files
 
-    def run(self, arrangements: Sequence[Arrangement], look: bool = False, **wanted: Any) -> list[Seen]:
+    def run(self, arrangements: Sequence[Arrangement], look: bool = False, **wanted: Any) -> list[ArrangementOutcome]:
         """Run each; `look` for what has changed before the test, and what else an `Order` can want."""
         waiting = list(range(len(arrangements)))
-        found: dict[int, Seen] = {}
+        found: dict[int, ArrangementOutcome] = {}
         for _ in range(_ROUNDS):
             if not waiting:
                 break
@@ -131,7 +131,7 @@ class Company:
             (*left.before, self.test, *left.after), look=self.test if look else "", private=self.runs_apart, **wanted
         )
 
-    def seen(self, ran: Ran) -> Seen:
+    def seen(self, ran: Ran) -> ArrangementOutcome:
         """How the test ended in a run."""
         self.places |= ran.found.get("places", {})
         self.facts = self.facts or dict(ran.found)
@@ -145,15 +145,15 @@ class Company:
         self.fails_around = self.fails_around or (around is not None and own is None)
         if worst is not None:
             self.message = self.message if self.message and own is None else worst.message
-            return Seen(True, worst.message, ran)
+            return ArrangementOutcome(True, worst.message, ran)
         if ran.items.get(self.test) is ItemOutcome.SKIPPED:
             self.skip_reason = ran.reason or self.skip_reason
-            return Seen(None, "", ran)
+            return ArrangementOutcome(None, "", ran)
         if not ran.is_complete:
             ender, items = _ender(ran), ran.order.items
             if ender not in items or items.index(ender) < items.index(self.test):
-                return Seen(None, "", ran)
-        return Seen(False, "", ran)
+                return ArrangementOutcome(None, "", ran)
+        return ArrangementOutcome(False, "", ran)
 
     def _is_around(self, item: str) -> bool:
         """Whether `item` is the teardown of something that the test is in."""
@@ -162,7 +162,7 @@ class Company:
         owner = item.removesuffix(_TEARDOWN)
         return owner == "the session" or self.test.startswith((f"{owner}::", f"{owner}/"))
 
-    def _tell(self, first: int, orders: Sequence[Order], seen: Sequence[Seen]) -> None:
+    def _tell(self, first: int, orders: Sequence[Order], seen: Sequence[ArrangementOutcome]) -> None:
         for number, (order, one) in enumerate(zip(orders, seen, strict=True), first):
             place = len(order.items) - 1 - order.items[::-1].index(self.test)
             others = [

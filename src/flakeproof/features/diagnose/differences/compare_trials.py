@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from flakeproof.features.diagnose.differences.predicates import Kind, Predicate, predicates_of
+from flakeproof.features.diagnose.differences.predicates import Predicate, PredicateKind, predicates_of
 from flakeproof.features.diagnose.differences.traces import Trace
 from flakeproof.stats.predicates import Separation, separate
 
@@ -13,7 +13,7 @@ _LEAST_STRENGTH = 0.3
 
 
 @dataclass(frozen=True)
-class Difference:
+class TrialDifference:
     """Predicates that go together, the earliest of them first."""
 
     leader: Predicate
@@ -32,7 +32,7 @@ def differences(
     *,
     seed: int = 0,
     goes_on: Callable[[], bool] = lambda: True,
-) -> list[Difference]:
+) -> list[TrialDifference]:
     """What tells failing from passing trials, the clearest first; of what is equally clear, the earliest.
 
     Raises ValueError unless some failed and some passed.
@@ -51,12 +51,20 @@ def differences(
     for members in groups.values():
         members.sort(key=lambda member: (member[0].moment, _ORDER.index(member[0].kind), member[0].line))
         leader, separation = members[0]
-        grouped.append(Difference(leader, [one for one, _ in members[1:]], separation))
+        grouped.append(TrialDifference(leader, [one for one, _ in members[1:]], separation))
     return sorted(
         grouped,
         key=lambda one: (one.separation.p, -abs(one.separation.strength), one.leader.moment),
     )
 
 
-_ORDER = (Kind.VALUE, Kind.RAISED, Kind.REACHED, Kind.INTERRUPTION, Kind.SWITCH, Kind.TIMES, Kind.DURATION)
+_ORDER = (
+    PredicateKind.VALUE,
+    PredicateKind.RAISED,
+    PredicateKind.REACHED,
+    PredicateKind.INTERRUPTION,
+    PredicateKind.SWITCH,
+    PredicateKind.TIMES,
+    PredicateKind.DURATION,
+)
 """Of predicates of the same moment the one comes first that says more."""

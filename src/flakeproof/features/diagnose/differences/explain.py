@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from flakeproof.features.diagnose.differences.compare_trials import Difference
-from flakeproof.features.diagnose.differences.predicates import Kind, Predicate
+from flakeproof.features.diagnose.differences.compare_trials import TrialDifference
+from flakeproof.features.diagnose.differences.predicates import Predicate, PredicateKind
 from flakeproof.features.diagnose.differences.traces import At, Fact
 from flakeproof.stats.predicates import Separation
 from flakeproof.text import number, shown_path
@@ -18,7 +18,7 @@ _PAUSE, _LONGEST_PAUSE = 0.02, 2.0
 """Seconds."""
 _EVERY_OTHER = 0.5
 _TIMES = {0: "0 times", 1: "once", 2: "twice"}
-_INTERLEAVING = (Kind.INTERRUPTION, Kind.SWITCH)
+_INTERLEAVING = (PredicateKind.INTERRUPTION, PredicateKind.SWITCH)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Pause:
 
 
 def explanations(
-    found: Sequence[Difference],
+    found: Sequence[TrialDifference],
     frames: Sequence[At],
     functions: Collection[str],
     failed: int,
@@ -78,7 +78,7 @@ def explanations(
         others = sorted((one for one in causes if one.kind in _INTERLEAVING), key=lambda one: one.moment)
         interleaving = sentence(others[0], _same_way(others[0], difference), failed) if others else ""
         pauses = [pause for one in (*others[:1], chosen) for pause in _pauses(one, failed, lines)] if causes else []
-        longer = chosen.kind is Kind.DURATION and difference.separation.strength > 0
+        longer = chosen.kind is PredicateKind.DURATION and difference.separation.strength > 0
         told.append(
             Explanation(text, chosen.file, chosen.line, chosen.function, not causes, interleaving, longer, pauses)
         )
@@ -86,7 +86,7 @@ def explanations(
     return told[:_MOST]
 
 
-def _same_way(predicate: Predicate, difference: Difference) -> Separation:
+def _same_way(predicate: Predicate, difference: TrialDifference) -> Separation:
     """The separation of the group's leader, turned round for a predicate that is true where the leader's is not."""
     found = difference.separation
     if predicate.pattern == difference.leader.pattern:
@@ -101,13 +101,13 @@ def _same_way(predicate: Predicate, difference: Difference) -> Separation:
 def _pauses(predicate: Predicate, failed: int, lines: Mapping[At, str]) -> Iterator[Pause]:
     """Behind the line that waits or was interrupted, where it is left for another one, or at the line itself."""
     here = predicate.file, predicate.line
-    if predicate.kind is Kind.DURATION:
+    if predicate.kind is PredicateKind.DURATION:
         took = sorted(float(one) for one in predicate.values[:failed] if isinstance(one, int | float))
         longest = took[len(took) // 2] if took else 0.0
         yield Pause(*here, predicate.function, min(_LONGEST_PAUSE, max(_PAUSE, longest)), 1.0)
         return
-    other = _at(predicate.name) if predicate.kind in (Kind.SWITCH, Kind.INTERRUPTION) else None
-    if predicate.kind is Kind.SWITCH and other is not None:
+    other = _at(predicate.name) if predicate.kind in (PredicateKind.SWITCH, PredicateKind.INTERRUPTION) else None
+    if predicate.kind is PredicateKind.SWITCH and other is not None:
         here, other = other, here  # the line that was left comes first
     places = [_behind(here, lines), here, *([other] if other is not None else [])]
     for file, line in dict.fromkeys(place for place in places if place is not None):
@@ -131,7 +131,7 @@ def _is_symptom(predicate: Predicate, frames: Sequence[At], functions: Collectio
     """Whether it is at the line that failed, or how long, or with what, the functions around it ended."""
     if frames and (predicate.file, predicate.line) == frames[-1]:
         return True
-    if predicate.kind is Kind.DURATION and (predicate.file, predicate.line) in frames:
+    if predicate.kind is PredicateKind.DURATION and (predicate.file, predicate.line) in frames:
         return True
     return any(predicate.name.startswith(f"the result of {function}") for function in functions)
 
@@ -153,23 +153,23 @@ def sentence(predicate: Predicate, separation: Separation, failed: int) -> str:
 def _what(predicate: Predicate, here: str, *, is_so: bool) -> Iterator[str]:
     name, value = predicate.name, predicate.value
     match predicate.kind:
-        case Kind.REACHED:
+        case PredicateKind.REACHED:
             yield f"{here} ({predicate.function}) {'runs' if is_so else 'does not run'}"
-        case Kind.RAISED:
+        case PredicateKind.RAISED:
             yield f"{name} {'comes up' if is_so else 'does not come up'} at {here} ({predicate.function})"
-        case Kind.SWITCH:
+        case PredicateKind.SWITCH:
             verb = "goes on" if is_so else "does not go on"
             yield f"another thread or task {verb} at {here} right after {_line(name)}"
             yield _times(predicate)
-        case Kind.INTERRUPTION:
+        case PredicateKind.INTERRUPTION:
             verb = "runs" if is_so else "does not run"
             yield f"while {here} runs or waits, another thread or task {verb} {_line(name)}, which writes"
             yield _times(predicate)
-        case Kind.TIMES:
+        case PredicateKind.TIMES:
             yield f"{here} ({predicate.function}) runs {_so_often(value, is_so=is_so)}"
-        case Kind.DURATION:
+        case PredicateKind.DURATION:
             yield f"{here} ({predicate.function}) takes {'more than' if is_so else 'at most'} {_seconds(value)}"
-        case Kind.VALUE:
+        case PredicateKind.VALUE:
             shown = "an intermediate value" if name.startswith("@") else f"`{name}`"
             if predicate.relation == "=":
                 yield f"{shown} at {here} is {'' if is_so else 'not '}{_shown(value)}"
@@ -204,14 +204,14 @@ def _line(name: str) -> str:
 
 def _typical(predicate: Predicate, failed: int) -> str:
     """The medians on both sides, where there are numbers."""
-    if predicate.kind not in (Kind.VALUE, Kind.DURATION) or predicate.relation != ">":
+    if predicate.kind not in (PredicateKind.VALUE, PredicateKind.DURATION) or predicate.relation != ">":
         return ""
     sides = (predicate.values[:failed], predicate.values[failed:])
     numbers = [sorted(float(one) for one in side if isinstance(one, int | float)) for side in sides]
     if not numbers[0] or not numbers[1]:
         return ""
     middle = [side[len(side) // 2] for side in numbers]
-    show = _seconds if predicate.kind is Kind.DURATION else _shown
+    show = _seconds if predicate.kind is PredicateKind.DURATION else _shown
     return f" (median {show(middle[0])} in failures, {show(middle[1])} in passes)"
 
 

@@ -12,7 +12,7 @@ _LEAST_DURATION = 0.0005
 """Seconds: differences in what takes less are those of the recorder and the machine."""
 
 
-class Kind(StrEnum):
+class PredicateKind(StrEnum):
     """What a predicate is about."""
 
     REACHED = "reached"
@@ -28,7 +28,7 @@ class Kind(StrEnum):
 class Predicate:
     """A fact about one place, true in the trials whose bits are set."""
 
-    kind: Kind
+    kind: PredicateKind
     file: str
     line: int
     function: str
@@ -90,15 +90,15 @@ def _lines(traces: Sequence[Trace], failures: int) -> Iterator[Predicate]:
             continue
         moment = _moment(traces, [row.first if row is not None else None for row in rows])
         here = *at, known.function, ""
-        yield Predicate(Kind.REACHED, *here, "", None, _bits(row is not None for row in rows), moment)
+        yield Predicate(PredicateKind.REACHED, *here, "", None, _bits(row is not None for row in rows), moment)
         hits: list[float | None] = [row.hits if row is not None else None for row in rows]
         for cut, pattern in _split(hits, failures):
-            yield Predicate(Kind.TIMES, *here, ">", cut, pattern, moment, hits)
+            yield Predicate(PredicateKind.TIMES, *here, ">", cut, pattern, moment, hits)
         took: list[float | None] = [row.own if row is not None else None for row in rows]
         if max((seconds for seconds in took if seconds is not None), default=0.0) >= _LEAST_DURATION:
             for cut, pattern in _split(took, failures):
                 if cut >= _LEAST_DURATION / 2:
-                    yield Predicate(Kind.DURATION, *here, ">", cut, pattern, moment, took)
+                    yield Predicate(PredicateKind.DURATION, *here, ">", cut, pattern, moment, took)
 
 
 def _raised(traces: Sequence[Trace]) -> Iterator[Predicate]:
@@ -109,7 +109,7 @@ def _raised(traces: Sequence[Trace]) -> Iterator[Predicate]:
             for trace in traces
         ]
         yield Predicate(
-            Kind.RAISED,
+            PredicateKind.RAISED,
             file,
             line,
             function,
@@ -140,7 +140,9 @@ def _values(traces: Sequence[Trace], failures: int) -> Iterator[Predicate]:
             split = _by_size(seen, failures) if len(numbers) * 2 > len(seen) else _by_equality(seen, rows)
             shown = f"{name} ({which})" if which else name
             for relation, limit, pattern in split:
-                yield Predicate(Kind.VALUE, file, line, function, shown, relation, limit, pattern, moment, seen)
+                yield Predicate(
+                    PredicateKind.VALUE, file, line, function, shown, relation, limit, pattern, moment, seen
+                )
 
 
 _READINGS: Mapping[str, Callable[[Value], Fact]] = {
@@ -175,7 +177,7 @@ def _switches(traces: Sequence[Trace], failures: int) -> Iterator[Predicate]:
         before_file, before_line, file, line = key
         rows = [_before(trace.switches.get(key), trace.cut) for trace in traces]
         name = f"{before_file}:{before_line}"
-        yield from _counted(Kind.SWITCH, traces, rows, file, line, name, failures)
+        yield from _counted(PredicateKind.SWITCH, traces, rows, file, line, name, failures)
 
 
 def _interruptions(traces: Sequence[Trace], failures: int) -> Iterator[Predicate]:
@@ -183,7 +185,7 @@ def _interruptions(traces: Sequence[Trace], failures: int) -> Iterator[Predicate
         file, line, other_file, other_line = key
         rows = [_before(trace.interruptions.get(key), trace.cut) for trace in traces]
         name = f"{other_file}:{other_line}"
-        yield from _counted(Kind.INTERRUPTION, traces, rows, file, line, name, failures)
+        yield from _counted(PredicateKind.INTERRUPTION, traces, rows, file, line, name, failures)
 
 
 def _before(seen: tuple[int, int] | None, cut: int) -> tuple[int, int] | None:
@@ -191,7 +193,7 @@ def _before(seen: tuple[int, int] | None, cut: int) -> tuple[int, int] | None:
 
 
 def _counted(
-    kind: Kind,
+    kind: PredicateKind,
     traces: Sequence[Trace],
     rows: Sequence[tuple[int, int] | None],
     file: str,

@@ -13,7 +13,7 @@ At = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineVisits:
     """What one line did in one trial; moments count the events of the trial."""
 
     function: str
@@ -47,7 +47,7 @@ class Trace:
     """One trial."""
 
     trial: int
-    lines: Mapping[At, Line]
+    lines: Mapping[At, LineVisits]
     values: Mapping[tuple[str, int, str], Value]
     raised: Mapping[tuple[str, int, str, str], int]
     """First moment of an exception by file, line, type and function."""
@@ -72,10 +72,10 @@ def read_traces(folder: Path) -> list[Trace]:
 
 
 def _trace(data: dict[str, Any]) -> Trace:
-    lines: dict[At, Line] = {}
+    lines: dict[At, LineVisits] = {}
     for file, line, function, first, last, hits, total, own in data["lines"]:
         before = lines.get((file, line))
-        new = Line(function, first, last, hits, total / 1e9, own / 1e9)
+        new = LineVisits(function, first, last, hits, total / 1e9, own / 1e9)
         lines[file, line] = new if before is None else _together(before, new)
     return Trace(
         trial=data["trial"],
@@ -87,9 +87,9 @@ def _trace(data: dict[str, Any]) -> Trace:
     )
 
 
-def _together(one: Line, other: Line) -> Line:
+def _together(one: LineVisits, other: LineVisits) -> LineVisits:
     """A line that belongs to two functions, such as that of a lambda."""
-    return Line(
+    return LineVisits(
         function=min(one.function, other.function, key=len),
         first=min(one.first, other.first),
         last=max(one.last, other.last),

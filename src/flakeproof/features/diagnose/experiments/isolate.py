@@ -11,8 +11,7 @@ from flakeproof.features.diagnose.experiment_runner import Laboratory, changed
 from flakeproof.features.diagnose.experiments.alone import alone_spec
 from flakeproof.features.diagnose.records import Place
 from flakeproof.features.isolate.driver import isolate
-from flakeproof.features.isolate.records import CulpritSet, IsolationRequest, Kind, Rate
-from flakeproof.features.isolate.records import Isolation as IsolationResult
+from flakeproof.features.isolate.records import CulpritKind, CulpritSet, IsolationReport, IsolationRequest, Rate
 from flakeproof.model import Carrier, PytestTarget, RunSpec
 from flakeproof.model import Isolation as Mode
 
@@ -49,7 +48,7 @@ def run_by_itself(laboratory: Laboratory) -> Polluters | None:
     spec, (victim,) = alone_spec(laboratory.given), laboratory.tally(ALONE).items
     assert isinstance(spec.target, PytestTarget)
     found = _isolation(laboratory, spec, victim, [], None)
-    if found.kind is not Kind.REPEATED or not found.culprits:
+    if found.kind is not CulpritKind.REPEATED or not found.culprits:
         return None
     first = found.culprits[0]
     return _polluters(found, first, [carrier.name for carrier in first.carriers if carrier.decides], spec.target)
@@ -57,7 +56,7 @@ def run_by_itself(laboratory: Laboratory) -> Polluters | None:
 
 def _isolation(
     laboratory: Laboratory, spec: RunSpec, victim: str, order: list[str], trial: int | None
-) -> IsolationResult:
+) -> IsolationReport:
     """The search among the tests of `spec`. Raises StoppedError."""
     seconds = min(_SHARE * laboratory.budget.seconds, max(_LEAST_SECONDS, laboratory.room))
     found = isolate(
@@ -82,13 +81,13 @@ def _isolation(
     return found
 
 
-def _polluters(found: IsolationResult, first: CulpritSet, names: list[str], target: PytestTarget) -> Polluters:
+def _polluters(found: IsolationReport, first: CulpritSet, names: list[str], target: PytestTarget) -> Polluters:
     return Polluters(
         text=_told(first),
         names=names,
         carriers=[_carrier(carrier) for carrier in first.carriers[:_SHOWN]],
         place=_place(first, Path(target.folder)),
-        is_brittle=found.kind is Kind.BRITTLE,
+        is_brittle=found.kind is CulpritKind.BRITTLE,
         is_explained=any(carrier.decides for carrier in first.carriers),
         leaves_work=any(carrier.decides and carrier.kind in _WORK for carrier in first.carriers),
         confirmed=first.confirmed is not False,
