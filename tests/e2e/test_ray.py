@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
@@ -73,20 +75,29 @@ def cluster(environment: dict[str, str], tmp_path: Path) -> Iterator[Nodes]:
         pytest.importorskip("ray", reason="Ray is not installed")
     (tmp_path / "seen").mkdir()
     environment |= {"SEEN": str(tmp_path / "seen"), "RAY_USAGE_STATS_ENABLED": "0"}
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", _CLUSTER],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    ) as process:
-        try:
-            yield Nodes(process)
-        finally:
-            assert process.stdin is not None
+    )
+    starting = threading.Timer(_PATIENCE, process.kill)
+    starting.start()
+    try:
+        nodes = Nodes(process)
+        starting.cancel()
+        yield nodes
+    finally:
+        starting.cancel()
+        assert process.stdin is not None
+        with process:
             process.stdin.close()
-            process.wait()
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def worker_processes(folder: str) -> list[psutil.Process]:
@@ -103,10 +114,32 @@ def worker_processes(folder: str) -> list[psutil.Process]:
     return found
 
 
+_PATIENCE = 300.0
+"""Seconds after which what has not come about never will: a test fails then, and does not hold up all others."""
+
+
 def until(holds: Callable[[], object]) -> None:
-    """Wait until it holds; the test as a whole has a time limit."""
+    """Wait until it holds."""
+    end = time.monotonic() + _PATIENCE
     while not holds():
+        assert time.monotonic() < end, "it has not come about"
         time.sleep(0.05)
+
+
+@contextmanager
+def given_up_in_time(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]:
+    """Kill it if it goes on for too long, or if the test fails before its end."""
+    timer = threading.Timer(_PATIENCE, process.kill)
+    timer.start()
+    try:
+        with process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
+    finally:
+        timer.cancel()
 
 
 @pytest.mark.long
@@ -116,9 +149,11 @@ def test_a_run_on_ray(cluster: Nodes, project: Path, environment: dict[str, str]
     (project / "targets.py").write_text(_TARGETS)
     words = [sys.executable, "-m", "flakeproof", "run", "--on", cluster.address, "--seed", "7", "--json", "-"]
 
-    def start(*more: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [*words, *more], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    def start(*more: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+        return given_up_in_time(
+            subprocess.Popen(
+                [*words, *more], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
         )
 
     # stdout has the document and nothing of Ray's; the failure is told with its node and the project's own path.
