@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import threading
@@ -37,8 +38,14 @@ class Run(Protocol):
     def __call__(self, coroutine: Coroutine[Any, Any, _T], *, debug: bool = False) -> _T: ...
 
 
+@pytest.fixture(scope="package", autouse=True)
+def garbage_of_others() -> None:
+    """What other tests have left in cycles is collected now: it closes no descriptors in the middle of a test here."""
+    gc.collect()
+
+
 @pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
+def nothing_is_left(garbage_of_others: None) -> Iterator[None]:
     """The test ends with the threads and descriptors it began with."""
     threads = set(threading.enumerate())
     descriptors = open_descriptors()
