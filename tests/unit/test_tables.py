@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats  # type: ignore[import-untyped]
 
-from flakeproof.stats.tables import fisher_greater, holm, log_choose
+from flakeproof.stats.tables import fisher_greater, fisher_noncentral, holm, log_choose
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 cells = st.integers(0, 40) | st.integers(0, 2000)
@@ -48,3 +48,24 @@ def test_counts_below_none() -> None:
     """They are named."""
     with pytest.raises(ValueError, match="counts must be 0 or more"):
         fisher_greater(((1, -1), (0, 0)))
+
+
+@pytest.mark.parametrize(
+    "table", [((14, 46), (0, 30)), ((3, 7), (2, 8)), ((0, 5), (2, 3)), ((109, 891), (0, 500)), ((9, 0), (9, 0))]
+)
+@pytest.mark.parametrize("odds", [0.2, 1.0, 3.0, 10.0])
+def test_noncentral_against_scipy(table: tuple[tuple[int, int], tuple[int, int]], odds: float) -> None:
+    """Fisher's noncentral hypergeometric distribution."""
+    (a, b), (c, d) = table
+    expected = stats.nchypergeom_fisher(a + b + c + d, a + c, a + b, odds).sf(a - 1)
+    assert fisher_noncentral(table, odds) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    if odds == 1.0:
+        assert fisher_noncentral(table, odds) == pytest.approx(fisher_greater(table), rel=1e-9)
+
+
+def test_noncentral_of_what_is_no_table() -> None:
+    """Negative counts and odds."""
+    with pytest.raises(ValueError, match="counts must be 0 or more"):
+        fisher_noncentral(((1, -1), (0, 0)), 2.0)
+    with pytest.raises(ValueError, match="odds must be positive"):
+        fisher_noncentral(((1, 1), (0, 0)), 0.0)

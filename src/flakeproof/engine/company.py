@@ -3,7 +3,7 @@
 A turn is a run of its own, whose processes are gone before the next turn begins: otherwise what they hold, such as a
 port, would disturb the trials alone. A coin toss from the run's seed decides which of two turns comes first. Company
 also makes the machine busy, and a failure on a busy machine is no collision: so, unless every failure names what copies
-share, the machine is kept equally busy during the trials alone.
+share, the machine is kept equally busy during the trials alone, and the difference must be large.
 """
 
 from collections import Counter
@@ -147,7 +147,8 @@ class Check:
         self._next = _FROM
         self._dispatcher: Dispatcher | None = None
         self._stop: Stop | None = None
-        self._busy = at_once(spec) - 1 if seen.unnamed else 0
+        self._shares = not seen.unnamed
+        self._busy = 0 if self._shares else at_once(spec) - 1
         self._each = elapsed * at_once(spec) / max(1, seen.total)
         """Seconds that a trial takes in its worker, with all overhead."""
         self._deadline = monotonic_ns() + int(self._budget(elapsed, left) * 1e9)
@@ -184,7 +185,9 @@ class Check:
                     break
                 for item in self._undecided:
                     alone, company = _counts(self._alone, item), _counts(self._company, item)
-                    self._conclusions[item] = conclude(alone, company, len(self._conclusions), look)
+                    self._conclusions[item] = conclude(
+                        alone, company, len(self._conclusions), look, shares=self._shares
+                    )
                 if not self._undecided:
                     break
         except (CannotRunError, UsageError) as error:
@@ -214,7 +217,9 @@ class Check:
         item = max(self._undecided, key=lambda item: self._seen.items[item])
         rate = self._seen.items[item] / self._seen.total
         so_far = self._company.items[item]
-        more = trials_alone(rate, len(self._conclusions), look, self._alone.total, self._company.total, so_far)
+        more = trials_alone(
+            *(rate, len(self._conclusions), look, self._alone.total, self._company.total, so_far), shares=self._shares
+        )
         each = self._each * ((_SLOWER if self._busy else 1) + COMPANY_SHARE / at_once(self._spec))
         left = (self._deadline - monotonic_ns()) / 1e9
         if more is None:

@@ -30,6 +30,33 @@ def fisher_greater(table: tuple[tuple[int, int], tuple[int, int]]) -> float:
     return max(0.0, 1.0 - _tail(row - (a - 1), row - least, row, total - column, total))
 
 
+def fisher_noncentral(table: tuple[tuple[int, int], tuple[int, int]], odds: float) -> float:
+    """As `fisher_greater`, for the hypothesis that the first row's odds are at most so many times those of the second.
+
+    Given the margins, the cell has Fisher's noncentral hypergeometric distribution: W. L. Harkness, Annals of
+    Mathematical Statistics 36 (1965) 938-945. Raises ValueError for negative counts and for
+    odds that are not positive.
+    """
+    (a, b), (c, d) = table
+    if min(a, b, c, d) < 0:
+        raise ValueError(f"counts must be 0 or more, got {table}")
+    if not 0 < odds < math.inf:
+        raise ValueError(f"odds must be positive, got {odds}")
+    row, column, total = a + b, a + c, a + b + c + d
+    least, most = max(0, row + column - total), min(row, column)
+    # From the largest cell downwards, relative to the probability of that one.
+    term = tail = 1.0
+    found = 1.0
+    for cell in range(most, least, -1):
+        term *= cell * (total - row - column + cell) / ((row - cell + 1) * (column - cell + 1) * odds)
+        found += term
+        if cell > a:
+            tail += term
+        elif term < found * 1e-18:
+            break
+    return 1.0 if a <= least else tail / found
+
+
 def holm(values: Sequence[float]) -> list[float]:
     """P-values of several tests, adjusted to control the family-wise error.
 

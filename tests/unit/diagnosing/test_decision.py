@@ -71,6 +71,11 @@ KINDS = {
     "threads": ("leaks", "thread outlived its test"),
     "children": ("leaks", "child process outlived its test"),
 }
+OBSERVED = {
+    "lists a folder": observed_calls.LISTING,
+    "holds a weak reference": observed_calls.FINALISED,
+    "opens a file": observed_calls.OUTSIDE,
+}
 MESSAGES = {
     "EBADF": ("OSError", "[Errno 9] Bad file descriptor"),
     "EADDRINUSE": ("OSError", "[Errno 98] Address already in use"),
@@ -205,8 +210,8 @@ def evidence(example: str) -> Evidence:
             found = replace(found, witnessed=replace(seen, looked=True, timed=True))
         elif part == "entropy":
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.ENTROPY: LINE}))
-        elif part in ("lists a folder", "holds a weak reference"):
-            kind = observed_calls.LISTING if part == "lists a folder" else observed_calls.FINALISED
+        elif part in OBSERVED:
+            kind = OBSERVED[part]
             found = replace(found, witnessed=replace(seen, looked=True, places={**seen.places, kind: LINE}))
         elif part == "reads the clock":
             found = replace(found, witnessed=replace(seen, looked=True, places={observed_calls.CLOCK: LINE}))

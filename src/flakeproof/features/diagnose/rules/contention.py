@@ -47,8 +47,10 @@ def _with_copies(evidence: Evidence, following: Next) -> Cause:
             return unknown(CauseId.CONTENTION, statement, said, following)
         statement = "Copies beside it make it fail more often" + ("" if busy else "; a busy machine was not tried")
         return supported(CauseId.CONTENTION, statement, said, command)
-    if not tells and evidence.witnessed.looked and observed_calls.OUTSIDE not in evidence.witnessed.places:
-        statement = "Copies beside it make it fail; no file or port was seen that they could compete for"
+    if not tells and observed_calls.OUTSIDE not in evidence.witnessed.places:
+        # A race may show several times as often beside other processes, which change who runs when.
+        seen = "was seen" if evidence.witnessed.looked else "is known"
+        statement = f"Copies beside it make it fail; no file or port {seen} that they could compete for"
         return supported(CauseId.CONTENTION, statement, said, command)
     place, what = _disputed(evidence)
     return Cause(
