@@ -173,11 +173,10 @@ class Check:
         try:
             for look in range(1, _MOST_LOOKS + 1):
                 more = self._affordable(look)
+                if look == 1:
+                    self._try_alone(more, tell)
                 if more is None:
                     break
-                if look == 1:
-                    tell(f"failures with {at_once(self._spec)} tests at once: checking whether tests alone fail, too")
-                    self._try_alone(max(1, more // _PART_TRIED))
                 if self._undecided:
                     self._pair(look, more)
                 if self._stop is not None:
@@ -214,24 +213,39 @@ class Check:
 
         They suffice for the most frequent of the undecided failures; rarer ones may follow.
         """
-        item = max(self._undecided, key=lambda item: self._seen.items[item])
-        rate = self._seen.items[item] / self._seen.total
-        so_far = self._company.items[item]
-        more = trials_alone(
-            *(rate, len(self._conclusions), look, self._alone.total, self._company.total, so_far), shares=self._shares
-        )
-        each = self._each * ((_SLOWER if self._busy else 1) + COMPANY_SHARE / at_once(self._spec))
-        left = (self._deadline - monotonic_ns()) / 1e9
+        more = self._needed(look, shares=self._shares)
         if more is None:
             self._reason = "it fails too rarely"
-        elif more * each > left or left <= 0:
+        elif not self._has_time_for(more):
             self._reason = f"it would take about {more:,} tests one at a time, and there is no time for that"
         else:
             return more
         return None
 
-    def _try_alone(self, count: int) -> None:
-        """A flake that also fails alone shows soon, without a comparison; these trials do not count in one."""
+    def _needed(self, look: int, *, shares: bool) -> int | None:
+        """How many further trials alone decide; None for too many."""
+        item = max(self._undecided, key=lambda item: self._seen.items[item])
+        rate = self._seen.items[item] / self._seen.total
+        so_far = self._company.items[item]
+        return trials_alone(
+            *(rate, len(self._conclusions), look, self._alone.total, self._company.total, so_far), shares=shares
+        )
+
+    def _has_time_for(self, count: int) -> bool:
+        """Whether there is time for so many trials alone, and for those in company beside them."""
+        each = self._each * ((_SLOWER if self._busy else 1) + COMPANY_SHARE / at_once(self._spec))
+        left = (self._deadline - monotonic_ns()) / 1e9
+        return left > 0 and count * each <= left
+
+    def _try_alone(self, more: int | None, tell: Callable[[str], None]) -> None:
+        """A flake that also fails alone shows soon, without a comparison; these trials do not count in one.
+
+        `more` trials alone would decide; where there is no time for them, fewer may still show it.
+        """
+        count = self._needed(1, shares=True) if more is None else max(1, more // _PART_TRIED)
+        if count is None or not self._has_time_for(count):
+            return
+        tell(f"failures with {at_once(self._spec)} tests at once: checking whether tests alone fail, too")
         self._turn_alone(count)
         for item in self._conclusions.keys() & self._alone.items.keys():
             self._conclusions[item] = Conclusion.FAILS_ALONE
