@@ -8,9 +8,9 @@ Trials alone and trials in company are run in turns. For each test that failed:
 | at least once | any | it fails alone, too |
 | never | no | could not tell |
 
-Where failures name what copies share, "more often" is any more. Where they do not, company must make the odds of
-failing more than tenfold: other processes also change who runs when, and a race may show several times as often beside
-them.
+Where failures name what copies share, "more often" is any more. Otherwise company must make the odds of failing more
+than several times as large (`ODDS_SHOWN`, `ODDS`): other processes also change who runs when, and a race may show more
+often beside them.
 
 The run: all collide: it collides; one fails alone: that decides; else it could not be told. Looks follow each other:
 the one numbered j has 1 / (j (j + 1)) of the error, which adds up to all of it; several tests share that equally.
@@ -20,12 +20,16 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from flakeproof.model import Record
-from flakeproof.stats.tables import fisher_greater, fisher_noncentral
+from flakeproof.stats.tables import fisher_noncentral
 
 ERROR = 0.01
 """Probability of calling what company does not change at all a collision."""
+ODDS_NAMED = 1.0
+"""Company must make the odds of failing more than so many times as large, if failures name what copies share …"""
+ODDS_SHOWN = 3.0
+"""… if they do not, and the first test has shown a file or port that copies share …"""
 ODDS = 10.0
-"""Company must change the odds of failing more than this, where nothing is known that copies share."""
+"""… if nothing is known that they share."""
 COMPANY_SHARE = 2
 """Trials in company for each one alone: they run side by side, so that they cost less time."""
 _MOST_ALONE = 100_000
@@ -93,16 +97,16 @@ class Copies(Record, frozen=True, kw_only=True):
         return any(one.item == item and one.conclusion is Conclusion.COLLIDE for one in self.items)
 
 
-def conclude(alone: CopyCounts, company: CopyCounts, tests: int, look: int, *, shares: bool) -> Conclusion:
+def conclude(alone: CopyCounts, company: CopyCounts, tests: int, look: int, odds: float) -> Conclusion:
     """The conclusion about one of so many `tests` at the `look` with this number, from 1.
 
-    `shares`: whether failures name what copies share.
+    Company must make the odds of failing more than `odds` times as large.
     """
     if alone.failed:
         return Conclusion.FAILS_ALONE
     if not (alone.total and company.failed):
         return Conclusion.UNKNOWN
-    p = _p_value(company.failed, company.total, alone.total, shares=shares)
+    p = _p_value(company.failed, company.total, alone.total, odds)
     return Conclusion.COLLIDE if p <= threshold(tests, look) else Conclusion.UNKNOWN
 
 
@@ -111,10 +115,10 @@ def threshold(tests: int, look: int) -> float:
     return ERROR / (tests * look * (look + 1))
 
 
-def _p_value(failed: int, company: int, alone: int, *, shares: bool) -> float:
+def _p_value(failed: int, company: int, alone: int, odds: float) -> float:
     """Of so many failures in company, and none alone."""
     table = ((failed, company - failed), (0, alone))
-    return fisher_greater(table) if shares else fisher_noncentral(table, ODDS)
+    return fisher_noncentral(table, odds)
 
 
 def of_all(items: Mapping[str, Conclusion]) -> Conclusion:
@@ -125,9 +129,7 @@ def of_all(items: Mapping[str, Conclusion]) -> Conclusion:
     return Conclusion.COLLIDE if found == {Conclusion.COLLIDE} else Conclusion.UNKNOWN
 
 
-def trials_alone(
-    rate: float, tests: int, look: int, alone: int, company: int, failed: int, *, shares: bool
-) -> int | None:
+def trials_alone(rate: float, tests: int, look: int, alone: int, company: int, failed: int, odds: float) -> int | None:
     """How many further trials alone, none of which fails, would decide if company fails at `rate`; None for too many.
 
     So many have been run before: `alone`, and `company`, of which `failed`.
@@ -138,7 +140,7 @@ def trials_alone(
         beside = COMPANY_SHARE * more
         # A little less than is to be expected: half of the time there will be fewer.
         expected = failed + int(0.8 * rate * beside)
-        return expected > 0 and _p_value(expected, company + beside, alone + more, shares=shares) <= wanted
+        return expected > 0 and _p_value(expected, company + beside, alone + more, odds) <= wanted
 
     more = 2
     while not decides(more):

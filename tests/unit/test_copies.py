@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from scipy.stats import binom  # type: ignore[import-untyped]
 
-from flakeproof.copies import ERROR, Conclusion, CopyCounts, conclude, of_all, threshold, trials_alone
+from flakeproof.copies import ERROR, ODDS, ODDS_NAMED, Conclusion, CopyCounts, conclude, of_all, threshold, trials_alone
 from flakeproof.failures.shared_things import named_in
 from flakeproof.model import Failure, Outcome
 
@@ -17,11 +17,11 @@ def counts(failed: int, total: int) -> CopyCounts:
 
 def test_the_decision() -> None:
     """The table of the module."""
-    assert conclude(counts(0, 30), counts(14, 60), 1, 1, shares=True) is Conclusion.COLLIDE
-    assert conclude(counts(1, 30), counts(40, 60), 1, 1, shares=True) is Conclusion.FAILS_ALONE
-    assert conclude(counts(0, 5), counts(2, 10), 1, 1, shares=True) is Conclusion.UNKNOWN
-    assert conclude(counts(0, 30), counts(0, 60), 1, 1, shares=True) is Conclusion.UNKNOWN
-    assert conclude(counts(0, 0), counts(10, 10), 1, 1, shares=True) is Conclusion.UNKNOWN
+    assert conclude(counts(0, 30), counts(14, 60), 1, 1, ODDS_NAMED) is Conclusion.COLLIDE
+    assert conclude(counts(1, 30), counts(40, 60), 1, 1, ODDS_NAMED) is Conclusion.FAILS_ALONE
+    assert conclude(counts(0, 5), counts(2, 10), 1, 1, ODDS_NAMED) is Conclusion.UNKNOWN
+    assert conclude(counts(0, 30), counts(0, 60), 1, 1, ODDS_NAMED) is Conclusion.UNKNOWN
+    assert conclude(counts(0, 0), counts(10, 10), 1, 1, ODDS_NAMED) is Conclusion.UNKNOWN
     collide, alone, unknown = Conclusion.COLLIDE, Conclusion.FAILS_ALONE, Conclusion.UNKNOWN
     assert of_all({"a": collide, "b": collide}) is collide
     assert of_all({"a": collide, "b": unknown}) is unknown
@@ -32,14 +32,14 @@ def test_the_decision() -> None:
 @pytest.mark.parametrize("tests", [1, 5])
 def test_what_company_does_not_change_is_hardly_ever_called_a_collision(rate: float, tests: int) -> None:
     """The probability is summed exactly, for a look whose size follows from the true rate."""
-    alone = trials_alone(rate, tests, 1, 0, 0, 0, shares=True)
+    alone = trials_alone(rate, tests, 1, 0, 0, 0, ODDS_NAMED)
     assert alone is not None
     company = 2 * alone
     wrong = (
         sum(
             binom.pmf(failed, company, rate)
             for failed in range(company + 1)
-            if conclude(counts(0, alone), counts(failed, company), tests, 1, shares=True) is Conclusion.COLLIDE
+            if conclude(counts(0, alone), counts(failed, company), tests, 1, ODDS_NAMED) is Conclusion.COLLIDE
         )
         * (1 - rate) ** alone
     )
@@ -50,39 +50,39 @@ def test_what_company_does_not_change_is_hardly_ever_called_a_collision(rate: fl
 @pytest.mark.parametrize("alone_rate", [0.002, 0.017, 0.1])
 def test_a_race_that_shows_more_often_beside_others_is_hardly_ever_called_a_collision(alone_rate: float) -> None:
     """Three times as often, and nothing is known that copies share: what a small program in Rust was seen to do."""
-    alone = trials_alone(3 * alone_rate, 1, 1, 0, 0, 0, shares=False)
+    alone = trials_alone(3 * alone_rate, 1, 1, 0, 0, 0, ODDS)
     assert alone is not None
     company = 2 * alone
     wrong = (1 - alone_rate) ** alone * binom.sf(
         next(
             failed
             for failed in range(company + 1)
-            if conclude(counts(0, alone), counts(failed, company), 1, 1, shares=False) is Conclusion.COLLIDE
+            if conclude(counts(0, alone), counts(failed, company), 1, 1, ODDS) is Conclusion.COLLIDE
         )
         - 1,
         *(company, 3 * alone_rate),
     )
     assert wrong < 1e-4
-    assert conclude(counts(0, 100), counts(27, 200), 1, 1, shares=False) is Conclusion.UNKNOWN
-    assert conclude(counts(0, 100), counts(27, 200), 1, 1, shares=True) is Conclusion.COLLIDE
+    assert conclude(counts(0, 100), counts(27, 200), 1, 1, ODDS) is Conclusion.UNKNOWN
+    assert conclude(counts(0, 100), counts(27, 200), 1, 1, ODDS_NAMED) is Conclusion.COLLIDE
 
 
 def test_what_is_known_to_be_shared_by_nothing_but_its_effect_needs_more_trials() -> None:
     """Of a collision in every second trial: it is found all the same."""
-    alone = trials_alone(0.5, 1, 1, 0, 0, 0, shares=False)
+    alone = trials_alone(0.5, 1, 1, 0, 0, 0, ODDS)
     assert alone is not None
     assert 50 <= alone <= 250
-    assert conclude(counts(0, alone), counts(alone, 2 * alone), 1, 1, shares=False) is Conclusion.COLLIDE
+    assert conclude(counts(0, alone), counts(alone, 2 * alone), 1, 1, ODDS) is Conclusion.COLLIDE
 
 
 def test_enough_trials_are_planned_and_no_more_than_needed() -> None:
     """What is seen in every second trial takes a few, what is seen once in a thousand takes thousands."""
-    few, many = trials_alone(0.5, 1, 1, 0, 0, 0, shares=True), trials_alone(0.001, 1, 1, 0, 0, 0, shares=True)
+    few, many = trials_alone(0.5, 1, 1, 0, 0, 0, ODDS_NAMED), trials_alone(0.001, 1, 1, 0, 0, 0, ODDS_NAMED)
     assert few is not None
     assert many is not None
     assert 5 <= few <= 20
     assert 5000 <= many <= 15_000
-    assert trials_alone(1e-7, 1, 1, 0, 0, 0, shares=True) is None
+    assert trials_alone(1e-7, 1, 1, 0, 0, 0, ODDS_NAMED) is None
 
 
 def failure(said: str = "", output: str = "", **exception: Any) -> Failure:

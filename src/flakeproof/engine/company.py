@@ -18,6 +18,9 @@ from flakeproof.clock import monotonic_ns
 from flakeproof.copies import (
     COMPANY_SHARE,
     ERROR,
+    ODDS,
+    ODDS_NAMED,
+    ODDS_SHOWN,
     Conclusion,
     Copies,
     CopyCounts,
@@ -147,8 +150,9 @@ class Check:
         self._next = _FROM
         self._dispatcher: Dispatcher | None = None
         self._stop: Stop | None = None
-        self._shares = not seen.unnamed
-        self._busy = 0 if self._shares else at_once(spec) - 1
+        shows = used is not None and bool(used.files or used.ports)
+        self._odds = (ODDS_SHOWN if shows else ODDS) if seen.unnamed else ODDS_NAMED
+        self._busy = at_once(spec) - 1 if seen.unnamed else 0
         self._each = elapsed * at_once(spec) / max(1, seen.total)
         """Seconds that a trial takes in its worker, with all overhead."""
         self._deadline = monotonic_ns() + int(self._budget(elapsed, left) * 1e9)
@@ -184,9 +188,7 @@ class Check:
                     break
                 for item in self._undecided:
                     alone, company = _counts(self._alone, item), _counts(self._company, item)
-                    self._conclusions[item] = conclude(
-                        alone, company, len(self._conclusions), look, shares=self._shares
-                    )
+                    self._conclusions[item] = conclude(alone, company, len(self._conclusions), look, self._odds)
                 if not self._undecided:
                     break
         except (CannotRunError, UsageError) as error:
@@ -213,7 +215,7 @@ class Check:
 
         They suffice for the most frequent of the undecided failures; rarer ones may follow.
         """
-        more = self._needed(look, shares=self._shares)
+        more = self._needed(look, self._odds)
         if more is None:
             self._reason = "it fails too rarely"
         elif not self._has_time_for(more):
@@ -222,14 +224,12 @@ class Check:
             return more
         return None
 
-    def _needed(self, look: int, *, shares: bool) -> int | None:
+    def _needed(self, look: int, odds: float) -> int | None:
         """How many further trials alone decide; None for too many."""
         item = max(self._undecided, key=lambda item: self._seen.items[item])
         rate = self._seen.items[item] / self._seen.total
-        so_far = self._company.items[item]
-        return trials_alone(
-            *(rate, len(self._conclusions), look, self._alone.total, self._company.total, so_far), shares=shares
-        )
+        before = (self._alone.total, self._company.total, self._company.items[item])
+        return trials_alone(rate, len(self._conclusions), look, *before, odds)
 
     def _has_time_for(self, count: int) -> bool:
         """Whether there is time for so many trials alone, and for those in company beside them."""
@@ -242,7 +242,7 @@ class Check:
 
         `more` trials alone would decide; where there is no time for them, fewer may still show it.
         """
-        count = self._needed(1, shares=True) if more is None else max(1, more // _PART_TRIED)
+        count = self._needed(1, ODDS_NAMED) if more is None else max(1, more // _PART_TRIED)
         if count is None or not self._has_time_for(count):
             return
         tell(f"failures with {at_once(self._spec)} tests at once: checking whether tests alone fail, too")
@@ -314,8 +314,7 @@ class Check:
             is_over = isinstance(event, Progressed) and ends and monotonic_ns() > self._deadline
             if is_over and not self._is_over and self._dispatcher is not None:
                 self._is_over = True
-                self._dispatcher.stop(Stop.SPENT)
-                self._dispatcher.stop(Stop.SPENT)  # what is in flight is not waited for
+                self._dispatcher.stop(Stop.SPENT, urgently=True)
 
         self._is_over = False
         with temporary_root(lambda text: None) as temporary:
