@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from flakeproof_worker.shared.private import json, os
-from flakeproof_worker.shared.user_code import is_library
+from flakeproof_worker.shared.user_code import is_users
 
 _MOST = 4000
 _LOOKS = 20
@@ -112,7 +112,7 @@ class Witness:
             return
         module = frame.f_globals.get("__name__")
         if module in _WEAK_MODULES and frame.f_back is not None and _is_theirs(frame.f_back):
-            self._note("finalised", frame.f_back, f"{code.co_qualname}")
+            self._note("finalised", frame.f_back, code.co_qualname)
             return
         limit = frame.f_locals.get(_LIMITED[module]) if module in _LIMITED else None
         if isinstance(limit, int | float) and limit > 0 and frame.f_back is not None and _is_theirs(frame.f_back):
@@ -201,7 +201,7 @@ def _is_theirs(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     found = _THEIRS.get(file)
     if found is None:
-        found = _THEIRS[file] = not file.startswith("<") and not is_library(file)
+        found = _THEIRS[file] = is_users(file)
     return found
 
 

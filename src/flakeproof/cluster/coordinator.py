@@ -86,7 +86,6 @@ class Coordinator:
         self._links = links
         self._emit = emit
         self._shares = Shares(pool)
-        self._pool = pool
         self._inquiry = inquiry
         self._nodes: dict[int, _Node] = {}
         self._next_number = 0
@@ -101,6 +100,7 @@ class Coordinator:
         self._any_loaded = False
         self._started_ns = self._last_end_ns = 0
         self._began_ns = monotonic_ns()
+        self._next_look_ns = 0
         self._has_told_busy = False
         self._dropped = 0
 
@@ -127,7 +127,10 @@ class Coordinator:
                         self._lose(node, told)
                     else:
                         self._hear(node, exchange.decode_reply(told))
-            self._tick(monotonic_ns())
+            now = monotonic_ns()
+            if now >= self._next_look_ns:  # a look at all nodes costs more than a reply
+                self._next_look_ns = now + int(_TICK * 1e9)
+                self._tick(now)
         if note := self._surplus.note():
             self._emit(Noted(message=note))
 

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from flakeproof.clock import now
 from flakeproof.cluster.coordinator import Coordinator
@@ -13,10 +12,8 @@ from flakeproof.engine.leases import Pool
 from flakeproof.engine.run_end import Inquiry
 from flakeproof.events import AnyEvent, Noted, RunStarted
 from flakeproof.model import RunSpec
-from flakeproof.version import __version__
+from flakeproof.version import PACKAGE, __version__
 
-_PACKAGE = Path(__file__).parent.parent
-"""The folder of the package `flakeproof`."""
 Connect = Callable[[str, str], Links]
 """Connects to the cluster at an address, to which a folder travels. Raises UsageError or CannotRunError."""
 
@@ -58,7 +55,7 @@ def execute_on_cluster(
             version=__version__,
             project=project,
             python=sys.executable,
-            flakeproof=str(_PACKAGE),
+            flakeproof=PACKAGE,
             cpus=0,
             watches_copies=watches_copies,
         )

@@ -29,10 +29,8 @@ from flakeproof.errors import FlakeproofError, Stop, UsageError
 from flakeproof.events import AnyEvent, Noted, Progressed, TrialFailed
 from flakeproof.model import CallableTarget, CommandTarget, RunSpec, Target
 from flakeproof.perturbations.resources import hindered
-from flakeproof.version import __version__
+from flakeproof.version import PACKAGE, __version__
 
-_PACKAGE = Path(__file__).parent.parent
-"""The folder of the package `flakeproof`."""
 _TICK = 0.05
 _SILENCE_NS = 120_000_000_000
 """A node that has not heard of the coordinator for so long ends its part of the run."""
@@ -182,8 +180,7 @@ class NodeRun:
             for reason in one.stops:
                 dispatcher.stop(reason)
         if is_deserted:
-            dispatcher.stop(Stop.TERMINATED)
-            dispatcher.stop(Stop.TERMINATED)
+            dispatcher.stop(Stop.TERMINATED, urgently=True)
         if self._work.is_over != was_over or any(one.trials for one in said):
             dispatcher.wake_all()
 
@@ -219,7 +216,7 @@ def _here(order: NodeOrder, folder: str) -> RunSpec:
         "python": _interpreter(target, order, folder),
     }
     if isinstance(target, CallableTarget):
-        own = str(_PACKAGE)
+        own = PACKAGE
         changes["packages"] = {
             name: own if path == order.flakeproof else _moved(path, order.project, folder)
             for name, path in target.packages.items()

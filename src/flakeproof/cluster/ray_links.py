@@ -135,7 +135,7 @@ def _let_speak(ray: Any, *, speaks: bool) -> None:
 
 
 def _connect(ray: Any, address: str, folder: str) -> None:
-    excludes = [*(f"{name}/" for name in (*LEFT_BEHIND, *_CACHES))]
+    excludes = [f"{name}/" for name in (*LEFT_BEHIND, *_CACHES)]
     options: dict[str, Any] = {"log_to_driver": False, "runtime_env": {"working_dir": folder, "excludes": excludes}}
     if not address.startswith("ray://"):
         options |= {"logging_level": logging.ERROR, "configure_logging": False}

@@ -121,12 +121,13 @@ class Dispatcher:
         farewell = max(spec.grace, _FAREWELL_SECONDS) if isinstance(spec.target, PytestTarget) else spec.grace
         self._farewell_ns = int(farewell * 1e9)
 
-    def stop(self, reason: Stop) -> None:
-        """End the run early; a second request does not wait for the trials in flight. Safe in a signal handler."""
-        if self._ending.reason is None:
-            self._ending.reason = reason
-        else:
-            self._ending.is_urgent = True
+    def stop(self, reason: Stop, *, urgently: bool = False) -> None:
+        """End the run early; an urgent or a second request does not wait for the trials in flight.
+
+        Safe in a signal handler.
+        """
+        self._ending.is_urgent |= urgently or self._ending.reason is not None
+        self._ending.request(reason)
 
     def run(self) -> None:
         """Run to the end.
@@ -466,8 +467,7 @@ class Dispatcher:
         if duration is not None and self._elapsed(now) >= duration and may_end:
             self._ending.request(Stop.DURATION)
         if is_over_with_patience(self._spec, (now - self._begun_ns) / 1e9):
-            self.stop(Stop.DURATION)
-            self._ending.is_urgent = True
+            self.stop(Stop.DURATION, urgently=True)
         if self._ending.reason is not None:
             self._wind_down(now)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from flakeproof.engine.messages import FaultOfPacket, NetworkDid, PacketsSeen
+from flakeproof.net.packets.headers import ACK, FIN, SYN
 from flakeproof.net.packets.words import duration, size
 from flakeproof.perturbations.network import amount_of, written_network
 from flakeproof.text import number, percent, plural
@@ -17,7 +18,6 @@ _WORDS = {
 _SHARES = {"lost": "loss", "reset": "rst", "reordered": "reorder"}
 _TOLD = 6
 """Faults that are told one by one."""
-_FIN, _SYN, _ACK = 0x01, 0x02, 0x10
 
 
 def relay_note(counts: Mapping[str, int], asked: str | None) -> str:
@@ -82,17 +82,12 @@ def fault_lines(did: NetworkDid) -> Iterator[str]:
         yield f"the network: {plural(left, 'more packet')} with such a fate"
 
 
-_DID = {
-    "lost": "was lost",
-    "no room": "found no room",
-    "reordered": "was passed on at once",
-    "reset": "was replaced by RST to both ends",
-}
+_DID = {what: f"was {word}" for what, word in _WORDS.items()}
 
 
 def _of_packet(fault: FaultOfPacket) -> str:
-    names = [name for bit, name in ((_SYN, "SYN"), (_FIN, "FIN")) if fault.flags & bit]
+    names = [name for bit, name in ((SYN, "SYN"), (FIN, "FIN")) if fault.flags & bit]
     what = ", ".join([*names, *([size(fault.bytes)] if fault.bytes > 0 else [])])
     if not what:
-        what = "ACK" if fault.flags & _ACK else "a packet"
+        what = "ACK" if fault.flags & ACK else "a packet"
     return f"{what} from {fault.from_} to {fault.to} ({fault.protocol})"

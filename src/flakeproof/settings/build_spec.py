@@ -125,7 +125,7 @@ _NOT_ON_A_CLUSTER = {
 
 def _cluster(config: Config) -> str | None:
     """The address of the cluster that runs the trials; None for this machine. Raises UsageError."""
-    asked: str = config.value("on") if "on" in config.values else values.HERE
+    asked: str = config.value("on")
     if asked == values.HERE:
         return None
     for name, remedy in _NOT_ON_A_CLUSTER.items():

@@ -12,6 +12,7 @@ from flakeproof.model import CallableTarget
 from flakeproof.scenarios.catalogue import SCENARIOS, Scenario
 from flakeproof.targets import interpreter
 from flakeproof.text import shortened
+from flakeproof.version import PACKAGE
 
 _CALLABLE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
@@ -91,7 +92,7 @@ def _scenario(
         loop=loop or scenario.loops.get(io),
         python=interpreter.choose(python, folder, os.environ).path if python else sys.executable,
         folder=str(folder),
-        packages={"flakeproof": str(Path(__file__).parent.parent)},
+        packages={"flakeproof": PACKAGE},
         descriptors_per_trial=scenario.descriptors_per_trial,
         ports_per_trial=scenario.ports_per_trial,
     )

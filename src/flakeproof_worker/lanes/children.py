@@ -18,6 +18,8 @@ from flakeproof_worker.system import folders
 from flakeproof_worker.trial_context import Duty
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from flakeproof_worker.lanes.lane_relays import LaneRelays
     from flakeproof_worker.lanes.lane_taps import LaneTaps
     from flakeproof_worker.perturb.freeze import Freezer
@@ -99,6 +101,11 @@ class Children(ABC):
             from flakeproof_worker.perturb.confinement import be_nice_as_a_session
 
             be_nice_as_a_session(pid)
+
+    def receivers(self, lane: int) -> "tuple[socket | None, socket | None]":
+        """To whom the process of the trial in `lane` hands its packets over: who watches them, and the relay."""
+        watcher = self.taps.receiver(lane) if self.taps is not None else None
+        return watcher, self.relays.of(lane) if self.relays is not None else None
 
     def running_in(self, lane: int) -> dict[str, object]:
         """Fields of the report on the part of the trial that was running at the time limit."""

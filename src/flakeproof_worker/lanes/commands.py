@@ -76,9 +76,7 @@ class _Commands(Children):
             environment |= self._clock.variables(lane, seed)
         prepared = self._prepared
         if self.taps is not None or self.relays is not None:
-            watcher = self.taps.receiver(lane) if self.taps is not None else None
-            relay = self.relays.of(lane) if self.relays is not None else None
-            handing = Handing(trial, seed, watcher, relay)
+            handing = Handing(trial, seed, *self.receivers(lane))
             prepared = [lambda: have_private_network(self.duty.perturbations, handing=handing), *prepared]
         if prepared:
             pid = spawn_prepared(prepared, self._program, argv, environment, self.outputs[lane])

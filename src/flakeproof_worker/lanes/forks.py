@@ -109,9 +109,7 @@ class _Forks(Judged):
                 folders.use(folder)
             output = Output(self.outputs[lane])
             once = Once(trial, seed, folder, verdict, output, duty.target, order)
-            watcher = self.taps.receiver(lane) if self.taps is not None else None
-            relay = self.relays.of(lane) if self.relays is not None else None
-            if duty.leases.private_network and not _has_private_network(duty, once, watcher, relay):
+            if duty.leases.private_network and not _has_private_network(duty, once, *self.receivers(lane)):
                 os._exit(0)
             if self.taps is not None:
                 self.taps.disown()

@@ -12,7 +12,7 @@ from typing import Any
 
 from flakeproof_worker.import_hooks import replace, when_imported
 from flakeproof_worker.perturb.watching import PerTrial
-from flakeproof_worker.shared.user_code import is_library
+from flakeproof_worker.shared.user_code import is_users
 
 _LIMIT = 2.0
 """Seconds."""
@@ -73,7 +73,7 @@ def _started_at(skip: int) -> str:
     frame = sys._getframe(skip + 1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith("<") and not is_library(file):
+        if is_users(file):
             return f"{file}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""

@@ -83,14 +83,13 @@ class PacketFates:
         start = (packet[0] & 15) * 4
         ports = packet[start : start + 4] if packet[9] in (_TCP, _UDP) else b"\0\0\0\0"
         key = packet[9:10] + packet[12:20] + ports
-        if (found := self._flows.get(key)) is None:
+        if key not in self._flows:
             backwards = packet[9:10] + packet[16:20] + packet[12:16] + ports[2:] + ports[:2]
-            for one, is_backwards in ((key, False), (backwards, True)):
+            for one, is_backwards in ((backwards, True), (key, False)):  # one to itself goes forwards
                 flow = self._flows[one] = Flow(self._connections, is_backwards)
                 self._chances[flow] = draws.generator(self._seed, "network", self._connections, is_backwards).random
             self._connections += 1
-            found = self._flows[key] = Flow(self._connections - 1, False)
-        return found
+        return self._flows[key]
 
 
 def resets_for(packet: bytes) -> list[bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flakeproof_worker.perturb.watching import PerTrial
-from flakeproof_worker.shared.user_code import is_library
+from flakeproof_worker.shared.user_code import is_users
 
 LIMITED = (
     ("threading", "Event.wait", 1, "timeout"),
@@ -63,7 +63,7 @@ class Patience:
     def _patient(self, function: Callable[..., Any], place: int, name: str) -> Callable[..., Any]:
         @functools.wraps(function)
         def patient(*arguments: Any, **named: Any) -> Any:
-            if self._trials.now() is not None and not _is_library(sys._getframe(1).f_code.co_filename):
+            if self._trials.now() is not None and _is_users(sys._getframe(1).f_code.co_filename):
                 if name in named:
                     named[name] = self.longer(named[name])
                 elif len(arguments) > place:
@@ -79,6 +79,4 @@ class Patience:
         return limit + min((self._times - 1) * limit, _MOST)
 
 
-@functools.lru_cache(maxsize=1024)
-def _is_library(file: str) -> bool:
-    return file.startswith("<") or is_library(file)
+_is_users = functools.lru_cache(maxsize=1024)(is_users)

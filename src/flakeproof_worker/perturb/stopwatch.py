@@ -11,7 +11,7 @@ from typing import Any
 
 from flakeproof_worker.perturb.travellers import step_aside
 from flakeproof_worker.perturb.watching import PerTrial
-from flakeproof_worker.shared.user_code import is_library
+from flakeproof_worker.shared.user_code import is_users
 
 _CLOCKS: tuple[tuple[str, Callable[[], Any]], ...] = tuple(
     (name, getattr(time, name))
@@ -63,5 +63,5 @@ class Stopwatch:
     def _asked_by_library(self, file: str) -> bool:
         found = self._is_library.get(file)
         if found is None:
-            found = self._is_library[file] = file.startswith("<") or is_library(file)
+            found = self._is_library[file] = not is_users(file)
         return found

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from flakeproof_worker.shared.private import os
-from flakeproof_worker.shared.user_code import is_library
+from flakeproof_worker.shared.user_code import is_users
 
 if TYPE_CHECKING:
     from flakeproof_worker.system.private_files import PrivateFiles
@@ -131,7 +131,7 @@ class ChangeWatch:
         return self._line
 
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if self._line or _is_library(frame.f_code.co_filename):
+        if self._line or not is_users(frame.f_code.co_filename):
             return None
         lines: dict[FrameType, int] = self._lines_of
         if (caller := _nearest(frame.f_back, lines)) is not None:
@@ -164,7 +164,3 @@ def _nearest(frame: FrameType | None, known: dict[FrameType, int]) -> FrameType 
     while frame is not None and frame not in known:
         frame = frame.f_back
     return frame
-
-
-def _is_library(file: str) -> bool:
-    return file.startswith("<") or is_library(file)

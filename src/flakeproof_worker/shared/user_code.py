@@ -23,6 +23,11 @@ def is_library(file: str) -> bool:
     return _NOT_THEIRS.search(file) is not None
 
 
+def is_users(file: str) -> bool:
+    """Whether the code in `file` is the user's, and has a file: what was made of a string (`<string>`) has no lines."""
+    return not (file.startswith("<") or is_library(file))
+
+
 def attribute_of(module: object, name: str) -> Any:
     """An attribute of an entry of `sys.modules`; None if it is missing, or raises, as stand-ins for modules may."""
     try:

@@ -34,10 +34,12 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
             found[_of] = named[_as] if _as in named else arguments[_at] if len(arguments) > _at else None
 
         setattr(owner, last, note)
-    monkeypatch.setattr(module, "_is_library", lambda file: file.startswith("/usr/lib"))
-    yield found
-    for owner, last, original in originals:
-        setattr(owner, last, original)
+    try:
+        monkeypatch.setattr(module, "_is_users", lambda file: not file.startswith("/usr/lib"))
+        yield found
+    finally:
+        for owner, last, original in originals:
+            setattr(owner, last, original)
 
 
 CALLS = """

@@ -308,13 +308,13 @@ def awaitable(sightings: Sequence[SightingSummary]) -> list[SightingSummary]:
     """Children, or else threads, that were left behind in every failure: whether it matters that they still ran is
     seen by waiting for them.
     """
-    left = [one for one in sightings if one.sanitizer == "leaks"]
-    kinds = [[one for one in left if one.kind.startswith(word)] for word in ("child", "thread")]
-    for index, seen in enumerate(kinds):
-        places = {one.place for one in seen}  # of one line, some may still run, and others have ended
-        often = {at for at in places if at is not None and _in_all([one for one in seen if one.place == at])}
-        kinds[index] = [one for one in seen if one.place in often]
-    return kinds[0] or kinds[1]
+    for word in ("child", "thread"):
+        seen = [one for one in sightings if one.sanitizer == "leaks" and one.kind.startswith(word)]
+        # Of one line, some may still run, and others have ended.
+        of_lines = [[other for other in seen if other.place == one.place] for one in seen]
+        if kept := [one for one, line in zip(seen, of_lines, strict=True) if one.place is not None and _in_all(line)]:
+            return kept
+    return []
 
 
 def _in_all(seen: Sequence[SightingSummary]) -> bool:
