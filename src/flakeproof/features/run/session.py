@@ -157,11 +157,13 @@ def announcement(spec: RunSpec) -> str:
     """One line that says what is run, and how."""
     # Before pytest has collected, nobody knows whether it is one test or a pass over several.
     what = "time" if isinstance(spec.target, PytestTarget) else "test"
-    plan = f"{what}s" if spec.count is None else plural(spec.count, what)
-    if spec.duration is not None:
-        plan += f" for {spec.duration:g}s" if spec.count is None else f" or {spec.duration:g}s"
+    most = "" if spec.question is None else "at most "
+    if spec.count is None:
+        plan = f"{what}s" if spec.duration is None else f"{what}s for {most}{spec.duration:g}s"
+    else:
+        plan = most + plural(spec.count, what) + ("" if spec.duration is None else f" or {spec.duration:g}s")
     if spec.question is not None:
-        plan = f"at most {plan}, until it is known whether the failure rate is below {rate(spec.question.rate)}"
+        plan += f", until it is known whether the failure rate is below {rate(spec.question.rate)}"
     if spec.shard is not None:
         plan = f"part {spec.shard[0]} of {spec.shard[1]}: {plan}"
     where = f"{spec.workers} at once in {plural(spec.processes, 'process', 'processes')}"
