@@ -104,16 +104,16 @@ def test_the_check_of_copies_ends_with_the_duration_of_the_run(monkeypatch: pyte
 
         def __init__(self, spec: RunSpec, *given: Any, **more: Any) -> None:
             self._hear: Callable[[AnyEvent], None] = given[3]
-            self._stops: list[Stop] = []
+            self._waits: bool | None = None
 
-        def stop(self, reason: Stop) -> None:
-            self._stops.append(reason)
+        def stop(self, reason: Stop, *, urgently: bool = False) -> None:
+            self._waits = not urgently
 
         def run(self) -> None:
-            while not self._stops:
+            while self._waits is None:
                 clock.now += 0.5
                 self._hear(Progressed(completed=0, failed=0, planned=None, elapsed=0.0, planned_duration=None))
-            if len(self._stops) == 1:
+            if self._waits:
                 clock.now += SPEC.grace
 
     @contextmanager
