@@ -1,9 +1,9 @@
 """Ask flakeproof about the tests that have just failed: gate_failures.py, after a run of pytest with its cache.
 
-A test of this project that fails once in a long run is a defect, of the project or of the test, and nobody knows which. So
-each is repeated by itself until it is known whether it fails in less than a fifth of its runs. If so, it is named as flaky at
-the end, to be mended first of all, and does not hold up the change. If one fails more often, if that cannot be told in time,
-or if more than three have failed, the exit status is 1.
+A test of this project that fails once in a long run is a defect, of the project or of the test, and nobody knows
+which. So each is repeated by itself until it is known whether it fails in less than a fifth of its runs. If so, it is
+named as flaky at the end, to be mended first of all, and does not hold up the change. If one fails more often, if that
+cannot be told in time, or if more than three have failed, the exit status is 1.
 """
 
 import json

@@ -96,7 +96,7 @@ def test_outputs(block: Block, tmp_path: Path, environment: dict[str, str]) -> N
     """Apart from numbers, times, paths, lines of progress, and what the page leaves out with an ellipsis."""
     assert block.folder is not None
     project = tmp_path / "project"
-    shutil.copytree(ROOT / block.folder, project, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / block.folder, project, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     if "go test" in block.text:
         needed("go")
     if "fdtrace" in block.text:

@@ -265,3 +265,16 @@ def test_schedules_go_as_runs_go(tmp_path: Path) -> None:
     (rest[0] / "mine.txt").unlink()
     store.remove_runs(0)
     assert not (tmp_path / ".flakeproof").exists()
+
+
+def test_a_copy_that_followed_the_link_to_the_newest_run_is_named(tmp_path: Path) -> None:
+    """As `cp -rL` makes it; nothing is left of the run that was to begin."""
+    store = Store(tmp_path / ".flakeproof")
+    store.new_run().close()
+    latest = store.root / "latest"
+    latest.unlink()
+    latest.mkdir()
+    before = sorted(store.root.rglob("*"))
+    with pytest.raises(UsageError, match="latest is a folder, and a link to the newest run has to be there"):
+        store.new_run()
+    assert sorted(store.root.rglob("*")) == before

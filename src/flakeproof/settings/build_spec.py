@@ -35,6 +35,7 @@ from flakeproof_worker.shared.network_faults import has_packet_faults
 if TYPE_CHECKING:
     from flakeproof.settings.shards import Shard
 
+_NOT_READ = "none"
 _DEFAULT_PROCESS_RATE = 0.01
 """The least one that is asked of what a process fixes once: each process tells but once of it, and is slow to start."""
 _PATIENCE = 10
@@ -49,16 +50,20 @@ def build(
     *,
     is_gate: bool = False,
     provokes: bool = False,
+    finds_results: bool = False,
 ) -> RunSpec:
     """The run of the target `wanted` under `config`; `extra` holds settings of a scenario given by name.
 
     A gate ends as soon as it is known on which side of the rate that is allowed the target is. What `provokes` wants a
-    scenario to fail often rather than as often as in CI.
+    scenario to fail often rather than as often as in CI. With `finds_results` the tests inside of a command count by
+    themselves if its runner is known to write JUnit XML.
 
     Raises UsageError, and CannotRunError for a command that cannot be started.
     """
     scenario = scenario_of(wanted) if isinstance(wanted, str) else None
     target = _target(wanted, scenario, config, extra, folder)
+    if finds_results and isinstance(wanted, CommandLine) and isinstance(target, CommandTarget):
+        target = _with_results(wanted, target, config)
     preset = presets.PRESETS[config.get("preset") or presets.DEFAULT]
     ci_rate = config.get("ci-rate") if "ci-rate" in config.values else scenario.ci_rate if scenario else None
     isolation = _isolation(target, config)
@@ -257,7 +262,7 @@ def _target(
             skip_code=config.get("skip-code"),
             failure=config.get("failure"),
             ignore=config.get("ignore"),
-            results=config.get("results"),
+            results=None if config.get("results") == _NOT_READ else config.get("results"),
         )
     _refuse(config, {Targets.COMMANDS}, "is for commands", "a command is what follows --")
     return resolve(
@@ -267,6 +272,18 @@ def _target(
         python=config.get("python"),
         loop=config.get("loop"),
     )
+
+
+def _with_results(line: CommandLine, target: CommandTarget, config: Config) -> CommandTarget:
+    """`target` with the results that the runner of `line` is known to write, where the user has not said which."""
+    if config.get("results") is not None or line.shell:
+        return target
+    from flakeproof.targets.written_results import written_results
+
+    found = written_results(line.words, {**os.environ, **line.environment}, Path(target.folder))
+    known = msgspec.structs.replace(target, results=found)
+    several = any(config.is_asked_for(name) and (config.get(name) or 1) > 1 for name in ("workers", "processes"))
+    return target if known.shares_results and several else known  # tests at once would write over each other's
 
 
 def _refuse(config: Config, others: set[Targets], why: str, remedy: str) -> None:

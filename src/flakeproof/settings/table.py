@@ -626,10 +626,10 @@ _ROWS = (
     Setting(
         "results",
         values.TEXT,
-        "JUnit XML that each test writes, as a glob: the tests in it count by themselves.",
+        "JUnit XML that each test writes, as a glob: the tests in it count by themselves; `none` to read none.",
         COUNTS,
         "GLOB",
-        otherwise="none",
+        otherwise="where a known runner writes it",
         commands=_TARGETED,
         targets=Targets.COMMANDS,
     ),

@@ -90,6 +90,11 @@ class Store:
                 self.discard(folder)
             else:
                 self._tidy()
+            if isinstance(error, IsADirectoryError):
+                raise UsageError(
+                    f"{self._latest} is a folder, and a link to the newest run has to be there",
+                    "it may come from a copy of this folder that followed links: remove it",
+                ) from error
             raise UsageError(
                 f"cannot write the record of this run to {self.runs}: {error.strerror or error}",
                 "make room, or name another folder with --store DIR (or FLAKEPROOF_STORE=DIR)",
@@ -246,7 +251,11 @@ class Store:
         temporary = self.root / f"latest.{os.getpid()}"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(Path(self.runs.name, run_id))
-        temporary.replace(self._latest)
+        try:
+            temporary.replace(self._latest)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def _remove(self, folder: Path) -> list[Path]:
         """Remove flakeproof's files in `folder`, and the folder if it is empty then; return the remaining entries."""

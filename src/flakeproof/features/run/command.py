@@ -29,7 +29,7 @@ def run_target(given: Mapping[str, Any], recorder_of: KeeperOf, look: StateLook,
             return ExitCode.GOOD
         wanted = chosen
     config = settings(options_in(given), names_of(wanted))
-    spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), is_gate=is_gate)
+    spec = build(wanted, config, pairs("--set", given["set_"]), Path.cwd(), is_gate=is_gate, finds_results=True)
     files = report_files(config)
     session = RunSession(spec, config, files, detail=detail, recorder=recorder_of(config), look=look)
     summary = session.run()

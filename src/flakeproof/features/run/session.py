@@ -10,7 +10,7 @@ from flakeproof.features.run import github_annotations, report
 from flakeproof.features.run.earlier import Rest
 from flakeproof.features.run.plain_console import PlainConsole, Shown
 from flakeproof.features.run.recorded_run import StateLook, conduct, renderers
-from flakeproof.model import PytestTarget, RunSpec, TargetSpec
+from flakeproof.model import CommandTarget, PytestTarget, RunSpec, TargetSpec
 from flakeproof.reports.files import ReportFiles
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Detail, Style, Writer, wants_live
@@ -19,7 +19,7 @@ from flakeproof.settings.from_options import command_name
 from flakeproof.settings.load import Config
 from flakeproof.stats.threshold import trials_without_failure
 from flakeproof.store.folder import store_of
-from flakeproof.text import number, plural, rate, short_duration, shown_path
+from flakeproof.text import number, plural, rate, short_duration, shortened, shown_path
 
 if TYPE_CHECKING:
     from flakeproof.features.run.live_console import LiveConsole
@@ -144,6 +144,10 @@ def _style_of(summary: Summary) -> Style:
     return Style.BAD if summary.failed and summary.exit_code != ExitCode.INCONCLUSIVE else Style.WARNING
 
 
+_GLOB = 60
+"""Characters of the name of files that are shown."""
+
+
 def described(target: TargetSpec) -> str:
     """Its name and settings."""
     values = ", ".join(
@@ -170,6 +174,8 @@ def announcement(spec: RunSpec) -> str:
     if spec.on is not None:
         where = "as many at once as there are processors" if spec.adapts_workers else where
         where += f" on each node of the cluster at {spec.on}"
+    if isinstance(spec.target, CommandTarget) and spec.target.results is not None:
+        plan += f", the tests in {shortened(spec.target.results, _GLOB)} counted one by one"
     return (
         f"{described(spec.target)}: {plan}, {where}, "
         f"isolation {spec.isolation.value}, seed {spec.seed}{interpreter_of(spec.target)}"
