@@ -4,6 +4,7 @@ One browser and one run of each command for all of it: making pages costs more t
 """
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, sync_playwright
 from tests.e2e.conftest import Flakeproof
-from tests.tools import needed
+from tests.tools import missing, needed
+
+from flakeproof_worker.system.namespace import possible
 
 _PATIENCE = 300_000
 """Milliseconds that the browser has for anything: a busy machine is no finding."""
@@ -63,14 +66,28 @@ def pages(flakeproof: Flakeproof, project: Path) -> dict[str, Path]:
         "amplify": ("--budget", "5s", "--seed", "1", "hostile:fails"),
         "isolate": (victim,),
         "bisect": ("--good", "HEAD~3", "--bad", "HEAD", "aged:check"),
+        "ci": ("--budget", "10s", "--seed", "1", str(_red_job(project))),
+        "fdtrace": ("--", "sh", "-c", "true # <script>alert(8)</script>"),
+        "wire": ("tcprtt",),
     }
+    if (why := possible("packets")) is not None:
+        missing(why)
+    needed("strace")
     found = {}
     for command, words in asked.items():
         folder = _repository(project / "repository") if command == "bisect" else project
         found[command] = project / f"{command}.html"
-        done = flakeproof(command, *words, "--html", str(found[command]), cwd=folder)
+        done = flakeproof(command, "--html", str(found[command]), *words, cwd=folder)
         assert found[command].exists(), done.stderr
     return found
+
+
+def _red_job(project: Path) -> Path:
+    """What pytest has left of the tests that depend on each other."""
+    left = project / "left"
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={left / 'junit.xml'}", "test_polluted.py"]
+    subprocess.run([sys.executable, *words], cwd=project, capture_output=True, check=False)
+    return left
 
 
 def _repository(folder: Path) -> Path:

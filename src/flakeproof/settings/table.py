@@ -796,7 +796,7 @@ _ROWS = (
         REPORTS,
         "FILE",
         otherwise="not written",
-        commands=_FOUND - _commands("fdtrace"),
+        commands=_FOUND | _commands("ci") | _WIRE,
         is_path=True,
         of_run=True,
     ),

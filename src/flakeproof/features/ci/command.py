@@ -50,7 +50,7 @@ def from_ci(given: Mapping[str, Any]) -> int:
         here = [name if run is None else str(fetch(run, Path(temporary))) for name, run in of_github]
         found = cases([one for name in here for one in artifacts(name)])
     case = _chosen(found, given["session"])
-    presentation = Presentation(report_files(config, only_asked=True, names=("json",)))
+    presentation = Presentation(report_files(config, only_asked=True, names=("json", "html")))
     if given["show"] or case.colour is not Colour.RED:
         return _show(presentation, case, found, given)
     failure = _failure(case, given["test"])
@@ -103,7 +103,12 @@ def _show_block(presentation: Presentation, case: Case, given: Mapping[str, Any]
 
 
 def _documents(found: Case | CiReproduction) -> dict[str, Any]:
-    return {"json": lambda: to_json(found), "markdown": lambda: _markdown(found)}
+    def html() -> bytes:
+        from flakeproof.features.ci.html_page import render, render_case
+
+        return render_case(found) if isinstance(found, Case) else render(found)
+
+    return {"json": lambda: to_json(found), "markdown": lambda: _markdown(found), "html": html}
 
 
 def _markdown(found: Case | CiReproduction) -> bytes:

@@ -13,7 +13,7 @@ from flakeproof.features.fdtrace import report
 from flakeproof.features.fdtrace.findings import DescriptorTrace
 from flakeproof.features.fdtrace.traced_command import trace
 from flakeproof.features.fdtrace.tracer import usable_strace
-from flakeproof.reports.files import Document, Renderers, report_files, to_json
+from flakeproof.reports.files import FINDINGS, Document, Renderers, report_files, to_json
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
 from flakeproof.settings.from_options import options_in, pairs, settings
@@ -22,7 +22,6 @@ from flakeproof.targets.command import CommandLine, resolve_command
 from flakeproof_worker.environment import RUN
 
 _FORM = "write it like flakeproof fdtrace -- ./program ARGUMENT"
-_REPORTS = ("json", "markdown")
 
 
 def trace_command(given: Mapping[str, Any], command: list[str] | None) -> int:
@@ -34,7 +33,7 @@ def trace_command(given: Mapping[str, Any], command: list[str] | None) -> int:
     if not command or not command[0]:
         raise UsageError("there is no command", _FORM)
     config = settings(options_in(given))
-    presentation = Presentation(report_files(config, only_asked=True, names=_REPORTS))
+    presentation = Presentation(report_files(config, only_asked=True, names=FINDINGS))
     folder = Path.cwd() / (config.get("cwd") or "")
     target = resolve_command(CommandLine(command, environment=pairs("--env", given["env"], empty=True)), folder)
     with temporary_root() as root:
@@ -84,7 +83,12 @@ def _print(presentation: Presentation, found: DescriptorTrace) -> None:
 
 
 def _renderers(found: DescriptorTrace) -> Renderers:
-    return {"json": lambda: to_json(found), "markdown": lambda: report.as_markdown(found)}
+    def html() -> bytes:
+        from flakeproof.features.fdtrace.html_page import render
+
+        return render(found)
+
+    return {"json": lambda: to_json(found), "markdown": lambda: report.as_markdown(found), "html": html}
 
 
 def exit_code(found: DescriptorTrace) -> ExitCode:

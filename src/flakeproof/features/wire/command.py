@@ -29,7 +29,7 @@ from flakeproof.settings.table import PACKETS
 from flakeproof.store.folder import new_run_id
 from flakeproof.targets.command import CommandLine
 
-_REPORTS = ("json",)
+_REPORTS = ("json", "html")
 
 
 def show_wire(given: Mapping[str, Any]) -> int:
@@ -37,7 +37,7 @@ def show_wire(given: Mapping[str, Any]) -> int:
     if given["read"] is not None:
         if given["target"] or given["context"].obj is not None or given["pcap"] is not None:
             raise UsageError("--read shows a capture that there is, and runs nothing", "leave the rest out")
-        wire, stopped = _of_capture(Path(given["read"])), None
+        wire, stopped, target = _of_capture(Path(given["read"])), None, given["read"]
         asked = {name: given[name] for name in _REPORTS if given[name] is not None}
         presentation = Presentation(report_files(settings(asked), only_asked=True, names=_REPORTS))
     else:
@@ -50,10 +50,17 @@ def show_wire(given: Mapping[str, Any]) -> int:
         presentation = Presentation(report_files(config, only_asked=True, names=_REPORTS))
         with presentation.running():
             wire, stopped = _of_run(spec, presentation, _kept(given["pcap"]))
+        target = spec.target.name
     _print(presentation, wire)
     if given["pcap"] is not None:
         presentation.note(f"The packets are in {given['pcap']}", Style.DIM)
-    renderers: Renderers = {"json": lambda: to_json(report_of(wire))}
+
+    def html() -> bytes:
+        from flakeproof.features.wire.html_page import render
+
+        return render(wire, target)
+
+    renderers: Renderers = {"json": lambda: to_json(report_of(wire)), "html": html}
     return presentation.finish(exit_code(wire) if stopped is None else stopped, renderers)
 
 

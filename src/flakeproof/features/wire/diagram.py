@@ -9,7 +9,7 @@ from flakeproof.net.packets.words import size
 
 _WIDTH = 46
 """Between the two ends."""
-_FIRST, _LAST = 24, 12
+FIRST_SHOWN, LAST_SHOWN = 24, 12
 """Packets that are shown of a long connection."""
 _MASK = 0xFFFF_FFFF
 
@@ -73,11 +73,11 @@ def drawn(connection: Connection, packets: list[Arrow], began: int) -> Iterator[
     """Lines: when each of the `packets` was seen, in milliseconds since `began` (nanoseconds), and an arrow."""
     yield f"{'ms':>12}  {'client':<{_WIDTH // 2}}{'server':>{_WIDTH // 2 + 2}}"
     shown: list[Arrow | None] = list(packets)
-    if len(packets) > _FIRST + _LAST + 1:
-        shown = [*packets[:_FIRST], None, *packets[-_LAST:]]
+    if len(packets) > FIRST_SHOWN + LAST_SHOWN + 1:
+        shown = [*packets[:FIRST_SHOWN], None, *packets[-LAST_SHOWN:]]
     for arrow in shown:
         if arrow is None:
-            yield f"{'':>12}  │{f'{len(packets) - _FIRST - _LAST:,} more packets':^{_WIDTH}}│"
+            yield f"{'':>12}  │{f'{len(packets) - FIRST_SHOWN - LAST_SHOWN:,} more packets':^{_WIDTH}}│"
             continue
         at = f"{(arrow.at - began) / 1e6:.3f}"
         text = f" {arrow.label} "

@@ -62,8 +62,8 @@ def wire_of(
     return Wire(outcome, packets, tracker.connections, told, dropped, tracker.reader.cut_off, faults.lines)
 
 
-def results(wire: Wire) -> Iterator[str]:
-    """All lines but the closing one."""
+def results(wire: Wire, *, draws: bool = True) -> Iterator[str]:
+    """All lines but the closing one; unless it `draws`, without the packets of connections."""
     yield "=== Wire ==="
     if wire.outcome:
         yield f"Test: {wire.outcome}"
@@ -77,7 +77,7 @@ def results(wire: Wire) -> Iterator[str]:
         return
     began = wire.connections[0].began
     yield ""
-    yield from _table(wire.connections, began)
+    yield from _lines(wire.connections, began)
     # What is unusual first: that is what one looks for.
     order = sorted(range(len(wire.told)), key=lambda index: not wire.told[index].unusual)
     for index in order[:_DRAWN]:
@@ -86,14 +86,18 @@ def results(wire: Wire) -> Iterator[str]:
         yield f"CONNECTION #{index + 1}: {story.head}"
         yield from (f"    unusual: {line}" for line in story.unusual)
         yield from (f"    {line}" for line in story.usual)
-        yield from drawn(connection, arrows(connection, wire.packets), began)
+        if draws:
+            yield from drawn(connection, arrows(connection, wire.packets), began)
     if len(order) > _DRAWN:
         yield ""
-        yield f"and {plural(len(order) - _DRAWN, 'more connection')}, not drawn"
+        yield f"and {plural(len(order) - _DRAWN, 'more connection')}"
 
 
-def _table(connections: Sequence[Connection], began: int) -> Iterator[str]:
-    rows = [("#", "client", "server", "opened", "there", "back", "round trip", "again", "first to close")]
+def table(connections: Sequence[Connection], began: int) -> list[tuple[str, ...]]:
+    """The heads, and a row for each of the first connections; `began` is when the first one did (nanoseconds)."""
+    rows: list[tuple[str, ...]] = [
+        ("#", "client", "server", "opened", "there", "back", "round trip", "again", "first to close")
+    ]
     for index, one in enumerate(connections[:_IN_TABLE], 1):
         trips, again = one.client.round_trips, one.client.sent_again + one.server.sent_again
         rows.append(
@@ -109,6 +113,11 @@ def _table(connections: Sequence[Connection], began: int) -> Iterator[str]:
                 _closed(one),
             )
         )
+    return rows
+
+
+def _lines(connections: Sequence[Connection], began: int) -> Iterator[str]:
+    rows = table(connections, began)
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     for row in rows:
         cells = [

@@ -5,6 +5,7 @@ forbid all. Colours are names of the page's own (`var(--…)`), so that one draw
 is drawn for two widths, because letters of a drawing that is made smaller can no longer be read.
 """
 
+import json
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -255,6 +256,68 @@ def posterior(rows: Sequence[Row], *, commits: int) -> Markup:
         }
         mark = {"type": "rect", "color": "var(--link)"}
         return {"height": 160, "data": {"values": kept}, "mark": mark, "encoding": encoding}
+
+    return draw(drawn)
+
+
+def conversation(rows: Sequence[Row], *, ends: tuple[str, str]) -> Markup:
+    """What two `ends` sent each other, one below the other; `rows` have `at` (a text), `forth`, `label` and `tone`."""
+    kept = [
+        {
+            "place": place,
+            "at": row["at"],
+            "start": 0 if row["forth"] else 1,
+            "end": 1 if row["forth"] else 0,
+            "label": row["label"],
+            "tone": f"var(--{row['tone']})",
+        }
+        for place, row in enumerate(rows)
+    ]
+    look: dict[str, Any] = {"color": {"field": "tone", "type": "nominal", "scale": None}}
+    names = "datum.value < 0.5 ? {} : {}".format(*(json.dumps(end) for end in ends))
+    times = f"{json.dumps([row['at'] for row in kept])}[datum.value]"
+
+    def drawn(ticks: int) -> dict[str, Any]:
+        x: dict[str, Any] = {
+            "type": "quantitative",
+            "scale": {"domain": [-0.02, 1.02], "nice": False},
+            "axis": {"values": [0, 1], "labelExpr": names, "orient": "top", "title": None, "labelFlush": True},
+        }
+        y = {
+            "field": "place",
+            "type": "quantitative",
+            "scale": {"domain": [len(kept) - 0.4, -0.8], "nice": False},
+            "axis": {
+                "values": list(range(len(kept))),
+                "labelExpr": times,
+                "labelOverlap": False,
+                "grid": False,
+                "domain": False,
+                "ticks": False,
+                "title": None,
+            },
+        }
+        arrow: dict[str, Any] = {"type": "point", "filled": True, "size": 60, "opacity": 1}
+        arrows: list[Any] = [
+            {
+                "transform": [{"filter": f"datum.end === {end}"}],
+                "mark": {**arrow, "shape": f"triangle-{side}", "xOffset": shift},
+                "encoding": {"x": {"field": "end", **x}, "y": y, **look},
+            }
+            for end, side, shift in ((1, "right", -4), (0, "left", 4))
+        ]
+        layers: list[Any] = [
+            {
+                "mark": {"type": "rule", "strokeWidth": 1.5},
+                "encoding": {"x": {"field": "start", **x}, "x2": {"field": "end"}, "y": y, **look},
+            },
+            *arrows,
+            {
+                "mark": {"type": "text", "dy": -7, "fontSize": 12, "color": "var(--ink)", "limit": _LETTERS * ticks},
+                "encoding": {"x": {**x, "datum": 0.5}, "y": y, "text": {"field": "label"}},
+            },
+        ]
+        return {"height": max(60, 26 * len(kept)), "data": {"values": kept}, "layer": layers}
 
     return draw(drawn)
 
