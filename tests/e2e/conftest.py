@@ -109,6 +109,12 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in _KEPT}
 
 
+@pytest.fixture
+def few_plugins(environment: dict[str, str]) -> None:
+    """No pytest loads the plugins that happen to be installed, which takes half of its start."""
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+
+
 @pytest.fixture(scope="session")
 def warm() -> Iterator[Warm]:
     """An interpreter that has imported flakeproof."""

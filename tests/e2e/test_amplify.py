@@ -107,6 +107,7 @@ def test_bad_input(flakeproof: Flakeproof, project: Path, words: list[str], code
     assert sorted(project.rglob("*.py")) == before
 
 
+@pytest.mark.long
 def test_an_interrupt(project: Path) -> None:
     """Ends it at once; what was run by then is in the report."""
     with subprocess.Popen(

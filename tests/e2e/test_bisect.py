@@ -163,6 +163,7 @@ def sold():
 """
 
 
+@pytest.mark.long
 def test_a_pause_follows_its_line(flakeproof: Flakeproof, history: Path) -> None:
     """Through a file that was renamed and lines that came before it; where the line is not there it is left out."""
     (history / "tests").mkdir()
@@ -201,6 +202,7 @@ def test_a_commit_that_always_fails_otherwise_is_skipped(flakeproof: Flakeproof,
     assert "every test fails there in another way" in found["skipped"][0]["reason"]
 
 
+@pytest.mark.long
 def test_what_mended_it(flakeproof: Flakeproof, history: Path) -> None:
     """With --fixed, and a command that is built; exit status 125 skips."""
     program = f'test ! -e untestable || exit 125; test "$(cat built)" = mended || {FLAKY}'
@@ -226,6 +228,7 @@ def test_what_mended_it(flakeproof: Flakeproof, history: Path) -> None:
     assert clean(history)
 
 
+@pytest.mark.long
 def test_what_is_no_question_is_said(flakeproof: Flakeproof, history: Path) -> None:
     """Unknown, equal and swapped revisions, a cut history, a build that never works: what it is, and what to do."""
     changes(history, 3)
@@ -253,6 +256,7 @@ def test_what_is_no_question_is_said(flakeproof: Flakeproof, history: Path) -> N
     assert not (history / ".flakeproof").exists()
 
 
+@pytest.mark.long
 def test_no_such_commit(flakeproof: Flakeproof, history: Path) -> None:
     """A bad end that does not fail, and one that fails as often as the good one."""
     changes(history, 2)
@@ -286,6 +290,7 @@ def test_where_nothing_else_can_be_run_the_search_ends(flakeproof: Flakeproof, h
     assert (shown.returncode, "bisect --replay" in shown.stderr) == (2, True), shown.stderr
 
 
+@pytest.mark.long
 def test_it_goes_on_after_it_was_killed(flakeproof: Flakeproof, history: Path, environment: dict[str, str]) -> None:
     """Interrupted: what is known, with status 130. Killed: the same answer as without, and no worktree left."""
     changes(history, 6)

@@ -74,6 +74,7 @@ def reproduced(flakeproof: Flakeproof, *words: str, code: int = 1) -> dict[str, 
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("few_plugins")
 def test_from_a_log_to_the_two_tests_that_matter(
     flakeproof: Flakeproof, red: Red, project: Path, environment: dict[str, str]
 ) -> None:
@@ -109,6 +110,7 @@ def test_each_worker_runs_what_it_ran(flakeproof: Flakeproof, red: Red) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("few_plugins")
 def test_the_time_zone_of_the_job_is_the_cause(flakeproof: Flakeproof, red: Red) -> None:
     """What decides is named, and is in the command."""
     found = reproduced(flakeproof, str(red(ZONE, "-v", TZ="Asia/Tokyo")))
@@ -120,6 +122,7 @@ def test_the_time_zone_of_the_job_is_the_cause(flakeproof: Flakeproof, red: Red)
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("few_plugins")
 def test_what_fails_always_is_broken(flakeproof: Flakeproof, red: Red) -> None:
     """And not called flaky."""
     left = red({"tests/test_x.py": "def test_one(): assert 1 == 2, 'never'\n"})
@@ -131,6 +134,7 @@ def test_what_fails_always_is_broken(flakeproof: Flakeproof, red: Red) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("few_plugins")
 def test_what_does_not_fail_here_has_a_bound(flakeproof: Flakeproof, red: Red) -> None:
     """With what is not as in CI; and how the next job can tell more."""
     text = "import os\ndef test_one(): assert os.environ.get('ONLY_IN_CI') is None, 'only there'\n"

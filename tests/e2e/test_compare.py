@@ -230,7 +230,7 @@ def test_interrupted(project: Path, environment: dict[str, str]) -> None:
     assert process.returncode == 130
     assert "Inconclusive (interrupted)" in output
     summary = json.loads((project / "out.json").read_text())
-    assert summary["pairs"] > 10
+    assert summary["pairs"] > 0
     assert summary["stopped"] == "interrupted"
     again = reported(project, environment)
     assert again.returncode == 130
@@ -319,7 +319,7 @@ def test_github(flakeproof: Flakeproof, project: Path) -> None:
 
 def test_commands(flakeproof: Flakeproof) -> None:
     arms = ("--arm", "a:-- sh -c 'test $((FLAKEPROOF_SEED % 5)) != 0'", "--arm", "b:-- true")
-    done = flakeproof("compare", *arms, "--seed", "1")
+    done = flakeproof("compare", *arms, "-w", "1", "--seed", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Fixed: a failed in 8 of" in done.stdout
 

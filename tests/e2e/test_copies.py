@@ -64,6 +64,11 @@ def test_database():
 def test_flaky():
     assert random.random() > 0.3, "by chance"
 
+def test_slow():
+    os.mkdir("slow")
+    time.sleep(0.6)
+    os.rmdir("slow")
+
 def serve():
     import socket
     with socket.create_server(("127.0.0.1", 8000)):
@@ -147,7 +152,7 @@ def test_a_true_flake_keeps_its_verdict(shop: Path, flakeproof: Flakeproof) -> N
 @pytest.mark.alone
 def test_where_time_lacks_it_is_said(shop: Path, flakeproof: Flakeproof) -> None:
     """With a time that is too short for a decision the verdict stands."""
-    ended = flakeproof("run", "test_names.py::test_name", "--duration", "1s", "-w", "3")
+    ended = flakeproof("run", "test_names.py::test_slow", "--duration", "4s", "-w", "3")
     assert ended.returncode == 1
     assert "Could not tell whether copies of this test collide: " in ended.stdout
 

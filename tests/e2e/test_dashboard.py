@@ -163,6 +163,7 @@ def server(history: Path) -> Iterator[Server]:
     stopped(made)
 
 
+@pytest.mark.long
 def test_every_page_that_is_linked_to(server: Server, history: Path) -> None:
     """The ranking is that of `flakeproof history`; whatever it leads to is there, and has nothing hostile in it."""
     first = server.page("/")

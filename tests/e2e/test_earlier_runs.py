@@ -48,7 +48,7 @@ def ended_by(number: signal.Signals, project: Path, environment: dict[str, str],
         env={**environment, **signals},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == (-number if number == signal.SIGKILL else 130)
@@ -62,7 +62,7 @@ def ended_by(number: signal.Signals, project: Path, environment: dict[str, str],
         ["-w", "4", "--processes", "2"],
         ["-w", "3", "--processes", "1", "--isolation", "fork"],
     ],
-    first=2,
+    first=1,
     ids=["inline", "inline twice", "threads", "forks"],
 )
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])

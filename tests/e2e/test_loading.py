@@ -93,7 +93,9 @@ def test_one_that_cannot_load_is_told_of(
 
 
 def test_many_processes_of_which_every_second_cannot_load(flakeproof: Flakeproof, half: Path) -> None:
-    """Those that fail first do not end the run while others may still load."""
+    """Those that fail first do not end the run while others may still load: no test ends before all have tried."""
+    waits = "while not os.path.exists(f\"{os.environ['FLAG']}.7\"): time.sleep(0.01)"
+    (half / "every_second.py").write_text(EVERY_SECOND.replace("time.sleep(0.01)", waits))
     options = ["-c", "40", "-w", "8", "--processes", "8", "--json", "-"]
     document = json.loads(flakeproof("run", "every_second:passes", *options).stdout)
     assert document["outcomes"] == {"passed": 40}

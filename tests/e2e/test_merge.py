@@ -225,6 +225,7 @@ def test_parts_of_a_comparison_decide_together(
     assert (refused.returncode, "that comparison was merged from parts" in refused.stderr) == (2, True)
 
 
+@pytest.mark.long
 def test_what_is_no_part_of_the_comparison_is_refused(
     flakeproof: Flakeproof, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,7 +47,8 @@ def test_each_test_of_pytest_has_its_own_case(flakeproof: Flakeproof, project: P
         "@pytest.mark.skip(reason='not here')\n"
         "def test_skipped(): pass\n"
     )
-    ended = flakeproof("run", "tests", "-c", "6", "--isolation", "shared", *_ALL, env={"GITHUB_ACTIONS": "true"})
+    words = ("run", "tests", "-c", "6", "-w", "1", "--isolation", "shared")
+    ended = flakeproof(*words, *_ALL, env={"GITHUB_ACTIONS": "true"})
 
     cases = list(parse(project / "out/a/junit.xml").getroot()[0].iter("testcase"))
     assert [(case.get("classname"), case.get("name"), [child.tag for child in case]) for case in cases] == [

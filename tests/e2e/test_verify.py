@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.conftest import Flakeproof
 from tests.tools import mostly_long, needed
 
+pytestmark = pytest.mark.usefixtures("few_plugins")
 SHOP = """
 import os
 
@@ -65,7 +66,7 @@ def test_the_fix_in_the_working_tree(flakeproof: Flakeproof, shop: Path) -> None
     (shop / "notes.txt").write_text("nobody has told git of this")
     before = git(shop, "status", "--porcelain"), git(shop, "stash", "list"), (shop / ".git" / "index").read_bytes()
     head = git(shop, "rev-parse", "HEAD").strip()
-    done = flakeproof("verify", NODE, "--seed", "3", "--json", "out.json")
+    done = flakeproof("verify", NODE, "-w", "1", "--seed", "3", "--json", "out.json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^Fixed: base failed in 8 of \d+ tests, fix failed in 0", done.stdout, re.M)
     assert "at tests/test_shop.py:7" in done.stdout
@@ -103,7 +104,7 @@ def test_a_fix_that_does_nothing(flakeproof: Flakeproof, shop: Path) -> None:
 @pytest.mark.long
 def test_builds(flakeproof: Flakeproof, shop: Path) -> None:
     """Each arm is built by itself; a build that fails is told apart from a test that fails."""
-    words = ("--seed", "3", "--", "sh", "-c", "python3 built.py")
+    words = ("-w", "1", "--seed", "3", "--", "sh", "-c", "python3 built.py")
     (shop / ".gitignore").write_text((shop / ".gitignore").read_text() + "built.py\n")
     build = "(cat src/shop.py; echo 'assert price() == 1') > built.py"
     done = flakeproof("verify", "--build", build, *words)

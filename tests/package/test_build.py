@@ -16,7 +16,7 @@ import flakeproof
 
 pytestmark = pytest.mark.long  # it is built, and pip has to fetch what it needs
 
-CHECKED = [f"tests/e2e/test_{name}.py" for name in ("pytest_plugin", "run_command", "isolate", "verify", "diagnose")]
+CHECKED = [f"tests/e2e/test_{name}.py" for name in ("pytest_plugin", "run_command", "isolate")]
 NEEDED = ("pytest", "pytest-xdist", "hypothesis", "jsonschema", "--constraint", str(ROOT / "constraints.txt"))
 
 
@@ -75,7 +75,7 @@ def test_the_end_to_end_tests_pass_with_the_wheel(wheel: str, environment_with: 
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

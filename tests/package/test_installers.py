@@ -60,12 +60,6 @@ def test_pip_from_the_folder(project: Path, tmp_path: Path) -> None:
     check([str(Path(python).with_name("flakeproof"))], project)
 
 
-def test_pip_from_the_source_distribution(sdist: str, project: Path, tmp_path: Path) -> None:
-    """As where no wheels are wanted."""
-    python = environment(tmp_path / "venv", sdist)
-    check([str(Path(python).with_name("flakeproof"))], project)
-
-
 def test_pipx(wheel: str, environment_with: EnvironmentWith, project: Path, tmp_path: Path) -> None:
     """`pipx install`."""
     pipx = [environment_with("pipx", name="pipx"), "-m", "pipx"]
