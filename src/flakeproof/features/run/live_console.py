@@ -9,6 +9,7 @@ from rich.text import Text
 from flakeproof.events import AnyEvent, ItemsCollected, LoadFailed, Noted, Progressed, RunEnded, TrialFailed
 from flakeproof.features.run import report, report_items
 from flakeproof.features.run.plain_console import FailureLines, Shown
+from flakeproof.features.run.strip import Strip
 from flakeproof.reports.foreign import line_shown
 from flakeproof.reports.writer import Style, Writer
 from flakeproof.stats.intervals import robbins
@@ -33,11 +34,13 @@ class LiveConsole:
         self._latest = ""
         self._shown_at = -1.0
         self._live: Live | None = None
+        self._strip = Strip()
 
     def __call__(self, event: AnyEvent) -> None:
         """Show what belongs to `event`."""
         match event:
             case Progressed():
+                self._strip.add(event.completed, event.failed)
                 self._refresh(event)
             case TrialFailed():
                 self._latest = self._failures.latest(event)
@@ -54,6 +57,8 @@ class LiveConsole:
                 self._print(event.message, Style.WARNING)
             case RunEnded():
                 self.close()
+                for line in self._strip_lines():
+                    self._console.print(Text(line, style="dim"), soft_wrap=True)
 
     def close(self) -> None:
         """Take the display away; what was printed above it stays."""
@@ -104,9 +109,18 @@ class LiveConsole:
         else:
             outer.add_row(facts)
         outer.add_row(Text(_rate(event), style="dim"))
+        for line in self._strip_lines():
+            outer.add_row(Text(line, style="dim"))
         if self._latest:
             outer.add_row(Text(f"latest: {one_line(self._latest, max(1, width - 8))}", style="dim red"))
         return outer
+
+    def _strip_lines(self) -> list[str]:
+        """None where the terminal has no letters for it."""
+        if not self._console.encoding.startswith("utf"):
+            return []
+        unit = "pass" if self._failures.several else "test"
+        return list(self._strip.lines(self._console.width - _ROOM_FOR_ECHO, unit, self._units))
 
     @property
     def _units(self) -> str:
