@@ -21,7 +21,7 @@ def test_a_cluster_is_seen_where_it_was() -> None:
     assert failures == "failures  " + "·" * 40 + "████" + "·" * 56 + "  each 1 test"
     blocks = interval.split()[1]
     assert len(blocks) == 100
-    assert (blocks[0], blocks[-1]) == ("█", "▁")
+    assert (blocks[0], blocks[-1]) == ("█", "▂")
     assert interval.endswith(f" to {upper(robbins(4, 100).high)}")
 
 
