@@ -35,18 +35,33 @@ def three_tests(body: str) -> str:
         ("ctypes.string_at(0)", "crashed", "killed by SIGSEGV"),
         ("os.closerange(0, 256)", "crashed", "has closed descriptors that are not its own"),
         ("sys.stdout.close(); sys.stderr.close(); raise ValueError('closed')", "failed", "ValueError: closed"),
-        pytest.param("threading.Event().wait()", "timed out", "timed out after", marks=pytest.mark.long),
-        pytest.param(  # with the interpreter's lock
-            "ctypes.PyDLL(None).pause()", "timed out", "timed out after", marks=pytest.mark.long
-        ),
     ],
-    ids=["exit", "kill", "segfault", "descriptors", "streams", "hang", "hang in C"],
+    ids=["exit", "kill", "segfault", "descriptors", "streams"],
 )
 def test_the_test_in_hand_is_named(suite: Suite, isolation: str, body: str, outcome: str, message: str) -> None:
     """A sudden end is that of the test that was running; other tests and trials keep their results."""
+    _one_of_four(suite, isolation, body, outcome, message, limit=60)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("body", "isolation", "limit"),
+    [
+        ("threading.Event().wait()", "shared", 3),
+        ("threading.Event().wait()", "fork", 3),
+        ("threading.Event().wait()", "fresh", 20),  # in which an interpreter has to start, on a busy machine, too
+        ("ctypes.PyDLL(None).pause()", "shared", 3),  # with the interpreter's lock
+        ("ctypes.PyDLL(None).pause()", "fork", 3),
+    ],
+)
+def test_the_test_that_hangs_is_named(suite: Suite, isolation: str, body: str, limit: float) -> None:
+    """So is that of a time limit."""
+    _one_of_four(suite, isolation, body, "timed out", "timed out after", limit)
+
+
+def _one_of_four(suite: Suite, isolation: str, body: str, outcome: str, message: str, limit: float) -> None:
     suite.write(test_it=three_tests(body))
-    # Three seconds, so that starting an interpreter on a busy machine is no reason to time out.
-    seen = suite.run("test_it.py", isolation=isolation, count=4, timeout=3)
+    seen = suite.run("test_it.py", isolation=isolation, count=4, timeout=limit)
     assert seen.summary.outcomes == {"passed": 3, outcome: 1}
     (failure,) = seen.failures
     assert (failure.trial, failure.item) == (2, "test_it.py::test_it")
