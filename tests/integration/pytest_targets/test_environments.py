@@ -49,14 +49,14 @@ ENDINGS = """
 """
 
 
-@pytest.mark.parametrize(("requirement", "isolation"), zip(PYTESTS, ["shared", "fork", "fresh"], strict=True))
+@pytest.mark.parametrize(("requirement", "isolation"), [*zip(PYTESTS, ["shared", "fork", "fresh"], strict=True)])
 def test_outcomes(suite: Suite, environment_with: EnvironmentWith, requirement: str, isolation: str) -> None:
     """They are those of that pytest: fixtures, doctests, unittest, marks, ids of every kind."""
     suite.python = environment_with(requirement)
     check_outcomes(suite, isolation)
 
 
-@pytest.mark.parametrize(("requirement", "isolation"), zip(PYTESTS, ["fork", "shared", "fork"], strict=True))
+@pytest.mark.parametrize(("requirement", "isolation"), [*zip(PYTESTS, ["fork", "shared", "fork"], strict=True)])
 def test_sudden_ends(suite: Suite, environment_with: EnvironmentWith, requirement: str, isolation: str) -> None:
     """A crash and a hanging test are named; what fails at the teardown of a class is its own."""
     suite.python = environment_with(requirement)
