@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.integration.pytest_targets.conftest import Suite, every_isolation, kept_processes
 from tests.tools import mostly_long
 
 from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
@@ -26,7 +26,7 @@ def three_tests(body: str) -> str:
     )
 
 
-@every_isolation
+@kept_processes
 @pytest.mark.parametrize(
     ("body", "outcome", "message"),
     [
@@ -41,6 +41,12 @@ def three_tests(body: str) -> str:
 def test_the_test_in_hand_is_named(suite: Suite, isolation: str, body: str, outcome: str, message: str) -> None:
     """A sudden end is that of the test that was running; other tests and trials keep their results."""
     _one_of_four(suite, isolation, body, outcome, message, limit=60)
+
+
+@pytest.mark.long
+def test_the_test_in_hand_of_a_new_interpreter_is_named(suite: Suite) -> None:
+    """Its end is told in the same way."""
+    _one_of_four(suite, "fresh", "ctypes.string_at(0)", "crashed", "killed by SIGSEGV", limit=60)
 
 
 @pytest.mark.long
@@ -72,7 +78,7 @@ def _one_of_four(suite: Suite, isolation: str, body: str, outcome: str, message:
         assert "test_it.py:5 (test_it)" in failure.message
 
 
-@every_isolation
+@kept_processes
 def test_one_that_kills_its_parent(suite: Suite, isolation: str) -> None:
     """The parent of a test is a process of flakeproof's, or flakeproof itself, which ends in order."""
     if isolation == "shared":
@@ -102,7 +108,7 @@ def test_what_is_left_running_goes(suite: Suite, isolation: str) -> None:
     assert not [process for process in psutil.process_iter(["cmdline"]) if "flakeproof-left-over" in str(process.info)]
 
 
-@every_isolation
+@kept_processes
 def test_a_hundred_megabytes(suite: Suite, isolation: str, tmp_path: Path) -> None:
     """Output without end fills neither memory nor the record; head and tail of it are kept for a failure."""
     suite.write(
@@ -124,7 +130,7 @@ def test_a_hundred_megabytes(suite: Suite, isolation: str, tmp_path: Path) -> No
 
 
 @pytest.mark.long
-@every_isolation
+@kept_processes
 def test_a_full_temporary_folder(suite: Suite, isolation: str) -> None:
     """Whatever a trial writes there goes with it: thousands of files, and folders without permission."""
     suite.write(
@@ -142,7 +148,7 @@ def test_a_full_temporary_folder(suite: Suite, isolation: str) -> None:
     assert not Path((suite.folder / "place").read_text()).parent.exists()
 
 
-@every_isolation
+@kept_processes
 def test_a_copy_of_the_process_reports_nothing(suite: Suite, isolation: str) -> None:
     """A test that forks and comes back twice is counted once."""
     suite.write(

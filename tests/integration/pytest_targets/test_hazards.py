@@ -4,10 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.integration.pytest_targets.conftest import Suite, every_isolation, kept_processes
 
-kept_processes = pytest.mark.parametrize("isolation", ["shared", "fork"])
-"""Where a new interpreter for each trial goes the same way as elsewhere, and takes long."""
 COUNTING = """
     import pytest
     SEEN = []
@@ -113,7 +111,7 @@ def test_a_teardown_is_not_charged_to_the_last_test(suite: Suite, isolation: str
     assert seen.failures[0].message.startswith("teardown: ")
 
 
-@every_isolation
+@kept_processes
 def test_a_teardown_that_fails_once(suite: Suite, isolation: str) -> None:
     """It has a rate of its own: the other passes count for it."""
     suite.write(
@@ -298,7 +296,7 @@ def test_a_private_home(suite: Suite, isolation: str) -> None:
     assert suite.run("test_it.py", isolation=isolation, count=2, private_home=True).summary.passed == 2
 
 
-@every_isolation
+@kept_processes
 def test_files_left_in_the_project_are_reported(suite: Suite, isolation: str) -> None:
     """Files that tests have made, changed or removed in the project are named at the end."""
     suite.write(
