@@ -20,8 +20,8 @@ from flakeproof.results.history import History
 from flakeproof.store.log import LOG_NAME, read_events
 from flakeproof.store.spec_file import PAIRS_NAME, SPEC_NAME, read_spec
 
-_PATIENCE = 5.0
-"""Seconds for what was killed to disappear."""
+_PATIENCE = 60.0
+"""Seconds for what was killed to disappear; nobody waits for longer than it takes, which a busy machine decides."""
 _REPORTED = {0, 1, 3, 4, 5, 129, 130, 131, 143}
 """Exit codes of a run that has come to its end, if not to that of its plan."""
 

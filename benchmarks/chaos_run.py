@@ -21,6 +21,8 @@ from flakeproof_worker.perturb import faketime
 _TARGETS = Path(__file__).with_name("chaos_targets.py")
 _LIMIT = 300.0
 """Seconds after which a run that still goes on is called hung."""
+_MOST_FRESH = 15
+"""Trials of a run that starts an interpreter for each: they are slow, and one goes the same way as the next."""
 _SIGNALS = (
     *(signal.SIGKILL,) * 6,
     *(signal.SIGTERM, signal.SIGINT, signal.SIGSTOP) * 2,
@@ -58,8 +60,11 @@ def _words_of(kind: str, rng: random.Random) -> tuple[list[str], int | None]:
     """The command of this kind, and how many trials it plans; None where that is its own affair."""
     count = rng.choice((7, 40) if kind == "command" else (7, 40, 150))
     places = ["-w", str(rng.randint(1, 4)), "--processes", str(rng.randint(1, 3))]
-    run = ["run", "-c", str(count), *places, "--timeout", "20s", "--grace", "300ms", "--json", "r.json"]
-    isolation = ["--isolation", rng.choice(("shared", "fork", "fresh"))]
+    kind_of_process = rng.choice(("shared", "fork", "fresh"))
+    if kind_of_process == "fresh" and kind != "command":
+        count = min(count, _MOST_FRESH)
+    run = ["run", "-c", str(count), *places, "--timeout", "60s", "--grace", "300ms", "--json", "r.json"]
+    isolation = ["--isolation", kind_of_process]
     command = ["--", sys.executable, "chaos_targets.py", "{trial}"]
     match kind:
         case "function":

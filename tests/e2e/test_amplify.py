@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 from tests.e2e.conftest import Flakeproof
+from tests.e2e.enough_time import with_enough_time
 
 PLANTED = Path(__file__).parent.parent / "planted" / "python_delays"
 SCHEMA = Path(__file__).parent.parent.parent / "docs" / "amplification.schema.json"
@@ -24,12 +26,21 @@ def race(project: Path) -> None:
     shutil.copy(PLANTED / "account.py", project)
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_a_race(flakeproof: Flakeproof, project: Path) -> None:
     """It is made to fail, what does it is named, the command does what it says, and the preset has it saved."""
-    (project / "pyproject.toml").write_text("[tool.flakeproof]\nworkers = 1\n")
     job = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(project / "job.md")}
-    ended = flakeproof(*_RACE, "--budget", "30s", "--save-preset", "often", "--markdown", "found.md", env=job)
+
+    def ask(budget: str) -> subprocess.CompletedProcess[str]:
+        (project / "pyproject.toml").write_text("[tool.flakeproof]\nworkers = 1\n")
+        (project / "job.md").unlink(missing_ok=True)
+        return flakeproof(*_RACE, "--budget", budget, "--save-preset", "often", "--markdown", "found.md", env=job)
+
+    def is_often(ended: subprocess.CompletedProcess[str]) -> bool:
+        found = json.loads((project / "found.json").read_bytes())["found"]
+        return found["best"] is not None and found["best"]["rate"]["low"] > 10 * found["plain"]["high"]
+
+    ended = with_enough_time(ask, is_often, ("20s", "80s", "320s"))
     found = json.loads((project / "found.json").read_bytes())
 
     jsonschema.validate(found, json.loads(SCHEMA.read_bytes()))
@@ -55,22 +66,26 @@ def _line_of(mark: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if line.endswith(mark))
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_the_flake_of_the_original_kit(flakeproof: Flakeproof, project: Path) -> None:
     """From a rate of 1 to 2 % to one above 10 %, whichever of its errors the guard of the leaky server brings about."""
-    only = ("--only", "settle,workers,race,gc,noise", "--budget", "45s", "--seed", "5")
-    ended = flakeproof("amplify", "tcprtt", "--server", "leaky", *only, "--json", "found.json")
-    found = json.loads((project / "found.json").read_bytes())["found"]
+    only = ("--only", "settle,workers,race,gc,noise", "--seed", "5")
 
-    assert ended.returncode == 1, ended.stderr
+    def ask(budget: str) -> dict[str, Any]:
+        ended = flakeproof("amplify", "tcprtt", "--server", "leaky", *only, "--budget", budget, "--json", "found.json")
+        found: dict[str, Any] = json.loads((project / "found.json").read_bytes())["found"]
+        assert ended.returncode == (found["best"] is not None), ended.stderr
+        return found
+
+    found = with_enough_time(ask, lambda found: found["best"] and found["best"]["rate"]["low"] > 0.1)
     assert found["source"] == "given"
     assert found["plain"]["high"] < 0.1 < found["best"]["rate"]["low"]
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_nothing_to_find(flakeproof: Flakeproof, project: Path) -> None:
     """It is said how rare a failure can still be, and there is no command."""
-    ended = flakeproof("amplify", "account:fixed", "--only", "delay,gc,race", "--budget", "10s", "--json", "found.json")
+    ended = flakeproof("amplify", "account:fixed", "--only", "delay,gc,race", "--budget", "6s", "--json", "found.json")
     found = json.loads((project / "found.json").read_bytes())
 
     jsonschema.validate(found, json.loads(SCHEMA.read_bytes()))

@@ -34,7 +34,7 @@ WEB = """
 import time, urllib.request
 
 def test_get(server):
-    time.sleep(0.02)
+    time.sleep(0.2)
     with urllib.request.urlopen(server) as answer:
         assert answer.status == 200
 """
@@ -43,13 +43,13 @@ import os, random, sqlite3, time
 
 def test_name():
     os.mkdir("name")
-    time.sleep(0.1)
+    time.sleep(0.2)
     os.rmdir("name")
 
 def test_content():
     with open("content", "w") as file:
         file.write(str(os.getpid()))
-    time.sleep(0.02)
+    time.sleep(0.2)
     with open("content") as file:
         assert file.read() == str(os.getpid()), "somebody else was here"
 
@@ -58,7 +58,7 @@ def test_database():
     database.execute("create table if not exists known (number)")
     database.execute("begin immediate")
     database.execute("insert into known values (1)")
-    time.sleep(0.02)
+    time.sleep(0.2)
     database.commit()
 
 def test_flaky():
@@ -69,10 +69,13 @@ def test_slow():
     time.sleep(0.6)
     os.rmdir("slow")
 
+def test_often():
+    assert random.random() > 0.5, "by chance"
+
 def serve():
     import socket
     with socket.create_server(("127.0.0.1", 8000)):
-        time.sleep(0.1)
+        time.sleep(0.2)
 """
 
 
@@ -85,24 +88,24 @@ def shop(project: Path) -> Path:
     return project
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_a_server_on_a_fixed_port_fails_no_merge(shop: Path, flakeproof: Flakeproof) -> None:
     """By default each test gets a network of its own, which is said."""
     if (why := possible("network")) is not None:
         missing(why)
-    ended = flakeproof("gate", "test_web.py::test_get", "--max-rate", "10%", "-w", "3")
+    ended = flakeproof("gate", "test_web.py::test_get", "--max-rate", "30%", "-w", "3")
     assert ended.returncode == 0, ended.stdout
     assert "test 1 binds port 8000 (at conftest.py:10): each test has a network of its own" in ended.stderr
     assert "Failed: 0 (0.00%)" in ended.stdout
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_a_gate_is_answered_by_trials_alone(shop: Path, flakeproof: Flakeproof) -> None:
     """Where copies collide all the same, the question is put to tests one at a time, and both figures are shown."""
-    ended = flakeproof("gate", "test_web.py::test_get", "--max-rate", "10%", "-w", "3", "--no-private-network")
+    ended = flakeproof("gate", "test_web.py::test_get", "--max-rate", "30%", "-w", "3", "--no-private-network")
     assert ended.returncode == 0, ended.stdout
     closing = ended.stdout.strip().splitlines()[-1]
-    assert closing.startswith("The failure rate is below 10% (95% confidence")
+    assert closing.startswith("The failure rate is below 30% (95% confidence")
     assert closing.endswith(
         "Passes alone: copies of this test collide (port 8000, at conftest.py:10); not counted as flaky. "
         "Isolate with --private-network, or run one at a time: -w 1"
@@ -114,15 +117,15 @@ def test_a_gate_is_answered_by_trials_alone(shop: Path, flakeproof: Flakeproof) 
 @pytest.mark.parametrize(
     ("test", "thing"),
     [
-        pytest.param("test_name", "name, at test_names.py:5", marks=pytest.mark.alone),
-        pytest.param("test_content", "content, at test_names.py:10", marks=pytest.mark.alone),
-        pytest.param("test_database", "a locked database, at test_names.py:1[89]", marks=pytest.mark.alone),
+        pytest.param("test_name", "name, at test_names.py:5", marks=pytest.mark.long),
+        pytest.param("test_content", "content, at test_names.py:10", marks=pytest.mark.long),
+        pytest.param("test_database", "a locked database, at test_names.py:1[89]", marks=pytest.mark.long),
     ],
 )
 def test_fixed_names_are_no_flakes(shop: Path, flakeproof: Flakeproof, test: str, thing: str) -> None:
     """A folder, a file and a database that copies share; told in every report."""
     reports = ("--json", "found.json", "--junit-xml", "found.xml", "--markdown", "found.md")
-    ended = flakeproof("run", f"test_names.py::{test}", "-c", "40", "-w", "3", *reports)
+    ended = flakeproof("run", f"test_names.py::{test}", "-c", "20", "-w", "3", *reports)
     assert ended.returncode == 0, ended.stdout
     closing = ended.stdout.strip().splitlines()[-1]
     said = rf"Passes alone: copies of this test collide \({thing}\); not counted as flaky\. Give each its own"
@@ -149,7 +152,7 @@ def test_a_true_flake_keeps_its_verdict(shop: Path, flakeproof: Flakeproof) -> N
     assert "Stress test detected" in ended.stdout.splitlines()[-1]
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_where_time_lacks_it_is_said(shop: Path, flakeproof: Flakeproof) -> None:
     """With a time that is too short for a decision the verdict stands."""
     ended = flakeproof("run", "test_names.py::test_slow", "--duration", "4s", "-w", "3")
@@ -157,7 +160,7 @@ def test_where_time_lacks_it_is_said(shop: Path, flakeproof: Flakeproof) -> None
     assert "Could not tell whether copies of this test collide: " in ended.stdout
 
 
-@pytest.mark.alone
+@pytest.mark.long
 @pytest.mark.parametrize(
     "target",
     [
@@ -167,7 +170,7 @@ def test_where_time_lacks_it_is_said(shop: Path, flakeproof: Flakeproof) -> None
 )
 def test_functions_and_commands(shop: Path, flakeproof: Flakeproof, target: tuple[str, ...]) -> None:
     """A taken address is looked into for them as well."""
-    ended = flakeproof("run", "-c", "40", "-w", "3", "--processes", "3", *target)
+    ended = flakeproof("run", "-c", "20", "-w", "3", "--processes", "3", *target)
     assert ended.returncode == 0, ended.stdout
     closing = ended.stdout.strip().splitlines()[-1]
     assert closing.startswith("Passes alone: copies of this test collide (port 8000")
@@ -181,12 +184,12 @@ def test_functions_that_share_a_process_are_meant_to_meet(project: Path, flakepr
     assert "one at a time" not in ended.stdout.lower()
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_the_plugin_reports_no_failure(shop: Path, environment: dict[str, str]) -> None:
     """A test whose copies collide has passed, with both figures; a true flake has failed."""
-    words = ["--flakeproof", "30", "--flakeproof-workers", "3", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    words = ["--flakeproof", "20", "--flakeproof-workers", "3", "-p", "no:cacheprovider", "-p", "no:randomly"]
     outcomes = {}
-    for test in ("test_name", "test_flaky"):
+    for test in ("test_name", "test_often"):
         outcomes[test] = subprocess.run(
             [sys.executable, "-m", "pytest", *words, f"test_names.py::{test}"],
             cwd=shop,
@@ -194,9 +197,9 @@ def test_the_plugin_reports_no_failure(shop: Path, environment: dict[str, str]) 
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
     assert outcomes["test_name"].returncode == 0, outcomes["test_name"].stdout
     assert "Passes alone: copies of this test collide (name, at test_names.py:5)" in outcomes["test_name"].stdout
-    assert outcomes["test_flaky"].returncode == 1, outcomes["test_flaky"].stdout
+    assert outcomes["test_often"].returncode == 1, outcomes["test_often"].stdout

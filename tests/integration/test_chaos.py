@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_RUNS = 20
-_PARTS = 5
+_RUNS = 18
+_PARTS = 2
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(_PARTS))
 def test_nothing_is_lost_in_a_campaign(part: int, tmp_path: Path) -> None:
-    """A hundred runs with a fixed seed, in parts: what goes wrong in 3 % of runs is seen with a probability of 95 %."""
+    """Runs with a fixed seed, in parts: what goes wrong in 8 % of runs is seen with a probability of 95 %."""
     words = ["--runs", str(_RUNS), "--first", str(part * _RUNS), "--seed", "25", "--keep", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.chaos", *words],

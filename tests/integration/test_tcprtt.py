@@ -37,11 +37,12 @@ def test_ci_variant(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("preset", ["fast", "parallel", "full"])
-def test_other_variants(preset: str, tmp_path: Path) -> None:
-    """The larger variants pass, too."""
-    summary = flakeproof.run("tcprtt", preset=preset, store=str(tmp_path))
+@pytest.mark.parametrize(("preset", "count"), [("fast", None), ("parallel", 20_000), ("full", 10_000)])
+def test_other_variants(preset: str, count: int | None, tmp_path: Path) -> None:
+    """The larger variants pass, too: with their workers, and with as many tests as there is time for here."""
+    summary = flakeproof.run("tcprtt", preset=preset, count=count, store=str(tmp_path))
     assert (summary.failed, summary.total) == (0, summary.planned), dict(symptoms(summary))
+    assert summary.planned == count or count is None
 
 
 def test_ci_variant_catches_the_leaky_server() -> None:
@@ -60,12 +61,17 @@ def test_ci_variant_catches_the_leaky_server() -> None:
     assert "EBADF write" in done.stdout
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_leaky_server_fails_by_the_race(tmp_path: Path) -> None:
-    """Before the fix some trials fail; every failure is an error of the system on the client's connection."""
-    summary = flakeproof.run("tcprtt", count=4000, settings={"server": "leaky"}, store=str(tmp_path))
-    found = symptoms(summary)
-    assert found["EBADF write"] > 0
+    """Before the fix a few trials of the CI variant fail, each with an error of the system on the client's connection.
+
+    How many do the machine decides: about one of fifty on two idle cores.
+    """
+    for _ in range(10):  # on a machine that others keep busy the race may be won for seconds
+        summary = flakeproof.run("tcprtt", preset="ci", settings={"server": "leaky"}, store=str(tmp_path))
+        if symptoms(summary)["EBADF write"]:
+            break
+    assert symptoms(summary)["EBADF write"] > 0
     assert summary.passed > summary.failed
     for group in summary.signatures:
         assert MESSAGE.fullmatch(group.example.message) or "[Errno" in group.example.message
@@ -73,24 +79,13 @@ def test_leaky_server_fails_by_the_race(tmp_path: Path) -> None:
         assert kind == "flakeproof.scenarios.tcprtt.StepError" or issubclass(getattr(builtins, kind), OSError), kind
 
 
-@pytest.mark.alone
-def test_leaky_rate_under_the_ci_preset(tmp_path: Path) -> None:
-    """EBADF on the client's write shows in 0.5 % to 5 % of trials; five CI runs together, on two cores."""
-    writes, total = 0, 0
-    for _ in range(5):
-        summary = flakeproof.run("tcprtt", preset="ci", settings={"server": "leaky"}, store=str(tmp_path))
-        writes += symptoms(summary)["EBADF write"]
-        total += summary.total
-    assert 0.005 <= writes / total <= 0.05
-
-
-@pytest.mark.alone
+@pytest.mark.long
 def test_less_settling_provokes(tmp_path: Path) -> None:
     """Without the wait, and with many workers, most of what is rare becomes common."""
     settings = {"server": "leaky", "settle": "0ms"}
     rates = []
-    for _ in range(5):  # on a machine that others keep busy the race may be won for seconds
-        summary = flakeproof.run("tcprtt", count=4000, workers=50, settings=settings, store=str(tmp_path))
+    for _ in range(10):  # on a machine that others keep busy the race may be won for seconds
+        summary = flakeproof.run("tcprtt", count=1000, workers=50, settings=settings, store=str(tmp_path))
         rates.append(summary.failed / summary.total)
         if rates[-1] > 0.05:
             break

@@ -154,11 +154,20 @@ WORLDS: dict[str, Callable[[int], list[Question]]] = {
 """Arms that are alike, whose trials are not independent."""
 
 
+def called_better(found: Sequence[ComparisonSummary]) -> int:
+    """In how many a test is called better than itself."""
+    return sum(one.verdict in (FixVerdict.FIXED, FixVerdict.REDUCED) for one in found)
+
+
+def disagreeing(found: Sequence[ComparisonSummary]) -> int:
+    """Pairs of all comparisons whose trials ended differently: without any there is nothing to be wrong about."""
+    return sum(one.base_lost + one.fix_lost for one in found)
+
+
 def alike_in_world(world: str, comparisons: int = 25) -> Row:
     """How often a test is called better than itself."""
     found = answers(WORLDS[world](comparisons))
-    called = sum(one.verdict in (FixVerdict.FIXED, FixVerdict.REDUCED) for one in found)
-    disagree = sum(one.base_lost + one.fix_lost for one in found)
+    called, disagree = called_better(found), disagreeing(found)
     tolerated = int(scipy_stats.binom.ppf(SURE, comparisons, ERROR))
     return Row(
         f"{world}: called fixed or reduced",

@@ -41,18 +41,19 @@ def test_where_nothing_matters_nothing_is_claimed() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("world", NOTHING.values(), ids=["plain", "drifting", "slow", "hiding"])
-def test_the_error_rate_of_120_searches(world: World) -> None:
+def test_the_error_rate_of_50_searches(world: World) -> None:
     """Any claim at all in at most 5 % of them, whatever else goes on: here in batches of 18 trials.
 
-    A search that claimed something in 16 % would be noticed with a probability of 99 % (binomial).
+    A search that claimed something in 25 % would be noticed with a probability of 98 % (binomial); more searches of
+    each are in docs/amplify-statistics.md.
     """
-    assert sum(one.claimed for one in judged(world, 60, 0.02, 120)) <= 10
+    assert sum(one.claimed for one in judged(world, 60, 0.02, 50)) <= 6
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("seconds", "trial", "searches"),
-    [(60, 0.001, 40), (60, 0.02, 40), (300, 0.3, 40)],
+    [(60, 0.001, 20), (60, 0.02, 20), (300, 0.3, 20)],
     ids=["fast", "usual", "slow"],
 )
 def test_the_power_of_the_search(seconds: float, trial: float, searches: int) -> None:

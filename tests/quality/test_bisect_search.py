@@ -1,13 +1,13 @@
 """The commit that is named is the culprit as often as is claimed: simulations, the larger ones in benchmarks/onset.py.
 
-Of forty with an error of 5 %, seven wrong ones or more would come with probability 0.4 %.
+Of twenty with an error of 5 %, five wrong ones or more would come with probability 0.3 %. The seeds are fixed.
 """
 
 import pytest
 from tests.quality.bisections import World, bisect
 
 _ERROR = 0.05
-_WRONG = 6
+_WRONG = 4
 
 
 @pytest.mark.long
@@ -22,6 +22,6 @@ _WRONG = 6
     ids=["from nothing", "from rare", "merges and skips", "no change"],
 )
 def test_answers_are_right_as_often_as_is_claimed(world: World) -> None:
-    """Seeds 1 to 40."""
-    found = [bisect(world, seed, _ERROR) for seed in range(1, 41)]
+    """Seeds 1 to 20."""
+    found = [bisect(world, seed, _ERROR) for seed in range(1, 21)]
     assert sum(not one.right for one in found) <= _WRONG

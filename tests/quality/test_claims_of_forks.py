@@ -4,12 +4,16 @@
 """
 
 import pytest
-from tests.planted.imports import FOLDER, IMPORT_PLANTS, Fixed, import_plant
+from tests.planted.imports import FOLDER, IMPORT_PLANTS, import_plant
 from tests.quality.of_forks import claim, gate
 
-POSSIBLE = [plant for plant in IMPORT_PLANTS if plant.is_possible]
-MISSES = 5
-"""Of intervals of 95 % for sixteen tests or more: so many miss with a probability of less than 0.001."""
+TRIED = (
+    *("hash", "uuid_at_import", "import_order", "pid_at_import", "secret_at_import", "shuffle_at_import"),
+    *("folder_at_import", "seed_from_time", "own_generator", "numpy_generator"),
+)
+"""What fixes their chance differs, and they fail often: who takes forks for new processes misses the first eight."""
+MISSES = 6
+"""Of ten intervals of 95 % more miss with a probability of 1e-7."""
 
 
 def test_each_plant_has_a_module() -> None:
@@ -21,7 +25,8 @@ def test_each_plant_has_a_module() -> None:
 @pytest.mark.long
 def test_the_rate_in_new_processes_is_among_those_that_a_run_leaves_possible() -> None:
     """In default settings, for a run of few tests, in which few processes have a say."""
-    claims = {plant.name: claim(plant, 1, 24) for plant in POSSIBLE if plant.fixed is not Fixed.NOTHING}
+    plants = [plant for plant in map(import_plant, TRIED) if plant.is_possible]
+    claims = {plant.name: claim(plant, 1, 24) for plant in plants}
     missed = {name: found for name, found in claims.items() if not found.holds(import_plant(name).rate)}
     assert len(missed) <= MISSES, missed
     never = claim(import_plant("named_seed"), 1, 24)
@@ -29,8 +34,11 @@ def test_the_rate_in_new_processes_is_among_those_that_a_run_leaves_possible() -
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["own_generator", "hash", "uuid_at_import"])
+@pytest.mark.parametrize("name", ["own_generator", "hash"])
 def test_no_gate_lets_it_pass(name: str) -> None:
-    """Its rate is far above the one that is allowed, in new processes; a gate of 5 % takes sixty of them."""
+    """Its rate is far above the one that is allowed, in new processes; a gate of 5 % takes sixty of them.
+
+    All of sixty pass with a probability of 3e-8 where one of four fails; the generator starts from the seed.
+    """
     status, finding = gate(import_plant(name), 1, "5%")
     assert status in (1, 4), finding

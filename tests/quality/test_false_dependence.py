@@ -10,11 +10,11 @@ from flakeproof.model import CallableTarget, Failure, Isolation, Outcome, RunSpe
 from flakeproof.results.dependence import LEVEL, examine
 from flakeproof.results.history import History
 
-RUNS = 100
-TOLERATED = 4
-"""More false alarms in 100 runs, each with a probability of at most 1 %, come with a probability below 4e-3.
+RUNS = 50
+TOLERATED = 3
+"""More false alarms in 50 runs, each with a probability of at most 1 %, come with a probability below 2e-3.
 
-If they had one of 8 %, there would be more with a probability of 90 %.
+If they had one of 13 %, there would be more with a probability of 90 %.
 """
 
 _TARGET = CallableTarget(name="t", module="m", attribute="a", python="p", folder="f")

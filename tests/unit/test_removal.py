@@ -24,7 +24,7 @@ def deep(folder: Path, levels: int) -> None:
     os.close(descriptor)
 
 
-@pytest.mark.parametrize("levels", [10, 1_000, pytest.param(20_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("levels", [10, 1_000, pytest.param(5_000, marks=pytest.mark.long)])
 def test_depth_is_no_limit(levels: int, tmp_path: Path) -> None:
     """Neither the stack of the interpreter nor the number of open files is used up by a deep tree."""
     top = tmp_path / "top"

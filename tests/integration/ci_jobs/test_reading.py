@@ -255,15 +255,15 @@ def test_entities_are_not_resolved(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_a_large_log_streams(job: Callable[..., Job]) -> None:
-    """20 MB of output within a session, and a line without an end of 20 MB, take a few MB of memory."""
+    """7 MB of output within a session, and a line without an end of 7 MB, take a few MB of memory."""
     head, middle, tail = job("-v").log.partition("collected")
     noise = b"2026-11-30 10:00:00 DEBUG something::happened in a place with a name\n" * 1000
 
     def chunks() -> Iterator[bytes]:
         yield head.encode()
-        for _ in range(300):
+        for _ in range(100):
             yield noise
-        for _ in range(200):
+        for _ in range(70):
             yield b"x" * 100_000
         yield b"\n" + (middle + tail).encode()
 
@@ -273,7 +273,7 @@ def test_a_large_log_streams(job: Callable[..., Job]) -> None:
     tracemalloc.stop()
 
     assert failures(case) == FAILED
-    assert peak < 16 << 20
+    assert peak < 5 << 20
 
 
 _GO = """package shop

@@ -109,7 +109,7 @@ def test_the_counts_agree(configuration: dict[str, Any]) -> None:
 def test_the_counts_of_each_kind_agree(kind: str) -> None:
     """The same, with more of each."""
 
-    @settings(max_examples=6)
+    @settings(max_examples=4)
     @given(configurations())
     def checked(configuration: dict[str, Any]) -> None:
         isolation = None if kind == "command" else configuration["isolation"] or "fork"

@@ -44,8 +44,8 @@ def growth(target: str, warm_up: int, count: int, store: Path) -> tuple[int, int
     [
         ("failing", 3_000, 15_000),
         ("passing", 50_000, 500_000),
-        pytest.param("failing", 10_000, 300_000, marks=pytest.mark.long),
-        pytest.param("passing", 500_000, 5_000_000, marks=pytest.mark.long),
+        pytest.param("failing", 10_000, 80_000, marks=pytest.mark.long),
+        pytest.param("passing", 200_000, 2_000_000, marks=pytest.mark.long),
     ],
 )
 def test_the_coordinator_does_not_grow(target: str, warm_up: int, count: int, tmp_path: Path) -> None:

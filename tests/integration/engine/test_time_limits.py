@@ -13,6 +13,8 @@ from flakeproof.model import CommandTarget, Isolation, RunSpec
 
 HUNG = 5
 COUNT = 12
+LIMIT = 1.5
+"""Seconds: a trial that does not hang takes far less, on a busy machine, too."""
 
 
 @lanes(SYNC)
@@ -21,12 +23,12 @@ def test_a_hanging_trial_is_ended(target: str, lane: Lane, run: Runner) -> None:
     """Exactly the trial that hangs times out, with the stack that it hangs in; those beside it are run again."""
     if target == "stubborn" and lane.name == "threads":
         pytest.skip("only the main thread of a process can ignore a signal")
-    seen = run(target, lane, count=COUNT, timeout=0.3, grace=0.2)
+    seen = run(target, lane, count=COUNT, timeout=LIMIT, grace=0.2)
     assert seen.trials("timed out") == [HUNG]
     assert seen.summary.outcomes == {"passed": COUNT - 1, "timed out": 1}
     (failure,) = seen.failures
     assert f"in {target}" in failure.details["stacks"]
-    assert "timed out after 0.3" in failure.message
+    assert f"timed out after {LIMIT:g}" in failure.message
     assert "faults.py" in failure.message
     if target == "hanging_loop" and lane.name != "threads":  # signal handlers run in the main thread
         assert "in _inner" in failure.details["stacks"]
@@ -61,7 +63,7 @@ def test_without_a_limit_of_the_user_the_usual_duration_decides(run: Runner) -> 
 @pytest.mark.parametrize("target", ["hanging", "blocking", "stubborn"])
 def test_a_hanging_coroutine_is_ended(target: str, lane: Lane, run: Runner) -> None:
     """Also where the trial awaits for ever, blocks the event loop, or cannot be cancelled; the rest passes."""
-    seen = run(target, lane, count=COUNT, timeout=0.4, grace=0.2)
+    seen = run(target, lane, count=COUNT, timeout=LIMIT, grace=0.2)
     assert seen.trials("timed out") == [HUNG]
     assert seen.summary.outcomes == {"passed": COUNT - 1, "timed out": 1}
     (failure,) = seen.failures

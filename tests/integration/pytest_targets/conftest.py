@@ -22,6 +22,8 @@ every_isolation = pytest.mark.parametrize(
     "isolation",
     ["shared", "fork", pytest.param("fresh", marks=pytest.mark.long)],
 )
+kept_processes = pytest.mark.parametrize("isolation", ["shared", "fork"])
+"""For what goes the same way in a new interpreter for each trial, which takes long."""
 _KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR"}
 
 

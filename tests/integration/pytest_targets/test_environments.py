@@ -17,7 +17,6 @@ pytestmark = pytest.mark.long  # pip has to fetch what is in these environments
 
 EnvironmentWith = Callable[..., str]
 PYTESTS = ["pytest==7.4.4", "pytest==8.4.2", "pytest==9.0.2"]
-each_pytest = pytest.mark.parametrize("requirement", PYTESTS)
 each_isolation = pytest.mark.parametrize("isolation", ["shared", "fork", "fresh"])
 
 ENDINGS = """
@@ -50,22 +49,19 @@ ENDINGS = """
 """
 
 
-@each_pytest
-@each_isolation
+@pytest.mark.parametrize(("requirement", "isolation"), [*zip(PYTESTS, ["shared", "fork", "fresh"], strict=True)])
 def test_outcomes(suite: Suite, environment_with: EnvironmentWith, requirement: str, isolation: str) -> None:
     """They are those of that pytest: fixtures, doctests, unittest, marks, ids of every kind."""
     suite.python = environment_with(requirement)
     check_outcomes(suite, isolation)
 
 
-@each_pytest
-@each_isolation
+@pytest.mark.parametrize(("requirement", "isolation"), [*zip(PYTESTS, ["fork", "shared", "fork"], strict=True)])
 def test_sudden_ends(suite: Suite, environment_with: EnvironmentWith, requirement: str, isolation: str) -> None:
     """A crash and a hanging test are named; what fails at the teardown of a class is its own."""
     suite.python = environment_with(requirement)
     suite.write(test_it=ENDINGS)
-    # An interpreter and pytest have to start within that time where each test gets new ones.
-    seen = suite.run("test_it.py", isolation=isolation, count=4, workers=2, timeout=10 if isolation == "fresh" else 3)
+    seen = suite.run("test_it.py", isolation=isolation, count=4, workers=2, timeout=3)
     assert {failure.trial: (failure.outcome, failure.item) for failure in seen.failures} == {
         1: ("crashed", "test_it.py::test_crashes"),
         2: ("timed out", "test_it.py::test_hangs"),
@@ -75,7 +71,7 @@ def test_sudden_ends(suite: Suite, environment_with: EnvironmentWith, requiremen
     assert seen.item("::test_alone").passed >= 2
 
 
-@each_isolation
+@pytest.mark.parametrize("isolation", ["shared", "fresh"])
 def test_another_python(suite: Suite, environment_with: EnvironmentWith, isolation: str) -> None:
     """The version need not be that of flakeproof's own."""
     python = other_python(lambda version: version >= (3, 11))

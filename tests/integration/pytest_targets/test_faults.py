@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.integration.pytest_targets.conftest import Suite, every_isolation, kept_processes
 from tests.tools import mostly_long
 
 from flakeproof.errors import CannotRunError, FlakeproofError, NothingToRunError, UsageError
@@ -26,7 +26,7 @@ def three_tests(body: str) -> str:
     )
 
 
-@every_isolation
+@kept_processes
 @pytest.mark.parametrize(
     ("body", "outcome", "message"),
     [
@@ -35,18 +35,39 @@ def three_tests(body: str) -> str:
         ("ctypes.string_at(0)", "crashed", "killed by SIGSEGV"),
         ("os.closerange(0, 256)", "crashed", "has closed descriptors that are not its own"),
         ("sys.stdout.close(); sys.stderr.close(); raise ValueError('closed')", "failed", "ValueError: closed"),
-        pytest.param("threading.Event().wait()", "timed out", "timed out after", marks=pytest.mark.long),
-        pytest.param(  # with the interpreter's lock
-            "ctypes.PyDLL(None).pause()", "timed out", "timed out after", marks=pytest.mark.long
-        ),
     ],
-    ids=["exit", "kill", "segfault", "descriptors", "streams", "hang", "hang in C"],
+    ids=["exit", "kill", "segfault", "descriptors", "streams"],
 )
 def test_the_test_in_hand_is_named(suite: Suite, isolation: str, body: str, outcome: str, message: str) -> None:
     """A sudden end is that of the test that was running; other tests and trials keep their results."""
+    _one_of_four(suite, isolation, body, outcome, message, limit=60)
+
+
+@pytest.mark.long
+def test_the_test_in_hand_of_a_new_interpreter_is_named(suite: Suite) -> None:
+    """Its end is told in the same way."""
+    _one_of_four(suite, "fresh", "ctypes.string_at(0)", "crashed", "killed by SIGSEGV", limit=60)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("body", "isolation", "limit"),
+    [
+        ("threading.Event().wait()", "shared", 3),
+        ("threading.Event().wait()", "fork", 3),
+        ("threading.Event().wait()", "fresh", 20),  # in which an interpreter has to start, on a busy machine, too
+        ("ctypes.PyDLL(None).pause()", "shared", 3),  # with the interpreter's lock
+        ("ctypes.PyDLL(None).pause()", "fork", 3),
+    ],
+)
+def test_the_test_that_hangs_is_named(suite: Suite, isolation: str, body: str, limit: float) -> None:
+    """So is that of a time limit."""
+    _one_of_four(suite, isolation, body, "timed out", "timed out after", limit)
+
+
+def _one_of_four(suite: Suite, isolation: str, body: str, outcome: str, message: str, limit: float) -> None:
     suite.write(test_it=three_tests(body))
-    # Three seconds, so that starting an interpreter on a busy machine is no reason to time out.
-    seen = suite.run("test_it.py", isolation=isolation, count=4, timeout=3)
+    seen = suite.run("test_it.py", isolation=isolation, count=4, timeout=limit)
     assert seen.summary.outcomes == {"passed": 3, outcome: 1}
     (failure,) = seen.failures
     assert (failure.trial, failure.item) == (2, "test_it.py::test_it")
@@ -57,7 +78,7 @@ def test_the_test_in_hand_is_named(suite: Suite, isolation: str, body: str, outc
         assert "test_it.py:5 (test_it)" in failure.message
 
 
-@every_isolation
+@kept_processes
 def test_one_that_kills_its_parent(suite: Suite, isolation: str) -> None:
     """The parent of a test is a process of flakeproof's, or flakeproof itself, which ends in order."""
     if isolation == "shared":
@@ -87,7 +108,7 @@ def test_what_is_left_running_goes(suite: Suite, isolation: str) -> None:
     assert not [process for process in psutil.process_iter(["cmdline"]) if "flakeproof-left-over" in str(process.info)]
 
 
-@every_isolation
+@kept_processes
 def test_a_hundred_megabytes(suite: Suite, isolation: str, tmp_path: Path) -> None:
     """Output without end fills neither memory nor the record; head and tail of it are kept for a failure."""
     suite.write(
@@ -109,7 +130,7 @@ def test_a_hundred_megabytes(suite: Suite, isolation: str, tmp_path: Path) -> No
 
 
 @pytest.mark.long
-@every_isolation
+@kept_processes
 def test_a_full_temporary_folder(suite: Suite, isolation: str) -> None:
     """Whatever a trial writes there goes with it: thousands of files, and folders without permission."""
     suite.write(
@@ -127,7 +148,7 @@ def test_a_full_temporary_folder(suite: Suite, isolation: str) -> None:
     assert not Path((suite.folder / "place").read_text()).parent.exists()
 
 
-@every_isolation
+@kept_processes
 def test_a_copy_of_the_process_reports_nothing(suite: Suite, isolation: str) -> None:
     """A test that forks and comes back twice is counted once."""
     suite.write(

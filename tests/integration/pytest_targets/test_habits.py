@@ -1,7 +1,7 @@
 """What suites of real projects do; see docs/pytest.md."""
 
 import pytest
-from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.integration.pytest_targets.conftest import Suite, kept_processes
 from tests.tools import mostly_long
 
 INNER = r'''
@@ -22,7 +22,7 @@ INNER = r'''
 
 
 @pytest.mark.long
-@every_isolation
+@kept_processes
 def test_the_garbage_collector_sees_what_was_imported(suite: Suite, isolation: str) -> None:
     """Libraries ask it who refers to an object, or which objects there are."""
     suite.write(
@@ -38,7 +38,7 @@ def test_the_garbage_collector_sees_what_was_imported(suite: Suite, isolation: s
 
 
 @pytest.mark.long
-@every_isolation
+@kept_processes
 def test_pytest_inside_of_a_test(suite: Suite, isolation: str) -> None:
     """Tests of plugins run pytest in the same process, which has its own plugins, capture and temporary folder."""
     suite.write(conftest='pytest_plugins = ["pytester"]\n', test_it=INNER)
@@ -46,7 +46,7 @@ def test_pytest_inside_of_a_test(suite: Suite, isolation: str) -> None:
     assert [item.failed for item in seen.summary.items] == [0, 0]
 
 
-@every_isolation
+@kept_processes
 def test_subtests_of_unittest(suite: Suite, isolation: str) -> None:
     """A test of which parts fail has failed, once for a trial."""
     suite.write(
@@ -86,7 +86,7 @@ STREAMS = """
 """
 
 
-@every_isolation
+@kept_processes
 @mostly_long("options", [(), ("-s",)], first=1, ids=["captured", "not captured"])
 def test_streams_that_are_left_replaced(suite: Suite, isolation: str, options: tuple[str, ...]) -> None:
     """pytest's capture puts them in place before each phase, if it is not switched off; so it is here."""

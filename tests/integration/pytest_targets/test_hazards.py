@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.integration.pytest_targets.conftest import Suite, every_isolation, kept_processes
 
 COUNTING = """
     import pytest
@@ -46,7 +46,7 @@ def test_fixtures_of_every_scope(suite: Suite, isolation: str) -> None:
     assert found == (shared if isolation == "shared" else whole)
 
 
-@every_isolation
+@kept_processes
 def test_a_test_on_its_own_gets_its_fixtures_anew(suite: Suite, isolation: str) -> None:
     """Repeating one test sets up class and module fixtures for each trial: nothing of an earlier one is kept."""
     suite.write(
@@ -63,7 +63,7 @@ def test_a_test_on_its_own_gets_its_fixtures_anew(suite: Suite, isolation: str) 
     assert suite.run("test_it.py::TestIt::test_it", isolation=isolation, count=3).summary.passed == 3
 
 
-@every_isolation
+@kept_processes
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -111,7 +111,7 @@ def test_a_teardown_is_not_charged_to_the_last_test(suite: Suite, isolation: str
     assert seen.failures[0].message.startswith("teardown: ")
 
 
-@every_isolation
+@kept_processes
 def test_a_teardown_that_fails_once(suite: Suite, isolation: str) -> None:
     """It has a rate of its own: the other passes count for it."""
     suite.write(
@@ -125,7 +125,7 @@ def test_a_teardown_that_fails_once(suite: Suite, isolation: str) -> None:
     assert (owner.item, owner.failed, owner.passed) == ("test_it.py (teardown)", 1, 2)
 
 
-@every_isolation
+@kept_processes
 @pytest.mark.parametrize(
     ("how", "message"),
     [("raise KeyboardInterrupt", "KeyboardInterrupt"), ("pytest.exit('enough')", "enough")],
@@ -148,7 +148,7 @@ def test_one_that_ends_pytest(suite: Suite, isolation: str, how: str, message: s
     assert message in failure.message
 
 
-@every_isolation
+@kept_processes
 def test_a_spoiled_process_loses_the_trial(suite: Suite, isolation: str) -> None:
     """Where a test has broken pytest itself there is no verdict on it: the trial is lost, and nothing else."""
     suite.write(
@@ -220,7 +220,7 @@ def test_the_import_of_another_file_changes_a_result(suite: Suite) -> None:
     assert suite.run(options=("-k", "test_b")).summary.failed == 1
 
 
-@every_isolation
+@kept_processes
 def test_the_working_directory_is_restored(suite: Suite, isolation: str) -> None:
     """A test that changes it, or removes it, does not disturb the next."""
     suite.write(
@@ -281,7 +281,7 @@ def test_files_of_the_session_outlive_the_trial(suite: Suite) -> None:
     assert suite.run("test_it.py", isolation="shared", count=3).summary.passed == 3
 
 
-@every_isolation
+@kept_processes
 def test_a_private_home(suite: Suite, isolation: str) -> None:
     """With --private-home each trial has an empty home of its own; without, the user's."""
     suite.write(
@@ -296,7 +296,7 @@ def test_a_private_home(suite: Suite, isolation: str) -> None:
     assert suite.run("test_it.py", isolation=isolation, count=2, private_home=True).summary.passed == 2
 
 
-@every_isolation
+@kept_processes
 def test_files_left_in_the_project_are_reported(suite: Suite, isolation: str) -> None:
     """Files that tests have made, changed or removed in the project are named at the end."""
     suite.write(

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.integration.pytest_targets.conftest import Suite, every_isolation, kept_processes
 
 EVERYTHING = r'''
     import unittest
@@ -138,7 +138,7 @@ def test_outcomes_are_those_of_pytest(suite: Suite, isolation: str) -> None:
     check_outcomes(suite, isolation)
 
 
-@every_isolation
+@kept_processes
 def test_each_test_has_its_own_rate(suite: Suite, isolation: str) -> None:
     """One that always fails is broken, and hides neither the flaky one nor those that pass."""
     suite.write(
@@ -170,7 +170,7 @@ def test_each_test_has_its_own_rate(suite: Suite, isolation: str) -> None:
     )
 
 
-@every_isolation
+@kept_processes
 def test_one_that_is_always_skipped(suite: Suite, isolation: str) -> None:
     """Where every test is skipped the trial is skipped, with the reason."""
     suite.write(test_it="import pytest\n@pytest.mark.skip(reason='no network')\ndef test_it(): pass\n")
@@ -292,7 +292,7 @@ def test_order_differs_from_trial_to_trial(suite: Suite) -> None:
     assert {"".join(sorted(one)) for one in passes} == {"012345"}
 
 
-@every_isolation
+@kept_processes
 def test_only_what_failed_is_dropped(suite: Suite, isolation: str) -> None:
     """With --drop-failed a test is repeated until it fails once, and the others go on; when none is left, it ends."""
     suite.write(

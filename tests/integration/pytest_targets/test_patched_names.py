@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.integration.pytest_targets.conftest import Suite, kept_processes
 
 FAKES = """
     import json, os, random, shutil, sys, time, types
@@ -37,7 +37,7 @@ FAKES = """
 """
 
 
-@every_isolation
+@kept_processes
 def test_names_that_stay_replaced(suite: Suite, isolation: str) -> None:
     """A fixture of the session replaces what flakeproof needs between and after tests, and never puts it back."""
     suite.write(
@@ -54,7 +54,7 @@ def test_names_that_stay_replaced(suite: Suite, isolation: str) -> None:
     assert seen.item("test_passes").outcomes["passed"] == 3
 
 
-@every_isolation
+@kept_processes
 def test_plugins_that_pause_what_they_replace(suite: Suite, isolation: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They do so around what hears of a report, and begin again with the next setup: as with plain pytest."""
     suite.write(

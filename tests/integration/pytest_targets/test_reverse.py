@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.integration.pytest_targets.conftest import Suite, kept_processes
 
 from flakeproof.errors import UsageError
 
@@ -35,7 +35,7 @@ def test_three(): note("three")
 """
 
 
-@every_isolation
+@kept_processes
 def test_each_pass_is_reversed(suite: Suite, isolation: str) -> None:
     """Fixtures of classes and modules begin and end once in each pass, around what uses them."""
     suite.write(test_it=TESTS)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.integration.pytest_targets.conftest import Suite, every_isolation
+from tests.integration.pytest_targets.conftest import Suite, every_isolation, kept_processes
 
 import flakeproof
 
@@ -59,7 +59,7 @@ def test_each_place_has_a_number_of_its_own(suite: Suite, isolation: str) -> Non
     assert len(seen(suite.folder)) > 1
 
 
-@every_isolation
+@kept_processes
 def test_one_at_a_time_is_the_master(suite: Suite, isolation: str) -> None:
     """As plain pytest has it."""
     suite.write(test_it=TESTS)

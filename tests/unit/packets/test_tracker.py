@@ -48,7 +48,7 @@ def test_it_agrees_with_scapy(conversation: Conversation) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=1_000)
+@settings(max_examples=250)
 @given(conversations())
 def test_it_agrees_with_scapy_at_length(conversation: Conversation) -> None:
     """The same, more often."""
