@@ -38,14 +38,14 @@ for _number, _handler in (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
-    parser.addoption("--long", action="store_true", help="run tests marked long or alone, too")
+    parser.addoption("--long", action="store_true", help="run tests marked long, too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what was not asked for, with the reason."""
     long, short = config.getoption("--long"), config.getoption("--short") or os.environ.get("FLAKEPROOF_SHORT")
     for item in items:
-        if item.get_closest_marker("long") or item.get_closest_marker("alone"):
+        if item.get_closest_marker("long"):
             if short:
                 item.add_marker(pytest.mark.skip(reason="left out in short mode"))
             elif not long:
