@@ -10,7 +10,9 @@ from flakeproof.features.amplify.budgeted_runs import BatchRun, Bench, OutOfTime
 from flakeproof.features.amplify.confirmation import confirm
 from flakeproof.features.amplify.design import Design, by_name
 from flakeproof.features.amplify.effects import effects
-from flakeproof.features.amplify.rate_model import fit, units
+from flakeproof.features.amplify.masking import FlakeFilter
+from flakeproof.features.amplify.race import SettingsRace
+from flakeproof.features.amplify.rate_model import Model, fit, units
 from flakeproof.features.amplify.records import (
     PLAIN,
     Amplification,
@@ -20,7 +22,7 @@ from flakeproof.features.amplify.records import (
     Batch,
     EffectKind,
 )
-from flakeproof.features.amplify.report import results
+from flakeproof.features.amplify.report import closing, results
 from flakeproof.features.amplify.search import search
 
 LEVELS = {"a": ("on",), "b": ("mild", "strong"), "c": ("on",)}
@@ -113,6 +115,25 @@ def test_a_bench_learns_what_time_things_take() -> None:
     assert bench.run(PLAIN, 9, Purpose.PLAIN).trials == 3
 
 
+def test_fast_trials_that_never_fail_are_not_preferred() -> None:
+    """Whatever the screening let expect of them: slow trials that do fail are."""
+    fast, slow = PLAIN.plus("a", "on"), PLAIN.plus("b", "strong")
+    clock = [100.0]
+
+    def run(setting: AmplifySetting, seconds: float) -> Batch:
+        each = 0.0001 if setting == fast else 0.5
+        trials = max(1, round(seconds / each))
+        clock[0] -= 0.1 + trials * each
+        return batch(setting, trials, trials * each, flake=0 if setting == fast else (trials + 1) // 2)
+
+    model = Model(0.01, {("a", "on"): 50.0, ("b", "strong"): 50.0})
+    race = SettingsRace(Bench(run, 100, lambda: clock[0]), FlakeFilter({"flake"}), model, 0.2, random.Random(1))
+    race.run([fast, slow], 0.8)
+    assert race.ranked([fast, slow])[0] == fast  # per second, by what was expected
+    assert race.preferred([fast, slow]) == slow
+    assert race.preferred([fast]) == fast
+
+
 def test_a_batch_of_another_setting_is_refused() -> None:
     """A runner that runs something else would make all claims void."""
     bench = Bench(lambda setting, seconds: batch(PLAIN), 20, lambda: 20.0)
@@ -192,12 +213,19 @@ def test_the_first_trial_of_a_batch_is_not_all_of_it() -> None:
     assert all(tell(block[setting], {"flake"}).failures for block in found.blocks)
 
 
-def test_what_was_hardly_tried_is_not_said_to_have_no_effect() -> None:
-    """What is said of a setting goes by the tests that ran with it; those that raced are told of elsewhere."""
-    batches = [batch(PLAIN.plus("a", "on"), 40), batch(PLAIN.plus("b", "mild").plus("c", "on"), 5)]
+def amplification(batches: list[Batch], effects: list[dict[str, Any]] | None = None) -> Amplification:
+    """What a search with these batches found, which confirmed nothing."""
     rate = {"failures": 0, "trials": 45, "low": 0, "high": 0.1, "per_second": 0}
     found: dict[str, Any] = {name: [] for name in ("signatures", "effects", "pairs", "retired", "others")}
-    found |= {"stop": "nothing", "reason": "", "out_of_time": False, "source": "none", "best": None, "trials": 45}
+    found |= {
+        "effects": effects or [],
+        "stop": "nothing",
+        "reason": "",
+        "out_of_time": False,
+        "source": "none",
+        "best": None,
+        "trials": 45,
+    }
     found |= {"plain": rate, "everything": rate, "confirmation_chance": None, "seconds": 9}
     found |= {"raced": msgspec.to_builtins([PLAIN.plus("c", "on")])}
     levels = [
@@ -206,9 +234,26 @@ def test_what_was_hardly_tried_is_not_said_to_have_no_effect() -> None:
     whole: dict[str, Any] = {name: [] for name in ("left_out", "options")}
     whole |= {"target": "t", "seed": 1, "exit_code": 0, "found": found, "levels": levels, "command": "", "settings": {}}
     whole |= {"batches": msgspec.to_builtins(batches), "preset": "", "line": None, "stopped": None, "elapsed": 9}
-    said = [line for line in results(msgspec.convert(whole, Amplification)) if "--" in line]
+    return msgspec.convert(whole, Amplification)
+
+
+def test_what_was_hardly_tried_is_not_said_to_have_no_effect() -> None:
+    """What is said of a setting goes by the tests that ran with it; those that raced are told of elsewhere."""
+    batches = [batch(PLAIN.plus("a", "on"), 40), batch(PLAIN.plus("b", "mild").plus("c", "on"), 5)]
+    said = [line for line in results(amplification(batches)) if "--" in line]
     assert said == [
         "no effect seen: --a on",
         "hardly tried (fewer than 30 tests): --b mild",
         "not tried: --b strong",
     ]
+
+
+def test_an_effect_is_told_though_no_setting_was_confirmed() -> None:
+    """The last line does not deny what the table shows."""
+    counts = {"failures": 8, "trials": 12}
+    effect = {"factor": "a", "level": "on", "kind": "raises", "odds_ratio": 9000.0, "low": 300.0, "high": None}
+    effect |= {"chance": 0.006, "with_it": counts, "without": {"failures": 0, "trials": 2000}, "beside": None}
+    assert closing(amplification([batch()], [effect])) == (
+        "--a on raises the rate (by chance: p = 0.0060); no setting was confirmed: give it more: --budget"
+    )
+    assert closing(amplification([batch()])).startswith("Nothing was seen to raise the rate: ")

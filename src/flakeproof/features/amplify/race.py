@@ -114,6 +114,8 @@ class SettingsRace:
         running = self.ranked(self._running(settings))
         if not running:
             return None
+        # Of many fast trials without a failure, what the screening let expect is no longer worth anything.
+        running = [one for one in running if self._counts(one)[0]] or running
         speeds = mean_rates(self._arms(running), self._dispersion())
         fast = [one for one, speed in zip(running, speeds, strict=True) if speed >= _FAST_ENOUGH * speeds[0]]
         counts = {one: self._counts(one) for one in fast}

@@ -74,6 +74,11 @@ def _meaning(found: Amplification, known: AmplifyFindings) -> str:
         if not everything.failures
         else f"{_rate(known.plain)} unperturbed"
     )
+    if raising := [one for one in known.effects if one.kind is EffectKind.RAISES]:
+        names = ", ".join(typed(options_of(found, one.factor, one.level)) for one in raising)
+        chance = probability(max(one.chance for one in raising))
+        raises = "raises" if len(raising) == 1 else "raise"
+        return f"{names} {raises} the rate (by chance: {chance}); no setting was confirmed: give it more: --budget"
     return f"Nothing was seen to raise the rate: {seen}"
 
 
