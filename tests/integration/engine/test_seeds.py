@@ -52,4 +52,4 @@ def test_many_trials_leak_nothing(run: Runner) -> None:
     """Showing each trial its number and seed costs a process no memory."""
     seen = run("seeded:resident", workers=1, count=250_000)
     first, last = (int(f.message.split()[-1]) for f in sorted(seen.failures, key=lambda f: f.trial))
-    assert last - first < 1_000  # pages of 4 KiB; setenv would leak 3,750
+    assert last - first < 1_000  # pages of 4 KiB; setenv would leak 3,000

@@ -99,7 +99,7 @@ class Suite:
             env={name: value for name, value in os.environ.items() if name in _KEPT},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         found: dict[str, str] = {}
