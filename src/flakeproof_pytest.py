@@ -312,7 +312,7 @@ class _Stress:
         if summary.copies is not None and summary.copies.acquits(item.nodeid):
             from flakeproof.features.run.report_findings import copies_verdict
 
-            rate = f"{rate}. {copies_verdict(summary)}"
+            rate = f"{rate}. {copies_verdict(summary, item.nodeid)}"
         elif (result.rate or 0.0) > most:
             budget = f"more than the {100 * most:g}% allowed\n" if most else ""
             outcome, text = "failed", f"{rate}\n{budget}{_text(result)}"

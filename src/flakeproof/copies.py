@@ -92,6 +92,13 @@ class Copies(Record, frozen=True, kw_only=True):
         """Whether the trials alone are what the run is judged by."""
         return self.conclusion is Conclusion.COLLIDE
 
+    def of(self, item: str) -> tuple[CopyCounts, CopyCounts]:
+        """How often that test failed alone, and in company."""
+        one = next(one for one in self.items if one.item == item)
+        ways = ((self.alone, one.failed_alone), (self.company, one.failed_in_company))
+        alone, company = (CopyCounts(failed=failed, passed=way.total - failed) for way, failed in ways)
+        return alone, company
+
     def acquits(self, item: str) -> bool:
         """Whether failures of `item` are those of copies alone."""
         return any(one.item == item and one.conclusion is Conclusion.COLLIDE for one in self.items)

@@ -290,6 +290,29 @@ def test_where_nothing_else_can_be_run_the_search_ends(flakeproof: Flakeproof, h
     assert (shown.returncode, "bisect --replay" in shown.stderr) == (2, True), shown.stderr
 
 
+def test_a_test_that_is_flaky_since_it_exists(flakeproof: Flakeproof, history: Path) -> None:
+    """The commit that adds it, without a look at commits that lack it; where it has to be there, that is said."""
+    changes(history, 3)
+    good = git(history, "rev-parse", "HEAD~2")
+    (history / "test_shop.py").write_text("import random\ndef test_sold(): assert random.random() > 0.4, 'sold out'\n")
+    added = commit(history, "Test the shop")
+    changes(history, 4)
+    asked = ("bisect", "test_shop.py::test_sold", "--good", good, "--seed", "1")
+    done = flakeproof(*asked, "--bad", "HEAD", "--json", "out.json")
+    assert done.returncode == 1, done.stderr + done.stdout
+    assert "the test is not there in 3 commits, which are not tried" in done.stderr
+    assert f"is flaky since {added[:12]} Test the shop" in done.stdout
+    assert "the test was added by it" in done.stdout
+    found = json.loads((history / "out.json").read_text())
+    assert {one["commit"] for one in found["tried"]} <= set(git(history, "rev-list", f"{added}^..HEAD").split())
+    assert clean(history)
+    older = flakeproof(*asked, "--bad", f"{added}^")
+    assert older.returncode == 2
+    assert "test_shop.py: not there at the bad end" in older.stderr
+    mended = flakeproof(*asked, "--bad", "HEAD", "--fixed")
+    assert "test_shop.py: not there at the good end" in mended.stderr
+
+
 @pytest.mark.long
 def test_it_goes_on_after_it_was_killed(flakeproof: Flakeproof, history: Path, environment: dict[str, str]) -> None:
     """Interrupted: what is known, with status 130. Killed: the same answer as without, and no worktree left."""

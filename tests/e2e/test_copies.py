@@ -188,18 +188,18 @@ def test_functions_that_share_a_process_are_meant_to_meet(project: Path, flakepr
 def test_the_plugin_reports_no_failure(shop: Path, environment: dict[str, str]) -> None:
     """A test whose copies collide has passed, with both figures; a true flake has failed."""
     words = ["--flakeproof", "20", "--flakeproof-workers", "3", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    outcomes = {}
-    for test in ("test_name", "test_often"):
-        outcomes[test] = subprocess.run(
-            [sys.executable, "-m", "pytest", *words, f"test_names.py::{test}"],
-            cwd=shop,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-    assert outcomes["test_name"].returncode == 0, outcomes["test_name"].stdout
-    assert "Passes alone: copies of this test collide (name, at test_names.py:5)" in outcomes["test_name"].stdout
-    assert outcomes["test_often"].returncode == 1, outcomes["test_often"].stdout
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rA", *words, "test_names.py::test_name", "test_names.py::test_often"],
+        cwd=shop,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stdout
+    assert "Passes alone: copies of this test collide (name, at test_names.py:5)" in ended.stdout, ended.stdout
+    assert "Alone it fails" not in ended.stdout
+    assert "PASSED test_names.py::test_name" in ended.stdout
+    assert "FAILED test_names.py::test_often" in ended.stdout

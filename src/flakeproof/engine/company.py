@@ -74,8 +74,10 @@ class FailureSeen:
     items: Counter[str] = field(default_factory=Counter)
     """How often each test failed."""
     things: list[SharedThing] = field(default_factory=list)
-    unnamed: int = 0
-    """How many failures name nothing that copies share."""
+    named: set[str] = field(default_factory=set)
+    """The tests with a failure that names what copies share …"""
+    unnamed: set[str] = field(default_factory=set)
+    """… and those with one that does not."""
 
     def add(self, event: AnyEvent) -> None:
         """Count how trials have ended."""
@@ -91,7 +93,7 @@ class FailureSeen:
                 self.items.update(failed | {failure.item for failure in failures})
                 for failure in failures if self.failed <= _MOST_READ else ():
                     thing = named_in(failure)
-                    self.unnamed += thing is None
+                    (self.unnamed if thing is None else self.named).add(failure.item)
                     if thing is not None:
                         self.things.append(thing)
 
@@ -150,8 +152,6 @@ class Check:
         self._next = _FROM
         self._dispatcher: Dispatcher | None = None
         self._stop: Stop | None = None
-        shows = used is not None and bool(used.files or used.ports)
-        self._odds = (ODDS_SHOWN if shows else ODDS) if seen.unnamed else ODDS_NAMED
         self._busy = at_once(spec) - 1 if seen.unnamed else 0
         self._each = elapsed * at_once(spec) / max(1, seen.total)
         """Seconds that a trial takes in its worker, with all overhead."""
@@ -188,7 +188,8 @@ class Check:
                     break
                 for item in self._undecided:
                     alone, company = _counts(self._alone, item), _counts(self._company, item)
-                    self._conclusions[item] = conclude(alone, company, len(self._conclusions), look, self._odds)
+                    odds = self._odds(item)
+                    self._conclusions[item] = conclude(alone, company, len(self._conclusions), look, odds)
                 if not self._undecided:
                     break
         except (CannotRunError, UsageError) as error:
@@ -215,7 +216,7 @@ class Check:
 
         They suffice for the most frequent of the undecided failures; rarer ones may follow.
         """
-        more = self._needed(look, self._odds)
+        more = self._needed(look)
         if more is None:
             self._reason = "it fails too rarely"
         elif not self._has_time_for(more):
@@ -224,12 +225,19 @@ class Check:
             return more
         return None
 
-    def _needed(self, look: int, odds: float) -> int | None:
-        """How many further trials alone decide; None for too many."""
+    def _odds(self, item: str) -> float:
+        """How many times as large company must make the odds of failing."""
+        if item in self._seen.named - self._seen.unnamed:
+            return ODDS_NAMED
+        shows = self._used is not None and (self._used.files or self._used.ports)
+        return ODDS_SHOWN if shows else ODDS
+
+    def _needed(self, look: int, odds: float | None = None) -> int | None:
+        """How many further trials alone decide, where company has to make that much of a difference; None: too many."""
         item = max(self._undecided, key=lambda item: self._seen.items[item])
         rate = self._seen.items[item] / self._seen.total
         before = (self._alone.total, self._company.total, self._company.items[item])
-        return trials_alone(rate, len(self._conclusions), look, *before, odds)
+        return trials_alone(rate, len(self._conclusions), look, *before, odds or self._odds(item))
 
     def _has_time_for(self, count: int) -> bool:
         """Whether there is time for so many trials alone, and for those in company beside them."""

@@ -56,6 +56,20 @@ class Range:
         places = self.places
         return sorted(places[commit] for commit in found.output.split() if commit in places) if found.is_good else []
 
+    def lacking(self, paths: Sequence[str]) -> list[str]:
+        """The commits, maybe the good end, in which one of `paths`, relative to the user's folder, is not there."""
+        if not paths:
+            return []
+        asked = [(commit, self.repository.folder / path) for commit in (self.good, *self.commits) for path in paths]
+        told = self.repository.git.ask(
+            "cat-file", "--batch-check", lines=(f"{commit}:{path}" for commit, path in asked)
+        )
+        lines = told.output.splitlines()
+        if len(lines) != len(asked):
+            return []  # nothing is known, as where a name has a line break in it
+        missing = (commit for (commit, _), line in zip(asked, lines, strict=True) if line.endswith(" missing"))
+        return list(dict.fromkeys(missing))
+
     def _say(self, commit: str, form: str) -> str:
         return one_line(self.repository.git.ask("show", "--no-patch", f"--format={form}", commit).line)
 

@@ -2,10 +2,10 @@
 
 import os
 import subprocess
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from flakeproof.errors import CannotRunError, UsageError
 from flakeproof.revisions import process
@@ -81,8 +81,8 @@ class Git:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Variables for git alone."""
 
-    def ask(self, *words: str) -> GitAnswer:
-        """Output of git with the arguments `words`. Raises UsageError if git is not installed."""
+    def ask(self, *words: str, lines: Iterable[str] = ()) -> GitAnswer:
+        """Output of git with the arguments `words`, which may read `lines`. Raises UsageError without git."""
         environment = {
             **without_repository(os.environ),
             "GIT_OPTIONAL_LOCKS": "0",  # a look does not rewrite the index, and a locked one does not matter
@@ -91,9 +91,11 @@ class Git:
             **self.variables,
         }
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        with TemporaryFile() as output, TemporaryFile() as errors, TemporaryFile() as read:
+            read.writelines(os.fsencode(f"{line}\n") for line in lines)
+            read.seek(0)
             try:
-                status = process.run(["git", *settings, *words], self.folder, environment, output, errors)
+                status = process.run(["git", *settings, *words], self.folder, environment, output, errors, stdin=read)
             except FileNotFoundError:
                 if not self.folder.is_dir():
                     raise UsageError(f"{self.folder}: no such folder") from None

@@ -68,6 +68,7 @@ def run(
     output: IO[bytes],
     errors: IO[bytes],
     limit: float | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
 ) -> int:
     """Run `words` in `folder`; the exit status, negative for the signal that ended it.
 
@@ -79,7 +80,7 @@ def run(
             words,
             cwd=folder,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
             stderr=errors,
             start_new_session=True,

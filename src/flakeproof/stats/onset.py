@@ -53,10 +53,12 @@ class Onset:
         likelier: Collection[int] = (),
         times: float = 1.0,
         certain: bool = False,
+        innocent: Collection[int] = (),
     ) -> None:
         """With `rises`, affected commits have the high rate; the prior of `likelier` commits is `times` as high.
 
-        If it is `certain` that there is such a change, the alternatives are not considered.
+        If it is `certain` that there is such a change, the alternatives are not considered. `innocent` are commits of
+        which none can be the culprit.
         """
         self.ancestry = ancestry
         self.counts: dict[int, Count] = {}
@@ -67,7 +69,7 @@ class Onset:
         self._kinds = [(kind, part) for kind, part in ((rises, 1 - none - reverse), (not rises, reverse)) if part]
         self._likelier = sum(1 << number for number in set(likelier))
         self._times = times
-        everything = (1 << ancestry.size) - 1
+        everything = ((1 << ancestry.size) - 1) & ~sum(1 << number for number in set(innocent))
         self._whole = self._plain_weight(everything)
         self.cells = [Cell(everything, Count(), 1.0)]
         self._known: list[Hypothesis] | None = None

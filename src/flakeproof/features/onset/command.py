@@ -256,7 +256,20 @@ def _spec(
         options=options_typed(given, sorted(rows)),
         suspects=suspects,
         likelier=between.touching(suspects),
+        absent=_absent(between, [] if tests_from is not None else _files_of(wanted), fixed=given["fixed"]),
     )
+
+
+def _absent(between: Range, files: Sequence[str], *, fixed: bool) -> list[str]:
+    """The commits without one of the test's `files`. Raises UsageError where it has to fail at one of them."""
+    absent = between.lacking(files)
+    end, revision = ("good", between.good) if fixed else ("bad", between.bad)
+    if revision in absent:
+        raise UsageError(
+            f"{' '.join(files)}: not there at the {end} end {revision[:12]}, where it has to fail",
+            "name a revision that has the test, or bring it along: --tests-from REVISION",
+        )
+    return absent
 
 
 def _rate(text: str | None) -> float:
@@ -284,14 +297,18 @@ def _announcement(search: BisectSearch, repository: Repository, seconds: float) 
         lines.append("the good end is not an ancestor of the bad one: what both have in common is taken to be good")
     if spec.likelier:
         named = ", ".join(spec.suspects)
-        lines.append(
-            f"{plural(len(spec.likelier), 'commit')} that touch {named} are {LIKELIER:g} times as likely beforehand"
-        )
+        lines.append(f"{_touching(len(spec.likelier))} {named}: {LIKELIER:g} times as likely beforehand")
+    if spec.absent:
+        lines.append(f"the test is not there in {plural(len(spec.absent), 'commit')}, which are not tried")
     if not repository.is_same(repository.resolve("HEAD"), None):
         lines.append("what is not committed in the working tree is not looked at")
     if search.visits:
         lines.append(f"going on after {plural(len(search.visits), 'visit')}")
     return lines
+
+
+def _touching(count: int) -> str:
+    return "1 commit touches" if count == 1 else f"{plural(count, 'commit')} touch"
 
 
 def _renderers(found: Bisection) -> Renderers:

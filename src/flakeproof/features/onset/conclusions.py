@@ -143,7 +143,9 @@ def _parts(weights: Sequence[float]) -> list[float]:
 def _notes(search: BisectSearch, end: End, named: Sequence[int]) -> list[str]:
     spec, between = search.spec, search.between
     notes = []
-    if spec.good in search.skipped:
+    if end.answer is BisectAnswer.FOUND and spec.good in spec.absent and _begins(search, named[0]):
+        notes.append(f"the test was added by it; whether older code fails as well, --tests-from {spec.bad[:12]} tells")
+    if spec.good in search.skipped and spec.good not in spec.absent:
         notes.append(f"the good end cannot be run ({search.skipped[spec.good]}): that it is good was taken on trust")
     if end.answer in (BisectAnswer.FOUND, BisectAnswer.SET) and not spec.fixed:
         before, _ = _counts(search, end)
@@ -152,16 +154,24 @@ def _notes(search: BisectSearch, end: End, named: Sequence[int]) -> list[str]:
     if len(named) == 1 and end.answer is BisectAnswer.FOUND and between.is_merge(between.commits[named[0]]):
         notes.append("it is a merge: what it joins fails less often on either side; compared was its first parent")
     tried = len({visit.commit for visit in search.visits})
-    skips = len(search.skipped)
+    hindered = [reason for commit, reason in search.skipped.items() if commit not in spec.absent]
+    skips = len(hindered)
     if skips and skips > _MANY_SKIPS * (tried + skips):
-        kinds = Counter(_ID.sub("…", reason) for reason in search.skipped.values())
+        kinds = Counter(_ID.sub("…", reason) for reason in hindered)
         usual, times = kinds.most_common(1)[0]
         notes.append(f"{plural(skips, 'commit')} could not be tried, {times} of them because: {one_line(usual, 120)}")
         if not spec.tests_from:
-            notes.append("where the test is younger than the code, --tests-from HEAD brings the tests of today")
+            notes.append(f"where the test is younger than the code, --tests-from {spec.bad[:12]} brings it along")
     if search.others:
         notes.append(f"{plural(search.others, 'test')} failed in another way, which does not count (see --signature)")
     return notes
+
+
+def _begins(search: BisectSearch, number: int) -> bool:
+    """Whether the test is in no parent of that commit."""
+    between = search.between
+    parents = [between.commits[parent] for parent in between.parents[number]] or [search.spec.good]
+    return set(parents) <= set(search.spec.absent)
 
 
 def _exit_code(end: End, stopped: str | None) -> ExitCode:

@@ -38,6 +38,8 @@ class BisectSpec(Record, frozen=True, kw_only=True):
     """Files whose changes make a commit likelier beforehand."""
     likelier: list[int]
     """The commits that change them, by number."""
+    absent: list[str] = msgspec.field(default_factory=list)
+    """The commits in which the file of the test is not there; the good end may be one of them."""
 
 
 class BisectStarted(Event, frozen=True, kw_only=True, tag="bisect-started"):

@@ -85,12 +85,18 @@ class BisectSearch:
     def __post_init__(self) -> None:
         self.signatures = list(self.spec.signatures)
         self._alike = Alike(self.spec.signatures)
+        absent = self.spec.absent
+        # Where there is no test none fails: the good end is good for sure, and what the test does begins with the test.
+        begins = self.spec.good in absent
         self.onset = Onset(
             Ancestry(self.between.parents),
             rises=not self.spec.fixed,
             likelier=self.spec.likelier,
             times=LIKELIER,
+            certain=begins,
+            innocent=[self.number(commit) for commit in absent if commit != self.spec.good] if begins else (),
         )
+        self.skipped = dict.fromkeys(absent, "the test is not there")
 
     @property
     def failing_end(self) -> str:
@@ -189,9 +195,10 @@ class BisectSearch:
         known = {visit.commit for visit in self.visits}
         recent = list(dict.fromkeys(visit.commit for visit in reversed(self.visits)))[:READY]
         start, checkout = self._start(), self._checkout()
-        tried, skips = len(known) + 1, len(self.skipped)
+        hindered = self.skipped.keys() - set(self.spec.absent)
+        tried, skips = len(known) + 1, len(hindered)
         usual = tried / (tried + skips)
-        beside = {self.number(commit) + step for commit in self.skipped for step in (-1, 1)}
+        beside = {self.number(commit) + step for commit in hindered for step in (-1, 1)}
 
         def works(number: int) -> float:
             if self._id(number) in known:

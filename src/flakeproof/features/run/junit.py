@@ -88,7 +88,7 @@ def _cases(summary: Summary) -> Iterator[Element]:
     for item in summary.items:
         case = _case(*_of_item(item.item))
         if summary.copies is not None and summary.copies.acquits(item.item):
-            _acquit(case, summary)
+            _acquit(case, summary, item.item)
             yield case
             continue
         _tell(case, item, item.signatures, again, _why_nothing(summary, item.outcomes.get("skipped", 0)))
@@ -101,7 +101,7 @@ def _cases(summary: Summary) -> Iterator[Element]:
         if summary.durations is not None:
             case.set("time", f"{summary.durations.median:.6f}")
         if summary.copies is not None and summary.copies.acquits(""):
-            _acquit(case, summary)
+            _acquit(case, summary, "")
         elif summary.verdict is Verdict.INCONCLUSIVE and lost:
             _lose(case, summary, lost)
         else:
@@ -190,10 +190,9 @@ def _fail(
         SubElement(case, "system-out").text = cut(fit(first.output), _LIMIT)
 
 
-def _acquit(case: Element, summary: Summary) -> None:
-    SubElement(case, "system-out").text = fit(
-        f"{report_findings.copies_verdict(summary)}\n{report_findings.copies_figures(summary)}\n"
-    )
+def _acquit(case: Element, summary: Summary, item: str) -> None:
+    verdict, figures = report_findings.copies_verdict(summary, item), report_findings.copies_figures(summary, item)
+    SubElement(case, "system-out").text = fit(f"{verdict}\n{figures}\n")
 
 
 def _lose(case: Element, summary: Summary, lost: int) -> None:

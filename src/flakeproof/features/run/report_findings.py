@@ -87,32 +87,43 @@ def copies(summary: Summary) -> Iterator[str]:
         yield copies_figures(summary)
 
 
-def copies_figures(summary: Summary) -> str:
-    """`One at a time 0 of 26 failed (at most …); 2 at once 21 of 52 in turns with them, and 14 of 20 before; …`."""
+def copies_figures(summary: Summary, item: str | None = None) -> str:
+    """`One at a time 0 of 26 failed (at most …); 2 at once 21 of 52 in turns with them, and 14 of 20 before; …`.
+
+    Of the run, or of the test `item` in it.
+    """
     found = summary.copies
     assert found is not None
+    alone, company = (found.alone, found.company) if item is None else found.of(item)
+    failed = summary.failed
+    if item is not None:
+        failed = next((one.failed for one in summary.items if one.item == item), summary.failed)
     interval = ""
-    if summary.alone is not None:
+    if summary.alone is not None and alone == found.alone:
         interval = f", {rate_with_interval(found.alone.failed / found.alone.total, summary.alone)}"
     where = " beside as busy a machine" if found.was_busy else ""
     decided = summary.passed + summary.failed
     return (
-        f"One at a time{where} {_counted(found.alone)} failed{interval}; {found.at_once} at once "
-        f"{_counted(found.company)} in turns with them, and {number(summary.failed)} of {number(decided)} before "
+        f"One at a time{where} {_counted(alone)} failed{interval}; {found.at_once} at once "
+        f"{_counted(company)} in turns with them, and {number(failed)} of {number(decided)} before "
         f"(Fisher's exact test, error {rate(found.error)})"
     )
 
 
-def copies_verdict(summary: Summary) -> str:
-    """`Passes alone: copies of this test collide (port 8000, at …); not counted as flaky. Isolate with …`."""
+def copies_verdict(summary: Summary, item: str | None = None) -> str:
+    """`Passes alone: copies of this test collide (port 8000, at …); not counted as flaky. Isolate with …`.
+
+    Of the run, or of the test `item` in it.
+    """
     found = summary.copies
     assert found is not None
+    alone = found.alone if item is None else found.of(item)[0]
     thing = ", ".join(part for part in (found.what, f"at {found.place}" if found.place else "") if part)
     shown = f" ({thing})" if thing else ""
-    if found.alone.failed:
-        share = percent(found.alone.failed, found.alone.total)
+    if alone.failed:
+        share = percent(alone.failed, alone.total)
         return (
-            f"Alone it fails {_counted(found.alone)} times ({share}), beside copies of itself far more often: they "
+            f"Alone it fails {_counted(alone)} times ({share}), beside copies of itself far more often: they "
             f"collide{shown}. {found.remedy}"
         )
     return f"Passes alone: copies of this test collide{shown}; not counted as flaky. {found.remedy}"
