@@ -97,6 +97,7 @@ def test_runs_of_our_own(flakeproof: Flakeproof, project: Path) -> None:
         (("history", "import", "targets.py"), "there is no JUnit file and no record of a run in it"),
         (("history", "import", "targets.py", "--commit", "main"), "--commit 'main' is no commit"),
         (("history", "import", "targets.py", "--top", "3"), "--top is for what a history tells"),
+        (("history", "import", "targets.py", "--html", "x.html"), "--html is for what a history tells"),
         (("history", "--since", "soon", "--history", "x.db"), "--since 'soon' is neither"),
         (("history", "--history", "mysql://u:secret@h/x"), "is no URL of PostgreSQL"),
         (("history", "--top", "0", "--history", "x.db"), "--top: 0 is not between"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, sync_playwright
 from tests.e2e.conftest import Flakeproof
+from tests.integration.history.reports import import_into, junit
 from tests.tools import missing, needed
 
 from flakeproof_worker.system.namespace import possible
@@ -69,6 +71,7 @@ def pages(flakeproof: Flakeproof, project: Path) -> dict[str, Path]:
         "ci": ("--budget", "10s", "--seed", "1", str(_red_job(project))),
         "fdtrace": ("--", "sh", "-c", "true # <script>alert(8)</script>"),
         "wire": ("tcprtt",),
+        "history": ("--history", _history(project)),
     }
     if (why := possible("packets")) is not None:
         missing(why)
@@ -88,6 +91,26 @@ def _red_job(project: Path) -> Path:
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={left / 'junit.xml'}", "test_polluted.py"]
     subprocess.run([sys.executable, *words], cwd=project, capture_output=True, check=False)
     return left
+
+
+def _history(project: Path) -> str:
+    """Of forty jobs: tests with hostile names that are flaky and fail together, one that was broken, a bad day."""
+    names = ["<script>alert(9)</script>", "q" * 10_000, "\u202eRTL\u2066 \u05e9\u05dc\u05d5\u05dd", "b"]
+    for number in range(40):
+        tests = dict.fromkeys([*names, "broken", *(f"quiet{one}" for one in range(30))], "")
+        if number % 5 == 1:
+            tests |= dict.fromkeys(names[:3], "</style><img src=x onerror=alert(10)>" + "y" * 10_000)
+        if 24 <= number < 32:
+            tests["broken"] = "gone"
+        if number == 7:
+            tests |= {name: "no network" for name in tests if name.startswith("quiet")}
+        at = f"2026-03-{1 + number // 4:02}T{number % 4:02}:00:00"
+        written = {escape(name): escape(message) for name, message in tests.items()}
+        text = junit(written, at=at, properties={"commit": f"{number // 2:040x}", "branch": escape("<b>main</b>")})
+        (project / f"job{number}.xml").write_text(text)
+    place = str(project / "history.db")
+    import_into(place, *sorted(project.glob("job*.xml")))
+    return place
 
 
 def _repository(folder: Path) -> Path:

@@ -91,19 +91,20 @@ def test_colour_is_left_out_on_request(project: Path, environment: dict[str, str
 
 
 def test_a_narrow_terminal_gets_lines_that_fit(project: Path, environment: dict[str, str]) -> None:
-    """No line of the display is wider than the terminal, so that it can be redrawn in place."""
+    """No line of the display is wider than the terminal, so that it can be redrawn in place; the interval is in it."""
     status, text = _on_terminal(
-        _command("targets:naps", "-c", "9000"),
+        _command("targets:flaky", "-c", "1000000", "--seed", "4"),
         project,
-        environment | {"TERM": "xterm", "NO_COLOR": "1"},
+        environment | {"TERM": "xterm", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
         columns=40,
-        interrupt_at="failure rate",
+        interrupt_at="interval  █",
     )
 
     assert status == 130
     display = text.split("\x1b[?25l", 1)[1].split("\x1b[?25h", 1)[0]
     rows = re.split(r"\r\n|\r|\n", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "\n", display))
-    assert max(len(row) for row in rows) < 40
+    assert max(len(row) for row in rows if not row.startswith("FAILURE")) < 40
+    assert any(re.match(r"rate: [\d.]+% \([\d.]+% to [\d.]+%\)", row) for row in rows)
 
 
 def test_results_are_not_only_on_the_terminal(project: Path, environment: dict[str, str]) -> None:

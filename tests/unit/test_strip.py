@@ -4,7 +4,7 @@ import pytest
 
 from flakeproof.features.run.strip import Strip
 from flakeproof.stats.intervals import robbins
-from flakeproof.text import upper
+from flakeproof.text import share
 
 
 def strip_of(failing: set[int], count: int, step: int = 1) -> Strip:
@@ -22,10 +22,19 @@ def test_a_cluster_is_seen_where_it_was() -> None:
     blocks = interval.split()[1]
     assert len(blocks) == 100
     assert (blocks[0], blocks[-1]) == ("█", "▂")
-    assert interval.endswith(f" to {upper(robbins(4, 100).high)}")
+    first, last = (share(one.high - one.low, 1) for one in (robbins(0, 1), robbins(4, 100)))
+    assert interval.endswith(f"  {first} to {last} wide")
 
 
-@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_interval_is_drawn_by_its_widest() -> None:
+    """In parts of many trials as well it is seen to narrow."""
+    _, interval = strip_of(set(range(1, 100_001, 20)), 100_000, 100).lines(100)
+    blocks = interval.split()[1]
+    assert blocks == "".join(sorted(blocks, reverse=True))
+    assert (blocks[0], blocks[-1], len(set(blocks)) > 3) == ("█", "▂", True)
+
+
+@pytest.mark.parametrize("width", [36, 60, 80, 200])
 @pytest.mark.parametrize("count", [130, 2_000, 100_000])
 @pytest.mark.parametrize("step", [1, 997])
 def test_it_has_room_in_every_terminal(width: int, count: int, step: int) -> None:
@@ -36,7 +45,7 @@ def test_it_has_room_in_every_terminal(width: int, count: int, step: int) -> Non
     assert lines[0].count("█") == 1
 
 
-@pytest.mark.parametrize(("failing", "count", "width"), [(set(), 100, 80), ({1}, 10, 80), ({1}, 100, 40)])
+@pytest.mark.parametrize(("failing", "count", "width"), [(set(), 100, 80), ({1}, 10, 80), ({1}, 100, 29)])
 def test_where_there_is_nothing_to_tell(failing: set[int], count: int, width: int) -> None:
     """No failure, too few trials, or no room."""
     assert list(strip_of(failing, count).lines(width)) == []

@@ -796,7 +796,7 @@ _ROWS = (
         REPORTS,
         "FILE",
         otherwise="not written",
-        commands=_FOUND | _commands("ci") | _WIRE,
+        commands=_FOUND | _commands("ci", "history") | _WIRE,
         is_path=True,
         of_run=True,
     ),

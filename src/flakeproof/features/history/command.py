@@ -13,7 +13,7 @@ from flakeproof.features.history import report
 from flakeproof.features.history.database import HistoryDatabase, place_of
 from flakeproof.features.history.job_facts import FROM_ENVIRONMENT, FactFinder, moment
 from flakeproof.features.history.records import HistoryReport, HistoryVerdict
-from flakeproof.reports.files import report_files, to_json
+from flakeproof.reports.files import FINDINGS, report_files, to_json
 from flakeproof.reports.foreign import fit
 from flakeproof.reports.presentation import Presentation
 from flakeproof.reports.writer import Style
@@ -42,6 +42,9 @@ def _import(paths: Sequence[str], given: Mapping[str, Any]) -> int:
         if given[name] is not None:
             raise UsageError(f"--{name} is for what a history tells, and this is an import", "leave it out")
     config = settings(options_in(given))
+    for name in FINDINGS:
+        if config.is_asked_for(name):
+            raise UsageError(f"--{name} is for what a history tells, and this is an import", "leave it out")
     finder = FactFinder({name: given[name] for name in _FACTS}, os.environ, now().timestamp())
     missing = [path for path in paths if not Path(path).exists()]
     if missing:
@@ -89,7 +92,7 @@ def _rank(words: Sequence[str], given: Mapping[str, Any]) -> int:
         raise UsageError(f"--top: {error}") from None
     config = settings(options_in(given))
     since = since_of(given["since"])
-    presentation = Presentation(report_files(config, only_asked=True, names=("json", "markdown")))
+    presentation = Presentation(report_files(config, only_asked=True, names=FINDINGS))
     found = ranked(place_of(config), branch=given["branch"] or "", job=given["job"] or "", since=since)
     if words:
         found = _only(found, words)
@@ -98,7 +101,11 @@ def _rank(words: Sequence[str], given: Mapping[str, Any]) -> int:
         verbose = bool(given["verbose"] or words)
         rows = list(report.results(found, top, verbose=verbose))
         presentation.block(rows, report.closing(found), Style.BAD if is_bad else Style.GOOD)
-    documents = {"json": lambda: to_json(found), "markdown": lambda: _markdown(rows)}
+    documents = {
+        "json": lambda: to_json(found),
+        "markdown": lambda: _markdown(rows),
+        "html": lambda: _html(found, " or ".join(words)),
+    }
     return presentation.finish(ExitCode.GOOD, documents)
 
 
@@ -153,6 +160,12 @@ def _only(found: HistoryReport, words: Sequence[str]) -> HistoryReport:
         clusters=[one for one in found.clusters if names & set(one.tests)],
         signatures=[one for one in found.signatures if names & set(one.tests)],
     )
+
+
+def _html(found: HistoryReport, asked: str) -> bytes:
+    from flakeproof.features.history import html_page  # Jinja2 and vl-convert are there only with the extra
+
+    return html_page.render(found, asked)
 
 
 def _markdown(rows: Sequence[str]) -> bytes:

@@ -17,7 +17,8 @@ from flakeproof.text import number, one_line, percent, plural, shortened, upper,
 _NAME = 160
 _SHOWN = 5
 _COMMIT = 12
-_NOW = (HistoryVerdict.FLAKY, HistoryVerdict.BROKEN)
+NOW = (HistoryVerdict.FLAKY, HistoryVerdict.BROKEN)
+"""What a test is that somebody has to take on."""
 
 
 def results(report: HistoryReport, top: int, *, verbose: bool = False) -> Iterator[str]:
@@ -26,7 +27,7 @@ def results(report: HistoryReport, top: int, *, verbose: bool = False) -> Iterat
     yield _head(report)
     for name, value in report.filters.items():
         yield f"Only: {name} {value}"
-    rows = [row for row in report.rows if row.verdict in _NOW or verbose]
+    rows = [row for row in report.rows if row.verdict in NOW or verbose]
     for row in rows[:top]:
         yield ""
         yield from _row(row, verbose=verbose)
@@ -78,8 +79,7 @@ def _row(row: RankedTest, *, verbose: bool) -> Iterator[str]:
     for span in row.broken if row.verdict is not HistoryVerdict.FLAKY or verbose else row.broken[-1:]:
         yield f"  {span_in_words(span)}"
     if row.same_commit or row.passed_on_retry:
-        retried = f", passed on retry {plural(row.passed_on_retry, 'time')}" if row.passed_on_retry else ""
-        yield f"  failed and passed at {plural(row.same_commit, 'same commit', 'same commits')}{retried}"
+        yield f"  {retries_in_words(row)}"
     for move in row.moves[-1:] if not verbose else row.moves:
         yield f"  {move_in_words(move)}"
     if row.cost >= 1:
@@ -97,6 +97,12 @@ def _row(row: RankedTest, *, verbose: bool) -> Iterator[str]:
 
 def _rate(row: RankedTest) -> str:
     return bounds(row.rate, row.interval)
+
+
+def retries_in_words(row: RankedTest) -> str:
+    """How often a test failed and passed of the same code."""
+    retried = f", passed on retry {plural(row.passed_on_retry, 'time')}" if row.passed_on_retry else ""
+    return f"failed and passed at {plural(row.same_commit, 'same commit', 'same commits')}{retried}"
 
 
 def span_in_words(span: BrokenSpan) -> str:
@@ -138,10 +144,11 @@ def _others(report: HistoryReport, *, verbose: bool) -> Iterator[str]:
     ):
         found = [row for row in report.rows if row.verdict is verdict]
         if found and not verbose:
-            yield f"{plural(len(found), 'test')} {words}: {_named([row.test for row in found], 2)} (--verbose)"
+            yield f"{plural(len(found), 'test')} {words}: {named([row.test for row in found], 2)} (--verbose)"
 
 
-def _named(names: Sequence[str], most: int) -> str:
+def named(names: Sequence[str], most: int) -> str:
+    """The first of some names, and how many more there are."""
     shown = ", ".join(shortened(one_line(name), _NAME) for name in names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
@@ -164,7 +171,7 @@ def _signatures(report: HistoryReport, most: int) -> Iterator[str]:
     for one in report.signatures[:most]:
         yield (
             f"Same message in {plural(len(one.tests), 'test')}: {one_line(one.signature, _NAME)} "
-            f"({number(one.failures)} ×): {_named(one.tests, 3)}"
+            f"({number(one.failures)} ×): {named(one.tests, 3)}"
         )
 
 

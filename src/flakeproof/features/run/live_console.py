@@ -108,7 +108,7 @@ class LiveConsole:
             outer.add_row(first)
         else:
             outer.add_row(facts)
-        outer.add_row(Text(_rate(event), style="dim"))
+        outer.add_row(Text(_rate(event, width), style="dim"))
         for line in self._strip_lines():
             outer.add_row(Text(line, style="dim"))
         if self._latest:
@@ -142,12 +142,16 @@ class LiveConsole:
         return facts
 
 
-def _rate(event: Progressed) -> str:
-    """The rate with an interval that holds whenever one looks at it."""
+def _rate(event: Progressed, width: int) -> str:
+    """The rate with an interval that holds whenever one looks at it, in as many words as `width` has room for."""
     interval = robbins(min(event.failed, event.completed), event.completed)
     if event.completed == 0:
         return "failure rate: nothing is known yet"
     if event.failed == 0:
-        return f"failure rate: at most {upper(interval.high)} (95% confidence)"
-    rate = share(event.failed / event.completed, exact_one=event.failed == event.completed)
-    return f"failure rate: {rate} (95% interval {lower(interval.low)} to {upper(interval.high)})"
+        most = f"at most {upper(interval.high)}"
+        found = f"failure rate: {most} (95% confidence)", f"failure rate: {most} (95%)"
+    else:
+        rate = share(event.failed / event.completed, exact_one=event.failed == event.completed)
+        ends = f"{lower(interval.low)} to {upper(interval.high)}"
+        found = f"failure rate: {rate} (95% interval {ends})", f"rate: {rate} ({ends})"
+    return found[0] if len(found[0]) <= width else found[1]

@@ -1,15 +1,16 @@
 """Failures along a run, and how its interval narrows, as two lines of blocks for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from flakeproof.stats.intervals import Interval, robbins
-from flakeproof.text import lower, plural, upper
+from flakeproof.stats.intervals import robbins
+from flakeproof.text import plural, share
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _NONE = "·"
 _MOST = 120
 """Parts that are kept; two become one when there are more."""
 _LABEL = 10
+_ROOM_TO_SAY = len("  100.0% to 0.00001% wide")
 LEAST = 20
 """Trials from which on a strip tells something."""
 
@@ -34,27 +35,30 @@ class Strip:
                 self._size *= 2
 
     def lines(self, width: int, unit: str = "test", units: str = "tests") -> Iterator[str]:
-        """Two lines of at most `width` characters; none where there is too little to tell, or no room."""
+        """Two lines of at most `width` characters; none where there is too little to tell, or no room.
+
+        What the blocks mean is said beside them where there is room for both.
+        """
         completed, failed = self._now
-        room = width - _LABEL - len(f"  {_said(robbins(failed, max(1, completed)))}")
+        is_said = width - _LABEL - _ROOM_TO_SAY >= LEAST
+        room = width - _LABEL - (_ROOM_TO_SAY if is_said else 0)
         if completed < LEAST or not failed or room < LEAST:
             return
         joined = -(-len(self._ends) // room)
         ends = self._ends[joined - 1 :: joined]
-        said = f"  each {plural(joined * self._size, unit, units)}"
         before = [0, *(failed for _, failed in ends)]
         seen = [end - start for start, (_, end) in zip(before, ends, strict=False)]
-        yield f"{'failures':<{_LABEL}}{''.join(_block(one, max(seen)) for one in seen)}{said}"[:width]
         intervals = [robbins(failed, completed) for completed, failed in ends]
-        blocks = "".join(_block(one.high - one.low, 1.0) for one in intervals)
-        yield f"{'interval':<{_LABEL}}{blocks}  {_said(intervals[-1])}"
+        widths = [one.high - one.low for one in intervals]
+        each, widest = f"  each {plural(joined * self._size, unit, units)}", f"  {_percent(max(widths))}"
+        yield f"{'failures':<{_LABEL}}{_blocks(seen)}{each if is_said else ''}"[:width]
+        yield f"{'interval':<{_LABEL}}{_blocks(widths)}{f'{widest} to {_percent(widths[-1])} wide' if is_said else ''}"
 
 
-def _block(value: float, most: float) -> str:
-    if not value or not most:
-        return _NONE
-    return _BLOCKS[min(len(_BLOCKS) - 1, int(value / most * len(_BLOCKS)))]
+def _blocks(values: Sequence[float]) -> str:
+    most = max(values)
+    return "".join(_BLOCKS[min(len(_BLOCKS) - 1, int(one / most * len(_BLOCKS)))] if one else _NONE for one in values)
 
 
-def _said(interval: Interval) -> str:
-    return f"{lower(interval.low)} to {upper(interval.high)}"
+def _percent(width: float) -> str:
+    return share(width, 1, exact_one=width == 1)
