@@ -21,9 +21,9 @@ from flakeproof.errors import FlakeproofError
 from flakeproof.features.dashboard import run_views, views
 from flakeproof.features.dashboard.access import Guard
 from flakeproof.features.dashboard.keeper import DashboardKeeper
+from flakeproof.features.dashboard.lists import NoSuchPageError, Shown
 from flakeproof.features.dashboard.recorded_runs import RunNow
 from flakeproof.features.dashboard.server import ServerEnd
-from flakeproof.features.dashboard.views import NoSuchPageError, Shown
 from flakeproof.reports.pages.page import shared_style, source_of, templates
 from flakeproof.version import __version__
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from flakeproof.errors import FlakeproofError
+from flakeproof.features.dashboard.lists import Shown, paged
 from flakeproof.features.dashboard.recorded_runs import RecordedRuns, RunNow
 from flakeproof.features.dashboard.snapshot import HistorySnapshot
-from flakeproof.features.dashboard.views import Shown, paged
 from flakeproof.features.run import report
 from flakeproof.reports.details import failure_details
 from flakeproof.reports.pages.page import name_shown, text_shown

@@ -15,7 +15,7 @@ from flakeproof.text import number, plural
 _DRAWN = 6
 _OPEN = 2
 """Connections that are open when the page is."""
-_NUMBERS = (3, 4, 5, 6, 7)
+_NUMBERS = (0, 3, 4, 5, 6, 7)
 
 
 def render(wire: Wire, target: str) -> bytes:
